@@ -1,0 +1,64 @@
+"""What can go wrong between clips and intensities, as errors that say what, where, and the way out.
+
+``EmiError`` is the base that every command line turns into one line and exit code 1.
+Each error also is the builtin that a caller would catch.
+"""
+
+from __future__ import annotations
+
+
+class EmiError(Exception):
+    """Base of every error this project raises on purpose; its text is one readable line."""
+
+
+class CacheError(EmiError):
+    """Base of the errors of the ``cache`` package."""
+
+
+class NotACacheError(CacheError, FileNotFoundError):
+    """The folder does not exist or holds no ``cache.json``."""
+
+
+class FormatVersionError(CacheError, ValueError):
+    """The cache was written in a format this version does not know."""
+
+
+class RecipeMismatchError(CacheError, ValueError):
+    """The cache holds values of another recipe than the one asked for."""
+
+
+class DamagedCacheError(CacheError, ValueError):
+    """A committed file does not hold what its commit record promises."""
+
+
+class DuplicateClipError(CacheError, ValueError):
+    """One clip id stands in two shards and nothing says which one counts."""
+
+
+class UnknownClipError(CacheError, KeyError):
+    """A clip id that the cache does not hold."""
+
+    def __str__(self) -> str:  # KeyError would show the text in quotes
+        return str(self.args[0]) if self.args else ""
+
+
+class UnknownFieldError(CacheError, KeyError):
+    """A field that the cache does not hold."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class InvalidValueError(CacheError, ValueError):
+    """A value that must not enter a cache: not finite, out of float16's range, or of the wrong shape."""
+
+
+class StorageError(CacheError, OSError):
+    """The disk said no: full, read-only, or no permission."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class TableError(CacheError, ValueError):
+    """A table of ids, labels or speakers cannot be understood."""

@@ -1,0 +1,25 @@
+"""What can go wrong on the way from clips to cache."""
+
+from __future__ import annotations
+
+from cache.errors import EmiError
+
+
+class ExtractError(EmiError):
+    """Base of the errors of the ``extract`` package."""
+
+
+class SourceError(ExtractError, ValueError):
+    """The source of clips cannot be understood: no such folder, no media, one id for two files."""
+
+
+class EncoderError(ExtractError, ValueError):
+    """The encoder cannot be had or does not hold exactly the weights it should."""
+
+
+class ClipError(ExtractError, ValueError):
+    """One clip cannot be turned into features; ``reason`` is its code in the failures ledger."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

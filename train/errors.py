@@ -1,0 +1,21 @@
+"""What can go wrong on the way from cache and labels to intensities."""
+
+from __future__ import annotations
+
+from cache.errors import EmiError
+
+
+class TrainError(EmiError):
+    """Base of the errors of the ``train`` package."""
+
+
+class LabelError(TrainError, ValueError):
+    """A label table cannot be used: no targets, a value that is no number, no clip in common."""
+
+
+class ConfigError(TrainError, ValueError):
+    """Options that do not go together."""
+
+
+class RunError(TrainError, ValueError):
+    """A run folder is missing, incomplete, or was made for another cache."""
