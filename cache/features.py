@@ -1,0 +1,145 @@
+"""One clip's features on their way in, checked, and many clips' features as the arrays of one shard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
+
+from cache import schema
+from cache.errors import InvalidValueError
+from cache.schema import FrameField
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """Everything extract knows about one clip.
+
+    Attributes:
+        clip_id: text id.
+        frames: frame field → (frames, width), any float dtype; cast to the stored dtype on the way in.
+        global_mean: frame field → (width,) float32, the mean of the frames before that cast.
+        num_samples: samples at 16 kHz the features were computed from.
+        rms_db: loudness re full scale [dB].
+        audio_sha256: of those samples as little-endian float32.
+        clip: clip-level outputs, for example ``{"vad": (3,)}`` float32.
+        source: file, relative to the source folder.
+        source_bytes: size of that file [bytes].
+        source_mtime_ns: its modification time [ns].
+        start: where the clip starts in the file [s].
+        cut: whether the clip went on after max-seconds.
+    """
+
+    clip_id: str
+    frames: Mapping[str, Array]
+    global_mean: Mapping[str, Array]
+    num_samples: int
+    rms_db: float
+    audio_sha256: str
+    clip: Mapping[str, Array]
+    source: str = ""
+    source_bytes: int = 0
+    source_mtime_ns: int = 0
+    start: float = 0.0
+    cut: bool = False
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of the clip, the same in every frame field."""
+        return len(next(iter(self.frames.values())))
+
+
+@dataclass(frozen=True)
+class ShardArrays:
+    """The arrays of one shard by their path, and what the frame fields say about themselves."""
+
+    arrays: dict[str, Array]
+    attributes: dict[str, dict[str, Any]]
+
+
+def crc32c(array: Array) -> int:
+    """Return the crc32c of an array's bytes as they are stored."""
+    return int(google_crc32c.value(np.ascontiguousarray(array).view(np.uint8).reshape(-1)))
+
+
+def text_array(values: Sequence[str]) -> Array:
+    """Return text as fixed-width UTF-8 bytes: readable everywhere, never an object array."""
+    encoded = [value.encode() for value in values]
+    width = max([1, *map(len, encoded)])
+    return np.array(encoded, dtype=f"S{width}")
+
+
+def check_clip(clip: ClipFeatures, fields: Sequence[FrameField]) -> None:
+    """Raise ``InvalidValueError`` unless every value may enter a cache with these fields."""
+    where = f"clip {clip.clip_id}"
+    if set(clip.frames) != {field.name for field in fields} or set(clip.global_mean) != set(clip.frames):
+        raise InvalidValueError(
+            f"{where}: fields {sorted(clip.frames)}, expected {sorted(field.name for field in fields)}"
+        )
+    for field in fields:
+        shape, mean = clip.frames[field.name].shape, clip.global_mean[field.name].shape
+        if shape != (clip.num_frames, field.width) or mean != (field.width,) or not clip.num_frames:
+            raise InvalidValueError(
+                f"{where}, {field.name}: shapes {shape} and {mean}, "
+                f"expected ({clip.num_frames or 'at least 1'}, {field.width}) and ({field.width},)"
+            )
+        _check_values(clip.frames[field.name], field, f"{where}, {field.name}")
+        _check_values(clip.global_mean[field.name], field, f"{where}, global mean of {field.name}")
+    for name, values in clip.clip.items():
+        if not np.isfinite(values).all():
+            raise InvalidValueError(f"{where}, clips/{name}: a value is not finite")
+
+
+def _check_values(values: Array, field: FrameField, where: str) -> None:
+    if not np.isfinite(values).all():
+        raise InvalidValueError(f"{where}: a value is not finite")
+    largest = float(np.abs(values).max())
+    if field.dtype == np.float16 and largest >= schema.FLOAT16_LIMIT:
+        raise InvalidValueError(f"{where}: {largest:g} does not fit float16 (limit {schema.FLOAT16_LIMIT:g})")
+
+
+def shard_arrays(clips: Sequence[ClipFeatures], fields: Sequence[FrameField]) -> ShardArrays:
+    """Lay the clips out as flat ragged arrays (cache/schema.py names them).
+
+    Raises:
+        InvalidValueError: a value or shape that must not enter a cache.
+    """
+    for clip in clips:
+        check_clip(clip, fields)
+    lengths = [clip.num_frames for clip in clips]
+    arrays: dict[str, Array] = {schema.OFFSETS: np.cumsum([0, *lengths], dtype=np.int64)}
+    for field in fields:
+        rows = [clip.frames[field.name].astype(field.dtype, copy=False) for clip in clips]
+        arrays[schema.FRAMES + field.name] = np.concatenate(rows)
+        arrays[schema.CRC + field.name] = np.array([crc32c(row) for row in rows], dtype=np.uint32)
+        arrays[schema.GLOBAL_MEAN + field.name] = np.stack(
+            [clip.global_mean[field.name] for clip in clips]
+        ).astype(np.float32, copy=False)
+    arrays.update(_clip_arrays(clips))
+    attributes = {schema.FRAMES + field.name: field.attributes() for field in fields}
+    return ShardArrays(arrays, attributes)
+
+
+def _clip_arrays(clips: Sequence[ClipFeatures]) -> dict[str, Array]:
+    samples = np.array([clip.num_samples for clip in clips], dtype=np.int64)
+    rms_db = np.array([max(clip.rms_db, schema.SILENCE_DB) for clip in clips], dtype=np.float32)
+    columns: dict[str, Array] = {
+        "clip_id": text_array([clip.clip_id for clip in clips]),
+        "source": text_array([clip.source for clip in clips]),
+        "start": np.array([clip.start for clip in clips], dtype=np.float64),
+        "num_samples": samples,
+        "duration": samples / schema.SAMPLING_RATE,
+        "rms_db": rms_db,
+        "audio_sha256": text_array([clip.audio_sha256 for clip in clips]),
+        "cut": np.array([clip.cut for clip in clips], dtype=np.bool_),
+        "silent": rms_db <= schema.SILENCE_DB,
+    }
+    for name in clips[0].clip:
+        columns[name] = np.stack([clip.clip[name] for clip in clips]).astype(np.float32, copy=False)
+    return {schema.CLIPS + name: values for name, values in columns.items()}

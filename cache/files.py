@@ -1,0 +1,139 @@
+"""Files that are whole or absent: write aside, fsync, publish without overwriting, fsync the folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cache.errors import StorageError
+
+TMP_SUFFIX = ".tmp"
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+WAY_OUT = {
+    errno.ENOSPC: "the disk is full: make space and run again, committed shards are intact",
+    errno.EDQUOT: "the disk quota is used up: make space and run again, committed shards are intact",
+    errno.EFBIG: "a file-size limit was hit (ulimit -f, or the file system's): raise it and run again",
+    errno.EROFS: "the file system is read-only: choose a folder that can be written",
+    errno.EACCES: "no permission: choose another folder, or ask for the right to write here",
+    errno.EPERM: "not permitted: choose another folder, or ask for the right to write here",
+    errno.ENOTDIR: "a part of this path is a file: choose another folder",
+    errno.EEXIST: "a file of that name is in the way: choose another folder",
+    errno.ENAMETOOLONG: "the name is too long for this file system",
+}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError while writing ``path`` into one line that says what to do."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        hint = WAY_OUT.get(error.errno or 0, "check the disk and run again")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StorageError(f"cannot write {path}: {reason}; {hint}") from error
+
+
+def tmp_path(final: Path) -> Path:
+    """Return a name beside ``final`` that no other writer uses; it tells host and process."""
+    host = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname())[:40]
+    return final.with_name(f"{final.name}.{host}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TMP_SUFFIX}")
+
+
+def write_durable(path: Path, data: bytes | memoryview) -> None:
+    """Write ``data`` to ``path`` and force it to the disk; on failure nothing is left behind."""
+    try:
+        with path.open("wb", buffering=0) as file:
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def fsync_folder(folder: Path) -> None:
+    """Force the folder's entries to the disk, so that a published name survives a power cut."""
+    if os.name == "nt":  # pragma: no cover - folders cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def publish_file(tmp: Path, final: Path) -> bool:
+    """Give ``tmp`` its final name unless that name is taken; ``tmp`` is gone afterwards.
+
+    Returns:
+        True when ``final`` is now what ``tmp`` was, False when it had existed already.
+
+    A hard link fails when the name is taken, also between two machines. Where the file system has no
+    links, the name is looked at before the rename: the one gap left is two writers of the same
+    shard within the same instant, and both hold the same clips.
+    """
+    try:
+        os.link(tmp, final)
+    except FileExistsError:
+        tmp.unlink()
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if final.exists():
+            tmp.unlink()
+            return False
+        tmp.rename(final)
+    else:
+        tmp.unlink()
+    fsync_folder(final.parent)
+    return True
+
+
+def write_once(final: Path, data: bytes) -> bool:
+    """Write ``data`` under ``final`` atomically unless it exists; return whether it was written."""
+    with storage_errors(final):
+        tmp = tmp_path(final)
+        write_durable(tmp, data)
+        return publish_file(tmp, final)
+
+
+def replace_file(final: Path, data: bytes) -> None:
+    """Write ``data`` under ``final`` atomically, replacing what was there (never used for shards)."""
+    with storage_errors(final):
+        tmp = tmp_path(final)
+        write_durable(tmp, data)
+        tmp.replace(final)
+        fsync_folder(final.parent)
+
+
+def remove_dead_tmp(folder: Path) -> int:
+    """Remove what killed processes of this machine left half-written; return how many files."""
+    host = tmp_path(Path("x")).name.split(".")[1]
+    dead = [path for path in folder.glob(f"*{TMP_SUFFIX}") if _is_dead(path, host)]
+    for path in dead:
+        with suppress(FileNotFoundError):
+            path.unlink()
+    return len(dead)
+
+
+def _is_dead(path: Path, host: str) -> bool:
+    parts = path.name.split(".")
+    if len(parts) < 5 or parts[-4] != host or not parts[-3].isdigit():
+        return False
+    try:
+        os.kill(int(parts[-3]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,231 @@
+"""Gives the trainer what a cache holds: whole clips, checked, straight from the recorded place."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache import folder, schema
+from cache.errors import DamagedCacheError, DuplicateClipError, UnknownClipError, UnknownFieldError
+from cache.features import crc32c
+from cache.recipe import recipe_id
+from cache.record import CommitRecord
+from cache.schema import FrameField
+from cache.store import ShardFile, get_store
+
+Array = NDArray[Any]
+MAX_OPEN_FILES = 200  # stays below the usual limit of 1,024 handles a process
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip as the cache holds it.
+
+    Attributes:
+        clip_id: its id.
+        frames: frame field → (num_frames, width), stored dtype.
+        global_mean: frame field → (width,) float32.
+        clip: clip-level fields, for example ``vad`` (3,) float32, ``duration``, ``rms_db``.
+    """
+
+    clip_id: str
+    frames: dict[str, Array]
+    global_mean: dict[str, Array]
+    clip: dict[str, Any]
+
+
+class CacheReader:
+    """Reads the committed shards of a cache; safe in threads, after fork, and while writers go on.
+
+    Knows all clips from the commit records alone. What is committed later is seen by a new reader.
+
+    Raises:
+        NotACacheError, FormatVersionError, DamagedCacheError: the folder is no cache we can read.
+        DuplicateClipError: one clip id in two shards, and nothing says which one counts.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.description = folder.read_description(self.path)
+        self.recipe = self.description.recipe
+        self.recipe_id = recipe_id(self.recipe)
+        self.frame_fields: dict[str, FrameField] = self.description.fields
+        self.records = folder.read_records(self.path)
+        self._place = _index(self.records, self.path)
+        self._starts = [np.cumsum([0, *record.num_frames]) for record in self.records]
+        self._open: OrderedDict[int, ShardFile] = OrderedDict()
+        self._lock = threading.Lock()
+        self._checked: set[tuple[str, str]] = set()
+        self._checksums: dict[tuple[int, str], Array] = {}
+
+    @property
+    def clip_ids(self) -> tuple[str, ...]:
+        """All clips, in the order of shards and rows."""
+        return tuple(self._place)
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def __contains__(self, clip_id: object) -> bool:
+        return clip_id in self._place
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._place)
+
+    def __enter__(self) -> CacheReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the open files; reading again opens them again."""
+        with self._lock:
+            self._open.clear()
+
+    def num_frames(self, clip_id: str) -> int:
+        """Return the clip's number of frames."""
+        shard, row = self._locate(clip_id)
+        return self.records[shard].num_frames[row]
+
+    def __getitem__(self, clip_id: str) -> Clip:
+        frames = {name: self.read_frames(clip_id, name) for name in self.frame_fields}
+        mean = {name: self._row(clip_id, schema.GLOBAL_MEAN + name) for name in self.frame_fields}
+        names = [name for name in self._clip_level_names() if not name.startswith(schema.CRC)]
+        clip = {name.removeprefix(schema.CLIPS): self._row(clip_id, name) for name in names}
+        return Clip(clip_id, frames, mean, clip)
+
+    def read_frames(self, clip_id: str, field: str) -> Array:
+        """Return a frame field of a clip, (num_frames, width) in the stored dtype."""
+        dtype, width = self._field(field).dtype, self._field(field).width
+        out = np.empty((self.num_frames(clip_id), width), dtype)
+        self.read_into(clip_id, field, out)
+        return out
+
+    def read_into(self, clip_id: str, field: str, out: Array) -> None:
+        """Fill ``out``, C-contiguous (num_frames, width) of the stored dtype, without a new allocation.
+
+        Raises:
+            DamagedCacheError: the bytes are not those that were committed.
+        """
+        shard, row = self._locate(clip_id)
+        expected = (self.records[shard].num_frames[row], self._field(field).width)
+        if out.shape != expected or not out.flags.c_contiguous:
+            raise ValueError(f"buffer of shape {out.shape}, expected C-contiguous {expected}")
+        self._file(shard).read_into(schema.FRAMES + field, int(self._starts[shard][row]), out)
+        if (clip_id, field) not in self._checked:
+            if crc32c(out) != int(self._checksum(shard, field)[row]):
+                raise DamagedCacheError(
+                    f"{self._where(shard)}: clip {clip_id}, frames/{field}: checksum does not match; "
+                    "emi-cache verify lists all damage"
+                )
+            self._checked.add((clip_id, field))
+
+    def clip_table(self, name: str, clip_ids: Sequence[str] | None = None) -> Array:
+        """Return one row per clip of a ``global_mean/…`` or ``clips/…`` field; text as numpy text.
+
+        Args:
+            name: path of the field, for example ``global_mean/vad`` or ``clips/duration``.
+            clip_ids: which clips, in which order; default all, in the order of ``clip_ids``.
+        """
+        places = [self._locate(clip_id) for clip_id in (self.clip_ids if clip_ids is None else clip_ids)]
+        needed = sorted({shard for shard, _ in places})
+        if not needed:
+            return np.empty((0,))
+        parts = {shard: self._whole(shard, name) for shard in needed}
+        first = np.cumsum([0, *(len(parts[shard]) for shard in needed)])
+        base = dict(zip(needed, first.tolist(), strict=False))
+        rows = np.array([base[shard] + row for shard, row in places])
+        table = np.concatenate([parts[shard] for shard in needed])[rows]
+        return np.char.decode(table, "utf-8") if table.dtype.kind == "S" else table
+
+    def _row(self, clip_id: str, name: str) -> Any:
+        return self.clip_table(name, [clip_id])[0]
+
+    def _clip_level_names(self) -> list[str]:
+        return [name for name in self.records[0].datasets if name.startswith(schema.CLIPS)]
+
+    def _field(self, name: str) -> FrameField:
+        if name not in self.frame_fields:
+            raise UnknownFieldError(
+                f"{self.path} holds no frame field {name!r}, only {', '.join(self.frame_fields)}"
+            )
+        return self.frame_fields[name]
+
+    def _locate(self, clip_id: str) -> tuple[int, int]:
+        place = self._place.get(clip_id)
+        if place is None:
+            raise UnknownClipError(f"clip {clip_id!r} is not in {self.path} ({len(self)} clips)")
+        return place
+
+    def _where(self, shard: int) -> Path:
+        return self.path / folder.SHARDS / self.records[shard].file
+
+    def _file(self, shard: int) -> ShardFile:
+        with self._lock:
+            opened = self._open.pop(shard, None) or self._open_shard(shard)
+            self._open[shard] = opened
+            if len(self._open) > MAX_OPEN_FILES:
+                self._open.popitem(last=False)
+            return opened
+
+    def _open_shard(self, shard: int) -> ShardFile:
+        record, path = self.records[shard], self._where(shard)
+        store = get_store(record.store)
+        try:
+            size = store.num_bytes(path)
+            if size != record.num_bytes:
+                raise DamagedCacheError(
+                    f"{path}: {size} bytes, its commit record promises {record.num_bytes} "
+                    f"(first clip {record.clip_ids[0]}); emi-cache verify lists all damage"
+                )
+            return store.open(path, record.datasets)
+        except OSError as error:
+            raise DamagedCacheError(
+                f"{path}: {error.strerror or error} (first clip {record.clip_ids[0]}); "
+                "emi-cache verify lists all damage"
+            ) from None
+
+    def _whole(self, shard: int, name: str) -> Array:
+        dataset = self.records[shard].datasets.get(name)
+        if dataset is None or not name.startswith((schema.GLOBAL_MEAN, schema.CLIPS)):
+            known = [key for key in self.records[shard].datasets if not key.startswith(schema.FRAMES)]
+            raise UnknownFieldError(
+                f"{self._where(shard)} holds no clip-level field {name!r}, only {', '.join(known)}"
+            )
+        array = self._file(shard).read(name, 0, dataset.shape[0])
+        if crc32c(array) != dataset.crc32c:
+            raise DamagedCacheError(
+                f"{self._where(shard)}: {name}: checksum does not match; emi-cache verify lists all damage"
+            )
+        return array
+
+    def _checksum(self, shard: int, field: str) -> Array:
+        key = (shard, field)
+        if key not in self._checksums:
+            self._checksums[key] = self._whole(shard, schema.CRC + field)
+        return self._checksums[key]
+
+
+def _index(records: Sequence[CommitRecord], path: Path) -> dict[str, tuple[int, int]]:
+    replaced = folder.superseded(records)
+    place: dict[str, tuple[int, int]] = {}
+    for shard, record in enumerate(records):
+        for row, clip_id in enumerate(record.clip_ids):
+            if (record.name, clip_id) in replaced:
+                continue
+            if clip_id in place:
+                first = records[place[clip_id][0]].name
+                raise DuplicateClipError(
+                    f"{path}: clip {clip_id} stands in shards {first} and {record.name}; "
+                    "remove one of the two records"
+                )
+            place[clip_id] = (shard, row)
+    return place

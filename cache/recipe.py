@@ -1,0 +1,56 @@
+"""The recipe: everything that determines the values in a cache, and therefore its key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cache.errors import RecipeMismatchError
+
+# Where the same weights were loaded from does not change a value: a hub id on the GPU server and a
+# copied folder on the laptop are one recipe as long as the hashes of weights and config agree.
+NAMES = frozenset({"model", "revision"})
+HASHES = ("weights_sha256", "config_sha256")
+MISSING = "(absent)"
+
+
+def canonical_json(value: Any) -> str:
+    """Return ``value`` as JSON with sorted keys and no white space: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def recipe_id(recipe: Mapping[str, Any]) -> str:
+    """Return the sha256 (hex) of the recipe's canonical JSON."""
+    return hashlib.sha256(canonical_json(dict(recipe)).encode()).hexdigest()
+
+
+def differing_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Return the keys whose values differ, leaving out mere names of identical weights."""
+    keys = [key for key in sorted({*ours, *theirs}) if ours.get(key, MISSING) != theirs.get(key, MISSING)]
+    same_weights = all(ours.get(key) and ours.get(key) == theirs.get(key) for key in HASHES)
+    return [key for key in keys if not (same_weights and key in NAMES)]
+
+
+def same_values(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Say whether two recipes produce the same numbers from the same audio."""
+    return not differing_keys(ours, theirs)
+
+
+def recipe_diff(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Return one line per difference, ``key: ours -> theirs``."""
+    return [
+        f"{key}: {ours.get(key, MISSING)} -> {theirs.get(key, MISSING)}"
+        for key in differing_keys(ours, theirs)
+    ]
+
+
+def require_same_values(cached: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:
+    """Raise ``RecipeMismatchError`` with a readable diff unless both recipes give the same numbers."""
+    lines = recipe_diff(cached, wanted)
+    if lines:
+        raise RecipeMismatchError(
+            f"{where} was made with another recipe (cached -> wanted): {'; '.join(lines)}. "
+            "Choose another folder, or the options the cache was made with (emi-cache info shows them)"
+        )

@@ -1,0 +1,84 @@
+"""Says what a cache holds: clips, hours, frames, bytes per field, recipe, failures, counts per split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cache import schema
+from cache.failures import read_failures
+from cache.reader import CacheReader
+from cache.tables import read_table, split_name
+
+
+def info(path: Path | str, labels: Sequence[Path] = ()) -> dict[str, Any]:
+    """Describe a cache without reading frame data.
+
+    Args:
+        path: of the cache.
+        labels: label tables; the cache's coverage is counted per table, and per split where a table has
+            a split column.
+    """
+    with CacheReader(path) as reader:
+        frames = sum(reader.num_frames(clip_id) for clip_id in reader.clip_ids)
+        failures = read_failures(reader.path, set(reader.clip_ids))
+        description: dict[str, Any] = {
+            "path": str(reader.path),
+            "clips": len(reader),
+            "hours": float(_table(reader, "duration").sum()) / 3600,
+            "frames": frames,
+            "shards": len(reader.records),
+            "gigabytes": sum(record.num_bytes for record in reader.records) / 1e9,
+            "gigabytes_per_field": {
+                name: frames * field.bytes_per_frame / 1e9 for name, field in reader.frame_fields.items()
+            },
+            "silent": int(_table(reader, "silent").sum()),
+            "cut": int(_table(reader, "cut").sum()),
+            "failures": dict(Counter(failure.reason for failure in failures)),
+            "recipe_id": reader.recipe_id,
+            "recipe": reader.recipe,
+            "store": reader.description.store,
+            "licence": reader.description.licence,
+        }
+        if labels:
+            description["coverage"] = _coverage(labels, set(reader.clip_ids))
+    return description
+
+
+def _table(reader: CacheReader, name: str) -> Any:
+    return reader.clip_table(schema.CLIPS + name)
+
+
+def _coverage(labels: Sequence[Path], cached: set[str]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = {}
+    for path in labels:
+        table = read_table(path)
+        column = table.column_for("split")
+        for clip_id, row in zip(table.ids(), table.rows, strict=True):
+            split = split_name(row[column]) if column else path.stem
+            key = "cached" if clip_id in cached else "missing"
+            counts.setdefault(split, Counter(cached=0, missing=0))[key] += 1
+    return {split: dict(count) for split, count in counts.items()}
+
+
+def info_text(description: Mapping[str, Any]) -> str:
+    """Return ``info`` as lines for a terminal."""
+    lines = [
+        f"{description['path']}: {description['clips']} clips, {description['hours']:.2f} h, "
+        f"{description['frames']} frames in {description['shards']} shards, "
+        f"{description['gigabytes']:.3f} GB ({description['store']})",
+    ]
+    lines += [
+        f"  {'frames/' + name:28} {size:9.3f} GB" for name, size in description["gigabytes_per_field"].items()
+    ]
+    lines.append(f"  silent {description['silent']}, cut at max-seconds {description['cut']}")
+    failures = ", ".join(f"{reason} {count}" for reason, count in description["failures"].items())
+    lines.append(f"  failed clips: {failures or 'none'}")
+    for split, count in description.get("coverage", {}).items():
+        lines.append(f"  {split}: {count['cached']} cached, {count['missing']} missing")
+    lines.append(f"  recipe {description['recipe_id']}")
+    lines += [f"    {key}: {value}" for key, value in description["recipe"].items()]
+    lines.append(f"  licence: {description['licence'] or 'not stated'}")
+    return "\n".join(lines)
