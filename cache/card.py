@@ -15,8 +15,8 @@ def card(description: Description) -> str:
     recipe = "\n".join(f"| {key} | {value} |" for key, value in description.recipe.items())
     return f"""# Speech feature cache
 
-Frame-level features of speech clips, made by emi-fusion (format version 1). `emi-cache info` shows what is in it,
-`emi-cache verify` checks every checksum. Only shards with a commit record (`shards/<name>.json`) count.
+Frame-level features of speech clips, made by emi-fusion (format version 1). `emi-cache info` shows what is in
+it, `emi-cache verify` checks every checksum. Only shards with a commit record (`shards/<name>.json`) count.
 
 **Personal data.** What is computed from a voice is personal data: keep this folder as you keep the clips.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cache import files, folder, schema
 from cache.errors import CacheError
 from cache.features import crc32c
+from cache.recipe import recipe_id
 from cache.record import CommitRecord
 from cache.store import CONTENT, ShardFile, get_store
 
@@ -69,8 +70,6 @@ def verify(path: Path | str) -> VerifyReport:
 
 
 def _check_shard(path: Path, record: CommitRecord, description: folder.Description) -> Iterator[Finding]:
-    from cache.recipe import recipe_id
-
     if record.content.recipe_id != recipe_id(description.recipe):
         yield Finding(record.file, "made with another recipe than the cache's")
     shard = path / folder.SHARDS / record.file

@@ -119,7 +119,7 @@ def read_records(folder: Path) -> list[CommitRecord]:
 
 def superseded(records: Sequence[CommitRecord]) -> set[tuple[str, str]]:
     """Return (shard name, clip id) of every clip that a later generation replaces."""
-    replaced = set()
+    replaced: set[tuple[str, str]] = set()
     for record in records:
         for clip_id in record.content.supersedes:
             replaced.update(

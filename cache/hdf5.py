@@ -96,7 +96,7 @@ class Hdf5ShardFile:
                 f"buffer is {out.dtype}{out.shape[1:]}, {name} is {dataset.numpy_dtype}{dataset.shape[1:]}"
             )
         row_bytes = out.dtype.itemsize * int(np.prod(out.shape[1:], dtype=np.int64))
-        view = memoryview(out.reshape(-1).view(np.uint8))
+        view = memoryview(out.reshape(-1).view(np.uint8).data)
         position = (dataset.offset or 0) + start * row_bytes
         while view:
             count = os.preadv(self._handle, [view], position)

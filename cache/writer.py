@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -142,8 +144,6 @@ class CacheWriter:
 
     def _published(self, final: Path) -> tuple[Stored, ShardContent]:
         """Somebody published this name before: take what is there, if it is sound, as the shard."""
-        import json
-
         stored = self.store.describe(final)
         try:
             opened = self.store.open(final, stored.datasets)
@@ -178,8 +178,6 @@ class CacheWriter:
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that had a part in the values and are loaded right now."""
-    import sys
-
     libraries = ("numpy", "h5py", "zarr", "torch", "transformers", "soundfile", "av", "soxr")
     loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
     return {name: str(version) for name, version in loaded.items() if version}
