@@ -50,7 +50,11 @@ class UnknownFieldError(CacheError, KeyError):
 
 
 class InvalidValueError(CacheError, ValueError):
-    """A value that must not enter a cache: not finite, out of float16's range, or of the wrong shape."""
+    """A value that must not enter a cache; ``reason`` is its code: non_finite, overflow or shape."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class StorageError(CacheError, OSError):

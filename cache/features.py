@@ -80,28 +80,32 @@ def check_clip(clip: ClipFeatures, fields: Sequence[FrameField]) -> None:
     where = f"clip {clip.clip_id}"
     if set(clip.frames) != {field.name for field in fields} or set(clip.global_mean) != set(clip.frames):
         raise InvalidValueError(
-            f"{where}: fields {sorted(clip.frames)}, expected {sorted(field.name for field in fields)}"
+            "shape",
+            f"{where}: fields {sorted(clip.frames)}, expected {sorted(field.name for field in fields)}",
         )
     for field in fields:
         shape, mean = clip.frames[field.name].shape, clip.global_mean[field.name].shape
         if shape != (clip.num_frames, field.width) or mean != (field.width,) or not clip.num_frames:
             raise InvalidValueError(
+                "shape",
                 f"{where}, {field.name}: shapes {shape} and {mean}, "
-                f"expected ({clip.num_frames or 'at least 1'}, {field.width}) and ({field.width},)"
+                f"expected ({clip.num_frames or 'at least 1'}, {field.width}) and ({field.width},)",
             )
         _check_values(clip.frames[field.name], field, f"{where}, {field.name}")
         _check_values(clip.global_mean[field.name], field, f"{where}, global mean of {field.name}")
     for name, values in clip.clip.items():
         if not np.isfinite(values).all():
-            raise InvalidValueError(f"{where}, clips/{name}: a value is not finite")
+            raise InvalidValueError("non_finite", f"{where}, clips/{name}: a value is not finite")
 
 
 def _check_values(values: Array, field: FrameField, where: str) -> None:
     if not np.isfinite(values).all():
-        raise InvalidValueError(f"{where}: a value is not finite")
+        raise InvalidValueError("non_finite", f"{where}: a value is not finite")
     largest = float(np.abs(values).max())
     if field.dtype == np.float16 and largest >= schema.FLOAT16_LIMIT:
-        raise InvalidValueError(f"{where}: {largest:g} does not fit float16 (limit {schema.FLOAT16_LIMIT:g})")
+        raise InvalidValueError(
+            "overflow", f"{where}: {largest:g} does not fit float16 (limit {schema.FLOAT16_LIMIT:g})"
+        )
 
 
 def shard_arrays(clips: Sequence[ClipFeatures], fields: Sequence[FrameField]) -> ShardArrays:

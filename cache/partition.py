@@ -18,12 +18,14 @@ class ShardPlan:
         name: of the shard; a hash of its planned clip ids and its generation.
         planned: clip id → expected frames, in the order of the ids.
         plan_id: which partition it belongs to; see ``plan_shards``.
+        turn: number by which ``--part i/n`` deals shards out; the same for every worker of one source.
         generation: 0 at first, one more for each replacement.
     """
 
     name: str
     planned: dict[str, int]
     plan_id: str
+    turn: int = 0
     generation: int = 0
 
 
@@ -70,7 +72,10 @@ def plan_shards(
         for clip_id in (*record.content.planned, *record.clip_ids)
     }
     open_clips = {clip_id: frames for clip_id, frames in planned.items() if clip_id not in settled}
-    shards = [ShardPlan(shard_name(part), part, plan_id) for part in partition(open_clips, frames_per_shard)]
+    shards = [
+        ShardPlan(shard_name(part), part, plan_id, turn)
+        for turn, part in enumerate(partition(open_clips, frames_per_shard))
+    ]
     committed = {clip_id for record in records for clip_id in record.clip_ids}
     return shards + _retries(planned, records, committed)
 
@@ -87,5 +92,6 @@ def _retries(
         }
         if missing:
             name = shard_name(missing)
-            shards[name] = ShardPlan(name, missing, record.content.plan_id)
+            turn = int(name[:8], 16)  # which retries there are changes while workers run; a name does not
+            shards[name] = ShardPlan(name, missing, record.content.plan_id, turn)
     return [shards[name] for name in sorted(shards)]

@@ -1,0 +1,83 @@
+# clips --extract--> cache --train--> intensities
+#
+#   make demo                                             the whole path on synthetic clips
+#   make extract CLIPS=raw/ CACHE=data/cache              your clips (MODEL=… for another encoder)
+#   make train CACHE=data/cache LABELS=labels/            labels/train_split.csv and valid_split.csv
+#   EXTRACT_OPTIONS='…' and FIT_OPTIONS='…' are passed on to emi-extract run and emi-train fit
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   := data/demo
+
+CLIPS  ?=
+MODEL  ?=
+LABELS ?=
+CACHE  ?= $(if $(CLIPS)$(LABELS),data/cache,$(DEMO)/cache)
+RUN    ?= runs/$(shell date +%Y%m%d-%H%M%S)
+
+# 3 means "finished, and something is listed": the list has been shown, the make target goes on.
+LISTED_IS_FINE = || { code=$$?; [ $$code -eq 3 ] || exit $$code; }
+
+.PHONY: help setup demo extract train test check format bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 6
+	@grep -E '^[a-z]+:.*## ' Makefile | sort | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: $(VENV)/.ready ## make .venv with everything that is needed
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@echo "setting up $(VENV) (a few minutes the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; pass PYTHON=python3.11 or newer"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[extract,train,dev]'
+	@touch $@
+
+demo: setup $(DEMO)/demo.json ## synthetic clips to intensities: corpus, cache, head, scores, pictures
+	$(BIN)/emi-extract run $(DEMO)/media --out $(DEMO)/cache --model $(DEMO)/encoder $(LISTED_IS_FINE)
+	$(BIN)/emi-train fit $(DEMO)/cache --labels $(DEMO) --speakers $(DEMO)/speakers.csv --epochs 30 --out $(DEMO)/run --overwrite
+	$(BIN)/emi-train evaluate $(DEMO)/run $(DEMO)/cache --labels $(DEMO)/valid_split.csv
+	@echo "pictures: $(DEMO)/run/learning_curves.png $(DEMO)/run/scatter.png"
+
+$(DEMO)/demo.json: | setup
+	$(BIN)/emi-extract demo --out $(DEMO)
+
+ifeq ($(CLIPS),)
+extract: setup $(DEMO)/demo.json ## clips to cache (CLIPS= CACHE= MODEL=)
+	@echo "CLIPS is not set: using the demo corpus and its tiny encoder in $(DEMO)"
+	$(BIN)/emi-extract run $(DEMO)/media --out $(CACHE) --model $(or $(MODEL),$(DEMO)/encoder) $(EXTRACT_OPTIONS) $(LISTED_IS_FINE)
+else
+extract: setup
+	$(BIN)/emi-extract run $(CLIPS) --out $(CACHE) $(if $(MODEL),--model $(MODEL)) $(EXTRACT_OPTIONS) $(LISTED_IS_FINE)
+endif
+
+ifeq ($(LABELS),)
+train: extract ## cache and labels to a run folder with head, scores, pictures (CACHE= LABELS= RUN=)
+	@echo "LABELS is not set: using the demo corpus in $(DEMO)"
+	$(BIN)/emi-train fit $(CACHE) --labels $(DEMO) --speakers $(DEMO)/speakers.csv --out $(RUN) $(or $(FIT_OPTIONS),--epochs 30)
+else
+train: setup
+	$(BIN)/emi-train fit $(CACHE) --labels $(LABELS) --out $(RUN) $(FIT_OPTIONS)
+endif
+
+test: setup ## the tests: offline, no GPU
+	$(BIN)/python -m pytest -q
+
+check: setup ## format, lint, types, and who may import whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## speed and size against the usual alternatives; prints ratios
+	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+clean: ## remove .venv, caches of the tools and the demo (your own data/ and runs/ stay)
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find cache extract train tests -name __pycache__ -type d -prune -exec rm -rf {} +

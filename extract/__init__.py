@@ -1,0 +1,46 @@
+"""The GPU stage of clips → extract → cache → train → intensities: frozen encoder outputs, computed once.
+
+Everything loads when first used, so that importing the package is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from extract.demo import make_demo
+    from extract.encoders import load_encoder
+    from extract.encoders.base import Encoder, EncoderOptions
+    from extract.errors import ExtractError
+    from extract.options import ExtractOptions
+    from extract.pipeline import extract
+    from extract.summary import Summary
+
+_HOMES = {
+    "Encoder": "encoders.base",
+    "EncoderOptions": "encoders.base",
+    "ExtractError": "errors",
+    "ExtractOptions": "options",
+    "Summary": "summary",
+    "extract": "pipeline",
+    "load_encoder": "encoders",
+    "make_demo": "demo",
+}
+
+__all__ = [
+    "Encoder",
+    "EncoderOptions",
+    "ExtractError",
+    "ExtractOptions",
+    "Summary",
+    "extract",
+    "load_encoder",
+    "make_demo",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'extract' has no attribute {name!r}")
+    return getattr(import_module(f"extract.{_HOMES[name]}"), name)

@@ -1,0 +1,22 @@
+"""The encoders between clips and cache; the only place that knows transformers and safetensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extract.encoders.base import Encoder, EncoderOptions
+
+DEFAULT_MODEL = "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"
+
+
+def load_encoder(options: EncoderOptions) -> Encoder:
+    """Load the encoder that ``options`` name.
+
+    Raises:
+        EncoderError: it cannot be had, or a weight is missing, unexpected or misshapen.
+    """
+    from extract.encoders.checkpoint import load_checkpoint
+    from extract.encoders.wav2vec2_vad import Wav2Vec2Vad
+
+    return Wav2Vec2Vad(load_checkpoint(options.model, options.revision), options)

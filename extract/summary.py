@@ -1,0 +1,132 @@
+"""What a run of extract did and what it could not do, for people and for machines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cache.console import clock
+from cache.failures import Failure, read_failures
+from cache.partition import ShardPlan
+from cache.record import CommitRecord
+from extract.options import ExtractOptions
+from extract.progress import RunMeter
+from extract.sources import Source
+
+MAX_LISTED = 20
+PHASE_NAMES = {"wait_decode": "decoding", "encode": "the encoder", "wait_write": "writing"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the run started from: the source, what was committed then, what it took on, and how it ended."""
+
+    source: Source
+    records: Sequence[CommitRecord]
+    plans: Sequence[ShardPlan]
+    options: ExtractOptions
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        out: the cache.
+        clips: of the source, or of the part and limit that were asked for.
+        extracted: committed by this run.
+        cached_before: clips of the source found committed.
+        failures: clips of the source that are not in the cache, with reasons.
+        failed_per_split: split → reason → count.
+        hours: of sound, encoded by this run.
+        seconds: wall clock of the run.
+        phases: seconds the main loop spent in ``wait_decode``, ``encode``, ``wait_write``.
+        stopped: whether a signal ended the run early.
+    """
+
+    out: Path
+    clips: int
+    extracted: int
+    cached_before: int
+    failures: tuple[Failure, ...]
+    failed_per_split: dict[str, dict[str, int]]
+    hours: float
+    seconds: float
+    phases: dict[str, float]
+    stopped: bool
+
+    @property
+    def bound(self) -> str:
+        """The phase that the run mostly waited for."""
+        return PHASE_NAMES[max(self.phases, key=lambda phase: self.phases[phase])]
+
+
+def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
+    """Put the run's counts together; failures are those that still stand in the ledger."""
+    before = {clip_id for record in outcome.records for clip_id in record.clip_ids}
+    splits = {clip.clip_id: clip.split for clip in outcome.source.clips}
+    missing = {failure.clip_id for failure in outcome.source.failures}
+    taken = {clip_id for plan in outcome.plans for clip_id in plan.planned}
+    whole = outcome.options.part == (1, 1) and outcome.options.limit is None
+    failures = [
+        failure
+        for failure in read_failures(out, before | meter.clip_ids)
+        if failure.clip_id in taken | missing
+    ]
+    counts: dict[str, Counter[str]] = {}
+    for failure in failures:
+        counts.setdefault(splits.get(failure.clip_id, "") or "all", Counter())[failure.reason] += 1
+    return Summary(
+        out=out,
+        clips=len(splits) + len(missing) if whole else len(taken),
+        extracted=len(meter.clip_ids),
+        cached_before=len(before & splits.keys()),
+        failures=tuple(failures),
+        failed_per_split={split: dict(count) for split, count in counts.items()},
+        hours=meter.seconds_of_sound / 3600,
+        seconds=meter.seconds,
+        phases=dict(meter.phases),
+        stopped=outcome.stopped and len(failures) + len(meter.clip_ids) < len(taken | missing),
+    )
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """Return the summary ready for JSON."""
+    failures = [vars(failure) for failure in summary.failures]
+    return {**vars(summary), "out": str(summary.out), "bound": summary.bound, "failures": failures}
+
+
+def as_text(summary: Summary) -> str:
+    """Return the summary as lines for a terminal."""
+    lines = [f"{summary.out}: {summary.cached_before + summary.extracted} of {summary.clips} clips cached"]
+    if summary.extracted:
+        speed = summary.hours * 3600 / max(1e-6, summary.seconds)
+        lines.append(
+            f"  {summary.extracted} extracted now: {summary.hours:.2f} h of sound in {clock(summary.seconds)} "
+            f"({speed:.0f} × real time, bound by {summary.bound})"
+        )
+    else:
+        lines.append(f"  nothing to extract: {summary.cached_before} clips were cached before")
+    if summary.cached_before and summary.extracted:
+        lines.append(f"  {summary.cached_before} were cached before and not touched")
+    lines += _failure_lines(summary)
+    if summary.stopped:
+        lines.append("  stopped early; run the same command again to continue")
+    return "\n".join(lines)
+
+
+def _failure_lines(summary: Summary) -> list[str]:
+    if not summary.failures:
+        return []
+    lines = [f"  {len(summary.failures)} failed; each is tried again on the next run:"]
+    lines += [f"    {f.clip_id}: {f.reason}: {f.message}" for f in summary.failures[:MAX_LISTED]]
+    if len(summary.failures) > MAX_LISTED:
+        lines.append(f"    and {len(summary.failures) - MAX_LISTED} more in {summary.out}/failures/")
+    for split, reasons in summary.failed_per_split.items():
+        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        lines.append(f"  failed in {split}: {counts}")
+    return lines

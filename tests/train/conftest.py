@@ -1,0 +1,154 @@
+"""A small corpus with a real cache: intensities steer level and drift of the frames, speakers add a colour."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cache import CacheWriter, ClipFeatures
+from cache.console import Progress
+from cache.schema import VAD_DIMS, FrameField
+from train import FitConfig, Run, Splits, fit, read_splits
+
+NAMES = ("Admiration", "Amusement", "Empathic Pain")
+WIDTH = 8
+RECIPE = {"format_version": 1, "model": "toy", "layers": [1, 2], "stored_dtype": "float16"}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Folders of a cache and its labels, and what the labels say."""
+
+    cache: Path
+    labels: Path
+    truth: dict[str, np.ndarray]
+    speakers: dict[str, str]
+
+
+def clip_features(clip_id: str, labels: np.ndarray, rng: np.random.Generator) -> ClipFeatures:
+    """Make a clip whose frames depend on its labels: by level, and by drift over the clip."""
+    length = int(rng.integers(4, 40))
+    time = np.linspace(-1, 1, length)[:, None]
+    level = np.tile(labels, 3)[:WIDTH] - 0.5
+    hidden = level + time * level[::-1] + 0.1 * rng.standard_normal((length, WIDTH))
+    vad = labels[:3] + 0.1 * rng.standard_normal((length, 3))
+    frames = {
+        "hidden_states/1": rng.standard_normal((length, WIDTH)).astype(np.float32),
+        "hidden_states/2": hidden.astype(np.float32),
+        "vad": vad.astype(np.float32),
+    }
+    return ClipFeatures(
+        clip_id=clip_id,
+        frames=frames,
+        global_mean={name: values.mean(0) for name, values in frames.items()},
+        num_samples=400 + 320 * (length - 1),
+        rms_db=-20.0,
+        audio_sha256=f"{clip_id:0>64}",
+        clip={"vad": frames["vad"].mean(0)},
+        source=f"{clip_id}.wav",
+    )
+
+
+def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
+    """Write a CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture(scope="session")
+def table() -> Callable[..., Path]:
+    return write_table
+
+
+@pytest.fixture(scope="session")
+def make_cache() -> Callable[..., Path]:
+    """Write a cache of ``truth`` (clip id → labels)."""
+
+    def make(path: Path, truth: dict[str, np.ndarray], recipe: dict[str, object] | None = None) -> Path:
+        rng = np.random.default_rng(7)
+        fields = [
+            FrameField("hidden_states/1", WIDTH, np.dtype(np.float16)),
+            FrameField("hidden_states/2", WIDTH, np.dtype(np.float16)),
+            FrameField("vad", 3, np.dtype(np.float32), dims=VAD_DIMS),
+        ]
+        writer = CacheWriter.open(path, recipe or RECIPE, fields)
+        clips = [clip_features(clip_id, labels, rng) for clip_id, labels in truth.items()]
+        for start in range(0, len(clips), 30):
+            writer.commit(clips[start : start + 30])
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory, make_cache: Callable[..., Path]) -> Corpus:
+    """60 training clips of 10 speakers, 30 validation clips of 5 others, 5 clips without a label."""
+    root = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(1)
+    ids = [f"{index:05d}" for index in range(95)]
+    truth = {clip_id: rng.uniform(0, 1, len(NAMES)) for clip_id in ids}
+    speakers = {clip_id: f"s{index // 6:02d}" for index, clip_id in enumerate(ids[:90])}
+    labels = root / "labels"
+    labels.mkdir()
+    for name, part in (("train", ids[:60]), ("valid", ids[60:90])):
+        rows = [[clip_id, *truth[clip_id], speakers[clip_id]] for clip_id in part]
+        write_table(labels / f"{name}_split.csv", ["Filename", *NAMES, "speaker"], rows)
+    return Corpus(make_cache(root / "cache", truth), labels, truth, speakers)
+
+
+@pytest.fixture(scope="session")
+def splits(corpus: Corpus) -> Splits:
+    return read_splits(labels=corpus.labels)
+
+
+@pytest.fixture(scope="session")
+def small() -> FitConfig:
+    return FitConfig(hidden=6, epochs=4, batch_size=8, lr=5e-3)
+
+
+@pytest.fixture(scope="session")
+def quiet() -> Progress:
+    """Progress that nobody reads."""
+    with open(os.devnull, "w") as nowhere:
+        yield Progress(nowhere)
+
+
+@pytest.fixture(scope="session")
+def run(
+    corpus: Corpus, splits: Splits, small: FitConfig, quiet: Progress, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """A finished run with the default switches."""
+    return fit(corpus.cache, splits, small, tmp_path_factory.mktemp("run") / "run", progress=quiet)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Call ``emi-train`` with arguments; gives exit code, stdout and stderr."""
+    from train.__main__ import main
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["emi-train", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit_info:
+            main()
+        out, err = capsys.readouterr()
+        return int(exit_info.value.code or 0), out, err
+
+    return call

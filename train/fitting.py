@@ -1,0 +1,197 @@
+"""Fit in clips → extract → cache → train → intensities: one visible loop, resumable at any instant."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from cache import CacheReader
+from cache.console import Progress, clock
+from train.checkpoint import EpochRecord, Training, load_checkpoint, new_training, save_checkpoint
+from train.config import FitConfig
+from train.data import Batch, Batcher, Features, epoch_batches, load_features
+from train.errors import RunError
+from train.files import write_json
+from train.head import HeadShape, new_head
+from train.join import opened
+from train.labels import Splits
+from train.losses import LossValue, batch_loss, is_correlation
+from train.machine import choose_device, deterministic
+from train.metrics import METRICS, mean_over, shown
+from train.planning import Task, plan_fit
+from train.predicting import apply_head, autocast
+from train.results import write_results
+from train.run import CHECKPOINT, CONFIG, Run, claim, load_run
+
+
+def fit(
+    cache: CacheReader | Path | str,
+    labels: Splits,
+    config: FitConfig,
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Fit one head, or go on with it where an interrupted fit of the same config stopped.
+
+    The same config, machine and number of threads give the same bits, interrupted or not.
+
+    Args:
+        cache: a cache folder or its reader.
+        labels: training and validation labels.
+        config: the recipe.
+        out: run folder.
+        overwrite: replace the run in ``out``.
+        progress: where to report; default: stderr.
+
+    Returns:
+        The finished run; the one that is there if ``out`` holds this very fit already.
+
+    Raises:
+        LabelError: if labels and cache do not fit together.
+        ConfigError: if the cache has not what the config asks for.
+        RunError: if ``out`` holds another run, or the loss is not a number.
+    """
+    out, progress = Path(out), progress or Progress()
+    with opened(cache) as reader:
+        task = plan_fit(reader, labels, config)
+        device = choose_device(config.device)
+        if claim(out, task.identity, overwrite):
+            progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
+            return load_run(out)
+        write_json(out / CONFIG, config.to_dict())
+        with deterministic(device):
+            features = _features(reader, task, progress)
+            batcher = Batcher(features, device)
+            training = _begin(task, features, device, out / CHECKPOINT, progress)
+            for epoch in range(len(training.history), config.epochs):
+                started = time.perf_counter()
+                trained = _train_epoch(training, task, features, batcher, epoch, progress)
+                training.record(replace(trained, score=_score(training, task, features)))
+                training.seconds += time.perf_counter() - started
+                save_checkpoint(out / CHECKPOINT, training)
+                progress.line(_epoch_line(training, task))
+            write_results(out, reader, labels, task, features, training)
+        (out / CHECKPOINT).unlink()
+    return load_run(out)
+
+
+def learning_rate(step: int, steps_per_epoch: int, config: FitConfig) -> float:
+    """Return the learning rate of a step (from 0): linear warm-up, then half a cosine down to 0."""
+    warmup = config.warmup_epochs * steps_per_epoch
+    total = config.epochs * steps_per_epoch
+    if step < warmup:
+        return config.lr * (step + 1) / math.ceil(warmup)
+    done = (step - warmup) / max(1.0, total - warmup)
+    return config.lr * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _features(reader: CacheReader, task: Task, progress: Progress) -> Features:
+    total = len(task.clip_ids)
+
+    def told(done: int) -> None:
+        progress.update(lambda: f"reading features  {done}/{total} clips")
+
+    features = load_features(reader, task.clip_ids, task.config, told=told)
+    if task.config.lstm:
+        frames, where = int(features.lengths.sum()), "in memory" if features.in_memory else "read per batch"
+        progress.line(f"{total} clips, {frames} frames, {features.width} channels, {where}")
+    return features
+
+
+def _begin(
+    task: Task, features: Features, device: torch.device, checkpoint: Path, progress: Progress
+) -> Training:
+    """Return a new head, or the one of the checkpoint."""
+    config = task.config
+    shape = HeadShape(
+        width=features.width,
+        targets=len(task.train.names),
+        hidden=config.hidden,
+        lstm_layers=config.lstm_layers,
+        global_mean=config.global_mean,
+        fusion_head=config.fusion_head,
+        lstm=config.lstm,
+    )
+    training = new_training(new_head(shape, config.seed).to(device), config)
+    if checkpoint.exists():
+        load_checkpoint(checkpoint, training)
+        progress.line(f"going on after epoch {len(training.history)} of {config.epochs}")
+        if torch.get_num_threads() not in training.threads:
+            progress.line(
+                f"threads: {torch.get_num_threads()} now, {training.threads} before; the bits may differ"
+            )
+    training.threads.append(torch.get_num_threads())
+    return training
+
+
+def _train_epoch(
+    training: Training, task: Task, features: Features, batcher: Batcher, epoch: int, progress: Progress
+) -> EpochRecord:
+    """Take one step per batch over every training clip; the score is still open (NaN)."""
+    config, where = task.config, task.parts["fit"]
+    by_length = config.lstm and not is_correlation(config.loss_terms)
+    batches = epoch_batches(features.lengths[where], config.batch_size, config.seed, epoch, by_length)
+    targets = torch.from_numpy(task.truth).float()
+    total, done, skipped, lr, started = 0.0, 0, 0, 0.0, time.perf_counter()
+    training.head.train()
+    for step, part in enumerate(batches):
+        lr = learning_rate(epoch * len(batches) + step, len(batches), config)
+        loss = _step(training, batcher(where[part]), targets[torch.from_numpy(where[part])], config, lr)
+        skipped += loss.skipped
+        if loss.value is not None:
+            total, done = total + loss.value.item() * len(part), done + len(part)
+            if not math.isfinite(total):
+                raise RunError(
+                    f"the loss became {loss.value.item()} in epoch {epoch + 1}, step {step + 1}; "
+                    f"lower --lr (now {config.lr:g}) or use --precision float32"
+                )
+        progress.update(partial(_step_line, epoch, step + 1, len(batches), config, started))
+    return EpochRecord(epoch + 1, lr, total / done if done else math.nan, math.nan, skipped)
+
+
+def _step(training: Training, batch: Batch, targets: torch.Tensor, config: FitConfig, lr: float) -> LossValue:
+    """Take one optimiser step; none if every column of the batch is constant and the loss a correlation."""
+    for group in training.optimiser.param_groups:
+        group["lr"] = lr
+    with autocast(config, batch.lengths.device):
+        predictions = training.head(*batch)
+    loss = batch_loss(config.loss_terms, predictions.float(), targets.to(predictions.device))
+    if loss.value is not None:
+        training.optimiser.zero_grad()
+        loss.value.backward()  # type: ignore[no-untyped-call]
+        training.optimiser.step()
+    return loss
+
+
+def _score(training: Training, task: Task, features: Features) -> float:
+    """Return the selection metric on the clips that choose the epoch; NaN if undefined, or if none do."""
+    if not len(task.chooser):
+        return math.nan
+    predictions = apply_head(training.head, features, task.chooser, task.config)
+    return mean_over(METRICS[task.config.metric](task.truth[task.chooser], predictions))
+
+
+def _step_line(epoch: int, step: int, steps: int, config: FitConfig, started: float) -> str:
+    seconds = time.perf_counter() - started
+    left = ((config.epochs - epoch) * steps - step) * seconds / step
+    rate = step * config.batch_size / seconds
+    return f"epoch {epoch + 1}/{config.epochs}  step {step}/{steps}  {rate:.0f} clips/s  ETA {clock(left)}"
+
+
+def _epoch_line(training: Training, task: Task) -> str:
+    row, config = training.history[-1], task.config
+    rate = len(task.parts["fit"]) * len(training.history) / training.seconds
+    left = training.seconds / len(training.history) * (config.epochs - row.epoch)
+    score = ""
+    if len(task.chooser):
+        best = " (best)" if training.best_epoch == row.epoch else ""
+        score = f"  {config.select} {config.metric} {shown(row.score)}{best}"
+    done = f"epoch {row.epoch}/{config.epochs}  loss {row.loss:.4f}{score}"
+    return f"{done}  {rate:.0f} clips/s  ETA {clock(left)}"

@@ -1,0 +1,79 @@
+"""The machine of clips → extract → cache → train → intensities: device, determinism, memory, versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from train.errors import ConfigError
+
+LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "safetensors")
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called ``name``; "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        ConfigError: if there is no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise ConfigError(f"device {name}: found {found} CUDA device(s); use --device cpu or auto")
+    return device
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Same input, machine and threads give the same bits inside; torch's settings are put back afterwards.
+
+    TensorFloat-32 is off inside, since cuDNN's LSTM would round its inputs to ten bits.
+    """
+    if device.type == "cuda":  # cuBLAS reads this when it starts
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    settings: Any = torch.utils.deterministic  # its one setting is a property that stubs do not know
+    before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
+    tf32 = torch.backends.cudnn.allow_tf32
+    torch.use_deterministic_algorithms(True)
+    settings.fill_uninitialized_memory = False  # we never read what we have not written
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        settings.fill_uninitialized_memory = before[1]
+        torch.backends.cudnn.allow_tf32 = tf32
+
+
+def free_memory() -> float:
+    """Return the bytes of memory that this process may still use, as far as the system says."""
+    free = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+        free = float(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else free
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and used.exists() and limit.read_text().strip().isdigit():
+        free = min(free, float(limit.read_text()) - float(used.read_text()))
+    return max(0.0, free)
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Return what else decides the bits of a result: versions, processor, device, threads."""
+    return {
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in LIBRARIES},
+        "platform": platform.platform(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,142 @@
+"""Results of a fit in clips → extract → cache → train → intensities: head, scores and pictures as files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cache import CacheReader
+from train.checkpoint import Training
+from train.data import Features
+from train.files import sha256, write_csv, write_json
+from train.labels import Splits
+from train.machine import environment
+from train.metrics import score_all, score_table, shown
+from train.planning import Task
+from train.plots import plot_learning_curves, plot_scatter
+from train.predicting import apply_head, write_predictions
+from train.run import (
+    CLIPS,
+    COVERAGE,
+    CURVES,
+    ENVIRONMENT,
+    HEAD,
+    HISTORY,
+    METRICS,
+    PREDICTIONS,
+    SCATTER,
+    Targets,
+    save_head,
+)
+
+
+def write_results(
+    out: Path, reader: CacheReader, labels: Splits, task: Task, features: Features, training: Training
+) -> None:
+    """Give the head its chosen weights and write the run folder; ``metrics.json``, last, finishes it."""
+    config, epoch = task.config, training.choose()
+    targets = Targets.of(labels.train.id_column, task.train.names, task.train.targets)
+    predictions = apply_head(training.head, features, task.parts["valid"], config)
+    metrics = {
+        "statement": statement(task, training, epoch),
+        "selected_on": selected_on(task, training),
+        "metric": config.metric,
+        "valid": score_all(task.valid.targets, predictions, targets.names),
+        "valid_clipped": score_all(task.valid.targets, targets.clipped(predictions), targets.names),
+        "epoch": epoch,
+        "epochs": config.epochs,
+        "selection_score": training.best_score,
+        "clips": {part: len(where) for part, where in task.parts.items()},
+        "skipped_loss_columns": sum(row.skipped for row in training.history),
+        "parameters": training.head.num_parameters(),
+        "ignored_columns": list(task.train.ignored),
+    }
+    about: dict[str, Any] = {"config": config.to_dict(), "layer": task.layer}
+    about |= {"recipe": reader.recipe, "recipe_id": reader.recipe_id, "statement": metrics["statement"]}
+    save_head(out / HEAD, training.head, targets, about)
+    history = [asdict(row) for row in training.history]
+    write_csv(out / HISTORY, list(history[0]), [[_cell(value) for value in row.values()] for row in history])
+    write_predictions(
+        out / PREDICTIONS, targets.id_column, task.valid.written_ids, predictions, targets.names
+    )
+    write_csv(out / CLIPS, ["clip_id", "part"], _clip_rows(task))
+    write_json(out / COVERAGE, task.coverage)
+    plot_learning_curves(out / CURVES, training.history, config, epoch)
+    plot_scatter(out / SCATTER, task.valid.targets, predictions, targets.names, selected_on(task, training))
+    write_json(out / ENVIRONMENT, _environment(task, labels, training))
+    write_json(out / METRICS, metrics)
+
+
+def selected_on(task: Task, training: Training) -> str:
+    """Return what chose the epoch: "inner", "valid" or "last epoch"."""
+    return "last epoch" if training.best_epoch is None else task.config.select
+
+
+def statement(task: Task, training: Training, epoch: int) -> str:
+    """Say in one sentence what the head was trained on and what chose its epoch."""
+    config, parts = task.config, task.parts
+    text = f"trained on {len(parts['fit'])} clips; epoch {epoch} of {config.epochs}"
+    if config.select == "last":
+        return f"{text} (the last)"
+    which = {"inner": "inner", "valid": "validation"}[config.select]
+    if training.best_epoch is None:
+        return (
+            f"{text}, the last, since {config.metric} was undefined on the {len(task.chooser)} {which} clips "
+            "at every epoch"
+        )
+    text += f" chosen by {config.metric} ({shown(training.best_score)}) on {len(task.chooser)} {which} clips"
+    if config.select == "valid":
+        return f"{text}: selected on valid, so that the scores are too high"
+    return f"{text} of the training data, divided by {task.inner_by}"
+
+
+def results_text(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
+    """Return what a person reads after a fit: the sentence and the table of scores."""
+    clips = metrics["clips"]["valid"]
+    note = ", selected on valid" if metrics["selected_on"] == "valid" else ""
+    table = score_table(metrics["valid"], names)
+    return f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n{table}"
+
+
+def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
+    """Return what a person reads after an evaluation."""
+    found = result["coverage"]
+    lines = [
+        f"scores on {result['clips']} clips ({found['cached']} of {found['labelled']} labelled are cached)"
+    ]
+    if result["selected_on"] == "valid":
+        lines[0] += "; the run's epoch was selected on valid"
+    if result["trained_on"]:
+        lines.append(
+            f"warning: {result['trained_on']} of these clips shaped this head: its scores are too high"
+        )
+    if result["recipe_diff"]:
+        lines.append(f"warning: the cache's recipe differs: {'; '.join(result['recipe_diff'])}")
+    low_high = "clipped to the range of the training labels"
+    tables = [score_table(result["scores"], names), low_high, score_table(result["scores_clipped"], names)]
+    return "\n".join([*lines, "", *tables[:1], "", *tables[1:]])
+
+
+def _clip_rows(task: Task) -> list[tuple[str, str]]:
+    part_of = {int(position): part for part, where in task.parts.items() for position in where}
+    return [(clip_id, part_of[position]) for position, clip_id in enumerate(task.clip_ids)]
+
+
+def _environment(task: Task, labels: Splits, training: Training) -> dict[str, Any]:
+    device = next(training.head.parameters()).device
+    clips = len(task.parts["fit"]) * len(training.history)
+    return {
+        "identity": task.identity,
+        **environment(device),
+        "threads_of_each_sitting": training.threads,
+        "label_files": {str(path): sha256(path) for path in labels.paths},
+        "seconds": round(training.seconds, 3),
+        "clips_per_second": round(clips / training.seconds, 1) if training.seconds else None,
+    }
+
+
+def _cell(value: float) -> str:
+    return "" if isinstance(value, float) and np.isnan(value) else repr(value)
