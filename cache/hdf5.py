@@ -25,6 +25,7 @@ from cache.record import STORED_KINDS, Dataset
 from cache.store import CONTENT, Stored
 
 Array = NDArray[Any]
+CHECKSUM_BLOCK = 1 << 22  # bytes
 
 
 class Hdf5Store:
@@ -48,10 +49,17 @@ class Hdf5Store:
         try:
             with h5py.File(path, "r") as file:
                 datasets = dict(_layout(file))
-            data = path.read_bytes()
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
             raise DamagedCacheError(f"{path}: not a readable HDF5 shard ({error})") from None
-        return Stored(len(data), int(google_crc32c.value(data)), datasets)
+        return Stored(self.num_bytes(path), self.checksum(path), datasets)
+
+    def checksum(self, path: Path) -> int:
+        """crc32c of the file, read in blocks."""
+        checksum = google_crc32c.Checksum()
+        with path.open("rb") as file:
+            while block := file.read(CHECKSUM_BLOCK):
+                checksum.update(block)
+        return int.from_bytes(checksum.digest(), "big")
 
     def open(self, path: Path, datasets: Mapping[str, Dataset]) -> Hdf5ShardFile:
         """Open for positioned reads at the recorded byte offsets; h5py is not needed for reading."""
@@ -127,7 +135,7 @@ def _storable(array: Array) -> Array:
 
 def _layout(file: h5py.File) -> Iterator[tuple[str, Dataset]]:
     names: list[str] = []
-    file.visit(names.append)
+    file.visit_links(names.append)
     for name in names:
         if isinstance(file.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
             raise ValueError(f"{name} is a link")

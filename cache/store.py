@@ -53,6 +53,9 @@ class ShardStore(Protocol):
     def describe(self, path: Path) -> Stored:
         """Read back what a published shard is; raises DamagedCacheError when it is none."""
 
+    def checksum(self, path: Path) -> int:
+        """Return the crc32c of all of a published shard, without interpreting a byte of it."""
+
     def open(self, path: Path, datasets: Mapping[str, Dataset]) -> ShardFile:
         """Open a published shard for reading the arrays its record promises."""
 

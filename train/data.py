@@ -29,12 +29,10 @@ class Inputs:
     Attributes:
         fields: frame fields, for example ("hidden_states/12", "vad").
         widths: channels of each.
-        frame_shifts: seconds from one frame to the next.
     """
 
     fields: tuple[str, ...]
     widths: tuple[int, ...]
-    frame_shifts: tuple[float, ...]
 
     @property
     def width(self) -> int:
@@ -57,7 +55,7 @@ def choose_inputs(reader: CacheReader, layer: int | None, vad: bool) -> Inputs:
             )
         names.append("vad")
     fields = [reader.frame_fields[name] for name in names]
-    return Inputs(tuple(names), tuple(f.width for f in fields), tuple(f.frame_shift for f in fields))
+    return Inputs(tuple(names), tuple(field.width for field in fields))
 
 
 def _main_field(reader: CacheReader, layer: int | None) -> str:
@@ -98,7 +96,6 @@ class MemoryFrames:
         lengths = [reader.num_frames(clip_id) for clip_id in clip_ids]
         self._ends = np.cumsum(lengths)
         self._starts = self._ends - np.array(lengths)
-        self._flat = []
         arrays = [
             np.empty((sum(lengths), reader.frame_fields[field].width), reader.frame_fields[field].dtype)
             for field in inputs.fields
@@ -220,17 +217,15 @@ class Batcher:
         means = None
         if features.global_mean is not None:
             means = features.global_mean[torch.from_numpy(positions)].to(self._device)
-        frames = self._padded(positions, lengths) if features.frames is not None else None
+        frames = None if features.frames is None else self._padded(features.frames, positions, lengths)
         return Batch(frames, torch.from_numpy(lengths).to(self._device), means)
 
-    def _padded(self, positions: IntArray, lengths: IntArray) -> Tensor:
+    def _padded(self, store: FrameStore, positions: IntArray, lengths: IntArray) -> Tensor:
         shape = (len(positions), int(lengths.max()), self._features.width)
         size = shape[0] * shape[1] * shape[2]
         if self._buffer.numel() < size:
             self._buffer = torch.empty(size)
         padded = self._buffer[:size].view(shape)
-        store = self._features.frames
-        assert store is not None  # noqa: S101 - the caller has looked
         for row, (clip, length) in enumerate(zip(positions, lengths, strict=True)):
             store.copy_into(int(clip), padded[row, :length])
             padded[row, length:].zero_()

@@ -18,6 +18,9 @@ from cache.files import storage_errors
 from train.errors import RunError
 
 
+LEFTOVER = ".emi-train.tmp"
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path to write to; on success it becomes ``path``, on failure it is removed.
@@ -25,15 +28,24 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: if the file cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{LEFTOVER}")
     try:
         with storage_errors(path):
+            aside.touch()
+            mode = aside.stat().st_mode  # what the user's umask allows; safetensors would leave 0600
             yield aside
+            aside.chmod(mode)
             with aside.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed fit left half written."""
+    for path in folder.glob(f".*{LEFTOVER}"):
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

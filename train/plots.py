@@ -57,7 +57,8 @@ def plot_learning_curves(path: Path, history: Sequence[EpochRecord], config: Fit
             where = "inner part of train" if config.select == "inner" else "validation clips"
             _curve(axes[1], epochs, scores, ORANGE, f"mean {config.metric} on the {where}")
             if np.isnan(scores).all():
-                axes[1].text(0.5, 0.5, "undefined", transform=axes[1].transAxes, ha="center", color=MUTED)
+                axes[1].text(0.5, 0.5, " undefined ", transform=axes[1].transAxes, ha="center", color=MUTED)
+                axes[1].set(yticks=[], xlim=axes[0].get_xlim())
         for axis in axes:
             axis.axvline(chosen, color=MUTED, linestyle=(0, (4, 3)), linewidth=1, zorder=1)
         axes[0].annotate(

@@ -26,7 +26,7 @@ from cache.files import storage_errors
 from train.checkpoint import read_tensors, write_tensors
 from train.config import FitConfig
 from train.errors import ConfigError, RunError
-from train.files import read_json, write_json
+from train.files import read_json, remove_leftovers, write_json
 from train.head import FusionHead, HeadShape
 
 FloatArray = npt.NDArray[np.float64]
@@ -168,13 +168,17 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
     """
     if out.exists() and not out.is_dir():
         raise RunError(f"{out}: is a file; give a folder with --out")
-    present = {entry.name for entry in out.iterdir()} if out.exists() else set()
-    if present and ENVIRONMENT not in present and not present <= {f for f in present if f.startswith(".")}:
+    # Hidden files are what a killed process left half written, or the system's.
+    names = [entry.name for entry in out.iterdir()] if out.exists() else []
+    present = {name for name in names if not name.startswith(".")}
+    if present and ENVIRONMENT not in present:
         raise RunError(f"{out}: holds files that are no run; give a new folder with --out")
     if ENVIRONMENT in present and not overwrite:
         finished = METRICS in present
         _require_same(out, read_json(out / ENVIRONMENT).get("identity", {}), identity, finished)
+        remove_leftovers(out)
         return finished
+    remove_leftovers(out)
     for name in FILES:  # metrics.json first, so that a half-removed run is no finished one
         (out / name).unlink(missing_ok=True)
     with storage_errors(out):

@@ -39,7 +39,9 @@ def clip_features(clip_id: str, labels: np.ndarray, rng: np.random.Generator) ->
     time = np.linspace(-1, 1, length)[:, None]
     level = np.tile(labels, 3)[:WIDTH] - 0.5
     hidden = level + time * level[::-1] + 0.1 * rng.standard_normal((length, WIDTH))
-    vad = labels[:3] + 0.1 * rng.standard_normal((length, 3))
+    # Centred: features of one sign carry the labels' mean, and an unfinished head then follows them
+    # even when it is trained on permuted labels.
+    vad = labels[:3] - 0.5 + 0.1 * rng.standard_normal((length, 3))
     frames = {
         "hidden_states/1": rng.standard_normal((length, WIDTH)).astype(np.float32),
         "hidden_states/2": hidden.astype(np.float32),
@@ -116,7 +118,7 @@ def small() -> FitConfig:
 
 
 @pytest.fixture(scope="session")
-def quiet() -> Progress:
+def quiet() -> Iterator[Progress]:
     """Progress that nobody reads."""
     with open(os.devnull, "w") as nowhere:
         yield Progress(nowhere)
@@ -124,7 +126,11 @@ def quiet() -> Progress:
 
 @pytest.fixture(scope="session")
 def run(
-    corpus: Corpus, splits: Splits, small: FitConfig, quiet: Progress, tmp_path_factory: pytest.TempPathFactory
+    corpus: Corpus,
+    splits: Splits,
+    small: FitConfig,
+    quiet: Progress,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Run:
     """A finished run with the default switches."""
     return fit(corpus.cache, splits, small, tmp_path_factory.mktemp("run") / "run", progress=quiet)
@@ -139,7 +145,9 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def cli(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
     """Call ``emi-train`` with arguments; gives exit code, stdout and stderr."""
     from train.__main__ import main
 

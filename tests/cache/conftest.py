@@ -1,0 +1,68 @@
+"""Small caches with known values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cache import CacheWriter, ClipFeatures, FrameField
+
+WIDTH = 8
+RECIPE = {"model": "test", "revision": "1", "weights_sha256": "a" * 64, "config_sha256": "b" * 64}
+FIELDS = (
+    FrameField("hidden_states/2", WIDTH, np.dtype(np.float16)),
+    FrameField("vad", 3, np.dtype(np.float32), dims=("arousal", "dominance", "valence")),
+)
+
+
+@pytest.fixture(scope="session")
+def recipe() -> dict[str, str]:
+    return dict(RECIPE)
+
+
+@pytest.fixture(scope="session")
+def fields() -> tuple[FrameField, ...]:
+    return FIELDS
+
+
+@pytest.fixture(scope="session")
+def make_clip() -> Callable[..., ClipFeatures]:
+    """A clip whose values follow from its id and length."""
+
+    def make(clip_id: str, frames: int = 7) -> ClipFeatures:
+        rng = np.random.default_rng([frames, *clip_id.encode()])
+        hidden = rng.normal(size=(frames, WIDTH)).astype(np.float32)
+        vad = rng.random((frames, 3)).astype(np.float32)
+        return ClipFeatures(
+            clip_id=clip_id,
+            frames={"hidden_states/2": hidden, "vad": vad},
+            global_mean={"hidden_states/2": hidden.mean(axis=0), "vad": vad.mean(axis=0)},
+            clip={"vad": vad.mean(axis=0)},
+            num_samples=frames * 320 + 80,
+            rms_db=-20.0,
+            audio_sha256="0" * 64,
+            source=f"{clip_id}.wav",
+            source_bytes=100,
+            source_mtime_ns=5,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_cache(make_clip: Callable[..., ClipFeatures]) -> Callable[..., dict[str, ClipFeatures]]:
+    """Write a cache of ``shards`` × ``clips`` clips; return them by id."""
+
+    def make(path: Path, shards: int = 2, clips: int = 3) -> dict[str, ClipFeatures]:
+        writer = CacheWriter.open(path, RECIPE, FIELDS)
+        written: dict[str, ClipFeatures] = {}
+        for shard in range(shards):
+            part = [make_clip(f"{shard}/{row:05}", 4 + row + shard) for row in range(clips)]
+            writer.commit(part)
+            written |= {clip.clip_id: clip for clip in part}
+        return written
+
+    return make

@@ -1,0 +1,71 @@
+"""The same work always lands on the same shard names, whoever does it and however often it is cut short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.partition import ShardPlan, partition, plan_shards, shard_name
+from cache.record import CommitRecord, ShardContent
+
+PLANS = st.dictionaries(
+    st.text("abc0123", min_size=1, max_size=5), st.integers(0, 40), min_size=1, max_size=40
+)
+
+
+def record(plan: ShardPlan, failed: Sequence[str] = ()) -> CommitRecord:
+    ids = tuple(clip_id for clip_id in plan.planned if clip_id not in failed)
+    content = ShardContent("r", plan.plan_id, plan.planned, {}, {}, plan.generation)
+    return CommitRecord(plan.name, "hdf5", "f", 1, 1, ids, (1,) * len(ids), {}, content)
+
+
+@given(PLANS, st.integers(1, 60))
+def test_every_clip_is_in_exactly_one_shard_of_at_most_the_wanted_size(planned, room) -> None:
+    shards = partition(planned, room)
+    assert sorted(clip_id for shard in shards for clip_id in shard) == sorted(planned)
+    assert all(sum(shard.values()) <= room or len([v for v in shard.values() if v]) == 1 for shard in shards)
+
+
+@given(PLANS, st.integers(1, 60), st.randoms())
+def test_the_order_of_the_source_does_not_matter(planned, room, random) -> None:
+    items = list(planned.items())
+    random.shuffle(items)
+    assert partition(dict(items), room) == partition(planned, room)
+
+
+@given(PLANS, st.integers(1, 60), st.data())
+def test_a_resumed_run_finds_the_same_shards(planned, room, data) -> None:
+    fresh = plan_shards(planned, [], room)
+    done = data.draw(st.lists(st.sampled_from(fresh), unique_by=lambda plan: plan.name))
+    assert plan_shards(planned, [record(plan) for plan in done], room) == fresh
+
+
+@given(PLANS, PLANS, st.integers(1, 60))
+def test_clips_added_later_form_shards_of_their_own(planned, more, room) -> None:
+    first = [record(plan) for plan in plan_shards(planned, [], room)]
+    union = planned | {clip_id: frames for clip_id, frames in more.items() if clip_id not in planned}
+    done = {r.name for r in first}
+    added = [plan for plan in plan_shards(union, first, room) if plan.name not in done]
+    assert sorted(clip_id for plan in added for clip_id in plan.planned) == sorted(
+        union.keys() - planned.keys()
+    )
+    later = first + [record(plan) for plan in added]
+    assert {plan.name for plan in plan_shards(union, later, room)} <= {r.name for r in later}
+
+
+@given(PLANS, st.integers(1, 60), st.data())
+def test_failed_clips_are_planned_again_and_only_they(planned, room, data) -> None:
+    fresh = plan_shards(planned, [], room)
+    failed = data.draw(st.sets(st.sampled_from(sorted(planned))))
+    records = [record(plan, failed) for plan in fresh if not failed.issuperset(plan.planned)]
+    done = {r.name for r in records}
+    again = [plan for plan in plan_shards(planned, records, room) if plan.name not in done]
+    assert sorted(clip_id for plan in again for clip_id in plan.planned) == sorted(failed)
+
+
+def test_a_name_says_ids_and_generation() -> None:
+    assert shard_name(["a", "b"]) == shard_name(["b", "a"])
+    assert shard_name(["a", "b"]) != shard_name(["a", "b"], 1)
+    assert shard_name(["ab"]) != shard_name(["a", "b"])

@@ -1,0 +1,194 @@
+"""A cache is made once, continued only with its own recipe, and every shard is whole or absent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cache import CacheReader, CacheWriter, verify
+from cache.errors import (
+    DuplicateClipError,
+    InvalidValueError,
+    NotACacheError,
+    RecipeMismatchError,
+    StorageError,
+)
+from cache.failures import Failure, read_failures
+from cache.files import publish_file, remove_dead_tmp, write_once
+from cache.files import tmp_path as tmp_name
+from cache.writer import check_writable
+
+
+def test_a_cache_of_another_recipe_is_refused_with_a_readable_diff(tmp_path, recipe, fields) -> None:
+    CacheWriter.open(tmp_path / "c", recipe | {"max_seconds": 12.0}, fields)
+    with pytest.raises(RecipeMismatchError, match=r"max_seconds: 12\.0 -> 6\.0"):
+        CacheWriter.open(tmp_path / "c", recipe | {"max_seconds": 6.0}, fields)
+
+
+def test_the_same_weights_under_another_name_are_the_same_recipe(tmp_path, recipe, fields) -> None:
+    CacheWriter.open(tmp_path / "c", recipe, fields)
+    CacheWriter.open(tmp_path / "c", recipe | {"model": "local", "revision": "local"}, fields)
+    with pytest.raises(RecipeMismatchError, match="weights_sha256"):
+        CacheWriter.open(tmp_path / "c", recipe | {"weights_sha256": "c" * 64}, fields)
+
+
+def test_a_folder_with_other_files_never_becomes_a_cache(tmp_path, recipe, fields) -> None:
+    (tmp_path / "thesis.docx").write_text("x")
+    with pytest.raises(NotACacheError, match=r"thesis\.docx"):
+        CacheWriter.open(tmp_path, recipe, fields)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.docx"]
+
+
+def test_two_writers_of_the_same_shard_leave_one_shard(tmp_path, recipe, fields, make_clip) -> None:
+    clips = [make_clip("00001"), make_clip("00002")]
+    first = CacheWriter.open(tmp_path, recipe, fields).commit(clips)
+    second = CacheWriter.open(tmp_path, recipe, fields).commit(clips)
+    assert first == second
+    assert CacheReader(tmp_path).clip_ids == ("00001", "00002")
+    assert len(list((tmp_path / "shards").iterdir())) == 2
+
+
+def test_a_shard_published_without_its_record_gets_the_record_from_what_is_there(
+    tmp_path, recipe, fields, make_clip
+) -> None:
+    writer = CacheWriter.open(tmp_path, recipe, fields)
+    record = writer.commit([make_clip("00001", 5)])
+    (tmp_path / "shards" / f"{record.name}.json").unlink()
+    assert len(CacheReader(tmp_path)) == 0
+    louder = replace(make_clip("00001", 5), rms_db=-3.0)
+    assert writer.commit([louder]) == record
+    assert CacheReader(tmp_path).clip_table("clips/rms_db").tolist() == [-20.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [(np.nan, "non_finite"), (np.inf, "non_finite"), (7e4, "overflow")]
+)
+def test_values_that_must_not_enter_are_refused(tmp_path, recipe, fields, make_clip, value, reason) -> None:
+    clip = make_clip("00001")
+    clip.frames["hidden_states/2"][2, 3] = value
+    with pytest.raises(InvalidValueError, match="00001") as error:
+        CacheWriter.open(tmp_path, recipe, fields).commit([clip])
+    assert error.value.reason == reason
+    assert not list((tmp_path / "shards").iterdir())
+
+
+def test_shapes_and_ids_are_checked(tmp_path, recipe, fields, make_clip) -> None:
+    writer = CacheWriter.open(tmp_path, recipe, fields)
+    clip = make_clip("00001")
+    with pytest.raises(InvalidValueError, match="hidden_states/2"):
+        writer.commit([replace(clip, frames=clip.frames | {"hidden_states/2": np.zeros((7, 9), np.float32)})])
+    with pytest.raises(DuplicateClipError, match="00001"):
+        writer.commit([clip, clip])
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_written(python, tmp_path) -> None:
+    code = f"""
+import resource, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import numpy as np
+from cache import CacheWriter, ClipFeatures, FrameField
+from cache.errors import StorageError
+fields = [FrameField("vad", 300, np.dtype("float32"))]
+def clip(name, frames):
+    x = np.ones((frames, 300), np.float32)
+    return ClipFeatures(name, {{"vad": x}}, {{"vad": x[0]}}, 999, -20.0, "0" * 64, {{}})
+writer = CacheWriter.open({str(tmp_path)!r}, {{"model": "m"}}, fields)
+writer.commit([clip("small", 2)])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+try:
+    writer.commit([clip("large", 1000)])
+except StorageError as error:
+    print("refused:", error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+writer.commit([clip("large", 1000)])
+"""
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "limit" in done.stdout
+    assert CacheReader(tmp_path).clip_ids != ()
+    assert set(CacheReader(tmp_path).clip_ids) == {"small", "large"}
+    assert verify(tmp_path).findings == ()
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root to become nobody")
+def test_no_permission_is_one_clear_line(tmp_path) -> None:
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents:
+        if parent.stat().st_mode & 0o005 != 0o005 and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o005)
+    pid = os.fork()
+    if pid == 0:  # pragma: no cover - the child
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            check_writable(tmp_path / "cache")
+            os._exit(1)
+        except StorageError as error:
+            os._exit(0 if "no permission" in str(error) else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_publishing_does_not_overwrite_and_works_without_links(tmp_path, monkeypatch) -> None:
+    final = tmp_path / "final"
+    (tmp_path / "a").write_bytes(b"first")
+    assert publish_file(tmp_path / "a", final)
+
+    def no_links(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    (tmp_path / "b").write_bytes(b"second")
+    assert not publish_file(tmp_path / "b", final)
+    assert final.read_bytes() == b"first"
+    (tmp_path / "b").write_bytes(b"second")
+    assert publish_file(tmp_path / "b", tmp_path / "other")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["final", "other"]
+
+
+def test_write_once_keeps_what_is_there(tmp_path) -> None:
+    assert write_once(tmp_path / "a.json", b"1")
+    assert not write_once(tmp_path / "a.json", b"2")
+    assert (tmp_path / "a.json").read_bytes() == b"1"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_only_dead_writers_leftovers_are_removed(tmp_path) -> None:
+    mine = tmp_path_of(tmp_path, os.getpid())
+    pid = os.fork()
+    if pid == 0:  # pragma: no cover - the child
+        signal.pause()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    dead = tmp_path_of(tmp_path, pid)
+    elsewhere = tmp_path / f"a.h5.otherhost.{pid}.abcdef01.tmp"
+    for path in (mine, dead, elsewhere):
+        path.write_bytes(b"")
+    assert remove_dead_tmp(tmp_path) == 1
+    assert not dead.exists()
+    assert mine.exists()
+    assert elsewhere.exists()
+
+
+def tmp_path_of(folder: Path, pid: int) -> Path:
+    path = tmp_name(folder / "a.h5")
+    return path.with_name(path.name.replace(f".{os.getpid()}.", f".{pid}."))
+
+
+def test_the_ledger_lists_the_latest_reason_until_the_clip_is_committed(tmp_path, recipe, fields) -> None:
+    first, second = (CacheWriter.open(tmp_path, recipe, fields) for _ in range(2))
+    first.fail(Failure("00001", "00001.mp3", "decode", "unreadable", "old", time=1.0))
+    second.fail(Failure("00001", "00001.mp3", "decode", "damaged", "new", time=2.0))
+    second.fail(Failure("00002", "00002.mp3", "decode", "too_short", "x", time=3.0))
+    with next((tmp_path / "failures").iterdir()).open("a") as file:
+        file.write('{"clip_id": "cut sho')
+    assert [failure.message for failure in read_failures(tmp_path, set())] == ["new", "x"]
+    assert [failure.clip_id for failure in read_failures(tmp_path, {"00002"})] == ["00001"]

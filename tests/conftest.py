@@ -1,0 +1,33 @@
+"""Fixtures that every part of the tests may use."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run Python in a fresh process, in the checkout."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+        command = [sys.executable, *arguments]
+        return subprocess.run(  # type: ignore[call-overload, no-any-return]
+            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False, **options
+        )
+
+    return run
