@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cache.console import EXIT_LISTED, one_line_errors, print_json
+from cache.console import EXIT_LISTED, print_json, run_command_line
 
 app = typer.Typer(
     name="emi-cache",
@@ -66,8 +66,7 @@ def verify(cache: CachePath, json: Json = False) -> None:
 
 def main() -> None:
     """Run ``emi-cache``."""
-    with one_line_errors():
-        app()
+    run_command_line(app)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TextIO
 
 from cache.errors import EmiError
@@ -23,17 +25,33 @@ LOG_INTERVAL = 10.0  # seconds between two lines in a log file
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn the project's errors into one line on stderr and exit code 1; Ctrl-C into 75."""
+    """Turn the project's errors into one line on stderr and exit code 1."""
     try:
         yield
     except EmiError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(EXIT_ERROR) from None
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to continue", file=sys.stderr)  # noqa: T201
-        raise SystemExit(EXIT_STOPPED) from None
     except BrokenPipeError:
         raise SystemExit(EXIT_ERROR) from None
+
+
+def run_command_line(app: Callable[[], object]) -> None:
+    """Run a command line with the project's errors, and exit code 75 for Ctrl-C and SIGTERM.
+
+    Click would turn Ctrl-C into exit code 1, and Python would die of SIGTERM without a word.
+    """
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with one_line_errors():
+            app()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    print("\nstopped; run the same command again to continue", file=sys.stderr)  # noqa: T201
+    raise SystemExit(EXIT_STOPPED)
 
 
 def print_json(value: Any) -> None:

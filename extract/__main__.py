@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cache.console import EXIT_LISTED, EXIT_STOPPED, Progress, one_line_errors, print_json
+from cache.console import EXIT_LISTED, EXIT_STOPPED, Progress, print_json, run_command_line
 
 app = typer.Typer(
     name="emi-extract",
@@ -98,8 +98,7 @@ def demo(
 
 def main() -> None:
     """Run ``emi-extract``."""
-    with one_line_errors():
-        app()
+    run_command_line(app)
 
 
 if __name__ == "__main__":

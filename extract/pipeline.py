@@ -155,6 +155,8 @@ def _run_shards(plans: Sequence[ShardPlan], clips: Mapping[str, SourceClip], sta
                     if writing:
                         writing.result()
                 writing = writers.submit(_commit, plan, features, stages)
+                if stages.stop.requested:
+                    break
             if writing:
                 with stages.meter.phase("wait_write"):
                     writing.result()

@@ -12,7 +12,7 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if
 
 
 class StopRequest:
-    """While entered, the first signal is noted; a second Ctrl-C stops at once.
+    """While entered, the first signal is noted; a second Ctrl-C does what it did before.
 
     Attributes:
         grace: seconds the work in progress may still take after the first signal.
@@ -45,8 +45,9 @@ class StopRequest:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        if self._since is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        previous = self._previous.get(number)
+        if self._since is not None and number == signal.SIGINT and callable(previous):
+            previous(number, frame)
         if self._since is None:
             self._since = time.monotonic()

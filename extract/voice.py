@@ -126,12 +126,12 @@ def _plan_syllables(
     )
 
 
-def _swing(progress: Samples, intensity: float, CY: int=1) -> Samples:
+def _swing(progress: Samples, intensity: float) -> Samples:
     """One cycle of a cosine over the clip, from -1 at both ends (intensity 0) to +1 at both ends (1).
 
     Mean and distribution over the clip do not depend on the intensity; the value at the end does.
     """
-    return -np.cos(2 * np.pi * CY * progress + np.pi * intensity)
+    return -np.cos(2 * np.pi * progress + np.pi * intensity)
 
 
 def _steer(
@@ -148,10 +148,10 @@ def _steer(
     vowels = _VOWELS[syllables.vowel]
     formants = np.stack([np.interp(time, middle, vowels[:, k]) for k in range(vowels.shape[1])], axis=1)
     formants[:, 0] *= 1 + 0.2 * excitement  # who is excited opens the jaw
-    smile = speaker.tract * (1 + 0.22 * _swing(progress, joy, 2))
+    smile = speaker.tract * (1 + 0.22 * _swing(progress, joy))
     return _Controls(
         pitch=np.clip(speaker.pitch * 2**octaves, *PITCH_RANGE),
-        level=_envelope(time, syllables) * (1 - 0.95 * laughter) * 2 ** _swing(progress, joy, 2),
+        level=_envelope(time, syllables) * (1 - 0.95 * laughter) * 1.4 ** _swing(progress, joy),
         brightness=0.5 + 0.45 * _swing(progress, determination),
         breath=speaker.breath * 4 ** _swing(progress, admiration) + 1.6 * pain,
         formants=formants * smile[:, None],

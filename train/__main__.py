@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
-from cache.console import EXIT_STOPPED, one_line_errors, print_json
+from cache.console import print_json, run_command_line
 
 app = typer.Typer(
     name="emi-train",
@@ -225,22 +223,9 @@ def check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
         raise typer.BadParameter(f"found {value!r}, expected {' or '.join(allowed)}", param_hint=option)
 
 
-def stop(_signum: int, _frame: FrameType | None) -> None:
-    """Leave with the exit code that says: run the same command again to continue."""
-    typer.echo("\nstopped; run the same command again to continue", err=True)
-    raise SystemExit(EXIT_STOPPED)
-
-
 def main() -> None:
     """Run ``emi-train``."""
-    # Click would turn Ctrl-C into exit code 1, and Python would die of SIGTERM without a word.
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with one_line_errors():
-            app()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    run_command_line(app)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from cache.console import json_ready
 from cache.files import storage_errors
 from train.errors import RunError
 
-
 LEFTOVER = ".emi-train.tmp"
 
 

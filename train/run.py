@@ -178,11 +178,11 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
         _require_same(out, read_json(out / ENVIRONMENT).get("identity", {}), identity, finished)
         remove_leftovers(out)
         return finished
-    remove_leftovers(out)
-    for name in FILES:  # metrics.json first, so that a half-removed run is no finished one
-        (out / name).unlink(missing_ok=True)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(out)
+        for name in FILES:  # metrics.json first, so that a half-removed run is no finished one
+            (out / name).unlink(missing_ok=True)
     write_json(out / ENVIRONMENT, {"identity": identity})
     return False
 

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
+from transformers.utils import logging as transformers_logging
 
 from cache.recipe import canonical_json
 from cache.schema import FRAME_SHIFT, VAD_DIMS, FrameField
@@ -36,7 +37,10 @@ VALUE_KEYS = (
     "num_conv_pos_embeddings", "num_conv_pos_embedding_groups", "do_stable_layer_norm", "layer_norm_eps",
     "add_adapter",
 )  # fmt: skip
-LICENCE = "CC BY-NC-SA 4.0 for the published audEERING weights: research only, share alike, name the authors."
+LICENCE = (
+    "as the authors of the encoder's weights state it; those published by audEERING are CC BY-NC-SA 4.0 "
+    "(research only, share alike, name the authors)"
+)
 
 
 class RegressionHead(nn.Module):
@@ -60,6 +64,7 @@ class Wav2Vec2Vad:
     """A frozen wav2vec 2.0 with its regression head; see ``extract.encoders.base.Encoder``."""
 
     def __init__(self, checkpoint: Checkpoint, options: EncoderOptions) -> None:
+        transformers_logging.set_verbosity_error()  # it warns of token ids, which speech has none of
         self._config = _config(checkpoint)
         self._order = _vad_order(checkpoint)
         self._device = _device(options.device)
