@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from scipy.signal import find_peaks, welch
 
-from extract.demo import NUM_SPEAKERS, SUFFIXES, DemoCorpus, make_demo
+from extract.demo import NUM_SPEAKERS, SUFFIXES, DemoCorpus, _write_sound, make_demo
 from extract.errors import ExtractError
 from extract.voice import EMOTIONS, SAMPLING_RATE, Speaker, synthesise
 
@@ -78,8 +78,6 @@ def test_lengths_are_plausible(durations):
 
 @pytest.mark.parametrize("duration", [1.0, 3.37])
 def test_media_last_as_long_as_they_were_asked_to(tmp_path, duration):
-    from extract.demo import _write_sound
-
     sound = synthesise(np.zeros(6), Speaker(120.0, 1.0, 4.2, 0.06), duration, np.random.default_rng(0))
     assert len(sound) == round(duration * SAMPLING_RATE)
     for suffix in SUFFIXES:
