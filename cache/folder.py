@@ -23,6 +23,7 @@ FAILURES = "failures"
 LEASES = "leases"
 DAMAGED = "damaged"  # shards that verify --repair set aside, a folder for each repair
 CARD = "README.md"
+COMPACT = ("projection.npz", "compact.json")  # what a compact cache has besides
 
 
 @dataclass(frozen=True)
@@ -193,5 +194,5 @@ def create(folder: Path, description: Description, card: str) -> Description:
 
 
 def _is_ours(name: str) -> bool:
-    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, DAMAGED, CARD}
+    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, DAMAGED, CARD, *COMPACT}
     return name in known or name.startswith(".") or name.endswith(files.TMP_SUFFIX)
