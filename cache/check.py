@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import files, folder, schema
+from cache.checksums import crc32c
 from cache.errors import CacheError
-from cache.features import crc32c
 from cache.recipe import recipe_id
 from cache.record import CommitRecord
 from cache.store import CONTENT, ShardFile, get_store

@@ -46,13 +46,14 @@ def tmp_path(final: Path) -> Path:
     return final.with_name(f"{final.name}.{host}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TMP_SUFFIX}")
 
 
-def write_durable(path: Path, data: bytes | memoryview) -> None:
-    """Write ``data`` to ``path`` and force it to the disk; on failure nothing is left behind."""
+def write_durable(path: Path, *pieces: bytes | memoryview) -> None:
+    """Write ``pieces`` one after the other to ``path`` and force them to the disk; whole or nothing."""
     try:
         with path.open("wb", buffering=0) as file:
-            view = memoryview(data)
-            while view:
-                view = view[file.write(view) :]
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[file.write(view) :]
             os.fsync(file.fileno())
     except BaseException:
         with suppress(OSError):

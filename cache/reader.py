@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import folder, schema
+from cache.checksums import crc32c
 from cache.errors import DamagedCacheError, DuplicateClipError, UnknownClipError, UnknownFieldError
-from cache.features import crc32c
 from cache.quantise import dequantise
 from cache.recipe import recipe_id
 from cache.record import CommitRecord
