@@ -14,6 +14,7 @@ from cache import schema
 from cache.checksums import crc32c, crc32c_of_whole
 from cache.errors import InvalidValueError
 from cache.quantise import quantise
+from cache.record import is_clip_id
 from cache.schema import FrameField
 
 Array = NDArray[Any]
@@ -87,6 +88,8 @@ def text_array(values: Sequence[str]) -> Array:
 def check_clip(clip: ClipFeatures, fields: Sequence[FrameField]) -> None:
     """Raise ``InvalidValueError`` unless every value may enter a cache with these fields."""
     where = f"clip {clip.clip_id}"
+    if not is_clip_id(clip.clip_id):
+        raise InvalidValueError("shape", f"{clip.clip_id!r} is no clip id: empty, a path upwards, or no text")
     if set(clip.frames) != {field.name for field in fields} or set(clip.global_mean) != set(clip.frames):
         raise InvalidValueError(
             "shape",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,16 @@ def write_durable(path: Path, *pieces: bytes | memoryview) -> None:
         with suppress(OSError):
             path.unlink()
         raise
+
+
+def read_regular(path: Path, limit: int = 1 << 28) -> bytes:
+    """Read a file of at most ``limit`` bytes that is neither a link nor a device; raises OSError."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+            raise OSError(errno.EINVAL, "not a regular file, or a huge one")
+        return file.read()
 
 
 def fsync_folder(folder: Path) -> None:
