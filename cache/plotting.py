@@ -11,7 +11,7 @@ from cache import files, schema
 from cache.errors import CacheError
 from cache.reader import CacheReader
 
-BINS = 60
+BINS = 40
 COLOURS = ("#1b6ca8", "#d1495b", "#3c896d")
 
 
@@ -68,8 +68,11 @@ def _loudness(axes: Any, reader: CacheReader) -> None:
 def _frames(axes: Any, reader: CacheReader) -> None:
     frames = np.array([reader.num_frames(clip_id) for clip_id in reader.clip_ids])
     low, high = max(1, int(frames.min())), int(frames.max()) + 1
-    axes.hist(frames, bins=np.unique(np.geomspace(low, high, BINS).round()), color=COLOURS[2])
-    axes.set_xscale("log")
+    if high > 20 * np.median(frames):  # one clip of twenty minutes among clips of seven seconds
+        axes.hist(frames, bins=np.unique(np.geomspace(low, high, BINS).round()), color=COLOURS[2])
+        axes.set_xscale("log")
+    else:
+        axes.hist(frames, bins=BINS, color=COLOURS[2])
     axes.set(title=f"Frames per clip ({int(frames.sum())} in all)", xlabel="frames", ylabel="clips")
 
 
