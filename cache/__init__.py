@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cache.check import verify
+    from cache.choices import CompactOptions
+    from cache.compaction import compact
+    from cache.comparing import diff
     from cache.errors import CacheError, EmiError
+    from cache.exporting import export
     from cache.failures import Failure, read_failures
     from cache.features import ClipFeatures
+    from cache.merging import convert, merge
+    from cache.projection import Projection
     from cache.reader import CacheReader, Clip
+    from cache.repairing import repair
     from cache.schema import FrameField
     from cache.tables import Table, clip_id_from_text, read_table
     from cache.writer import CacheWriter
@@ -24,13 +31,21 @@ _HOMES = {
     "CacheWriter": "writer",
     "Clip": "reader",
     "ClipFeatures": "features",
+    "CompactOptions": "choices",
     "EmiError": "errors",
     "Failure": "failures",
     "FrameField": "schema",
+    "Projection": "projection",
     "Table": "tables",
     "clip_id_from_text": "tables",
+    "compact": "compaction",
+    "convert": "merging",
+    "diff": "comparing",
+    "export": "exporting",
+    "merge": "merging",
     "read_failures": "failures",
     "read_table": "tables",
+    "repair": "repairing",
     "verify": "check",
 }
 
@@ -40,13 +55,21 @@ __all__ = [
     "CacheWriter",
     "Clip",
     "ClipFeatures",
+    "CompactOptions",
     "EmiError",
     "Failure",
     "FrameField",
+    "Projection",
     "Table",
     "clip_id_from_text",
+    "compact",
+    "convert",
+    "diff",
+    "export",
+    "merge",
     "read_failures",
     "read_table",
+    "repair",
     "verify",
 ]
 

@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import folder, schema
+from cache.checksums import crc32c
 from cache.errors import DamagedCacheError, DuplicateClipError, UnknownClipError, UnknownFieldError
-from cache.features import crc32c
+from cache.quantise import dequantise
 from cache.recipe import recipe_id
 from cache.record import CommitRecord
 from cache.schema import FrameField
 from cache.store import ShardFile, get_store
 
 Array = NDArray[Any]
+CLIP_LEVEL = (schema.GLOBAL_MEAN, schema.CLIPS, schema.SCALE, schema.OFFSET)
 MAX_OPEN_FILES = 200  # stays below the usual limit of 1,024 handles a process
 
 
@@ -30,7 +32,7 @@ class Clip:
 
     Attributes:
         clip_id: its id.
-        frames: frame field → (num_frames, width), stored dtype.
+        frames: frame field → (num_frames, width), stored dtype; float32 where int8 is stored.
         global_mean: frame field → (width,) float32.
         clip: clip-level fields, for example ``vad`` (3,) float32, ``duration``, ``rms_db``.
     """
@@ -46,24 +48,28 @@ class CacheReader:
 
     Knows all clips from the commit records alone. What is committed later is seen by a new reader.
 
+    Args:
+        path: of the cache.
+        settle: take the latest of two values of one clip between which nothing decides (for ``merge``).
+
     Raises:
         NotACacheError, FormatVersionError, DamagedCacheError: the folder is no cache we can read.
         DuplicateClipError: one clip id in two shards, and nothing says which one counts.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, settle: bool = False) -> None:
         self.path = Path(path)
         self.description = folder.read_description(self.path)
         self.recipe = self.description.recipe
         self.recipe_id = recipe_id(self.recipe)
         self.frame_fields: dict[str, FrameField] = self.description.fields
         self.records = folder.read_records(self.path)
-        self._place = _index(self.records, self.path)
+        self._place = _index(self.records, self.path, settle)
         self._starts = [np.cumsum([0, *record.num_frames]) for record in self.records]
         self._open: OrderedDict[int, ShardFile] = OrderedDict()
         self._lock = threading.Lock()
         self._checked: set[tuple[str, str]] = set()
-        self._checksums: dict[tuple[int, str], Array] = {}
+        self._tables: dict[tuple[int, str], Array] = {}
 
     @property
     def clip_ids(self) -> tuple[str, ...]:
@@ -96,7 +102,10 @@ class CacheReader:
         return self.records[shard].num_frames[row]
 
     def __getitem__(self, clip_id: str) -> Clip:
-        frames = {name: self.read_frames(clip_id, name) for name in self.frame_fields}
+        frames = {
+            name: (self.read_values if field.quantised else self.read_frames)(clip_id, name)
+            for name, field in self.frame_fields.items()
+        }
         mean = {name: self._row(clip_id, schema.GLOBAL_MEAN + name) for name in self.frame_fields}
         names = [name for name in self._clip_level_names() if not name.startswith(schema.CRC)]
         clip = {name.removeprefix(schema.CLIPS): self._row(clip_id, name) for name in names}
@@ -104,8 +113,9 @@ class CacheReader:
 
     def read_frames(self, clip_id: str, field: str) -> Array:
         """Return a frame field of a clip, (num_frames, width) in the stored dtype."""
-        dtype, width = self._field(field).dtype, self._field(field).width
-        out = np.empty((self.num_frames(clip_id), width), dtype)
+        shard, row = self._locate(clip_id)
+        dtype, width = self._stored_as(shard, field)
+        out = np.empty((self.records[shard].num_frames[row], width), dtype)
         self.read_into(clip_id, field, out)
         return out
 
@@ -116,17 +126,39 @@ class CacheReader:
             DamagedCacheError: the bytes are not those that were committed.
         """
         shard, row = self._locate(clip_id)
-        expected = (self.records[shard].num_frames[row], self._field(field).width)
+        expected = (self.records[shard].num_frames[row], self._stored_as(shard, field)[1])
         if out.shape != expected or not out.flags.c_contiguous:
             raise ValueError(f"buffer of shape {out.shape}, expected C-contiguous {expected}")
         self._file(shard).read_into(schema.FRAMES + field, int(self._starts[shard][row]), out)
         if (clip_id, field) not in self._checked:
-            if crc32c(out) != int(self._checksum(shard, field)[row]):
+            if crc32c(out) != int(self._table(shard, schema.CRC + field)[row]):
                 raise DamagedCacheError(
                     f"{self._where(shard)}: clip {clip_id}, frames/{field}: checksum does not match; "
                     "emi-cache verify lists all damage"
                 )
             self._checked.add((clip_id, field))
+
+    def scale_offset(self, clip_id: str, field: str) -> tuple[Array, Array] | None:
+        """Return scale and offset, (width,) float16 each, of a field stored as int8; else None.
+
+        ``stored * scale + offset`` is the number.
+        """
+        if not self._field(field).quantised:
+            return None
+        shard, row = self._locate(clip_id)
+        scale, offset = (self._table(shard, prefix + field) for prefix in (schema.SCALE, schema.OFFSET))
+        return scale[row], offset[row]
+
+    def read_values(self, clip_id: str, field: str) -> Array:
+        """Return a frame field of a clip as numbers, (num_frames, width) float32, whatever is stored."""
+        stored = self.read_frames(clip_id, field)
+        found = self.scale_offset(clip_id, field)
+        return stored.astype(np.float32, copy=False) if found is None else dequantise(stored, *found)
+
+    def require_fields(self, names: Sequence[str]) -> None:
+        """Raise UnknownFieldError unless the cache holds all these frame fields."""
+        for name in names:
+            self._field(name)
 
     def clip_table(self, name: str, clip_ids: Sequence[str] | None = None) -> Array:
         """Return one row per clip of a ``global_mean/…`` or ``clips/…`` field; text as numpy text.
@@ -146,6 +178,22 @@ class CacheReader:
         table = np.concatenate([parts[shard] for shard in needed])[rows]
         return np.char.decode(table, "utf-8") if table.dtype.kind == "S" else table
 
+    def place(self, clip_id: str) -> tuple[int, int]:
+        """Return (shard, row) of the values that count for a clip; the shard is an index into ``records``."""
+        return self._locate(clip_id)
+
+    def shard_array(self, shard: int, name: str) -> Array:
+        """Return an array of a shard as it is stored, all rows, its checksum checked."""
+        dataset = self.records[shard].datasets.get(name)
+        if dataset is None:
+            raise UnknownFieldError(f"{self._where(shard)} holds no {name!r}")
+        array = self._file(shard).read(name, 0, dataset.shape[0])
+        if crc32c(array) != dataset.crc32c:
+            raise DamagedCacheError(
+                f"{self._where(shard)}: {name}: checksum does not match; emi-cache verify lists all damage"
+            )
+        return array
+
     def _row(self, clip_id: str, name: str) -> Any:
         return self.clip_table(name, [clip_id])[0]
 
@@ -158,6 +206,17 @@ class CacheReader:
                 f"{self.path} holds no frame field {name!r}, only {', '.join(self.frame_fields)}"
             )
         return self.frame_fields[name]
+
+    def _stored_as(self, shard: int, name: str) -> tuple[np.dtype[Any], int]:
+        """Return dtype and width of a frame field, if the shard's record promises them as ``cache.json`` does."""
+        field = self._field(name)
+        dataset = self.records[shard].datasets.get(schema.FRAMES + name)
+        if dataset is None or dataset.shape[1:] != (field.width,) or dataset.numpy_dtype != field.dtype:
+            raise DamagedCacheError(
+                f"{self._where(shard)}: frames/{name} is not {field.dtype.name} of width {field.width}, as "
+                "cache.json says; emi-cache verify lists all damage"
+            )
+        return field.dtype, field.width
 
     def _locate(self, clip_id: str) -> tuple[int, int]:
         place = self._place.get(clip_id)
@@ -195,26 +254,22 @@ class CacheReader:
 
     def _whole(self, shard: int, name: str) -> Array:
         dataset = self.records[shard].datasets.get(name)
-        if dataset is None or not name.startswith((schema.GLOBAL_MEAN, schema.CLIPS)):
+        if dataset is None or not name.startswith(CLIP_LEVEL):
             known = [key for key in self.records[shard].datasets if not key.startswith(schema.FRAMES)]
             raise UnknownFieldError(
                 f"{self._where(shard)} holds no clip-level field {name!r}, only {', '.join(known)}"
             )
-        array = self._file(shard).read(name, 0, dataset.shape[0])
-        if crc32c(array) != dataset.crc32c:
-            raise DamagedCacheError(
-                f"{self._where(shard)}: {name}: checksum does not match; emi-cache verify lists all damage"
-            )
-        return array
+        return self.shard_array(shard, name)
 
-    def _checksum(self, shard: int, field: str) -> Array:
-        key = (shard, field)
-        if key not in self._checksums:
-            self._checksums[key] = self._whole(shard, schema.CRC + field)
-        return self._checksums[key]
+    def _table(self, shard: int, name: str) -> Array:
+        """Keep small tables that are asked for clip by clip."""
+        key = (shard, name)
+        if key not in self._tables:
+            self._tables[key] = self._whole(shard, name)
+        return self._tables[key]
 
 
-def _index(records: Sequence[CommitRecord], path: Path) -> dict[str, tuple[int, int]]:
+def _index(records: Sequence[CommitRecord], path: Path, settle: bool) -> dict[str, tuple[int, int]]:
     replaced = folder.superseded(records)
     place: dict[str, tuple[int, int]] = {}
     for shard, record in enumerate(records):
@@ -222,10 +277,13 @@ def _index(records: Sequence[CommitRecord], path: Path) -> dict[str, tuple[int, 
             if (record.name, clip_id) in replaced:
                 continue
             if clip_id in place:
-                first = records[place[clip_id][0]].name
-                raise DuplicateClipError(
-                    f"{path}: clip {clip_id} stands in shards {first} and {record.name}; "
-                    "remove one of the two records"
-                )
+                first = records[place[clip_id][0]]
+                if not settle:
+                    raise DuplicateClipError(
+                        f"{path}: clip {clip_id} stands in shards {first.name} and {record.name}; "
+                        f"emi-cache merge {path} --out NEW keeps one"
+                    )
+                if first.priority(clip_id) >= record.priority(clip_id):
+                    continue
             place[clip_id] = (shard, row)
     return place
