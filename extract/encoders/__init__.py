@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from extract.encoders.base import Encoder, EncoderOptions
 
 DEFAULT_MODEL = "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"
+LOGMEL = "logmel"  # built in, without weights
 
 
 def load_encoder(options: EncoderOptions) -> Encoder:
@@ -16,7 +17,11 @@ def load_encoder(options: EncoderOptions) -> Encoder:
     Raises:
         EncoderError: it cannot be had, or a weight is missing, unexpected or misshapen.
     """
-    from extract.encoders.checkpoint import load_checkpoint
-    from extract.encoders.wav2vec2_vad import Wav2Vec2Vad
+    if options.model == LOGMEL:
+        from extract.encoders.logmel import LogMel
 
-    return Wav2Vec2Vad(load_checkpoint(options.model, options.revision), options)
+        return LogMel(options)
+    from extract.encoders.checkpoint import load_checkpoint
+    from extract.encoders.transformer import SpeechTransformer
+
+    return SpeechTransformer(load_checkpoint(options.model, options.revision), options)
