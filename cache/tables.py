@@ -102,7 +102,7 @@ class Table:
         return next((column for column in self.columns if _key(column) in KNOWN_COLUMNS[kind]), None)
 
     def is_known(self, column: str) -> bool:
-        """Say whether a column is an id, split, speaker, age, time, conversation or group column: never a target."""
+        """Say whether a column is an id, split, speaker, age, time or group column and so never a target."""
         return any(_key(column) in names for names in KNOWN_COLUMNS.values())
 
     def line(self, row: int) -> int:

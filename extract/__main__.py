@@ -29,24 +29,36 @@ def run(
         list[Path] | None, typer.Option(help="Folder searched for <id>.*; may be repeated, first wins.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Hub id or local folder of the encoder. [default: the paper's]")
+        str | None,
+        typer.Option(help="Hub id or local folder of the encoder, or logmel. [default: the paper's]"),
     ] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.")] = None,
     layers: Annotated[str, typer.Option(help="'last' or layer numbers, such as 6,12.")] = "last",
-    max_seconds: Annotated[float, typer.Option(help="Use the first so many seconds of a clip.")] = 12.0,
+    max_seconds: Annotated[
+        float, typer.Option(help="Use the first so many seconds of a clip; 0 for whole clips.")
+    ] = 12.0,
     precision: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
     batch_seconds: Annotated[
         float | None, typer.Option(help="Padded seconds a batch; 0 for single clips. [default: by device]")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto (all), cpu, cuda:N, or several: cuda:0,cuda:1.")] = "auto",
     backend: Annotated[str, typer.Option(help="Storage of a new cache.")] = "hdf5",
     shard_mb: Annotated[float, typer.Option(help="Shard size of a new cache [MB].")] = 64.0,
     part: Annotated[str, typer.Option(help="i/n: only part i of n, for job arrays.")] = "1/1",
     limit: Annotated[
         int | None, typer.Option(help="Only the shards that hold the first so many clips (whole shards).")
     ] = None,
-    num_workers: Annotated[int, typer.Option(help="Decoding threads.")] = 2,
-    grace: Annotated[float, typer.Option(help="Seconds a stop signal waits for the shard at hand.")] = 30.0,
+    num_workers: Annotated[
+        int | None, typer.Option(help="Decoding threads per device. [default: the cores there are]")
+    ] = None,
+    grace: Annotated[float, typer.Option(help="Seconds a stop waits for the shard at hand.")] = 30.0,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="Stop in order after so many minutes (exit code 75).")
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Extract clips again whose sound has changed since.")
+    ] = False,
+    log_file: Annotated[Path | None, typer.Option(help="Append what happens, with times.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")] = False,
 ) -> None:
     """Extract every clip that the cache does not hold yet. Run it again to continue: nothing is redone."""
@@ -67,6 +79,9 @@ def run(
         limit=limit,
         num_workers=num_workers,
         grace=grace,
+        max_minutes=max_minutes,
+        update=update,
+        log_file=log_file,
     )
     summary = extract(source, out, options)
     if json:

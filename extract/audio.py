@@ -1,4 +1,4 @@
-"""Turns clips' sound into mono samples at 16 kHz for the encoder, or says why it cannot, in clips → extract → cache.
+"""Turns clips into mono samples at 16 kHz for the encoder, or says why it cannot: clips → extract → cache.
 
 Decoding streams: of a 20-minute file of which 12 s are used, 12 s are decoded; of an hour that a manifest
 cuts into segments, all segments come from one pass.

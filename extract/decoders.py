@@ -261,7 +261,9 @@ class _AvFile:
                     if resampler is None and self._plain(frame):
                         yield frame
                         continue
-                    resampler = resampler or av.AudioResampler("fltp", self._stream.layout, self.sampling_rate)
+                    resampler = resampler or av.AudioResampler(
+                        "fltp", self._stream.layout, self.sampling_rate
+                    )
                     yield from resampler.resample(frame)
             if resampler is not None:
                 yield from resampler.resample(None)

@@ -34,7 +34,9 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
     missing: list[Failure] = []
     for row, (clip_id, found) in enumerate(zip(ids, files, strict=True)):
         if isinstance(found, str):
-            missing.append(Failure(clip_id, found, "source", "not_found", f"no file {found} in {whereabouts}"))
+            missing.append(
+                Failure(clip_id, found, "source", "not_found", f"no file {found} in {whereabouts}")
+            )
         else:
             path, shown = found
             start, end = table.segment(row)

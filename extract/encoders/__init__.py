@@ -25,3 +25,24 @@ def load_encoder(options: EncoderOptions) -> Encoder:
     from extract.encoders.transformer import SpeechTransformer
 
     return SpeechTransformer(load_checkpoint(options.model, options.revision), options)
+
+
+def device_names(options: EncoderOptions) -> list[str]:
+    """Return the devices to use at once: ``cuda:0,cuda:1`` names them, ``auto`` is every one there is.
+
+    Raises:
+        EncoderError: there is no such device.
+    """
+    if options.model == LOGMEL:
+        return ["cpu" if name == "auto" else name.strip() for name in options.device.split(",")]
+    from extract.encoders.devices import names
+
+    return names(options.device)
+
+
+def share_cores(workers: int) -> None:
+    """Keep this process's threads to its share of the cores when several workers run on the CPU."""
+    if workers > 1:
+        from extract.encoders.devices import share_cores
+
+        share_cores(workers)

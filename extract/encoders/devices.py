@@ -1,4 +1,4 @@
-"""The device an encoder of clips → extract runs on: its name, precision, batch budget, and when it ran out of memory."""
+"""The device an encoder of clips → extract → cache runs on: name, precision, batch budget, lack of memory."""
 
 from __future__ import annotations
 
@@ -36,13 +36,20 @@ def names(text: str) -> list[str]:
     return [str(device(part.strip())) for part in text.split(",")]
 
 
+def share_cores(workers: int) -> None:
+    """Give this process its share of the cores that torch uses."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
+
+
 def precision(name: str, on: torch.device) -> str:
     """Return the precision of the computation; ``auto`` is float16 on CUDA and float32 elsewhere."""
     if name == "auto":
         name = "float16" if on.type == "cuda" else "float32"
     if name not in DTYPES:
         raise EncoderError(f"--precision {name}: expected auto, {', '.join(DTYPES)}")
-    if on.type == "cuda" and name == "float32":  # cuDNN would round the inputs of float32 convolutions to 10 bits
+    if (
+        on.type == "cuda" and name == "float32"
+    ):  # cuDNN would round the inputs of float32 convolutions to 10 bits
         torch.backends.cudnn.allow_tf32 = False
     return name
 

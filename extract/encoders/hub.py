@@ -1,4 +1,4 @@
-"""Finds the files of an encoder for clips → extract, on the hub or in a folder, and reads its settings; no torch."""
+"""Finds an encoder of clips → extract → cache, on the hub or in a folder, and reads its settings; no torch."""
 
 from __future__ import annotations
 

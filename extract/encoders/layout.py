@@ -115,8 +115,8 @@ def read_layout(config: Mapping[str, Any], layers: str) -> Layout:
         raise EncoderError(
             f"model_type {family!r} in the encoder's config.json, expected one of {', '.join(FAMILIES)}"
         )
-    settings = {**config_class(family)().to_dict(), **config}
-    values = {key: settings.get(key) for key in (*VALUE_KEYS, *FAMILY_KEYS[family])}
+    settings: dict[str, Any] = {**config_class(family)().to_dict(), **config}
+    values: dict[str, Any] = {key: settings.get(key) for key in (*VALUE_KEYS, *FAMILY_KEYS[family])}
     names = [str(name) for name in config.get("architectures") or ()]
     layout = Layout(
         family=family,
@@ -124,7 +124,9 @@ def read_layout(config: Mapping[str, Any], layers: str) -> Layout:
         num_layers=int(values["num_hidden_layers"]),
         hidden=int(values["hidden_size"]),
         vad_order=_vad_order(config, names),
-        unused=tuple(prefix for ending, heads in HEADS.items() for prefix in heads if _any_ends(names, ending)),
+        unused=tuple(
+            prefix for ending, heads in HEADS.items() for prefix in heads if _any_ends(names, ending)
+        ),
         values=values,
     )
     if values["add_adapter"] or layout.stride * 50 != SAMPLING_RATE:

@@ -1,4 +1,4 @@
-"""An encoder without weights, for the honest floor of every table: log-mel bands and energy, clips → extract → cache.
+"""Clips → extract → cache without weights, the honest floor of every table: log-mel bands and energy.
 
 It needs numpy alone: no download, no torch. Loudness is kept, since it carries much of an emotion.
 """
@@ -37,7 +37,7 @@ class LogMel:
         if any(name.strip() not in {"auto", "cpu"} for name in options.device.split(",")):
             raise EncoderError(f"--device {options.device}: --model logmel runs on the CPU")
         digest = hashlib.sha256(canonical_json(SETTINGS).encode()).hexdigest()
-        self.fields = (FrameField("logmel", BANDS + 1, np.dtype(np.float16)),)
+        self.fields: tuple[FrameField, ...] = (FrameField("logmel", BANDS + 1, np.dtype(np.float16)),)
         self.recipe: dict[str, Any] = {
             "model": "logmel", "revision": "built in", "weights_sha256": "none", "config_sha256": digest,
             "layers": [], "vad": [], "normalisation": "none", "precision": "float32",
@@ -77,7 +77,7 @@ def _filters() -> NDArray[np.float32]:
     edges = np.linspace(_mel(np.array(LOWEST)), _mel(np.array(HIGHEST)), BANDS + 2)
     position = (_mel(frequencies)[:, None] - edges[:-2]) / (edges[1] - edges[0])
     triangles = np.maximum(0.0, 1.0 - np.abs(position - 1.0))
-    return (triangles * (4.0 / (WINDOW / 2) ** 2)).astype(np.float32)
+    return np.asarray(triangles * (4.0 / (WINDOW / 2) ** 2), dtype=np.float32)
 
 
 def _mel(frequency: NDArray[np.float64]) -> NDArray[np.float64]:

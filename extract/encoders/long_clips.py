@@ -1,4 +1,4 @@
-"""Clips longer than a device's memory, in clips → extract → cache: exact chunked convolutions, windowed attention."""
+"""Long clips in clips → extract → cache: exact convolutions in chunks, attention in windows, bounded memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def convolve(extractor: Any, inputs: Tensor, layout: Layout, chunk: int) -> Tens
     run = _with_group_norm_of(extractor, inputs) if layout.equal_lengths else extractor
     step, overlap = chunk * layout.stride, layout.receptive_field - layout.stride
     inputs = nn.functional.pad(inputs, (0, -(-frames // chunk) * step + overlap - inputs.shape[1]))
-    parts = [run(inputs[:, start : start + step + overlap]) for start in range(0, inputs.shape[1] - overlap, step)]
+    parts = [
+        run(inputs[:, start : start + step + overlap]) for start in range(0, inputs.shape[1] - overlap, step)
+    ]
     return torch.cat(parts, dim=2)[:, :, :frames].transpose(1, 2)
 
 

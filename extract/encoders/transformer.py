@@ -21,12 +21,14 @@ from transformers.utils import logging as transformers_logging
 from cache.schema import SAMPLING_RATE, VAD_DIMS
 from extract.encoders import devices
 from extract.encoders.base import WHOLE_SECONDS, Encoded, EncoderOptions
-from extract.encoders.checkpoint import HEAD, Checkpoint, fill
+from extract.encoders.checkpoint import Checkpoint, fill
 from extract.encoders.layout import FAMILIES, config_class, read_layout
 from extract.encoders.long_clips import CHUNKING, convolve, windows
 from extract.errors import ClipError, EncoderError
 
-CPU_CHUNK = 25  # frames: half a second of convolutions stays in a processor's cache, 1.8 × faster than 7 s at once
+CPU_CHUNK = (
+    25  # frames: half a second of convolutions stays in a processor's cache, 1.8 × faster than 7 s at once
+)
 LICENCE = (
     "as the authors of the encoder's weights state it; those published by audEERING are CC BY-NC-SA 4.0 "
     "(research only, share alike, name the authors)"
@@ -172,7 +174,9 @@ class SpeechTransformer:
     ) -> list[Encoded]:
         """Take the batch apart; one transfer per field, not one per clip."""
         means = {
-            name: torch.stack([values[row, :count].mean(dim=0) for row, count in enumerate(frames)]).cpu().numpy()
+            name: torch.stack([values[row, :count].mean(dim=0) for row, count in enumerate(frames)])
+            .cpu()
+            .numpy()
             for name, values in fields.items()
         }
         arrays = {name: values.cpu().numpy() for name, values in fields.items()}
@@ -210,4 +214,6 @@ def _model(family: str, checkpoint: Checkpoint) -> Any:
         config = config_class(family).from_dict(checkpoint.config)
         return getattr(transformers, FAMILIES[family] + "Model")(config)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise EncoderError(f"the encoder's config.json cannot be used: {str(error).splitlines()[0]}") from None
+        raise EncoderError(
+            f"the encoder's config.json cannot be used: {str(error).splitlines()[0]}"
+        ) from None
