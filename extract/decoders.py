@@ -121,7 +121,12 @@ def _start(path: Path) -> bytes:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise ClipError("unreadable", "not a regular file")
         with path.open("rb") as file:
-            return file.read(HEAD_BYTES)
+            start = file.read(HEAD_BYTES)
+            if start.startswith(b"ID3") and len(start) >= 10:  # tags and pictures come before the first frame
+                size = sum(byte << 7 * place for place, byte in enumerate(reversed(start[6:10])))
+                file.seek(10 + size)
+                start = start[:3] + file.read(HEAD_BYTES)
+            return start
     except FileNotFoundError:
         raise ClipError("not_found", "the file is gone, or a link to nowhere") from None
     except OSError as error:
@@ -289,5 +294,5 @@ class _AvFile:
 
 
 def _has_length_tag(start: bytes) -> bool:
-    """Say whether an mp3's first frame tells its length (Xing, Info or VBRI); pictures may come before it."""
-    return start.startswith(b"ID3") or any(tag in start for tag in (b"Xing", b"Info", b"VBRI"))
+    """Say whether an mp3's first frame tells its length."""
+    return any(tag in start for tag in (b"Xing", b"Info", b"VBRI"))

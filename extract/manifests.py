@@ -10,7 +10,7 @@ from cache.errors import TableError
 from cache.failures import Failure
 from cache.tables import Table, clip_id_from_text, split_name
 from extract.errors import SourceError
-from extract.media import Source, SourceClip, index_files, media_files, shown_path
+from extract.media import Source, SourceClip, index_files, known_split, media_files, shown_path
 
 _Indexes = Sequence[tuple[Path, Mapping[str, Path]]]
 
@@ -27,7 +27,8 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
     """
     ids = table.ids()
     column = table.column_for("split")
-    splits = [split_name(row[column]) if column else "" for row in table.rows]
+    named = known_split(table.path.stem)
+    splits = [split_name(row[column]) if column else named for row in table.rows]
     search = _by_path if table.column_for("path") else _by_id
     files, whereabouts = search(table, ids, media)
     clips: list[SourceClip] = []

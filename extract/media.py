@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cache.errors import TableError
 from cache.failures import Failure
-from cache.tables import MEDIA_SUFFIXES, clip_id_from_text
+from cache.tables import MEDIA_SUFFIXES, SPLIT_NAMES, clip_id_from_text
 from extract.errors import SourceError
 
 
@@ -67,8 +67,17 @@ def from_folder(folder: Path) -> Source:
             f"{folder}: no audio or video files (found {passed}); expected {' '.join(MEDIA_SUFFIXES)}"
         )
     index = index_files(folder, files)
-    clips = [SourceClip(clip_id, path, shown_path(path, folder)) for clip_id, path in index.items()]
-    return Source(tuple(clips), ignored=dict(ignored))
+    splits = {clip_id: known_split(clip_id.partition("/")[0]) for clip_id in index}
+    clips = [
+        SourceClip(clip_id, path, shown_path(path, folder), split=splits[clip_id])
+        for clip_id, path in index.items()
+    ]
+    return Source(tuple(clips), ignored=dict(ignored), splits=splits)
+
+
+def known_split(name: str) -> str:
+    """Return the split that a folder or file is named after, such as ``train_split.csv``, or nothing."""
+    return SPLIT_NAMES.get(name.lower().removesuffix("_split"), "")
 
 
 def media_files(folder: Path) -> tuple[list[Path], Counter[str]]:

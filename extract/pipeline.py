@@ -30,7 +30,7 @@ from extract.media import Source, SourceClip
 from extract.options import ExtractOptions
 from extract.planning import changed_clips, planned_frames, selected, touched_clips
 from extract.progress import RunMeter
-from extract.sources import find_clips
+from extract.sources import find_all
 from extract.stopping import Stopped, StopRequest
 from extract.summary import Outcome, Summary, summarise
 
@@ -38,7 +38,7 @@ POLL_SECONDS = 0.5  # between two looks at shards that other writers hold
 
 
 def extract(
-    source: Path | str,
+    source: Path | str | Sequence[Path | str],
     out: Path | str,
     options: ExtractOptions | None = None,
     *,
@@ -48,7 +48,7 @@ def extract(
     """Extract every clip of ``source`` that the cache ``out`` does not hold yet.
 
     Args:
-        source: folder, manifest, or table of ids.
+        source: folder, manifest, or table of ids; or several of them.
         out: folder of the cache; made when missing, continued when it holds the same recipe.
         options: see ``ExtractOptions``.
         encoder: use this one instead of loading ``options.encoder``.
@@ -61,7 +61,8 @@ def extract(
         EmiError: the source, the encoder or the folder cannot be used; one readable line.
     """
     out, options, progress = Path(out), options or ExtractOptions(), progress or Progress()
-    found = find_clips(Path(source), options.media)
+    sources = [Path(source)] if isinstance(source, str | Path) else [Path(part) for part in source]
+    found = find_all(sources, options.media)
     check_writable(out)
     options = _with_cached_precision(options, out)
     devices = device_names(options.encoder) if encoder is None else [options.encoder.device]
@@ -71,7 +72,9 @@ def extract(
         StopRequest(options.grace, options.max_minutes) as stop,
         RunMeter(progress, options.log_file) as meter,
     ):
-        meter.log(f"extract {source} into {out}: {len(found.clips)} clips on {', '.join(devices)}")
+        meter.log(
+            f"extract {', '.join(map(str, sources))} into {out}: {len(found.clips)} clips on {', '.join(devices)}"
+        )
         outcome = _planned(found, out, Stages(encoder, writer, options, stop, meter))
         for failure in found.failures:
             fail(failure, outcome.stages)

@@ -42,13 +42,10 @@ def _header(path: Path) -> Header | ClipError:
         return error
 
 
-def expected_frames(
-    clip: SourceClip, header: Header | ClipError, encoder: Encoder, max_seconds: float
-) -> int:
-    """Return the frames a clip will have, from its header alone; 0 when that does not say."""
+def used_samples(clip: SourceClip, header: Header | ClipError, max_seconds: float) -> int:
+    """Return the samples at 16 kHz a clip will give, from its header alone; 0 when that does not say."""
     seconds = 0.0 if isinstance(header, ClipError) else clip_seconds(clip, header)
-    used = min(seconds, max_seconds) if max_seconds else seconds
-    return encoder.num_frames(round(used * SAMPLING_RATE))
+    return round((min(seconds, max_seconds) if max_seconds else seconds) * SAMPLING_RATE)
 
 
 def planned_frames(
@@ -69,7 +66,7 @@ def planned_frames(
     return {
         clip_id: known[clip_id]
         if clip_id in known
-        else expected_frames(clip, headers[clip.path], encoder, options.max_seconds)
+        else encoder.num_frames(used_samples(clip, headers[clip.path], options.max_seconds))
         for clip_id, clip in clips.items()
     }
 

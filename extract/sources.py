@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,31 @@ from extract.errors import SourceError
 from extract.manifests import from_table
 from extract.media import Source, SourceClip, from_folder
 
-__all__ = ["Source", "SourceClip", "find_clips"]
+__all__ = ["Source", "SourceClip", "find_all", "find_clips"]
+
+
+def find_all(sources: Sequence[Path], media: Sequence[Path] = ()) -> Source:
+    """Find the clips of several sources, such as ``train_split.csv`` and ``valid_split.csv``.
+
+    Raises:
+        SourceError: one of them cannot be used, or two of them name one clip.
+    """
+    found = [find_clips(source, media) for source in sources]
+    places: dict[str, Path] = {}
+    for path, source in zip(sources, found, strict=True):
+        for clip_id in source.splits:
+            if clip_id in places:
+                raise SourceError(f"clip id {clip_id} stands in {places[clip_id]} and in {path}; keep one")
+            places[clip_id] = path
+    ignored: Counter[str] = Counter()
+    for source in found:
+        ignored.update(source.ignored)
+    return Source(
+        tuple(clip for source in found for clip in source.clips),
+        tuple(failure for source in found for failure in source.failures),
+        dict(ignored),
+        {clip_id: split for source in found for clip_id, split in source.splits.items()},
+    )
 
 
 def find_clips(source: Path, media: Sequence[Path] = ()) -> Source:

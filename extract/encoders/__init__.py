@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cache.schema import FrameField
     from extract.encoders.base import Encoder, EncoderOptions
 
 DEFAULT_MODEL = "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"
@@ -25,6 +28,35 @@ def load_encoder(options: EncoderOptions) -> Encoder:
     from extract.encoders.transformer import SpeechTransformer
 
     return SpeechTransformer(load_checkpoint(options.model, options.revision), options)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an encoder yields, known from its settings alone: its frame fields, and frames for so many samples."""
+
+    fields: tuple[FrameField, ...]
+    num_frames: Callable[[int], int]
+
+
+def encoder_shape(options: EncoderOptions) -> Shape:
+    """Return what the encoder that ``options`` name yields, without its weights.
+
+    Raises:
+        EncoderError: its settings cannot be had or used.
+    """
+    if options.model == LOGMEL:
+        from extract.encoders.logmel import LogMel
+
+        logmel = LogMel(options)
+        return Shape(logmel.fields, logmel.num_frames)
+    from extract.encoders.hub import find_model
+    from extract.encoders.layout import DEFAULT_CONFIG, read_layout
+
+    config = DEFAULT_CONFIG
+    if (options.model, options.revision) != (DEFAULT_MODEL, None):  # known: no need to wait for a network
+        config = find_model(options.model, options.revision, weights=False).config
+    layout = read_layout(config, options.layers)
+    return Shape(layout.fields, layout.num_frames)
 
 
 def device_names(options: EncoderOptions) -> list[str]:

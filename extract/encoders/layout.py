@@ -33,6 +33,11 @@ VALUE_KEYS = (
     "num_conv_pos_embeddings", "num_conv_pos_embedding_groups", "do_stable_layer_norm", "layer_norm_eps",
     "add_adapter",
 )  # fmt: skip
+# What `plan` needs to know of the default encoder where there is no network.
+DEFAULT_CONFIG: dict[str, Any] = {
+    "model_type": "wav2vec2", "architectures": ["Wav2Vec2ForSpeechClassification"], "hidden_size": 1024,
+    "num_hidden_layers": 12, "feat_extract_norm": "layer", "id2label": dict(enumerate(VAD_DIMS)),
+}  # fmt: skip
 FAMILY_KEYS = {
     "wav2vec2": (),
     "hubert": ("feat_proj_layer_norm", "conv_pos_batch_norm"),
