@@ -37,6 +37,7 @@ class ClipFeatures:
         source_mtime_ns: its modification time [ns].
         start: where the clip starts in the file [s].
         cut: whether the clip went on after max-seconds.
+        windowed: whether it was too long for whole-clip attention, so that its values are an approximation.
     """
 
     clip_id: str
@@ -51,6 +52,7 @@ class ClipFeatures:
     source_mtime_ns: int = 0
     start: float = 0.0
     cut: bool = False
+    windowed: bool = False
 
     @property
     def num_frames(self) -> int:
@@ -190,6 +192,7 @@ def _clip_arrays(clips: Sequence[ClipFeatures]) -> dict[str, Array]:
         "rms_db": rms_db,
         "audio_sha256": text_array([clip.audio_sha256 for clip in clips]),
         "cut": np.array([clip.cut for clip in clips], dtype=np.bool_),
+        "windowed": np.array([clip.windowed for clip in clips], dtype=np.bool_),
         "silent": rms_db <= schema.SILENCE_DB,
     }
     for name in clips[0].clip:
