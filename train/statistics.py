@@ -1,0 +1,272 @@
+"""Intervals and tests in clips → extract → cache → train → intensities: how far to believe a score.
+
+A score is the mean over seeds of each seed's score (itself the mean over emotions), never the score of
+averaged predictions, which is an ensemble. It would come out differently with other speakers and with other
+seeds, so both are resampled; clips of one speaker are alike and stay together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from train.bootstrap import Resampler, ScoreDraws
+
+FloatArray = npt.NDArray[np.float64]
+RESAMPLES = 2000
+LEVEL = 0.95
+FEW_CLUSTERS = 20  # below, no bootstrap over speakers keeps its promise
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score and where it lies.
+
+    Attributes:
+        estimate: on all clips; NaN if undefined.
+        low: lower end; NaN if undefined.
+        high: upper end; NaN if undefined.
+        level: of confidence, not corrected for the number of intervals shown.
+        resamples: draws of speakers and seeds.
+        undefined_draws: those without a score, left out.
+        by: what was drawn: "speaker", or "clip" where speakers are unknown.
+        clusters: how many of them there are.
+        seeds: how many seeds the estimate is the mean of.
+        method: "BCa", "percentile" where its correction breaks down, or "none".
+        warnings: why not to believe it too much.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    resamples: int
+    undefined_draws: int
+    by: str
+    clusters: int
+    seeds: int
+    method: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """What the interval is, in one line."""
+        people = f"{self.clusters} speakers" if self.by == "speaker" else "clip-level, speakers unknown"
+        seeds = (
+            f"{self.seeds} seeds" if self.seeds > 1 else "one seed, so without the variation between seeds"
+        )
+        text = f"{self.level:.0%} {self.method} interval, {self.resamples} resamples ({people}; {seeds})"
+        lost = f"; {self.undefined_draws} undefined draws left out" if self.undefined_draws else ""
+        return text + lost + "".join(f"; {warning}" for warning in self.warnings)
+
+    def widened(self, factor: float) -> Interval:
+        """Return the interval with both arms ``factor`` times as long: a design effect, see ``assumed_icc``."""
+        low = self.estimate - factor * (self.estimate - self.low)
+        high = self.estimate + factor * (self.high - self.estimate)
+        return Interval(**{**vars(self), "low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference of two rows: the same clips, the same draws.
+
+    Attributes:
+        interval: of ours less theirs.
+        p_value: two-sided, the level at which the interval would just touch 0; not corrected
+            (``holm`` does that for a family). Not below 2 / (resamples + 1). NaN if undefined.
+    """
+
+    interval: Interval
+    p_value: float
+
+
+def score_interval(
+    truth: npt.ArrayLike,
+    predictions: npt.ArrayLike,
+    metric: str,
+    clusters: Sequence[Hashable | None] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return the mean score over seeds and its BCa interval over speakers and seeds.
+
+    Args:
+        truth: (clips, targets).
+        predictions: (seeds, clips, targets).
+        metric: "pearson", "ccc", "spearman" or "mae", mean over targets.
+        clusters: (clips,) speakers; None where unknown: then clips are drawn.
+        resamples: number of draws.
+        seed: of the draws.
+
+    Raises:
+        LabelError: if the shapes do not fit together, or the metric is unknown.
+    """
+    resampler = Resampler.of(len(np.asarray(truth)), clusters, resamples, seed)
+    return interval_of(resampler, resampler.scores(np.asarray(truth), np.asarray(predictions), metric))
+
+
+def paired_difference(
+    truth: npt.ArrayLike,
+    ours: npt.ArrayLike,
+    theirs: npt.ArrayLike,
+    metric: str,
+    clusters: Sequence[Hashable | None] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    """Return the difference of two mean scores, ours less theirs, with its interval and p-value.
+
+    Args:
+        truth: (clips, targets).
+        ours: (seeds, clips, targets); with as many seeds as ``theirs``, seeds are paired by position.
+        theirs: (seeds, clips, targets) predictions for the same clips.
+        metric: "pearson", "ccc", "spearman" or "mae", mean over targets.
+        clusters: (clips,) speakers; None where unknown: then clips are drawn.
+        resamples: number of draws.
+        seed: of the draws.
+
+    Raises:
+        LabelError: if the shapes do not fit together, or the metric is unknown.
+    """
+    labels = np.asarray(truth)
+    resampler = Resampler.of(len(labels), clusters, resamples, seed)
+    first, second = (resampler.scores(labels, np.asarray(rows), metric) for rows in (ours, theirs))
+    return difference_of(resampler, first, second)
+
+
+def interval_of(resampler: Resampler, scores: ScoreDraws) -> Interval:
+    """Return the interval of one row; a table computes each row's scores once and shares the draws."""
+    draws = (scores.draws * resampler.seed_weights(scores.draws.shape[1])).sum(1)
+    jackknife = _Jackknife(scores.left_out.mean(1), _without_each(scores.estimate))
+    estimate = float(scores.estimate.mean())
+    return _interval(resampler, estimate, draws, jackknife, len(scores.estimate)).interval
+
+
+def difference_of(resampler: Resampler, ours: ScoreDraws, theirs: ScoreDraws) -> Difference:
+    """Return the paired difference of two rows that were scored on the same draws."""
+    pairs = len(ours.estimate) == len(theirs.estimate)
+    first = resampler.seed_weights(len(ours.estimate))
+    second = first if pairs else resampler.seed_weights(len(theirs.estimate), stream=1)
+    draws = (ours.draws * first).sum(1) - (theirs.draws * second).sum(1)
+    left_out = ours.left_out.mean(1) - theirs.left_out.mean(1)
+    seeds = [_without_each(ours.estimate - theirs.estimate)] if pairs else []
+    if not pairs:
+        seeds = [_without_each(ours.estimate), -_without_each(theirs.estimate)]
+    estimate = float(ours.estimate.mean() - theirs.estimate.mean())
+    most = max(len(ours.estimate), len(theirs.estimate))
+    return _interval(resampler, estimate, draws, _Jackknife(left_out, *seeds), most)
+
+
+def holm(p_values: npt.ArrayLike) -> FloatArray:
+    """Return p-values corrected for their number by Holm's step-down: the chance of one false find.
+
+    Args:
+        p_values: (tests,); undefined ones (NaN) stay so and count for nothing.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(values.shape, np.nan)
+    defined = np.flatnonzero(~np.isnan(values))
+    order = defined[np.argsort(values[defined], kind="stable")]
+    steps = values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(order) else steps
+    return adjusted
+
+
+def assumed_icc(icc: float, clips_per_speaker: float) -> float:
+    """Return how many times wider a clip-level interval of a correlation would be if speakers were known.
+
+    Clips of one speaker share a part ``icc`` of the variance of labels and of predictions. What a clip adds
+    to a correlation is a product of the two, whose intra-class correlation is ``icc²`` where the correlation
+    is small. So the variance grows by Kish's design effect 1 + (clips per speaker − 1) · icc².
+    """
+    return float(np.sqrt(1 + (clips_per_speaker - 1) * icc**2))
+
+
+class _Jackknife:
+    """Skewness of the estimate from leave-one-out values, of speakers and of seeds."""
+
+    def __init__(self, *samples: FloatArray) -> None:
+        cubes = squares = 0.0
+        for values in samples:
+            if len(values) > 1:
+                influence = (len(values) - 1) * (values.mean() - values)
+                cubes += float((influence**3).sum()) / len(values) ** 3
+                squares += float((influence**2).sum()) / len(values) ** 2
+        self.acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0
+
+
+def _without_each(values: FloatArray) -> FloatArray:
+    """Return the mean with each value left out in turn."""
+    if len(values) < 2:
+        return np.empty(0)
+    return np.asarray((values.sum() - values) / (len(values) - 1), dtype=np.float64)
+
+
+def _interval(
+    resampler: Resampler, estimate: float, draws: FloatArray, jackknife: _Jackknife, seeds: int
+) -> Difference:
+    kept = draws[~np.isnan(draws)]
+    bounds = _Bounds(np.nan, np.nan, "none", np.nan)
+    if not np.isnan(estimate) and len(kept) > 1:
+        bounds = _bca(estimate, np.sort(kept), jackknife.acceleration)
+    interval = Interval(
+        estimate=estimate,
+        low=bounds.low,
+        high=bounds.high,
+        level=LEVEL,
+        resamples=resampler.resamples,
+        undefined_draws=len(draws) - len(kept),
+        by=resampler.by,
+        clusters=resampler.clusters,
+        seeds=seeds,
+        method=bounds.method,
+        warnings=_warnings(resampler, len(draws) - len(kept)),
+    )
+    return Difference(interval, bounds.p_value)
+
+
+class _Bounds(NamedTuple):
+    low: float
+    high: float
+    method: str
+    p_value: float
+
+
+def _bca(estimate: float, draws: FloatArray, acceleration: float) -> _Bounds:
+    """Efron's BCa interval from sorted draws, and its inversion at 0 (Efron and Tibshirani 1993, ch. 14).
+
+    The percentiles are moved by the median bias of the draws and by the acceleration, the rate at which the
+    standard error changes with the score: correlations need both.
+    """
+    if draws[0] == draws[-1]:  # nothing varies: a perfect or an impossible prediction
+        return _Bounds(draws[0], draws[0], "BCa", 1.0 if draws[0] == 0 else 2 / (len(draws) + 1))
+    bias, method = float(ndtri(_share_below(draws, estimate))), "BCa"
+    tail = float(ndtri((1 - LEVEL) / 2))
+    if min(1 - acceleration * (bias + end) for end in (tail, -tail)) <= 0:  # one speaker decides everything
+        bias, acceleration, method = 0.0, 0.0, "percentile"
+    moved = bias + np.array([tail, -tail])
+    low, high = np.quantile(draws, ndtr(bias + moved / (1 - acceleration * moved)))
+    zero = float(ndtri(_share_below(draws, 0.0))) - bias
+    shift = zero / max(1 + acceleration * zero, 1e-12) - bias
+    p_value = 2 * float(ndtr(-abs(shift)))
+    return _Bounds(float(low), float(high), method, max(p_value, 2 / (len(draws) + 1)))
+
+
+def _share_below(draws: FloatArray, value: float) -> float:
+    """Return the share of sorted draws below ``value``, equal ones counted half, never quite 0 or 1."""
+    below = (np.searchsorted(draws, value, "left") + np.searchsorted(draws, value, "right")) / 2
+    return float(np.clip(below, 0.5, len(draws) - 0.5) / len(draws))
+
+
+def _warnings(resampler: Resampler, undefined: int) -> tuple[str, ...]:
+    found = []
+    if resampler.by == "speaker" and resampler.clusters < FEW_CLUSTERS:
+        found.append(f"warning: only {resampler.clusters} speakers, too few to trust the interval")
+    if undefined > resampler.resamples / 20:
+        found.append("warning: so many draws are undefined that the rest are no fair sample")
+    return tuple(found)
