@@ -18,7 +18,9 @@ from cache.recipe import recipe_diff, same_values
 from train.config import FitConfig
 from train.data import Batcher, Features, load_features, scoring_batches
 from train.errors import LabelError, RunError
+from train.evidence import Question, evidence
 from train.files import write_csv, write_json
+from train.groups import group_of_clips
 from train.head import FusionHead
 from train.join import check_coverage, coverage, opened
 from train.labels import Labels
@@ -134,6 +136,7 @@ def evaluate(
     min_coverage: float = 0.95,
     allow_recipe_diff: bool = False,
     device: str = "auto",
+    question: Question | None = None,
 ) -> dict[str, Any]:
     """Score a head on labelled clips.
 
@@ -144,10 +147,12 @@ def evaluate(
         min_coverage: least share of the labelled clips that the cache must hold.
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
         device: "auto", "cpu", "cuda" or "cuda:N".
+        question: which intervals, null and groups; default: those of the run's metric, no groups.
 
     Returns:
-        ``scores`` unclipped and ``scores_clipped`` to the training labels' range, ``clips``, ``coverage``,
-        ``trained_on`` (how many of the clips shaped this head), ``selected_on`` and ``recipe_diff``.
+        ``scores`` unclipped and ``scores_clipped`` to the training labels' range, what ``evidence`` gives
+        for the unclipped ones, ``clips``, ``coverage``, ``trained_on`` (how many of the clips shaped this
+        head), ``selected_on`` and ``recipe_diff``.
 
     Raises:
         LabelError: if the targets are not the head's, or too few clips are in the cache.
@@ -158,13 +163,16 @@ def evaluate(
             f"{labels.path}: its targets are {', '.join(labels.names)}, the run's are "
             f"{', '.join(run.targets.names)}; name them with --targets"
         )
+    question = question or Question()
     with opened(cache) as reader:
         found = coverage(labels, reader)
         check_coverage(found, labels, reader, min_coverage)
         kept = labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
+        groups = group_of_clips(kept, reader, question.by) if question.by else None
     predictions = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
     names = run.targets.names
     return {
+        **evidence(kept, predictions.values[None], run.config.metric, question, groups),
         "scores": score_all(kept.targets, predictions.values, names),
         "scores_clipped": score_all(kept.targets, run.targets.clipped(predictions.values), names),
         "clips": len(kept),

@@ -11,6 +11,7 @@ import numpy as np
 from cache import CacheReader
 from train.checkpoint import Training
 from train.data import Features
+from train.evidence import described, evidence_text, shown_interval
 from train.files import sha256, write_csv, write_json
 from train.labels import Splits
 from train.machine import environment
@@ -31,6 +32,7 @@ from train.run import (
     Targets,
     save_head,
 )
+from train.statistics import score_interval
 
 
 def write_results(
@@ -44,6 +46,9 @@ def write_results(
         "statement": statement(task, training, epoch),
         "selected_on": selected_on(task, training),
         "metric": config.metric,
+        "interval": described(
+            score_interval(task.valid.targets, predictions[None], config.metric, task.valid.speakers)
+        ),
         "valid": score_all(task.valid.targets, predictions, targets.names),
         "valid_clipped": score_all(task.valid.targets, targets.clipped(predictions), targets.names),
         "epoch": epoch,
@@ -97,8 +102,10 @@ def results_text(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
     """Return what a person reads after a fit: the sentence and the table of scores."""
     clips = metrics["clips"]["valid"]
     note = ", selected on valid" if metrics["selected_on"] == "valid" else ""
-    table = score_table(metrics["valid"], names)
-    return f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n{table}"
+    metric, interval = metrics["metric"], metrics["interval"]
+    table = score_table(metrics["valid"], names, metric)
+    mean = f"mean {metric} {shown_interval(interval)}\n  {interval['caption']}"
+    return f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n{table}\n\n{mean}"
 
 
 def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
@@ -115,9 +122,10 @@ def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
         )
     if result["recipe_diff"]:
         lines.append(f"warning: the cache's recipe differs: {'; '.join(result['recipe_diff'])}")
-    low_high = "clipped to the range of the training labels"
-    tables = [score_table(result["scores"], names), low_high, score_table(result["scores_clipped"], names)]
-    return "\n".join([*lines, "", *tables[:1], "", *tables[1:]])
+    first = result["metric"]
+    unclipped, clipped = (score_table(result[key], names, first) for key in ("scores", "scores_clipped"))
+    clipping = "clipped to the range of the training labels"
+    return "\n".join([*lines, "", unclipped, "", evidence_text(result), "", clipping, clipped])
 
 
 def _clip_rows(task: Task) -> list[tuple[str, str]]:
