@@ -123,19 +123,33 @@ def _sign(score: float) -> str:
 
 
 @contextmanager
-def _figure(path: Path, panels: int, columns: int) -> Iterator[tuple[Figure, list[Axes]]]:
-    """Give a figure with ``panels`` axes, and save it; without pyplot, so that nothing stays behind."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def figure_of(path: Path, size: tuple[float, float]) -> Iterator[Axes]:
+    """Give the axes of a figure of one panel, ``size`` in inches, and save it."""
+    with _drawn(path, size) as figure:
+        yield figure.subplots()
 
+
+@contextmanager
+def _figure(path: Path, panels: int, columns: int) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Give a figure with ``panels`` axes, and save it."""
     rows = -(-panels // columns)
-    with mpl.rc_context(STYLE):
-        size = (3.4 * columns + 0.6, 3.3 * rows + 0.8) if columns > 1 else (6.4, 2.9 * rows + 0.3)
-        figure = Figure(figsize=size, layout="constrained", dpi=130)
+    size = (3.4 * columns + 0.6, 3.3 * rows + 0.8) if columns > 1 else (6.4, 2.9 * rows + 0.3)
+    with _drawn(path, size) as figure:
         grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
         for spare in grid[panels:]:
             spare.remove()
         yield figure, grid[:panels]
+
+
+@contextmanager
+def _drawn(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
+    """Give a figure in our style, and save it; without pyplot, so that nothing stays behind."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained", dpi=130)
+        yield figure
         with replacing(path) as aside:
             FigureCanvasAgg(figure).print_png(aside)  # type: ignore[no-untyped-call]

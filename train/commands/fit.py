@@ -8,24 +8,45 @@ from typing import Annotated
 import typer
 
 from cache.console import print_json
-from train.commands.options import CachePath, Device, Json, Names, Threads, names_in, threads_of
+from train.commands.options import (
+    CachePath,
+    Device,
+    Json,
+    LabelSource,
+    Names,
+    Speakers,
+    Threads,
+    TrainTable,
+    ValidTable,
+    names_in,
+    threads_of,
+)
 
 
 def fit(
     cache: CachePath,
     *,
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
-    train: Annotated[Path | None, typer.Option(help="Label table of the training clips.")] = None,
-    valid: Annotated[Path | None, typer.Option(help="Label table of the validation clips.")] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Folder of train_split.csv and valid_split.csv, or a table with a split column."),
-    ] = None,
-    speakers: Annotated[Path | None, typer.Option(help="Table clip_id,speaker.")] = None,
+    train: TrainTable = None,
+    valid: ValidTable = None,
+    labels: LabelSource = None,
+    speakers: Speakers = None,
     targets: Names = None,
     config: Annotated[
-        Path | None, typer.Option(help="JSON file of config fields; options override it.")
+        Path | None, typer.Option(help="JSON or TOML file of config fields; options override it.")
     ] = None,
+    like: Annotated[
+        Path | None, typer.Option("--from", help="Run whose config to take; options override it.")
+    ] = None,
+    train_on_all: Annotated[
+        bool,
+        typer.Option(
+            "--train-on-all", help="Final fit on train and valid, with the epochs --from RUN found."
+        ),
+    ] = False,
+    ensemble: Annotated[
+        int, typer.Option(min=1, help="Fit this many seeds; predictions are their mean.")
+    ] = 1,
     layer: Annotated[int | None, typer.Option(help="Encoder layer.  [default: the last one cached]")] = None,
     global_mean: Annotated[bool | None, typer.Option(help="Global mean vector.  [default: on]")] = None,
     fusion_head: Annotated[
@@ -35,9 +56,15 @@ def fit(
     vad: Annotated[
         bool | None, typer.Option(help="Arousal, dominance, valence per frame.  [default: on]")
     ] = None,
+    temporal: Annotated[
+        str | None, typer.Option(help="lstm, gru, bilstm or attention.  [default: lstm]")
+    ] = None,
     hidden: Annotated[int | None, typer.Option(help="LSTM units.  [default: the input width]")] = None,
     lstm_layers: Annotated[int | None, typer.Option(help="LSTM layers.  [default: 2]")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs.  [default: 10]")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="End after so many epochs without a better score.  [default: never]")
+    ] = None,
     lr: Annotated[float | None, typer.Option(help="Highest learning rate.  [default: 0.001]")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Of AdamW.  [default: 0.01]")] = None,
     warmup_epochs: Annotated[float | None, typer.Option(help="Linear warm-up.  [default: 1]")] = None,
@@ -67,21 +94,25 @@ def fit(
 ) -> None:
     """Fit one head. Stopped at any instant, the same command goes on where it was."""
     given = dict(locals())
-    from train.config import FitConfig, read_fields
+    from train.choices import build_config
+    from train.ensemble import fit_seeds
     from train.fitting import fit as run_fit
-    from train.labels import read_splits
+    from train.labelled import LabelFiles
     from train.results import results_text
 
     with threads_of(threads):
-        fields = read_fields(config) if config else {}
-        options = {name: given[name] for name in FitConfig.__dataclass_fields__ if given[name] is not None}
-        built = FitConfig.from_dict({**fields, **options}, where=str(config or "options"))
-        splits = read_splits(train, valid, labels, speakers, names_in(targets))
+        built = build_config(given, config, like, train_on_all=train_on_all)
+        files = LabelFiles(train, valid, labels, speakers, names_in(targets))
+        splits = files.read()
         for path, ignored in {part.path: part.ignored for part in (splits.train, splits.valid)}.items():
             if ignored:
                 typer.echo(f"{path}: not numeric, ignored: {', '.join(ignored)}", err=True)
-        run = run_fit(cache, splits, built, out, overwrite=overwrite)
+        if ensemble > 1:
+            text, found = fit_seeds(cache, splits, built, out, ensemble, overwrite, files.to_dict())
+        else:
+            run = run_fit(cache, splits, built, out, overwrite=overwrite, inputs=files.to_dict())
+            text, found = results_text(run.metrics, run.targets.names), run.metrics
     if json:
-        print_json({"run": str(out), **run.metrics})
+        print_json({"run": str(out), **found})
     else:
-        typer.echo(f"{results_text(run.metrics, run.targets.names)}\n\nrun folder: {out}")
+        typer.echo(f"{text}\n\nrun folder: {out}")

@@ -12,6 +12,15 @@ import typer
 CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the feature cache.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+TrainTable = Annotated[Path | None, typer.Option("--train", help="Label table of the training clips.")]
+ValidTable = Annotated[Path | None, typer.Option("--valid", help="Label table of the validation clips.")]
+LabelSource = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels", help="Folder of train_split.csv and valid_split.csv, or a table with a split column."
+    ),
+]
+Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]
 Names = Annotated[
     str | None, typer.Option(help="Target columns, comma-separated.  [default: all numeric columns]")
 ]
