@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from cache.console import run_command_line
+from train.commands.ablate import ablate
 from train.commands.fit import fit
 from train.commands.use import evaluate, predict
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (fit, evaluate, predict):
+for command in (fit, evaluate, predict, ablate):
     app.command()(command)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,8 +18,11 @@ import numpy.typing as npt
 from cache import CacheReader
 from cache.errors import UnknownFieldError
 from cache.failures import read_failures
+from cache.files import storage_errors
 from train.errors import AuditError
-from train.labels import Labels
+from train.files import write_json
+from train.labels import Labels, Splits
+from train.run import AUDIT
 
 PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"
 NAMED = 5  # ids, speakers or files named in a line
@@ -99,6 +102,46 @@ def audit(reader: CacheReader, splits: Mapping[str, Labels]) -> Audit:
     ]
     checks += [_fitted_outside(train, reader), _ENCODER]
     return Audit(tuple(checks))
+
+
+def audit_splits(reader: CacheReader, splits: Splits, *, strict: bool = False) -> Audit:
+    """Audit the two splits of a fit.
+
+    Raises:
+        AuditError: if a check failed and ``strict`` is on.
+    """
+    found = audit(reader, {"train": splits.train, "valid": splits.valid})
+    if strict:
+        found.require()
+    return found
+
+
+def audit_caches(caches: Mapping[str, Path], splits: Splits, out: Path, *, strict: bool = False) -> Audit:
+    """Audit a study before its first fit, and write ``audit.json`` into its folder.
+
+    Args:
+        caches: by name; with several, each line names its cache.
+        splits: labels of the fits.
+        out: folder of the study.
+        strict: refuse to go on if a check failed.
+
+    Raises:
+        AuditError: if a check failed and ``strict`` is on.
+    """
+    checks: list[Check] = []
+    for cache, path in caches.items():
+        with CacheReader(path) as reader:
+            found = audit_splits(reader, splits).checks
+        checks += (
+            [replace(each, name=f"{cache}: {each.name}") for each in found] if len(caches) > 1 else found
+        )
+    whole = Audit(tuple(checks))
+    if strict:
+        whole.require()
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    write_json(out / AUDIT, whole.to_json())
+    return whole
 
 
 class _Side:

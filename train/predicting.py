@@ -16,7 +16,7 @@ from cache import CacheReader, read_table
 from cache.files import storage_errors
 from cache.recipe import recipe_diff, same_values
 from train.config import FitConfig
-from train.data import Batcher, Features, load_features, scoring_batches
+from train.data import BatchFeed, Features, load_features
 from train.errors import LabelError, RunError
 from train.evidence import Question, evidence
 from train.files import write_csv, write_json
@@ -26,6 +26,7 @@ from train.join import check_coverage, coverage, opened
 from train.labels import Labels
 from train.machine import choose_device, deterministic
 from train.metrics import score_all
+from train.order import scoring_batches
 from train.run import Run
 
 FloatArray = npt.NDArray[np.float64]
@@ -68,13 +69,14 @@ class Predictions:
 def apply_head(head: FusionHead, features: Features, positions: IntArray, config: FitConfig) -> FloatArray:
     """Return the head's output (clips, targets) for the clips at ``positions``, in that order."""
     device = next(head.parameters()).device
-    batcher = Batcher(features, device)
+    feed = BatchFeed(features, device)
     output = np.empty((len(positions), head.shape.targets), dtype=np.float64)
     head.eval()
     with torch.inference_mode():
-        for part in scoring_batches(features.lengths[positions], config.batch_size):
+        parts = scoring_batches(features.lengths[positions], config.batch_size)
+        for part, (_, batch) in zip(parts, feed([positions[part] for part in parts]), strict=True):
             with autocast(config, device):
-                output[part] = head(*batcher(positions[part])).double().cpu().numpy()
+                output[part] = head(*batch).double().cpu().numpy()
     return output
 
 

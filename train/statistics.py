@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr
 
-from train.bootstrap import Resampler, ScoreDraws
+from train.bootstrap import Resampler, ScoreDraws, joined
 
 FloatArray = npt.NDArray[np.float64]
 RESAMPLES = 2000
@@ -161,6 +161,36 @@ def difference_of(resampler: Resampler, ours: ScoreDraws, theirs: ScoreDraws) ->
     jackknife, most = _Jackknife(left_out, *seeds), max(len(ours.estimate), len(theirs.estimate))
     interval = _interval(resampler, estimate, draws, jackknife, most)
     return Difference(interval, jackknife.p_value(estimate))
+
+
+def interval_of_folds(
+    folds: Sequence[tuple[npt.ArrayLike, npt.ArrayLike, Sequence[Hashable | None] | None]],
+    metric: str,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return the mean score over folds; speakers are drawn within their fold.
+
+    The folds' heads share training clips: how they vary with those is not in the interval.
+
+    Args:
+        folds: truth (clips, targets), predictions (clips, targets) and speakers (clips,) of each fold.
+        metric: "pearson", "ccc", "spearman" or "mae", mean over targets.
+        resamples: number of draws.
+        seed: of the draws.
+    """
+    resamplers = [
+        Resampler.of(len(np.asarray(truth)), speakers, resamples, seed + number)
+        for number, (truth, _, speakers) in enumerate(folds)
+    ]
+    scores = [
+        each.scores(np.asarray(truth), np.asarray(predictions)[None], metric)
+        for each, (truth, predictions, _) in zip(resamplers, folds, strict=True)
+    ]
+    draws = np.mean([each.draws[:, 0] for each in scores], axis=0)
+    jackknife = _Jackknife(*(each.left_out[:, 0] / len(folds) for each in scores))
+    estimate = float(np.mean([each.estimate[0] for each in scores]))
+    return _interval(joined(resamplers), estimate, draws, jackknife, 1)
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:

@@ -12,11 +12,21 @@ import typer
 CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the feature cache.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+TrainTable = Annotated[Path | None, typer.Option("--train", help="Label table of the training clips.")]
+ValidTable = Annotated[Path | None, typer.Option("--valid", help="Label table of the validation clips.")]
+LabelSource = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels", help="Folder of train_split.csv and valid_split.csv, or a table with a split column."
+    ),
+]
+Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]
 Names = Annotated[
     str | None, typer.Option(help="Target columns, comma-separated.  [default: all numeric columns]")
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.  [default: all cores]")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.  [default: auto]")]
+Strict = Annotated[bool, typer.Option("--strict", help="Make a failed check of the audit an error.")]
 RecipeDiff = Annotated[
     bool,
     typer.Option("--allow-recipe-diff", help="Go on with a cache of another recipe; record the difference."),
