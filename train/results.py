@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 from cache import CacheReader
 from train.checkpoint import Training
 from train.data import Features
+from train.evidence import described, evidence_text, shown_interval
 from train.files import sha256, write_csv, write_json
+from train.join import is_compact
 from train.labels import Splits
 from train.machine import environment
 from train.metrics import score_all, score_table, shown
@@ -26,10 +29,12 @@ from train.run import (
     HISTORY,
     METRICS,
     PREDICTIONS,
+    PROJECTION,
     SCATTER,
     Targets,
     save_head,
 )
+from train.statistics import score_interval
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ def write_results(out: Path, found: Found, training: Training, *, pictures: bool
         "metric": config.metric,
         "valid": None,
         "valid_clipped": None,
+        "interval": None,
         "epoch": epoch,
         "epochs": config.epochs,
         "selection_score": training.best_score,
@@ -79,6 +85,8 @@ def write_results(out: Path, found: Found, training: Training, *, pictures: bool
     }
     about |= {"recipe": found.reader.recipe, "recipe_id": found.reader.recipe_id}
     save_head(out / HEAD, training.head, targets, about)
+    if is_compact(found.reader):
+        shutil.copyfile(found.reader.path / PROJECTION, out / PROJECTION)
     if "valid" in task.parts:
         metrics |= _report(out, found, training, targets, pictures)
     history = [asdict(row) for row in training.history]
@@ -108,7 +116,9 @@ def _report(
         plot_scatter(
             out / SCATTER, task.valid.targets, predictions, targets.names, selected_on(task, training)
         )
+    interval = score_interval(task.valid.targets, predictions[None], task.config.metric, task.valid.speakers)
     return {
+        "interval": described(interval),
         "valid": score_all(task.valid.targets, predictions, targets.names),
         "valid_clipped": score_all(task.valid.targets, targets.clipped(predictions), targets.names),
     }
@@ -145,8 +155,10 @@ def results_text(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
         return str(metrics["statement"])
     clips = metrics["clips"]["valid"]
     note = ", selected on valid" if metrics["selected_on"] == "valid" else ""
-    table = score_table(metrics["valid"], names)
-    return f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n{table}"
+    metric, interval = metrics["metric"], metrics["interval"]
+    table = score_table(metrics["valid"], names, metric)
+    mean = f"mean {metric} {shown_interval(interval)}\n  {interval['caption']}"
+    return f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n{table}\n\n{mean}"
 
 
 def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
@@ -163,9 +175,10 @@ def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
         )
     if result["recipe_diff"]:
         lines.append(f"warning: the cache's recipe differs: {'; '.join(result['recipe_diff'])}")
-    low_high = "clipped to the range of the training labels"
-    tables = [score_table(result["scores"], names), low_high, score_table(result["scores_clipped"], names)]
-    return "\n".join([*lines, "", *tables[:1], "", *tables[1:]])
+    first = result["metric"]
+    unclipped, clipped = (score_table(result[key], names, first) for key in ("scores", "scores_clipped"))
+    clipping = "clipped to the range of the training labels"
+    return "\n".join([*lines, "", unclipped, "", evidence_text(result), "", clipping, clipped])
 
 
 def _clip_rows(task: Task) -> list[tuple[str, str]]:

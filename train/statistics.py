@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtr
 
 from train.bootstrap import Resampler, ScoreDraws
 
@@ -77,8 +77,8 @@ class Difference:
 
     Attributes:
         interval: of ours less theirs.
-        p_value: two-sided, the level at which the interval would just touch 0; not corrected
-            (``holm`` does that for a family). Not below 2 / (resamples + 1). NaN if undefined.
+        p_value: two-sided, of Student's t with the jackknife's standard error; not corrected (``holm`` does
+            that for a family); NaN if undefined.
     """
 
     interval: Interval
@@ -144,7 +144,7 @@ def interval_of(resampler: Resampler, scores: ScoreDraws) -> Interval:
     draws = (scores.draws * resampler.seed_weights(scores.draws.shape[1])).sum(1)
     jackknife = _Jackknife(scores.left_out.mean(1), _without_each(scores.estimate))
     estimate = float(scores.estimate.mean())
-    return _interval(resampler, estimate, draws, jackknife, len(scores.estimate)).interval
+    return _interval(resampler, estimate, draws, jackknife, len(scores.estimate))
 
 
 def difference_of(resampler: Resampler, ours: ScoreDraws, theirs: ScoreDraws) -> Difference:
@@ -158,8 +158,9 @@ def difference_of(resampler: Resampler, ours: ScoreDraws, theirs: ScoreDraws) ->
     if not pairs:
         seeds = [_without_each(ours.estimate), -_without_each(theirs.estimate)]
     estimate = float(ours.estimate.mean() - theirs.estimate.mean())
-    most = max(len(ours.estimate), len(theirs.estimate))
-    return _interval(resampler, estimate, draws, _Jackknife(left_out, *seeds), most)
+    jackknife, most = _Jackknife(left_out, *seeds), max(len(ours.estimate), len(theirs.estimate))
+    interval = _interval(resampler, estimate, draws, jackknife, most)
+    return Difference(interval, jackknife.p_value(estimate))
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:
@@ -188,16 +189,34 @@ def assumed_icc(icc: float, clips_per_speaker: float) -> float:
 
 
 class _Jackknife:
-    """Skewness of the estimate from leave-one-out values, of speakers and of seeds."""
+    """What leave-one-out values say about an estimate: of speakers, and of the seeds of either row.
+
+    The p-value of a difference comes from here and not from the percentiles of the draws, whose far tails
+    Holm's correction would lean on: in 1,000 simulated tables of 12 equal rows (ICC .3) inverting the BCa
+    interval found a difference in 6.3 %, Student's t in 4.4 %.
+    """
 
     def __init__(self, *samples: FloatArray) -> None:
-        cubes = squares = 0.0
-        for values in samples:
-            if len(values) > 1:
-                influence = (len(values) - 1) * (values.mean() - values)
-                cubes += float((influence**3).sum()) / len(values) ** 3
-                squares += float((influence**2).sum()) / len(values) ** 2
-        self.acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0
+        samples = tuple(values for values in samples if len(values) > 1)
+        influence = [(len(values) - 1) * (values.mean() - values) for values in samples]
+        sizes = [len(values) for values in samples]
+        squares = sum(float((each**2).sum()) / n**2 for each, n in zip(influence, sizes, strict=True))
+        cubes = sum(float((each**3).sum()) / n**3 for each, n in zip(influence, sizes, strict=True))
+        self.acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0 * squares
+        # Variances of the estimate, and their degrees of freedom.
+        self._parts = [
+            (float((u**2).sum()) / n / (n - 1), n - 1) for u, n in zip(influence, sizes, strict=True)
+        ]
+
+    def p_value(self, estimate: float) -> float:
+        """Return the two-sided p-value of an estimate, degrees of freedom after Satterthwaite."""
+        variance = sum(part for part, _ in self._parts)
+        if np.isnan(estimate) or np.isnan(variance) or not self._parts:
+            return np.nan
+        if variance == 0:
+            return 1.0 if estimate == 0 else 0.0
+        freedom = variance**2 / sum(part**2 / degrees for part, degrees in self._parts)
+        return 2 * float(stdtr(freedom, -abs(estimate) / np.sqrt(variance)))
 
 
 def _without_each(values: FloatArray) -> FloatArray:
@@ -209,12 +228,12 @@ def _without_each(values: FloatArray) -> FloatArray:
 
 def _interval(
     resampler: Resampler, estimate: float, draws: FloatArray, jackknife: _Jackknife, seeds: int
-) -> Difference:
+) -> Interval:
     kept = draws[~np.isnan(draws)]
-    bounds = _Bounds(np.nan, np.nan, "none", np.nan)
+    bounds = _Bounds(np.nan, np.nan, "none")
     if not np.isnan(estimate) and len(kept) > 1:
         bounds = _bca(estimate, np.sort(kept), jackknife.acceleration)
-    interval = Interval(
+    return Interval(
         estimate=estimate,
         low=bounds.low,
         high=bounds.high,
@@ -227,34 +246,29 @@ def _interval(
         method=bounds.method,
         warnings=_warnings(resampler, len(draws) - len(kept)),
     )
-    return Difference(interval, bounds.p_value)
 
 
 class _Bounds(NamedTuple):
     low: float
     high: float
     method: str
-    p_value: float
 
 
 def _bca(estimate: float, draws: FloatArray, acceleration: float) -> _Bounds:
-    """Efron's BCa interval from sorted draws, and its inversion at 0 (Efron and Tibshirani 1993, ch. 14).
+    """Efron's BCa interval from sorted draws (Efron and Tibshirani 1993, ch. 14).
 
     The percentiles are moved by the median bias of the draws and by the acceleration, the rate at which the
     standard error changes with the score: correlations need both.
     """
     if draws[0] == draws[-1]:  # nothing varies: a perfect or an impossible prediction
-        return _Bounds(draws[0], draws[0], "BCa", 1.0 if draws[0] == 0 else 2 / (len(draws) + 1))
+        return _Bounds(draws[0], draws[0], "BCa")
     bias, method = float(ndtri(_share_below(draws, estimate))), "BCa"
     tail = float(ndtri((1 - LEVEL) / 2))
-    if min(1 - acceleration * (bias + end) for end in (tail, -tail)) <= 0:  # one speaker decides everything
+    if not min(1 - acceleration * (bias + end) for end in (tail, -tail)) > 0:  # one speaker decides all
         bias, acceleration, method = 0.0, 0.0, "percentile"
     moved = bias + np.array([tail, -tail])
     low, high = np.quantile(draws, ndtr(bias + moved / (1 - acceleration * moved)))
-    zero = float(ndtri(_share_below(draws, 0.0))) - bias
-    shift = zero / max(1 + acceleration * zero, 1e-12) - bias
-    p_value = 2 * float(ndtr(-abs(shift)))
-    return _Bounds(float(low), float(high), method, max(p_value, 2 / (len(draws) + 1)))
+    return _Bounds(float(low), float(high), method)
 
 
 def _share_below(draws: FloatArray, value: float) -> float:

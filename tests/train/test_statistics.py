@@ -128,14 +128,26 @@ def test_a_row_against_itself_does_not_differ():
     assert (same.interval.low, same.interval.high, same.p_value) == (0, 0, 1)
 
 
-def test_the_p_value_is_the_level_at_which_the_interval_touches_zero(monkeypatch):
-    truth, ours = clips(150, 2, 0.5)
-    theirs = 0.45 * truth + np.random.default_rng(3).standard_normal(truth.shape)
-    found = paired_difference(truth, ours[None], theirs[None], "pearson", resamples=4000)
-    assert 0.001 < found.p_value < 0.999
-    monkeypatch.setattr("train.statistics.LEVEL", 1 - found.p_value)
-    touching = paired_difference(truth, ours[None], theirs[None], "pearson", resamples=4000).interval
-    assert min(abs(touching.low), abs(touching.high)) < 1e-3
+def test_the_p_value_of_a_mean_is_the_paired_t_test():
+    truth, ours = clips(50)
+    theirs = ours + 0.3 * np.random.default_rng(3).standard_normal(truth.shape)
+    found = paired_difference(truth, ours[None], theirs[None], "mae", resamples=50)
+    errors = [np.abs(truth - one)[:, 0] for one in (ours, theirs)]
+    assert found.p_value == pytest.approx(stats.ttest_rel(*errors).pvalue, abs=1e-10)
+
+
+def test_few_seeds_count_as_few():
+    truth, prediction = clips(3000, rho=0.7)
+    rng = np.random.default_rng(3)
+    level = np.array([0.1, 1.0, 3.0])[:, None, None]  # seeds differ far more than clips make them
+    ours = prediction + level * rng.standard_normal((3, 3000, 1))
+    theirs = prediction + 0.1 * rng.standard_normal((3, 3000, 1))
+    found = paired_difference(truth, ours, theirs, "pearson", resamples=500)
+    score = METRICS["pearson"]
+    apart = [score(truth, a)[0] - score(truth, b)[0] for a, b in zip(ours, theirs, strict=True)]
+    assert found.p_value == pytest.approx(stats.ttest_1samp(apart, 0).pvalue, rel=0.1)
+    unpaired = paired_difference(truth, ours, theirs[:2], "pearson", resamples=500)
+    assert unpaired.p_value == pytest.approx(found.p_value, rel=0.2)
 
 
 def test_pairing_takes_out_what_both_rows_share():

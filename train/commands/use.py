@@ -28,6 +28,23 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="Rows of a table with a split column, or file of a folder.")
     ] = "valid",
+    speakers: Annotated[Path | None, typer.Option(help="Table clip_id,speaker.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="pearson, ccc, spearman or mae.  [default: the run's]")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="Column of the label table that divides the clips into groups, or duration."),
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=2, help="Draws behind each interval.")] = 2000,
+    permutations: Annotated[int, typer.Option(min=0, help="Behind the null; 0 for none.")] = 1000,
+    assume_icc: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Without speakers: show the interval if clips of one were so alike."),
+    ] = None,
+    clips_per_speaker: Annotated[
+        float, typer.Option(min=1, help="With --assume-icc; Hume-Vidmimic2 has 31.")
+    ] = 31,
     min_coverage: Annotated[float, typer.Option(help="Least share of labelled clips in the cache.")] = 0.95,
     allow_recipe_diff: RecipeDiff = False,
     device: Device = None,
@@ -35,14 +52,18 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Score a run on labelled clips, unclipped and clipped to the range of the training labels."""
-    from train.labels import read_labels
+    if metric is not None:
+        check_choice("--metric", metric, ("pearson", "ccc", "spearman", "mae"))
+    from train.evidence import Question
+    from train.labels import read_labels, read_speakers
     from train.predicting import evaluate as score
     from train.results import evaluation_text
     from train.run import load_run
 
     with threads_of(threads):
         loaded = load_run(run)
-        labelled = read_labels(labels, loaded.targets.names, split)
+        known = read_speakers(speakers) if speakers else None
+        labelled = read_labels(labels, loaded.targets.names, split, known)
         result = score(
             loaded,
             cache,
@@ -50,6 +71,7 @@ def evaluate(
             min_coverage=min_coverage,
             allow_recipe_diff=allow_recipe_diff,
             device=device or "auto",
+            question=Question(metric, by, resamples, permutations, assume_icc, clips_per_speaker),
         )
     if json:
         print_json(result)
