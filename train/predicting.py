@@ -125,8 +125,8 @@ def predict(
         present = np.array([clip_id in reader for clip_id in wanted], dtype=np.bool_)
         if present.any():
             ids = [clip_id for clip_id in wanted if clip_id in reader]
-            source = as_trained(run, reader)
-            members = [_apply(each, source, ids, device) for each in (run, *run.others)]
+            with as_trained(run, reader) as source:
+                members = [_apply(each, source, ids, device) for each in (run, *run.others)]
             values[present] = np.mean(members, axis=0)
     return Predictions(wanted, values, run.targets.names, absent, diff)
 

@@ -30,7 +30,7 @@ class ProjectedReader(CacheReader):
     def __init__(self, path: Path, projection: Projection) -> None:
         super().__init__(path)
         self._projection = projection
-        self._full = dict(self.frame_fields)
+        self._full = CacheReader(path)
         self.frame_fields = {
             name: replace(
                 field,
@@ -38,22 +38,21 @@ class ProjectedReader(CacheReader):
                 dtype=np.dtype(np.float32),
                 frame_shift=field.frame_shift * projection.pool,
             )
-            for name, field in self._full.items()
+            for name, field in self._full.frame_fields.items()
         }
 
     def num_frames(self, clip_id: str) -> int:
         """Return the clip's number of windows."""
-        return -(-super().num_frames(clip_id) // self._projection.pool)
+        return -(-self._full.num_frames(clip_id) // self._projection.pool)
 
     def read_into(self, clip_id: str, field: str, out: Array) -> None:
         """Fill ``out`` (windows, channels) float32."""
-        full = np.empty((super().num_frames(clip_id), self._full[field].width), self._full[field].dtype)
-        projected, self.frame_fields = self.frame_fields, self._full
-        try:
-            super().read_into(clip_id, field, full)
-        finally:
-            self.frame_fields = projected
-        out[:] = self._projection.frames(field, full)
+        out[:] = self._projection.frames(field, self._full.read_frames(clip_id, field))
+
+    def close(self) -> None:
+        """Let go of the open files."""
+        self._full.close()
+        super().close()
 
     def clip_table(self, name: str, clip_ids: Sequence[str] | None = None) -> Array:
         """Return one row per clip; global means are projected."""
