@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cache.check import verify
+    from cache.choices import CompactOptions
+    from cache.compaction import compact
     from cache.errors import CacheError, EmiError
     from cache.failures import Failure, read_failures
     from cache.features import ClipFeatures
+    from cache.projection import Projection
     from cache.reader import CacheReader, Clip
     from cache.schema import FrameField
     from cache.tables import Table, clip_id_from_text, read_table
@@ -24,11 +27,14 @@ _HOMES = {
     "CacheWriter": "writer",
     "Clip": "reader",
     "ClipFeatures": "features",
+    "CompactOptions": "choices",
     "EmiError": "errors",
     "Failure": "failures",
     "FrameField": "schema",
+    "Projection": "projection",
     "Table": "tables",
     "clip_id_from_text": "tables",
+    "compact": "compaction",
     "read_failures": "failures",
     "read_table": "tables",
     "verify": "check",
@@ -40,11 +46,14 @@ __all__ = [
     "CacheWriter",
     "Clip",
     "ClipFeatures",
+    "CompactOptions",
     "EmiError",
     "Failure",
     "FrameField",
+    "Projection",
     "Table",
     "clip_id_from_text",
+    "compact",
     "read_failures",
     "read_table",
     "verify",

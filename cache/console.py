@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -40,6 +41,9 @@ def run_command_line(app: Callable[[], object]) -> None:
 
     Click would turn Ctrl-C into exit code 1, and Python would die of SIGTERM without a word.
     """
+    # OpenMP threads that wait by spinning cost a factor of 30 as soon as anything else runs on the
+    # same cores; torch reads this when it is loaded, which no command line does before here.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with one_line_errors():

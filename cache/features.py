@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cache import schema
 from cache.errors import InvalidValueError
+from cache.quantise import quantise
 from cache.schema import FrameField
 
 Array = NDArray[Any]
@@ -23,7 +24,7 @@ class ClipFeatures:
 
     Attributes:
         clip_id: text id.
-        frames: frame field → (frames, width), any float dtype; cast to the stored dtype on the way in.
+        frames: frame field → (frames, width), any float dtype; cast or quantised on the way in.
         global_mean: frame field → (width,) float32, the mean of the frames before that cast.
         num_samples: samples at 16 kHz the features were computed from.
         rms_db: loudness re full scale [dB].
@@ -102,7 +103,7 @@ def _check_values(values: Array, field: FrameField, where: str) -> None:
     if not np.isfinite(values).all():
         raise InvalidValueError("non_finite", f"{where}: a value is not finite")
     largest = float(np.abs(values).max())
-    if field.dtype == np.float16 and largest >= schema.FLOAT16_LIMIT:
+    if field.dtype in (np.float16, np.int8) and largest >= schema.FLOAT16_LIMIT:
         raise InvalidValueError(
             "overflow", f"{where}: {largest:g} does not fit float16 (limit {schema.FLOAT16_LIMIT:g})"
         )
@@ -119,15 +120,28 @@ def shard_arrays(clips: Sequence[ClipFeatures], fields: Sequence[FrameField]) ->
     lengths = [clip.num_frames for clip in clips]
     arrays: dict[str, Array] = {schema.OFFSETS: np.cumsum([0, *lengths], dtype=np.int64)}
     for field in fields:
-        rows = [clip.frames[field.name].astype(field.dtype, copy=False) for clip in clips]
-        arrays[schema.FRAMES + field.name] = np.concatenate(rows)
-        arrays[schema.CRC + field.name] = np.array([crc32c(row) for row in rows], dtype=np.uint32)
+        arrays |= frame_arrays(field, [clip.frames[field.name] for clip in clips])
         arrays[schema.GLOBAL_MEAN + field.name] = np.stack(
             [clip.global_mean[field.name] for clip in clips]
         ).astype(np.float32, copy=False)
     arrays.update(_clip_arrays(clips))
     attributes = {schema.FRAMES + field.name: field.attributes() for field in fields}
     return ShardArrays(arrays, attributes)
+
+
+def frame_arrays(field: FrameField, clips: Sequence[Array]) -> dict[str, Array]:
+    """Return the arrays of one frame field from the values of each clip, (frames, width) any float."""
+    arrays: dict[str, Array] = {}
+    if field.quantised:
+        parts = [quantise(values) for values in clips]
+        rows = [stored for stored, _, _ in parts]
+        arrays[schema.SCALE + field.name] = np.stack([scale for _, scale, _ in parts])
+        arrays[schema.OFFSET + field.name] = np.stack([offset for _, _, offset in parts])
+    else:
+        rows = [values.astype(field.dtype, copy=False) for values in clips]
+    arrays[schema.FRAMES + field.name] = np.concatenate(rows)
+    arrays[schema.CRC + field.name] = np.array([crc32c(row) for row in rows], dtype=np.uint32)
+    return arrays
 
 
 def _clip_arrays(clips: Sequence[ClipFeatures]) -> dict[str, Array]:

@@ -114,26 +114,3 @@ def replace_file(final: Path, data: bytes) -> None:
         write_durable(tmp, data)
         tmp.replace(final)
         fsync_folder(final.parent)
-
-
-def remove_dead_tmp(folder: Path) -> int:
-    """Remove what killed processes of this machine left half-written; return how many files."""
-    host = tmp_path(Path("x")).name.split(".")[1]
-    dead = [path for path in folder.glob(f"*{TMP_SUFFIX}") if _is_dead(path, host)]
-    for path in dead:
-        with suppress(FileNotFoundError):
-            path.unlink()
-    return len(dead)
-
-
-def _is_dead(path: Path, host: str) -> bool:
-    parts = path.name.split(".")
-    if len(parts) < 5 or parts[-4] != host or not parts[-3].isdigit():
-        return False
-    try:
-        os.kill(int(parts[-3]), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False

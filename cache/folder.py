@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cache import files
-from cache.errors import DamagedCacheError, FormatVersionError, NotACacheError
+from cache.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
 from cache.recipe import recipe_id
 from cache.record import CommitRecord
 from cache.schema import FORMAT, FORMAT_VERSION, FrameField
@@ -17,7 +20,10 @@ from cache.schema import FORMAT, FORMAT_VERSION, FrameField
 DESCRIPTION = "cache.json"
 SHARDS = "shards"
 FAILURES = "failures"
+LEASES = "leases"
+DAMAGED = "damaged"  # shards that verify --repair set aside, a folder for each repair
 CARD = "README.md"
+COMPACT = ("projection.npz", "compact.json")  # what a compact cache has besides
 
 
 @dataclass(frozen=True)
@@ -117,17 +123,51 @@ def read_records(folder: Path) -> list[CommitRecord]:
     return [read_record(path) for path in record_paths(folder)]
 
 
+def read_set_aside(folder: Path) -> list[CommitRecord]:
+    """Read the records of the shards that a repair has set aside; unreadable ones name no clip."""
+    records = []
+    for path in sorted((folder / DAMAGED).glob("*/*.json")):
+        with suppress(CacheError):
+            records.append(read_record(path))
+    return records
+
+
+def set_aside(folder: Path, *paths: Path) -> Path:
+    """Move files of a cache out of its way, each call into a folder of its own; return that folder."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    target = folder / DAMAGED / f"{stamp}-{uuid.uuid4().hex[:8]}"
+    with files.storage_errors(target):
+        target.mkdir(parents=True)
+        for path in paths:
+            path.rename(target / path.name)
+            files.fsync_folder(path.parent)
+        files.fsync_folder(target)
+    return target
+
+
 def superseded(records: Sequence[CommitRecord]) -> set[tuple[str, str]]:
-    """Return (shard name, clip id) of every clip that a later generation replaces."""
-    replaced: set[tuple[str, str]] = set()
+    """Return (shard name, clip id) of every clip that a shard of a later generation replaces."""
+    newest: dict[str, int] = {}
     for record in records:
         for clip_id in record.content.supersedes:
-            replaced.update(
-                (older.name, clip_id)
-                for older in records
-                if older.content.generation < record.content.generation and clip_id in older.clip_ids
-            )
-    return replaced
+            newest[clip_id] = max(newest.get(clip_id, 0), record.content.generation)
+    return {
+        (record.name, clip_id)
+        for record in records
+        for clip_id in newest.keys() & set(record.clip_ids)
+        if record.content.generation < newest[clip_id]
+    }
+
+
+def effective(records: Sequence[CommitRecord]) -> dict[str, CommitRecord]:
+    """Return clip id → the record of the shard whose values count for it."""
+    replaced = superseded(records)
+    return {
+        clip_id: record
+        for record in records
+        for clip_id in record.clip_ids
+        if (record.name, clip_id) not in replaced
+    }
 
 
 def create(folder: Path, description: Description, card: str) -> Description:
@@ -147,11 +187,12 @@ def create(folder: Path, description: Description, card: str) -> Description:
     with files.storage_errors(folder):
         (folder / SHARDS).mkdir(exist_ok=True)
         (folder / FAILURES).mkdir(exist_ok=True)
+        (folder / LEASES).mkdir(exist_ok=True)
     files.write_once(folder / CARD, card.encode())
     files.write_once(folder / DESCRIPTION, description.to_bytes())
     return read_description(folder)
 
 
 def _is_ours(name: str) -> bool:
-    known = {DESCRIPTION, SHARDS, FAILURES, CARD}
+    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, DAMAGED, CARD, *COMPACT}
     return name in known or name.startswith(".") or name.endswith(files.TMP_SUFFIX)

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from cache import folder, schema
 from cache.errors import DamagedCacheError, DuplicateClipError, UnknownClipError, UnknownFieldError
 from cache.features import crc32c
+from cache.quantise import dequantise
 from cache.recipe import recipe_id
 from cache.record import CommitRecord
 from cache.schema import FrameField
 from cache.store import ShardFile, get_store
 
 Array = NDArray[Any]
+CLIP_LEVEL = (schema.GLOBAL_MEAN, schema.CLIPS, schema.SCALE, schema.OFFSET)
 MAX_OPEN_FILES = 200  # stays below the usual limit of 1,024 handles a process
 
 
@@ -30,7 +32,7 @@ class Clip:
 
     Attributes:
         clip_id: its id.
-        frames: frame field → (num_frames, width), stored dtype.
+        frames: frame field → (num_frames, width), stored dtype; float32 where int8 is stored.
         global_mean: frame field → (width,) float32.
         clip: clip-level fields, for example ``vad`` (3,) float32, ``duration``, ``rms_db``.
     """
@@ -63,7 +65,7 @@ class CacheReader:
         self._open: OrderedDict[int, ShardFile] = OrderedDict()
         self._lock = threading.Lock()
         self._checked: set[tuple[str, str]] = set()
-        self._checksums: dict[tuple[int, str], Array] = {}
+        self._tables: dict[tuple[int, str], Array] = {}
 
     @property
     def clip_ids(self) -> tuple[str, ...]:
@@ -96,7 +98,10 @@ class CacheReader:
         return self.records[shard].num_frames[row]
 
     def __getitem__(self, clip_id: str) -> Clip:
-        frames = {name: self.read_frames(clip_id, name) for name in self.frame_fields}
+        frames = {
+            name: (self.read_values if field.quantised else self.read_frames)(clip_id, name)
+            for name, field in self.frame_fields.items()
+        }
         mean = {name: self._row(clip_id, schema.GLOBAL_MEAN + name) for name in self.frame_fields}
         names = [name for name in self._clip_level_names() if not name.startswith(schema.CRC)]
         clip = {name.removeprefix(schema.CLIPS): self._row(clip_id, name) for name in names}
@@ -121,12 +126,29 @@ class CacheReader:
             raise ValueError(f"buffer of shape {out.shape}, expected C-contiguous {expected}")
         self._file(shard).read_into(schema.FRAMES + field, int(self._starts[shard][row]), out)
         if (clip_id, field) not in self._checked:
-            if crc32c(out) != int(self._checksum(shard, field)[row]):
+            if crc32c(out) != int(self._table(shard, schema.CRC + field)[row]):
                 raise DamagedCacheError(
                     f"{self._where(shard)}: clip {clip_id}, frames/{field}: checksum does not match; "
                     "emi-cache verify lists all damage"
                 )
             self._checked.add((clip_id, field))
+
+    def scale_offset(self, clip_id: str, field: str) -> tuple[Array, Array] | None:
+        """Return scale and offset, (width,) float16 each, of a field stored as int8; else None.
+
+        ``stored * scale + offset`` is the number.
+        """
+        if not self._field(field).quantised:
+            return None
+        shard, row = self._locate(clip_id)
+        scale, offset = (self._table(shard, prefix + field) for prefix in (schema.SCALE, schema.OFFSET))
+        return scale[row], offset[row]
+
+    def read_values(self, clip_id: str, field: str) -> Array:
+        """Return a frame field of a clip as numbers, (num_frames, width) float32, whatever is stored."""
+        stored = self.read_frames(clip_id, field)
+        found = self.scale_offset(clip_id, field)
+        return stored.astype(np.float32, copy=False) if found is None else dequantise(stored, *found)
 
     def clip_table(self, name: str, clip_ids: Sequence[str] | None = None) -> Array:
         """Return one row per clip of a ``global_mean/…`` or ``clips/…`` field; text as numpy text.
@@ -145,6 +167,22 @@ class CacheReader:
         rows = np.array([base[shard] + row for shard, row in places])
         table = np.concatenate([parts[shard] for shard in needed])[rows]
         return np.char.decode(table, "utf-8") if table.dtype.kind == "S" else table
+
+    def place(self, clip_id: str) -> tuple[int, int]:
+        """Return (shard, row) of the values that count for a clip; the shard is an index into ``records``."""
+        return self._locate(clip_id)
+
+    def shard_array(self, shard: int, name: str) -> Array:
+        """Return an array of a shard as it is stored, all rows, its checksum checked."""
+        dataset = self.records[shard].datasets.get(name)
+        if dataset is None:
+            raise UnknownFieldError(f"{self._where(shard)} holds no {name!r}")
+        array = self._file(shard).read(name, 0, dataset.shape[0])
+        if crc32c(array) != dataset.crc32c:
+            raise DamagedCacheError(
+                f"{self._where(shard)}: {name}: checksum does not match; emi-cache verify lists all damage"
+            )
+        return array
 
     def _row(self, clip_id: str, name: str) -> Any:
         return self.clip_table(name, [clip_id])[0]
@@ -195,23 +233,19 @@ class CacheReader:
 
     def _whole(self, shard: int, name: str) -> Array:
         dataset = self.records[shard].datasets.get(name)
-        if dataset is None or not name.startswith((schema.GLOBAL_MEAN, schema.CLIPS)):
+        if dataset is None or not name.startswith(CLIP_LEVEL):
             known = [key for key in self.records[shard].datasets if not key.startswith(schema.FRAMES)]
             raise UnknownFieldError(
                 f"{self._where(shard)} holds no clip-level field {name!r}, only {', '.join(known)}"
             )
-        array = self._file(shard).read(name, 0, dataset.shape[0])
-        if crc32c(array) != dataset.crc32c:
-            raise DamagedCacheError(
-                f"{self._where(shard)}: {name}: checksum does not match; emi-cache verify lists all damage"
-            )
-        return array
+        return self.shard_array(shard, name)
 
-    def _checksum(self, shard: int, field: str) -> Array:
-        key = (shard, field)
-        if key not in self._checksums:
-            self._checksums[key] = self._whole(shard, schema.CRC + field)
-        return self._checksums[key]
+    def _table(self, shard: int, name: str) -> Array:
+        """Keep small tables that are asked for clip by clip."""
+        key = (shard, name)
+        if key not in self._tables:
+            self._tables[key] = self._whole(shard, name)
+        return self._tables[key]
 
 
 def _index(records: Sequence[CommitRecord], path: Path) -> dict[str, tuple[int, int]]:

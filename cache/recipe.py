@@ -13,6 +13,7 @@ from cache.errors import RecipeMismatchError
 # copied folder on the laptop are one recipe as long as the hashes of weights and config agree.
 NAMES = frozenset({"model", "revision"})
 HASHES = ("weights_sha256", "config_sha256")
+SOURCE = frozenset({"source_recipe", "source_recipe_id"})
 MISSING = "(absent)"
 
 
@@ -27,10 +28,31 @@ def recipe_id(recipe: Mapping[str, Any]) -> str:
 
 
 def differing_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """Return the keys whose values differ, leaving out mere names of identical weights."""
+    """Return the keys whose values differ, leaving out mere names of identical weights.
+
+    Of two compact caches' recipes the recipes of their sources are compared in the same way.
+    """
     keys = [key for key in sorted({*ours, *theirs}) if ours.get(key, MISSING) != theirs.get(key, MISSING)]
     same_weights = all(ours.get(key) and ours.get(key) == theirs.get(key) for key in HASHES)
-    return [key for key in keys if not (same_weights and key in NAMES)]
+    source, other = source_recipe(ours), source_recipe(theirs)
+    same_source = source is not None and other is not None and same_values(source, other)
+    ignored = (NAMES if same_weights else frozenset()) | (SOURCE if same_source else frozenset())
+    return [key for key in keys if key not in ignored]
+
+
+def source_recipe(recipe: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the recipe of the cache that a compact cache was made from; None for any other cache."""
+    found = recipe.get("source_recipe")
+    return found if isinstance(found, Mapping) else None
+
+
+def is_made_from(compact: Mapping[str, Any], recipe: Mapping[str, Any]) -> bool:
+    """Say whether ``recipe`` is that of the caches from which a cache of recipe ``compact`` was made.
+
+    A head trained on the compact cache accepts such a cache, once ``Projection`` has been applied to it.
+    """
+    source = source_recipe(compact)
+    return source is not None and same_values(source, recipe)
 
 
 def same_values(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
@@ -40,10 +62,14 @@ def same_values(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
 
 def recipe_diff(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     """Return one line per difference, ``key: ours -> theirs``."""
-    return [
-        f"{key}: {ours.get(key, MISSING)} -> {theirs.get(key, MISSING)}"
-        for key in differing_keys(ours, theirs)
-    ]
+    lines: list[str] = []
+    for key in differing_keys(ours, theirs):
+        source, other = source_recipe(ours), source_recipe(theirs)
+        if key == "source_recipe" and source is not None and other is not None:
+            lines += [f"source's {line}" for line in recipe_diff(source, other)]
+        elif key != "source_recipe":
+            lines.append(f"{key}: {ours.get(key, MISSING)} -> {theirs.get(key, MISSING)}")
+    return lines
 
 
 def require_same_values(cached: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:

@@ -19,6 +19,8 @@ FRAMES = "frames/"
 GLOBAL_MEAN = "global_mean/"
 CLIPS = "clips/"
 CRC = "clips/crc32c/"
+SCALE = "scale/"
+OFFSET = "offset/"
 OFFSETS = "offsets"
 
 
@@ -49,6 +51,8 @@ FIELD_TABLE = (
     FieldSpec("clips/silent", "(clips,)", "bool", "rms_db is at its floor"),
     FieldSpec("clips/crc32c/<frame field>", "(clips,)", "uint32", "checksum of the clip's rows of that frame field"),
     FieldSpec("offsets", "(clips + 1,)", "int64", "frame rows of clip i are offsets[i]:offsets[i+1]"),
+    FieldSpec("scale/<frame field>", "(clips, channels)", "float16", "compact caches: int8 × scale + offset is the number"),
+    FieldSpec("offset/<frame field>", "(clips, channels)", "float16", "compact caches: the middle of the channel's range in the clip"),
 )  # fmt: skip
 
 
@@ -69,6 +73,11 @@ class FrameField:
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float32))
     frame_shift: float = FRAME_SHIFT
     dims: tuple[str, ...] = ()
+
+    @property
+    def quantised(self) -> bool:
+        """Whether it is stored as int8 with ``scale/<name>`` and ``offset/<name>``."""
+        return self.dtype == np.int8
 
     @property
     def bytes_per_frame(self) -> int:

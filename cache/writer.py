@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cache import files, folder, partition
+from cache import files, folder, leases, partition
 from cache.card import card
 from cache.errors import DamagedCacheError, DuplicateClipError, StorageError
 from cache.failures import Failure, FailureLedger
-from cache.features import ClipFeatures, shard_arrays
-from cache.folder import SHARDS, Description
-from cache.partition import ShardPlan
+from cache.features import ClipFeatures, ShardArrays, shard_arrays
+from cache.folder import SHARDS, Description, set_aside
+from cache.leases import Lease
+from cache.partition import Committed, ShardPlan
 from cache.recipe import recipe_id, require_same_values
 from cache.record import CommitRecord, ShardContent, SourceStat
 from cache.schema import CLIPS, OFFSETS, FrameField
 from cache.store import CONTENT, Stored, get_store
+
+MAX_ATTEMPTS = 3  # at publishing one shard
 
 
 class CacheWriter:
@@ -29,6 +32,7 @@ class CacheWriter:
     Attributes:
         path: of the cache.
         description: what ``cache.json`` says; fixed by whoever made the cache.
+        lease_seconds: how long a lease lasts unless renewed.
     """
 
     def __init__(self, path: Path, description: Description) -> None:
@@ -36,7 +40,9 @@ class CacheWriter:
         self.description = description
         self.store = get_store(description.store)
         self._recipe_id = recipe_id(description.recipe)
+        self.lease_seconds = leases.LEASE_SECONDS
         self._ledger = FailureLedger(path)
+        self._known: dict[str, CommitRecord] = {}
 
     @classmethod
     def open(
@@ -72,8 +78,8 @@ class CacheWriter:
             description = folder.create(path, wanted, card(wanted))
         require_same_values(description.recipe, recipe, str(path))
         with files.storage_errors(path):
-            files.remove_dead_tmp(path)
-            files.remove_dead_tmp(path / SHARDS)
+            for folder_path in (path, path / SHARDS, path / folder.LEASES):
+                leases.remove_dead_tmp(path, folder_path)
         return cls(path, description)
 
     @property
@@ -87,12 +93,24 @@ class CacheWriter:
         frame_bytes = sum(field.bytes_per_frame for field in self.fields)
         return max(1, int(self.description.shard_mb * 1e6 // frame_bytes))
 
-    def plan(self, planned: Mapping[str, int]) -> list[ShardPlan]:
-        """Return the shards of a source (clip id → expected frames) that are not committed yet."""
-        records = folder.read_records(self.path)
-        done = {record.name for record in records}
-        shards = partition.plan_shards(planned, records, self.frames_per_shard)
-        return [shard for shard in shards if shard.name not in done]
+    def plan(self, planned: Mapping[str, int], replace: Collection[str] = ()) -> list[ShardPlan]:
+        """Return the shards of a source that are not committed yet.
+
+        Args:
+            planned: clip id → expected frames, of the whole source.
+            replace: committed clips to be made again; their old values count until the new are committed.
+        """
+        committed = Committed(folder.read_records(self.path), folder.read_set_aside(self.path))
+        shards = partition.plan_shards(planned, committed, self.frames_per_shard, replace)
+        return [shard for shard in shards if shard.name not in committed.names]
+
+    def lease(self, plan: ShardPlan) -> Lease | None:
+        """Return a lease on a shard to be made, or None while another writer holds it."""
+        return leases.acquire(self.path, plan.name, self.lease_seconds)
+
+    def is_committed(self, plan: ShardPlan) -> bool:
+        """Say whether somebody has committed this shard by now."""
+        return (self.path / SHARDS / f"{plan.name}.json").exists()
 
     def commit(self, clips: Sequence[ClipFeatures], plan: ShardPlan | None = None) -> CommitRecord | None:
         """Commit one shard whole.
@@ -102,27 +120,28 @@ class CacheWriter:
             plan: what was planned; by default exactly these clips.
 
         Returns:
-            The record as it is on disk, or None when there is no clip to commit.
+            The record as it is on disk, or None when there is no clip to commit. Clips that another
+            shard of the same or a later generation has brought meanwhile are left out.
 
         Raises:
             InvalidValueError: a value that must not enter a cache.
-            DuplicateClipError: the shard's name is taken by other clips.
+            DuplicateClipError: one clip twice, or, without a plan, a clip that is committed already.
             StorageError: the disk said no; nothing of this shard is visible then.
         """
+        clips = self._not_elsewhere(clips, plan)
         if not clips:
             return None
         plan = plan or self._plan_of(clips)
         shard = shard_arrays(clips, self.fields)
-        content = self._content(clips, plan)
-        name = plan.name + self.store.suffix
-        final = self.path / SHARDS / name
+        return self.commit_arrays(shard, self._content(clips, plan), plan.name)
+
+    def commit_arrays(self, shard: ShardArrays, content: ShardContent, name: str) -> CommitRecord:
+        """Commit arrays laid out already; ``commit`` says the rest."""
+        final = self.path / SHARDS / (name + self.store.suffix)
         with files.storage_errors(final):
-            tmp = files.tmp_path(final)
-            stored = self.store.stage(tmp, shard, content.to_bytes())
-            if not self.store.publish(tmp, final):
-                stored, content = self._published(final)
-        record = self._record(plan.name, final, stored, content)
-        target = self.path / SHARDS / f"{plan.name}.json"
+            stored, content = self._publish(final, shard, content)
+        record = self._record(name, final, stored, content)
+        target = self.path / SHARDS / f"{name}.json"
         files.write_once(target, record.to_bytes())
         return folder.read_record(target)
 
@@ -140,10 +159,53 @@ class CacheWriter:
             twice = next(clip_id for clip_id in ids if ids.count(clip_id) > 1)
             raise DuplicateClipError(f"{self.path}: clip {twice} stands twice in one shard")
         sources = {c.clip_id: SourceStat(c.source, c.source_bytes, c.source_mtime_ns) for c in clips}
-        return ShardContent(self._recipe_id, plan.plan_id, plan.planned, sources, versions(), plan.generation)
+        replaced = tuple(clip_id for clip_id in ids if clip_id in plan.supersedes)
+        return ShardContent(
+            self._recipe_id, plan.plan_id, plan.planned, sources, versions(), plan.generation, replaced
+        )
+
+    def _not_elsewhere(self, clips: Sequence[ClipFeatures], plan: ShardPlan | None) -> Sequence[ClipFeatures]:
+        """Leave out what other shards hold: a plan may be older than what others have committed since."""
+        for path in folder.record_paths(self.path):
+            if path.stem not in self._known:
+                self._known[path.stem] = folder.read_record(path)
+        name = plan.name if plan else self._plan_of(clips).name
+        generation = plan.generation if plan else 0
+        elsewhere = {
+            clip_id: record.name
+            for record in self._known.values()
+            if record.name != name and record.content.generation >= generation
+            for clip_id in record.clip_ids
+        }
+        kept = [clip for clip in clips if clip.clip_id not in elsewhere]
+        if plan is None and len(kept) < len(clips):
+            twice = next(clip.clip_id for clip in clips if clip.clip_id in elsewhere)
+            raise DuplicateClipError(
+                f"{self.path}: clip {twice} stands in shard {elsewhere[twice]} already; "
+                "plan it with replace to commit it again"
+            )
+        return kept
+
+    def _publish(self, final: Path, shard: ShardArrays, content: ShardContent) -> tuple[Stored, ShardContent]:
+        """Give the shard its name; when that is taken, take what is there, if it is sound, as the shard."""
+        for _ in range(MAX_ATTEMPTS):
+            tmp = files.tmp_path(final)
+            try:
+                stored = self.store.stage(tmp, shard, content.to_bytes())
+                if self.store.publish(tmp, final):
+                    return stored, content
+                return self._published(final)
+            except FileNotFoundError:
+                continue  # stopped for longer than its lease, this writer was taken for dead and cleaned up
+            except DamagedCacheError:
+                if (final.parent / f"{final.stem}.json").exists():
+                    raise
+                set_aside(self.path, final)  # no record names it: it never was part of the cache
+        raise StorageError(
+            f"{final}: its temporary file vanished {MAX_ATTEMPTS} times; is a cleaner running?"
+        )
 
     def _published(self, final: Path) -> tuple[Stored, ShardContent]:
-        """Somebody published this name before: take what is there, if it is sound, as the shard."""
         stored = self.store.describe(final)
         try:
             opened = self.store.open(final, stored.datasets)

@@ -224,7 +224,7 @@ def _write_video(path: Path, sound: NDArray[np.float32]) -> None:
         video = container.add_stream("mpeg4", rate=_FRAME_RATE)
         video.width = video.height = _FRAME_SIZE
         video.pix_fmt = "yuv420p"
-        audio = container.add_stream("aac", rate=_MP4_RATE, layout="stereo")
+        audio = container.add_stream("aac", rate=_MP4_RATE, layout="stereo", options={"aac_coder": "fast"})
         for picture in _pictures(sound):
             container.mux(video.encode(picture))
         container.mux(video.encode(None))

@@ -6,8 +6,9 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cache.console import Progress
 from cache.errors import InvalidValueError, NotACacheError
 from cache.failures import REASONS, Failure
 from cache.features import ClipFeatures, check_clip
+from cache.leases import Lease
 from cache.partition import ShardPlan
 from cache.record import CommitRecord
 from cache.schema import SAMPLING_RATE
@@ -32,6 +34,7 @@ from extract.stopping import StopRequest
 from extract.summary import Outcome, Summary, summarise
 
 CLIPS_AHEAD = 32  # decoded clips that may wait for the encoder: 25 MB at 12 s
+POLL_SECONDS = 0.5  # between two looks at shards that other writers hold
 
 
 def extract(
@@ -71,8 +74,9 @@ def extract(
     )
     clips = {clip.clip_id: clip for clip in found.clips}
     records = folder.read_records(out)
+    planned_before = [*records, *folder.read_set_aside(out)]
     with StopRequest(options.grace) as stop, RunMeter(progress) as meter:
-        plans = _selected(writer.plan(_planned(clips, records, encoder, options, meter)), options)
+        plans = _selected(writer.plan(_planned(clips, planned_before, encoder, options, meter)), options)
         meter.start(sum(len(plan.planned) for plan in plans))
         for failure in found.failures:
             writer.fail(failure)
@@ -98,8 +102,12 @@ def _planned(
     options: ExtractOptions,
     meter: RunMeter,
 ) -> dict[str, int]:
-    """Return clip id → expected frames: as planned before where it was, else from the header."""
-    known = {clip_id: frames for record in records for clip_id, frames in record.content.planned.items()}
+    """Return clip id → expected frames: as planned at first where it was, else from the header.
+
+    What a replacement says does not count: the partition must stay what it was.
+    """
+    first_last = sorted(records, key=lambda record: -record.content.generation)
+    known = {clip_id: frames for record in first_last for clip_id, frames in record.content.planned.items()}
     planned = {}
     for count, (clip_id, clip) in enumerate(clips.items()):
         if clip_id not in known:
@@ -138,23 +146,52 @@ class _Stages:
         return self.encoder.batch_seconds if chosen is None else chosen
 
 
+_Claim = tuple[ShardPlan, Lease]
+
+
 def _run_shards(plans: Sequence[ShardPlan], clips: Mapping[str, SourceClip], stages: _Stages) -> None:
+    """Do every shard that no other writer holds; then see to those that others held and did not finish."""
+    while plans and not stages.stop.requested:
+        held: list[ShardPlan] = []
+        _run_round(_claimed(plans, held, stages), clips, stages)
+        plans = [plan for plan in held if not stages.writer.is_committed(plan)]
+        if len(plans) == len(held) and plans:
+            with stages.meter.phase("wait_write"):
+                time.sleep(POLL_SECONDS)
+
+
+def _claimed(plans: Sequence[ShardPlan], held: list[ShardPlan], stages: _Stages) -> Iterator[_Claim]:
+    """Yield the shards that are ours now, with their leases; put those that others hold into ``held``."""
+    for plan in plans:
+        lease = stages.writer.lease(plan)
+        if lease is None:
+            held.append(plan)
+        elif stages.writer.is_committed(plan):
+            lease.release()
+        else:
+            yield plan, lease
+
+
+def _run_round(claims: Iterator[_Claim], clips: Mapping[str, SourceClip], stages: _Stages) -> None:
     """The one visible loop: a shard is decoded ahead, encoded here, and written behind."""
+    taken: list[Lease] = []
+    noted = _noted(claims, taken)
+    ahead, here = tee(noted)
     with (
         ThreadPoolExecutor(stages.options.num_workers, "decode") as decoders,
         ThreadPoolExecutor(1, "write") as writers,
     ):
-        stream = _decoded(_by_length(plans, clips), stages.options.max_seconds, decoders)
+        stream = _decoded(_by_length(ahead, clips), stages.options.max_seconds, decoders)
         writing: Future[Any] | None = None
         try:
-            for plan in plans:
-                features = _encode_shard(plan, stream, stages)
+            for plan, lease in here:
+                features = _encode_shard(plan, lease, stream, stages)
                 if features is None:
                     break
                 with stages.meter.phase("wait_write"):
                     if writing:
                         writing.result()
-                writing = writers.submit(_commit, plan, features, stages)
+                writing = writers.submit(_commit, plan, lease, features, stages)
                 if stages.stop.requested:
                     break
             if writing:
@@ -162,11 +199,23 @@ def _run_shards(plans: Sequence[ShardPlan], clips: Mapping[str, SourceClip], sta
                     writing.result()
         finally:
             stream.close()
+            noted.close()
+            if writing:
+                wait([writing])
+            for lease in taken:
+                lease.release()
 
 
-def _by_length(plans: Sequence[ShardPlan], clips: Mapping[str, SourceClip]) -> Iterator[SourceClip]:
+def _noted(claims: Iterator[_Claim], taken: list[Lease]) -> Generator[_Claim, None, None]:
+    """Yield the claims, with every lease noted, so that all are given back however the round ends."""
+    for plan, lease in claims:
+        taken.append(lease)
+        yield plan, lease
+
+
+def _by_length(claims: Iterator[_Claim], clips: Mapping[str, SourceClip]) -> Iterator[SourceClip]:
     """Yield the clips shard by shard, long ones first: a batch that does not fit fails early."""
-    for plan in plans:
+    for plan, _ in claims:
         for clip_id in sorted(plan.planned, key=lambda clip_id: (-plan.planned[clip_id], clip_id)):
             yield clips[clip_id]
 
@@ -199,7 +248,7 @@ def _outcome(clip: SourceClip, decoding: Future[Audio]) -> _Decoded:
 
 
 def _encode_shard(
-    plan: ShardPlan, stream: Iterator[_Decoded], stages: _Stages
+    plan: ShardPlan, lease: Lease, stream: Iterator[_Decoded], stages: _Stages
 ) -> dict[str, ClipFeatures] | None:
     """Return the shard's features by clip id, or None when a stop leaves no time for it."""
     features: dict[str, ClipFeatures] = {}
@@ -218,6 +267,7 @@ def _encode_shard(
     for batch in batches(arriving(), stages.batch_seconds, stages.encoder.equal_lengths):
         for clip, audio, encoded in _encode(batch, stages):
             features |= _checked(clip, audio, encoded, stages)
+        lease.renew()
         done += len(batch)
         stages.meter.add(len(batch), sum(len(audio.samples) for _, audio in batch) / SAMPLING_RATE)
         remaining = (time.monotonic() - started) / done * (len(plan.planned) - done)
@@ -278,11 +328,12 @@ def _features(clip: SourceClip, audio: Audio, encoded: Encoded) -> ClipFeatures:
     )
 
 
-def _commit(plan: ShardPlan, features: Mapping[str, ClipFeatures], stages: _Stages) -> None:
+def _commit(plan: ShardPlan, lease: Lease, features: Mapping[str, ClipFeatures], stages: _Stages) -> None:
     """Rows stand in the order of the ids, whatever order the encoder saw them in."""
     record = stages.writer.commit([features[clip_id] for clip_id in sorted(features)], plan)
     if record:
         stages.meter.committed(record)
+    lease.release()
 
 
 def _fail(clip: SourceClip, stage: str, reason: str, message: str, stages: _Stages) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# As the command lines do: spinning OpenMP threads starve each other on shared cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -54,7 +54,8 @@ def test_arrows_point_one_way(python, code: str, forbidden: set[str]) -> None:
 
 @pytest.mark.parametrize("package", ["cache", "extract", "train"])
 def test_help_loads_nothing_heavy(python, package: str) -> None:
-    code = f"import sys; sys.argv[1:] = ['--help']\nfrom {package}.__main__ import app\ntry: app()\nexcept SystemExit: pass"
+    code = f"import sys; sys.argv[1:] = ['--help']\nfrom {package}.__main__ import app\n"
+    code += "try: app()\nexcept SystemExit: pass"
     done = python("-c", f"{code}\nimport json; print('MODULES' + json.dumps(sorted(sys.modules)))")
     assert "Usage" in done.stdout
     loaded = {name.partition(".")[0] for name in json.loads(done.stdout.rpartition("MODULES")[2])}

@@ -7,7 +7,7 @@ passed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,9 +18,8 @@ import numpy.typing as npt
 from cache import CacheReader
 from cache.errors import UnknownFieldError
 from cache.failures import read_failures
-from cache.files import storage_errors
-from train.errors import AuditError
-from train.files import write_json
+from train.errors import AuditError, RunError
+from train.files import read_json, write_json
 from train.labels import Labels, Splits
 from train.run import AUDIT
 
@@ -59,14 +58,22 @@ class Audit:
         """The checks that failed."""
         return tuple(check for check in self.checks if check.outcome == FAILED)
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """As the JSON document ``audit.json``."""
-        return [asdict(check) for check in self.checks]
+    def save(self, folder: Path) -> None:
+        """Write ``audit.json`` into a folder."""
+        write_json(folder / AUDIT, [asdict(check) for check in self.checks])
 
     @classmethod
-    def from_json(cls, rows: Iterable[Mapping[str, str]]) -> Audit:
-        """The inverse of ``to_json``."""
-        return cls(tuple(Check(**row) for row in rows))
+    def load(cls, folder: Path) -> Audit | None:
+        """Read ``audit.json`` of a folder; None if it was made without an audit.
+
+        Raises:
+            RunError: if it cannot be read.
+        """
+        path = folder / AUDIT
+        try:
+            return cls(tuple(Check(**row) for row in read_json(path))) if path.exists() else None
+        except TypeError:
+            raise RunError(f"{path}: not an audit that this version knows") from None
 
     def text(self) -> str:
         """Return one line per check, as people read it."""
@@ -116,13 +123,12 @@ def audit_splits(reader: CacheReader, splits: Splits, *, strict: bool = False) -
     return found
 
 
-def audit_caches(caches: Mapping[str, Path], splits: Splits, out: Path, *, strict: bool = False) -> Audit:
-    """Audit a study before its first fit, and write ``audit.json`` into its folder.
+def audit_caches(caches: Mapping[str, Path], splits: Splits, *, strict: bool = False) -> Audit:
+    """Audit a study before its first fit.
 
     Args:
         caches: by name; with several, each line names its cache.
         splits: labels of the fits.
-        out: folder of the study.
         strict: refuse to go on if a check failed.
 
     Raises:
@@ -138,9 +144,6 @@ def audit_caches(caches: Mapping[str, Path], splits: Splits, out: Path, *, stric
     whole = Audit(tuple(checks))
     if strict:
         whole.require()
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    write_json(out / AUDIT, whole.to_json())
     return whole
 
 

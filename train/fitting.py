@@ -29,7 +29,7 @@ from train.order import epoch_batches
 from train.planning import Task, plan_fit
 from train.predicting import apply_head, autocast
 from train.results import Found, write_results
-from train.run import AUDIT, CHECKPOINT, CONFIG, Run, claim, load_run
+from train.run import CHECKPOINT, CONFIG, Run, claim, load_run
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def fit(
             return load_run(out)
         write_json(out / CONFIG, config.to_dict())
         if checked is not None:
-            write_json(out / AUDIT, checked.to_json())
+            checked.save(out)
             progress.line(checked.text())
         with deterministic(device):
             features = _features(reader, task, around.bank, progress)

@@ -1,5 +1,6 @@
 """Cross-validation in clips → extract → cache → train → intensities: each clip is reported on once.
 
+    OUT/fold-<n>.train.csv, .valid.csv   the labels of each fold's fit
     OUT/fold-<n>/      one run folder for each fold: its clips are the validation clips of that fit
     OUT/pooled.csv     what each clip got from the head that had not seen it, with its fold
     OUT/folds.json     the scores; written last
@@ -20,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader, read_table
+from cache.files import storage_errors
 from train.config import FitConfig
 from train.errors import ConfigError, LabelError
 from train.evidence import described, shown_interval
 from train.files import write_csv, write_json
 from train.fitting import Surroundings, fit
 from train.labelled import LabelFiles
-from train.labels import Labels, Splits, read_labels, read_speakers
+from train.labels import Labels, read_labels, read_speakers
 from train.metrics import METRICS, shown
 from train.predicting import predict
 from train.run import Run
@@ -127,7 +129,6 @@ def fit_folds(
     folding: Folding,
     *,
     overwrite: bool = False,
-    inputs: dict[str, Any] | None = None,
     strict: bool = False,
 ) -> dict[str, Any]:
     """Fit one head for each fold on the clips of the others, and score it on its own.
@@ -139,7 +140,6 @@ def fit_folds(
         out: folder of the folds.
         folding: how clips are divided.
         overwrite: replace runs in ``out``.
-        inputs: where the labels were found.
         strict: refuse to fit when a check of the audit fails.
 
     Returns:
@@ -154,13 +154,18 @@ def fit_folds(
     if config.train_on_all:
         raise ConfigError("--train-on-all leaves no clip to report on; do without --folds")
     runs, parts = [], divide(labels, folding)
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(parts, 1):
-        rest = np.setdiff1d(np.arange(len(labels)), part)
-        splits = Splits(labels.take(rest.tolist()), labels.take(part.tolist()))
-        around = Surroundings(strict=strict)
-        folder = out / f"fold-{number}"
-        told = {**(inputs or {}), "folds": folding.count, "fold": number, "group": folding.group}
-        runs.append(fit(cache, splits, config, folder, overwrite=overwrite, inputs=told, surroundings=around))
+        rest, folder = np.setdiff1d(np.arange(len(labels)), part), out / f"fold-{number}"
+        tables = (out / f"fold-{number}.train.csv", out / f"fold-{number}.valid.csv")
+        for where, path in zip((rest, part), tables, strict=True):
+            _write_labels(path, labels.take(where.tolist()))
+        files, around = LabelFiles(*tables, targets=labels.names), Surroundings(strict=strict)
+        inputs = files.to_dict()
+        runs.append(
+            fit(cache, files.read(), config, folder, overwrite=overwrite, inputs=inputs, surroundings=around)
+        )
     found = _scores(cache, labels, runs, parts, out)
     by = (
         "by speaker"
@@ -182,6 +187,15 @@ def folds_text(found: dict[str, Any]) -> str:
     lines += [f"  {found['mean']['caption']}", ""]
     lines.append(f"pooled {shown(found['pooled']['score'])}: {found['pooled']['note']}")
     return "\n".join(lines)
+
+
+def _write_labels(path: Path, labels: Labels) -> None:
+    """Write labels as a table that reads back to the same bits."""
+    rows = [
+        [clip, *map(repr, row.tolist()), who or ""]
+        for clip, row, who in zip(labels.written_ids, labels.targets, labels.speakers, strict=True)
+    ]
+    write_csv(path, [labels.id_column, *labels.names, "speaker"], rows)
 
 
 def _scores(

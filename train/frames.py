@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cache import CacheReader
+from cache.schema import OFFSET, SCALE
 from train.inputs import Inputs
 
 Array = npt.NDArray[Any]
@@ -98,9 +99,13 @@ class ReaderFrames:
         _zero_padding(out, lengths)
 
 
-def _scaling(_reader: CacheReader, _clip_ids: Sequence[str], _name: str) -> tuple[Tensor, Tensor] | None:
+def _scaling(reader: CacheReader, clip_ids: Sequence[str], name: str) -> tuple[Tensor, Tensor] | None:
     """Return scale and offset, each (clips, channels), of a field of small integers; None for floats."""
-    return None
+    if not reader.frame_fields[name].quantised:
+        return None
+    tables = [reader.clip_table(prefix + name, clip_ids) for prefix in (SCALE, OFFSET)]
+    scale, offset = (torch.from_numpy(table.astype(np.float32)) for table in tables)
+    return scale, offset
 
 
 def _rescale(out: Tensor, scaling: tuple[Tensor, Tensor] | None, clips: IntArray) -> None:

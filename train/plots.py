@@ -52,7 +52,7 @@ def plot_learning_curves(path: Path, history: Sequence[EpochRecord], config: Fit
     epochs = [row.epoch for row in history]
     scores = np.array([row.score for row in history])
     scored = config.select != "last"
-    with _figure(path, 2 if scored else 1, 1) as (figure, axes):
+    with panels_of(path, 2 if scored else 1, 1) as (figure, axes):
         _curve(axes[0], epochs, [row.loss for row in history], BLUE, f"training loss ({config.loss})")
         if scored:
             where = "inner part of train" if config.select == "inner" else "validation clips"
@@ -97,7 +97,7 @@ def plot_scatter(
         note: what the scores are.
     """
     scores, title = METRICS[note.metric](truth, prediction), metric_sign(note.metric)
-    with _figure(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
+    with panels_of(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
         for index, (axis, name) in enumerate(zip(axes, names, strict=True)):
             _panel(
                 axis, truth[:, index], prediction[:, index], BLUE if scores[index] == scores[index] else MUTED
@@ -152,12 +152,14 @@ def figure_of(path: Path, size: tuple[float, float]) -> Iterator[Axes]:
 
 
 @contextmanager
-def _figure(path: Path, panels: int, columns: int) -> Iterator[tuple[Figure, list[Axes]]]:
-    """Give a figure with ``panels`` axes, and save it."""
+def panels_of(
+    path: Path, panels: int, columns: int, share: bool = False
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Give a figure with ``panels`` axes, which may share their scales, and save it."""
     rows = -(-panels // columns)
     size = (3.4 * columns + 0.6, 3.3 * rows + 0.8) if columns > 1 else (6.4, 2.9 * rows + 0.3)
     with _drawn(path, size) as figure:
-        grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel().tolist()
         for spare in grid[panels:]:
             spare.remove()
         yield figure, grid[:panels]

@@ -14,7 +14,7 @@ import torch
 
 from cache import CacheReader, read_table
 from cache.files import storage_errors
-from cache.recipe import recipe_diff, same_values
+from cache.recipe import is_made_from, recipe_diff, same_values
 from train.config import FitConfig
 from train.data import BatchFeed, Features, load_features
 from train.errors import LabelError, RunError
@@ -27,6 +27,7 @@ from train.labels import Labels
 from train.machine import choose_device, deterministic
 from train.metrics import score_all
 from train.order import scoring_batches
+from train.projected import as_trained
 from train.run import Run
 
 FloatArray = npt.NDArray[np.float64]
@@ -98,7 +99,8 @@ def predict(
 
     Args:
         run: a finished run.
-        cache: with the recipe that the run was trained on.
+        cache: with the recipe that the run was trained on; for a compact one, also the full cache that it
+            was made from: the projection that lies in the run is applied.
         clip_ids: default: every clip of the cache.
         missing: "error", or "train-mean" to fill clips that the cache does not hold.
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
@@ -122,12 +124,19 @@ def predict(
         values = np.tile(run.targets.mean, (len(wanted), 1))
         present = np.array([clip_id in reader for clip_id in wanted], dtype=np.bool_)
         if present.any():
-            config, where = replace(run.config, layer=run.layer), choose_device(device)
-            features = load_features(reader, [c for c in wanted if c in reader], config)
-            with deterministic(where):
-                head = run.head.to(where)
-                values[present] = apply_head(head, features, np.arange(int(present.sum())), config)
+            ids = [clip_id for clip_id in wanted if clip_id in reader]
+            with as_trained(run, reader) as source:
+                members = [_apply(each, source, ids, device) for each in (run, *run.others)]
+            values[present] = np.mean(members, axis=0)
     return Predictions(wanted, values, run.targets.names, absent, diff)
+
+
+def _apply(run: Run, reader: CacheReader, clip_ids: Sequence[str], device: str) -> FloatArray:
+    """Return one head's output (clips, targets)."""
+    config, where = replace(run.config, layer=run.layer), choose_device(device)
+    features = load_features(reader, clip_ids, config)
+    with deterministic(where):
+        return apply_head(run.head.to(where), features, np.arange(len(clip_ids)), config)
 
 
 def evaluate(
@@ -144,7 +153,8 @@ def evaluate(
 
     Args:
         run: a finished run.
-        cache: with the recipe that the run was trained on.
+        cache: with the recipe that the run was trained on; for a compact one, also the full cache that it
+            was made from: the projection that lies in the run is applied.
         labels: of the clips to score; clips that the cache does not hold are counted.
         min_coverage: least share of the labelled clips that the cache must hold.
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
@@ -247,7 +257,7 @@ def write_predictions(
 
 
 def _checked_recipe(run: Run, reader: CacheReader, allow: bool) -> tuple[str, ...]:
-    if same_values(run.recipe, reader.recipe):
+    if same_values(run.recipe, reader.recipe) or is_made_from(run.recipe, reader.recipe):
         return ()
     diff = tuple(recipe_diff(run.recipe, reader.recipe))
     if not allow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from train.checkpoint import Training
 from train.data import Features
 from train.evidence import described, evidence_text, shown_interval
 from train.files import sha256, write_csv, write_json
+from train.join import is_compact
 from train.labels import Splits
 from train.machine import environment
 from train.metrics import score_all, score_table, shown
@@ -27,6 +29,7 @@ from train.run import (
     HISTORY,
     METRICS,
     PREDICTIONS,
+    PROJECTION,
     SCATTER,
     Targets,
     save_head,
@@ -82,6 +85,8 @@ def write_results(out: Path, found: Found, training: Training, *, pictures: bool
     }
     about |= {"recipe": found.reader.recipe, "recipe_id": found.reader.recipe_id}
     save_head(out / HEAD, training.head, targets, about)
+    if is_compact(found.reader):
+        shutil.copyfile(found.reader.path / PROJECTION, out / PROJECTION)
     if "valid" in task.parts:
         metrics |= _report(out, found, training, targets, pictures)
     history = [asdict(row) for row in training.history]
@@ -103,16 +108,14 @@ def _report(out: Path, found: Found, training: Training, targets: Targets, pictu
     write_predictions(
         out / PREDICTIONS, targets.id_column, task.valid.written_ids, predictions, targets.names
     )
-    interval = None
-    if pictures:  # in an ablation, the table has the intervals
+    if pictures:
         from train.plots import ScatterNote, plot_scatter
 
         about = ScatterNote(task.config.metric, selected_on(task, training))
         plot_scatter(out / SCATTER, task.valid.targets, predictions, targets.names, about)
-        truth, speakers = task.valid.targets, task.valid.speakers
-        interval = described(score_interval(truth, predictions[None], task.config.metric, speakers))
+    interval = score_interval(task.valid.targets, predictions[None], task.config.metric, task.valid.speakers)
     return {
-        "interval": interval,
+        "interval": described(interval),
         "valid": score_all(task.valid.targets, predictions, targets.names),
         "valid_clipped": score_all(task.valid.targets, targets.clipped(predictions), targets.names),
     }

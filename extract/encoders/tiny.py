@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
@@ -39,7 +39,7 @@ def save_tiny_encoder(folder: Path, seed: int = 0) -> None:
     config.save_pretrained(folder)
     extractor.save_pretrained(folder)
     (folder / "vocab.json").write_text("{}", encoding="utf-8")
-    save_file(_weights(config, seed), folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").write_bytes(save(_weights(config, seed), metadata={"format": "pt"}))
 
 
 def _config() -> Wav2Vec2Config:

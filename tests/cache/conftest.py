@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from cache import CacheWriter, ClipFeatures, FrameField
+from cache.record import CommitRecord
 
 WIDTH = 8
 RECIPE = {"model": "test", "revision": "1", "weights_sha256": "a" * 64, "config_sha256": "b" * 64}
@@ -66,3 +68,18 @@ def make_cache(make_clip: Callable[..., ClipFeatures]) -> Callable[..., dict[str
         return written
 
     return make
+
+
+@pytest.fixture
+def smuggle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., CommitRecord]:
+    """Copy a shard of these clips into a cache from elsewhere, as a file manager would."""
+
+    def copy(path: Path, *clips: ClipFeatures, recipe: dict[str, str] | None = None) -> CommitRecord:
+        elsewhere = tmp_path_factory.mktemp("elsewhere")
+        record = CacheWriter.open(elsewhere, recipe or RECIPE, FIELDS).commit(clips)
+        assert record
+        for name in (record.file, f"{record.name}.json"):
+            shutil.copy(elsewhere / "shards" / name, path / "shards")
+        return record
+
+    return copy

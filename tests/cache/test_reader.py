@@ -189,12 +189,9 @@ def test_a_shard_that_is_a_link_is_refused(cache, tmp_path) -> None:
         read_all(str(path))
 
 
-def test_one_id_in_two_shards_names_both(cache, recipe, fields, make_clip) -> None:
-    from cache import CacheWriter
-
+def test_one_id_in_two_shards_names_both(cache, make_clip, smuggle) -> None:
     path, written = cache
-    clip_id = next(iter(written))
-    record = CacheWriter.open(path, recipe, fields).commit([make_clip(clip_id, 30)])
+    record = smuggle(path, make_clip(next(iter(written)), 30))
     with pytest.raises(DuplicateClipError, match=record.name):
         CacheReader(path)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +19,7 @@ from cache.errors import (
     StorageError,
 )
 from cache.failures import Failure, read_failures
-from cache.files import publish_file, remove_dead_tmp, write_once
-from cache.files import tmp_path as tmp_name
+from cache.files import publish_file, write_once
 from cache.writer import check_writable
 
 
@@ -160,29 +157,6 @@ def test_write_once_keeps_what_is_there(tmp_path) -> None:
     assert (tmp_path / "a.json").read_bytes() == b"1"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_only_dead_writers_leftovers_are_removed(tmp_path) -> None:
-    mine = tmp_path_of(tmp_path, os.getpid())
-    pid = os.fork()
-    if pid == 0:  # pragma: no cover - the child
-        signal.pause()
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    dead = tmp_path_of(tmp_path, pid)
-    elsewhere = tmp_path / f"a.h5.otherhost.{pid}.abcdef01.tmp"
-    for path in (mine, dead, elsewhere):
-        path.write_bytes(b"")
-    assert remove_dead_tmp(tmp_path) == 1
-    assert not dead.exists()
-    assert mine.exists()
-    assert elsewhere.exists()
-
-
-def tmp_path_of(folder: Path, pid: int) -> Path:
-    path = tmp_name(folder / "a.h5")
-    return path.with_name(path.name.replace(f".{os.getpid()}.", f".{pid}."))
-
-
 def test_the_ledger_lists_the_latest_reason_until_the_clip_is_committed(tmp_path, recipe, fields) -> None:
     first, second = (CacheWriter.open(tmp_path, recipe, fields) for _ in range(2))
     first.fail(Failure("00001", "00001.mp3", "decode", "unreadable", "old", time=1.0))
@@ -192,3 +166,74 @@ def test_the_ledger_lists_the_latest_reason_until_the_clip_is_committed(tmp_path
         file.write('{"clip_id": "cut sho')
     assert [failure.message for failure in read_failures(tmp_path, set())] == ["new", "x"]
     assert [failure.clip_id for failure in read_failures(tmp_path, {"00002"})] == ["00001"]
+
+
+def replanned(writer, clips, **changes):
+    """Plan these clips again, as ``--update`` does, and commit the one shard."""
+    planned = dict.fromkeys((clip.clip_id for clip in clips), 7)
+    [plan] = writer.plan(planned, replace=set(planned))
+    return plan, writer.commit([replace(clip, **changes) for clip in clips], plan)
+
+
+def test_a_later_generation_replaces_clips_and_leaves_the_others(tmp_path, recipe, fields, make_clip) -> None:
+    writer = CacheWriter.open(tmp_path, recipe, fields)
+    writer.commit([make_clip("a"), make_clip("b"), make_clip("c")])
+    plan, record = replanned(writer, [make_clip("b")], rms_db=-1.0)
+    assert (plan.generation, plan.supersedes) == (1, ("b",))
+    assert record.content.supersedes == ("b",)
+    assert replanned(writer, [make_clip("b")], rms_db=-2.0)[0].generation == 2
+    reader = CacheReader(tmp_path)
+    assert sorted(reader.clip_ids) == ["a", "b", "c"]
+    assert reader.clip_table("clips/rms_db", ["a", "b", "c"]).tolist() == [-20.0, -2.0, -20.0]
+    assert verify(tmp_path).findings == ()
+    assert writer.plan({"a": 7, "b": 7, "c": 7}) == []
+
+
+def test_a_replacement_that_fails_leaves_the_old_values_and_is_planned_again(
+    tmp_path, recipe, fields, make_clip
+) -> None:
+    writer = CacheWriter.open(tmp_path, recipe, fields)
+    writer.commit([make_clip("a"), make_clip("b")])
+    [plan] = writer.plan({"a": 7, "b": 7}, replace={"a", "b"})
+    writer.commit([replace(make_clip("a"), rms_db=-1.0)], plan)
+    assert CacheReader(tmp_path).clip_table("clips/rms_db", ["a", "b"]).tolist() == [-1.0, -20.0]
+    [again] = writer.plan({"a": 7, "b": 7}, replace={"b"})
+    assert (again.planned, again.generation) == ({"b": 7}, 1)
+
+
+def test_what_another_shard_brought_meanwhile_is_left_out(tmp_path, recipe, fields, make_clip) -> None:
+    writer, other = (CacheWriter.open(tmp_path, recipe, fields) for _ in range(2))
+    [plan] = writer.plan({"a": 7, "b": 7})
+    other.commit([make_clip("b")])
+    assert writer.commit([make_clip("a"), make_clip("b")], plan).clip_ids == ("a",)
+    assert sorted(CacheReader(tmp_path).clip_ids) == ["a", "b"]
+    with pytest.raises(DuplicateClipError, match="clip a stands in shard"):
+        other.commit([make_clip("a"), make_clip("z")])
+
+
+def test_a_writer_whose_temporary_file_was_cleaned_away_writes_it_again(
+    tmp_path, recipe, fields, make_clip, monkeypatch
+) -> None:
+    writer = CacheWriter.open(tmp_path, recipe, fields)
+    publish, calls = writer.store.publish, []
+
+    def cleaned_once(tmp, final):
+        if not calls:
+            tmp.unlink()
+        calls.append(tmp)
+        return publish(tmp, final)
+
+    monkeypatch.setattr(writer.store, "publish", cleaned_once)
+    assert writer.commit([make_clip("a")]).clip_ids == ("a",)
+    assert len(calls) == 2
+
+
+def test_a_damaged_file_without_a_record_is_set_aside_not_in_the_way(
+    tmp_path, recipe, fields, make_clip
+) -> None:
+    writer = CacheWriter.open(tmp_path, recipe, fields)
+    [plan] = writer.plan({"a": 7})
+    (tmp_path / "shards" / f"{plan.name}.h5").write_bytes(b"half a shard, as a power cut may leave it")
+    assert writer.commit([make_clip("a")], plan).clip_ids == ("a",)
+    assert verify(tmp_path).findings == ()
+    assert [path.name for path in (tmp_path / "damaged").glob("*/*")] == [f"{plan.name}.h5"]

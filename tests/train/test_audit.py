@@ -53,7 +53,7 @@ def found(cache, splits):
     return result, {check.name: check for check in result.checks}
 
 
-def test_every_leak_is_named(leaky):
+def test_every_leak_is_named(leaky, tmp_path):
     cache, labels = leaky
     result, checks = found(cache, read_splits(labels=labels))
     speakers = checks["speakers, train and valid"]
@@ -74,7 +74,9 @@ def test_every_leak_is_named(leaky):
     assert "2 of 22 missing (1 damaged, 1 not extracted): v1, v2" in coverage.detail
     assert checks["coverage, train"].outcome == "passed"
     assert checks["the encoder's own training data"].outcome == "not checked"
-    assert Audit.from_json(result.to_json()) == result
+    result.save(tmp_path)
+    assert Audit.load(tmp_path) == result
+    assert Audit.load(tmp_path / "nowhere") is None
     assert result.text().count("failed ") == len(result.failed) == 6
     with pytest.raises(AuditError, match="6 of 10 audit checks failed: speakers, train and valid: 1 in both"):
         result.require()

@@ -162,7 +162,6 @@ def _folds(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: 
         out,
         folding,
         overwrite=given["overwrite"],
-        inputs=files.to_dict(),
         strict=given["strict"],
     )
     return folds_text(found), found

@@ -1,0 +1,105 @@
+"""The whole path on the demo corpus: real media files in, six intensities out, and no score from nothing."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from cache import CacheReader, verify
+from extract import EncoderOptions, ExtractOptions, extract, make_demo
+from train import FitConfig, evaluate, fit, read_labels, read_splits
+from train.__main__ import app
+
+EPOCHS = 30  # what `make demo` uses
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo corpus as `make demo` makes it, and its cache."""
+    folder = tmp_path_factory.mktemp("demo")
+    make_demo(folder)
+    summary = extract(folder / "media", folder / "cache", options(folder))
+    assert (summary.extracted, summary.failures) == (240, ())
+    return folder
+
+
+def options(folder: Path) -> ExtractOptions:
+    return ExtractOptions(EncoderOptions(str(folder / "encoder"), device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def run(demo: Path):
+    labels = read_splits(labels=demo, speakers=demo / "speakers.csv")
+    return fit(demo / "cache", labels, FitConfig(epochs=EPOCHS, device="cpu"), demo / "run")
+
+
+def mean_pearson(run, demo: Path) -> float:
+    scores = evaluate(run, demo / "cache", read_labels(demo / "valid_split.csv"))
+    return float(scores["unclipped"]["pearson"]["mean"])
+
+
+def test_the_demo_scores_at_least_one_half(demo, run) -> None:
+    assert verify(demo / "cache").findings == ()
+    assert mean_pearson(run, demo) >= 0.5
+
+
+def test_permuted_training_labels_score_about_nothing(demo, tmp_path) -> None:
+    """The mean over five permutations: a leak from valid to train would show here."""
+    scores = []
+    for seed in range(5):
+        labels = tmp_path / f"labels{seed}"
+        labels.mkdir()
+        shutil.copy(demo / "valid_split.csv", labels)
+        permute_labels(demo / "train_split.csv", labels / "train_split.csv", seed)
+        splits = read_splits(labels=labels, speakers=demo / "speakers.csv")
+        config = FitConfig(epochs=EPOCHS, device="cpu", seed=seed)
+        scores.append(mean_pearson(fit(demo / "cache", splits, config, tmp_path / f"run{seed}"), demo))
+    assert abs(np.nanmean(scores)) < 0.2, scores
+
+
+def permute_labels(source: Path, target: Path, seed: int) -> None:
+    header, *rows = list(csv.reader(source.open()))
+    order = np.random.default_rng(seed).permutation(len(rows))
+    with target.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows([row[0], *rows[other][1:]] for row, other in zip(rows, order, strict=True))
+
+
+def test_predictions_are_the_challenge_file(demo, run, tmp_path) -> None:
+    """Same columns, same ids, same order as asked for; within the range of the training labels."""
+    ids = ["00007", "00003", "00200"]
+    (tmp_path / "ids.txt").write_text("\n".join(ids))
+    arguments = ["predict", str(run.path), str(demo / "cache"), "--ids", str(tmp_path / "ids.txt")]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "p.csv")])
+    assert result.exit_code == 0, result.output
+    rows = list(csv.reader((tmp_path / "p.csv").open()))
+    header = next(csv.reader((demo / "train_split.csv").open()))
+    assert rows[0] == header
+    assert [row[0] for row in rows[1:]] == ids
+    values = np.array([row[1:] for row in rows[1:]], dtype=float)
+    assert values.min() >= 0
+    assert values.max() <= 1
+
+
+def test_features_do_not_depend_on_the_batches_of_the_run(demo, tmp_path) -> None:
+    """Padded batches of up to 60 s against single clips, over the corpus: relative L2 ≤ 1e-5 before the cast."""
+    together = ExtractOptions(options(demo).encoder, batch_seconds=60.0)
+    extract(demo / "media", tmp_path / "together", together)
+    alone = CacheReader(demo / "cache")
+    batched = CacheReader(tmp_path / "together")
+    for name in ("vad", "hidden_states/2"):
+        one = alone.clip_table(f"global_mean/{name}")
+        other = batched.clip_table(f"global_mean/{name}", alone.clip_ids)
+        assert np.linalg.norm(one - other) / np.linalg.norm(one) < 1e-5
