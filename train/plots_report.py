@@ -46,7 +46,7 @@ def plot_differences(path: Path, study: Study, scores: Scores) -> None:
         axis.margins(x=0.14)
         axis.grid(axis="x", color=GRID, zorder=0)
         axis.set_xlabel(
-            f"Δ {metric_sign(study.metric)}, row minus “{study.reference}”; paired 95 % interval, uncorrected"
+            f"Δ {metric_sign(study.metric)} from “{study.reference}”\npaired 95 % interval, uncorrected"
         )
 
 

@@ -72,7 +72,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     parts += ["## Chance", null_section(study, null)]
     parts += ["## Audit", audit_section(path)]
     parts += [f"## Environment of {first.resolve().name}", environment_section(first)]
-    parts += ["## Reproduce", "The same scores to the last bit on the same machine with as many threads:"]
+    parts += ["## Reproduce", "Each head comes out with the same bits on the same machine and threads:"]
     parts.append(reproduce_section(study))
     write_text(out / PAGE, "\n\n".join(parts) + "\n")
     return out / PAGE
@@ -84,15 +84,16 @@ def _kind(study: Study) -> str:
 
 
 def _scores(study: Study, scores: Scores, out: Path) -> list[str]:
-    plot_rows(out / "chart.png", study, scores)
     intervals = {row.name: _per_emotion(study, row) for row in study.rows}
     note = (
         "Each interval stands for itself: they are not corrected for their number; p-values are, after Holm."
         if len(study.rows) > 1
         else ""
     )
-    parts = ["## Scores", build_table(study, scores).markdown().strip(), note, "![scores](chart.png)"]
+    parts = ["## Scores", build_table(study, scores).markdown().strip(), note]
     if len(study.rows) > 1:
+        plot_rows(out / "chart.png", study, scores)
+        parts.append("![scores](chart.png)")
         plot_differences(out / "differences.png", study, scores)
         parts += ["## Differences", "![differences](differences.png)"]
     parts += [f"## {metric_sign(study.metric)} per emotion", emotions_section(study, intervals)]

@@ -15,7 +15,7 @@ from train.null import Null
 from train.plots import metric_sign
 from train.run import CONFIG, ENVIRONMENT
 from train.statistics import Interval
-from train.study import RowResult, Study
+from train.study import Study
 from train.table import interval_text
 
 SKIPPED = ("identity", "inputs", "label_files", "versions")  # of an environment: shown elsewhere, or too long
@@ -41,7 +41,7 @@ def metrics_section(study: Study, means: Mapping[str, Mapping[str, float]]) -> s
         *(f"{metric_sign(name)}, clipped" for name in METRICS),
     ]
     keys = [f"{part} {name}" for part in ("valid", "valid_clipped") for name in METRICS]
-    rows = [[row.name, *(shown(means[row.name].get(key)) for key in keys)] for row in study.rows]
+    rows = [[row.name, *(_cell(means[row.name].get(key)) for key in keys)] for row in study.rows]
     return markdown_table(header, rows)
 
 
@@ -76,32 +76,27 @@ def environment_section(run: Path) -> str:
 
 
 def reproduce_section(study: Study) -> str:
-    """Return, for every row, the command that fits it again; scores equal on the same machine and threads."""
+    """Return, for every row, the command that makes it again."""
     lines = ["```sh"]
     for row in study.rows:
-        lines += [f"# {row.name}", *(_command(study, row, run) for run in row.runs)]
+        lines += [f"# {row.name}", *dict.fromkeys(_command(study.path / run) for run in row.runs)]
     return "\n".join([*lines, "```"])
 
 
-def _command(study: Study, row: RowResult, run: str) -> str:
-    folder = study.path / run
-    if not (folder / CONFIG).exists():
-        return "# no fit: see the folder"
-    inputs: dict[str, Any] = read_json(folder / ENVIRONMENT).get("inputs", {})
-    words = [
-        "emi-train",
-        "fit",
-        str(inputs.get("cache", row.cache)),
-        "--config",
-        str((folder / CONFIG).resolve()),
-    ]
+def _command(run: Path) -> str:
+    """Return the command that fits a run again and compares the bits; baselines are made all at once."""
+    if "baseline" not in read_json(run / CONFIG):
+        return shlex.join(["emi-train", "reproduce", str(run)])
+    inputs: dict[str, Any] = read_json(run / ENVIRONMENT)["inputs"]
+    words = ["emi-train", "baseline", str(inputs["cache"])]
     for name in ("train", "valid", "labels", "speakers"):
-        if inputs.get(name):
-            words += [f"--{name}", str(inputs[name])]
-    if inputs.get("targets"):
-        words += ["--targets", ",".join(inputs["targets"])]
-    again = "again" if run in ("", ".") else f"again/{Path(run).parent.name}/{Path(run).name}"
-    return shlex.join([*words, "--out", again])
+        words += [f"--{name}", str(inputs[name])] if inputs.get(name) else []
+    words += ["--targets", ",".join(inputs["targets"])] if inputs.get("targets") else []
+    return shlex.join([*words, "--out", "again"])
+
+
+def _cell(value: float | None) -> str:
+    return shown(value).replace("-", "−")
 
 
 def _text(value: Any) -> str:

@@ -130,7 +130,9 @@ def build_table(study: Study, scores: Scores, extra: Sequence[ColumnProvider] = 
     for provider in extra:
         columns += provider(study)
     about = scores.intervals[0].caption
-    caption = f"{study.caption} Δ: row minus “{study.reference}”; p after Holm. {about}"
+    caption = (
+        f"{study.caption} Δ: row minus “{study.reference}”; p after Holm, intervals uncorrected. {about}"
+    )
     return Table(tuple(columns), caption)
 
 
