@@ -59,6 +59,7 @@ class Training:
         best_score: of that epoch.
         best_weights: of that epoch.
         seconds: spent in epochs so far.
+        waited: of those, spent waiting for batches.
         threads: torch threads of each sitting.
     """
 
@@ -69,6 +70,7 @@ class Training:
     best_score: float | None = None
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
+    waited: float = 0.0
     threads: list[int] = field(default_factory=list)
 
     def record(self, row: EpochRecord) -> None:
@@ -77,6 +79,12 @@ class Training:
         if is_better(row.score, self.best_score):
             self.best_epoch, self.best_score = row.epoch, row.score
             self.best_weights = {name: t.detach().cpu().clone() for name, t in self.head.state_dict().items()}
+
+    def is_over(self, config: FitConfig) -> bool:
+        """Whether all epochs are done, or the score has not become better for ``patience`` of them."""
+        done = len(self.history)
+        stale = self.best_epoch is not None and done - self.best_epoch >= (config.patience or math.inf)
+        return done >= config.last_epoch or stale
 
     def choose(self) -> int:
         """Give the head the chosen weights: best defined score, else the last epoch. Returns the epoch."""
@@ -88,9 +96,10 @@ class Training:
 
 def new_training(head: FusionHead, config: FitConfig) -> Training:
     """Return a head and its optimiser before the first step."""
-    return Training(
-        head, torch.optim.AdamW(head.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    optimiser = torch.optim.AdamW(
+        head.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
     )
+    return Training(head, optimiser)
 
 
 def save_checkpoint(path: Path, training: Training) -> None:
@@ -105,6 +114,7 @@ def save_checkpoint(path: Path, training: Training) -> None:
         "best_epoch": training.best_epoch,
         "best_score": training.best_score,
         "seconds": training.seconds,
+        "waited": training.waited,
         "threads": training.threads,
     }
     write_tensors(path, tensors, rest)
@@ -122,7 +132,8 @@ def load_checkpoint(path: Path, training: Training) -> None:
         _restore_optimiser(training, _below(OPTIMISER, tensors))
         training.history = [_epoch_record(row) for row in rest["history"]]
         training.best_epoch, training.best_score = rest["best_epoch"], rest["best_score"]
-        training.seconds, training.threads = rest["seconds"], rest["threads"]
+        training.seconds, training.waited = rest["seconds"], rest["waited"]
+        training.threads = rest["threads"]
     except (KeyError, TypeError, RuntimeError):
         raise RunError(f"{path}: not a checkpoint of this head; start over with --overwrite") from None
     training.best_weights = _below(BEST, tensors)

@@ -17,14 +17,18 @@ from train.errors import ConfigError
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "safetensors")
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, *, compact: bool = False) -> torch.device:
     """Return the device called ``name``; "auto" is CUDA where there is one, else the CPU.
+
+    Args:
+        name: "auto", "cpu", "cuda" or "cuda:N".
+        compact: whether the cache is a compact one; "auto" is the CPU then, which is as quick.
 
     Raises:
         ConfigError: if there is no such device.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if torch.cuda.is_available() and not compact else "cpu")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
@@ -52,6 +56,11 @@ def deterministic(device: torch.device) -> Iterator[None]:
         torch.use_deterministic_algorithms(before[0])
         settings.fill_uninitialized_memory = before[1]
         torch.backends.cudnn.allow_tf32 = tf32
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_memory() -> float:
