@@ -16,7 +16,7 @@ import pytest
 import cache.__main__
 import cache.summary
 import extract.__main__
-import extract.encoders.wav2vec2_vad
+import extract.encoders.transformer
 import train.__main__
 import train.fitting
 from extract.encoders.base import EncoderOptions
@@ -119,9 +119,6 @@ def test_a_clip_that_cannot_be_read_is_listed(folder: Path) -> None:
     (folder / "clips" / "2.wav").chmod(0o200)
     (folder / "open").mkdir(mode=0o777)
     (folder / "open").chmod(0o777)
-    import extract.encoders.wav2vec2_vad
-    import extract.pipeline
-
     arguments = run_arguments(folder, folder / "open" / "c")
     code, error = as_nobody(extract.__main__.main, folder / "log", *arguments)
     assert code == 3, error
