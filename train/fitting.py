@@ -180,15 +180,13 @@ def _train_epoch(training: Training, task: Task, features: Features, progress: P
 
 def _step(training: Training, batch: Batch, targets: torch.Tensor, config: FitConfig, lr: float) -> LossValue:
     """Take one optimiser step; none if every column of the batch is constant and the loss a correlation."""
-    for group in training.optimiser.param_groups:
-        group["lr"] = lr
     with autocast(config, batch.lengths.device):
         predictions = training.head(*batch)
     loss = batch_loss(config.loss_terms, predictions.float(), targets.to(predictions.device))
     if loss.value is not None:
         training.optimiser.zero_grad()
         loss.value.backward()  # type: ignore[no-untyped-call]
-        training.optimiser.step()
+        training.optimiser.step(lr)
     return loss
 
 

@@ -43,8 +43,12 @@ def choose_device(name: str, *, compact: bool = False) -> torch.device:
 def deterministic(device: torch.device) -> Iterator[None]:
     """Same input, machine and threads give the same bits inside; torch's settings are put back afterwards.
 
-    TensorFloat-32 is off inside, since cuDNN's LSTM would round its inputs to ten bits.
+    On a CPU nothing that a head does depends on chance, and asking torch for it would load its compiler (2 s).
+    On CUDA, TensorFloat-32 is off inside, since cuDNN's LSTM would round its inputs to ten bits.
     """
+    if device.type == "cpu":
+        yield
+        return
     if device.type == "cuda":  # cuBLAS reads this when it starts
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     settings: Any = torch.utils.deterministic  # its one setting is a property that stubs do not know
