@@ -80,3 +80,18 @@ def test_strict_stops_before_the_first_fit(cli, corpus, table, tmp_path):
         assert code == 1
         assert "speakers, train and valid: 1 in both (everybody)" in err
         assert not (tmp_path / "out").exists()
+
+
+def test_an_ensemble_is_reported_by_its_seeds_and_folds_one_by_one(cli, corpus, files, tmp_path):
+    small = ["--hidden", 3, "--epochs", 1, "--no-lstm", "--threads", 1]
+    fit = ["fit", corpus.cache, *files, *small, "--out"]
+    assert cli(*fit, tmp_path / "e", "--ensemble", 2)[0] == 0
+    assert cli("report", tmp_path / "e")[0] == 0
+    text, _ = check(tmp_path / "e" / "report" / "report.md")
+    assert "2 seeds" in text
+    assert "none of 10 and 5 in both" in text
+    assert cli(*fit, tmp_path / "f", "--folds", 2, "--group", "speaker")[0] == 0
+    code, _, err = cli("report", tmp_path / "f")
+    assert code == 1
+    assert "report one of its runs" in err
+    assert cli("report", tmp_path / "f" / "fold-2")[0] == 0
