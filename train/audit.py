@@ -22,6 +22,7 @@ from train.errors import AuditError, RunError
 from train.files import read_json, write_json
 from train.labels import Labels, Splits
 from train.run import AUDIT
+from train.shifts import shift_between, summary
 
 PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"
 NAMED = 5  # ids, speakers or files named in a line
@@ -229,28 +230,10 @@ def _shift(
     if tables[0] is None or tables[1] is None or not len(tables[0]) or not len(tables[1]):
         return Check(name, NOT_CHECKED, f"the cache holds no clips/{field}")
     one, two = of(tables[0]), of(tables[1])
-    distance, chance = _shares_differ(one, two) if one.dtype.kind == "U" else _values_differ(one, two)
-    shown = " against ".join(_summary(values) for values in (one, two))
+    distance, chance = shift_between(one, two)
+    shown = " against ".join(summary(values) for values in (one, two))
     outcome = FAILED if distance > LARGEST_SHIFT and chance < SURE else PASSED
     return Check(name, outcome, f"{shown}; distance {distance:.2f}")
-
-
-def _values_differ(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the Kolmogorov–Smirnov distance of two samples, and how often chance exceeds it."""
-    from scipy.stats import ks_2samp
-
-    found = ks_2samp(one, two, method="asymp")
-    return float(found.statistic), float(found.pvalue)
-
-
-def _shares_differ(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the total variation distance of two samples of names, and how often chance exceeds it."""
-    from scipy.stats import chi2_contingency
-
-    names = np.unique(np.concatenate([one, two]))
-    counts = np.array([[(side == name).sum() for name in names] for side in (one, two)])
-    distance = 0.5 * np.abs(counts[0] / counts[0].sum() - counts[1] / counts[1].sum()).sum()
-    return float(distance), 1.0 if len(names) < 2 else float(chi2_contingency(counts).pvalue)
 
 
 def _coverage(side: _Side, reader: CacheReader, most: float) -> Check:
@@ -302,13 +285,6 @@ _ENCODER = Check(
 
 def _suffix(source: str) -> str:
     return PurePosixPath(source).suffix.lower() or "none"
-
-
-def _summary(values: npt.NDArray[Any]) -> str:
-    if values.dtype.kind == "U":
-        shares = Counter(values.tolist()).most_common(NAMED)
-        return ", ".join(f"{count / len(values):.0%} {name}" for name, count in shares)
-    return f"median {np.median(values):.1f}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -22,6 +21,7 @@ from train.config import FitConfig
 from train.errors import RunError
 from train.files import replacing
 from train.head import FusionHead
+from train.optimiser import AdamW
 from train.selection import is_better
 
 METADATA = "emi_fusion"  # one key only: safetensors does not fix the order of several
@@ -64,7 +64,7 @@ class Training:
     """
 
     head: FusionHead
-    optimiser: torch.optim.Optimizer
+    optimiser: AdamW
     history: list[EpochRecord] = field(default_factory=list)
     best_epoch: int | None = None
     best_score: float | None = None
@@ -96,20 +96,16 @@ class Training:
 
 def new_training(head: FusionHead, config: FitConfig) -> Training:
     """Return a head and its optimiser before the first step."""
-    optimiser = torch.optim.AdamW(
-        head.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
-    )
-    return Training(head, optimiser)
+    return Training(head, AdamW(head, config.weight_decay))
 
 
 def save_checkpoint(path: Path, training: Training) -> None:
     """Write the state after an epoch, whole or not at all."""
     tensors = {HEAD + name: tensor for name, tensor in training.head.state_dict().items()}
     tensors |= {BEST + name: tensor for name, tensor in training.best_weights.items()}
-    names = [name for name, _ in training.head.named_parameters()]
-    for index, moments in training.optimiser.state_dict()["state"].items():
-        tensors |= {f"{OPTIMISER}{names[index]}/{key}": tensor for key, tensor in moments.items()}
+    tensors |= {OPTIMISER + name: tensor for name, tensor in training.optimiser.tensors().items()}
     rest = {
+        "steps": training.optimiser.step_count,
         "history": [asdict(row) for row in training.history],
         "best_epoch": training.best_epoch,
         "best_score": training.best_score,
@@ -129,7 +125,7 @@ def load_checkpoint(path: Path, training: Training) -> None:
     tensors, rest = read_tensors(path)
     try:
         training.head.load_state_dict(_below(HEAD, tensors))
-        _restore_optimiser(training, _below(OPTIMISER, tensors))
+        training.optimiser.restore(_below(OPTIMISER, tensors), rest["steps"])
         training.history = [_epoch_record(row) for row in rest["history"]]
         training.best_epoch, training.best_score = rest["best_epoch"], rest["best_score"]
         training.seconds, training.waited = rest["seconds"], rest["waited"]
@@ -165,16 +161,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise RunError(f"{path}: not a readable file of this project ({error})") from None
     return tensors, metadata
-
-
-def _restore_optimiser(training: Training, moments: Mapping[str, Tensor]) -> None:
-    names = [name for name, _ in training.head.named_parameters()]
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in moments.items():
-        name, _, moment = key.rpartition("/")
-        state.setdefault(names.index(name), {})[moment] = tensor
-    groups = training.optimiser.state_dict()["param_groups"]
-    training.optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _epoch_record(row: Mapping[str, Any]) -> EpochRecord:

@@ -23,7 +23,7 @@ from train.head import HeadShape, new_head
 from train.join import is_compact, opened
 from train.labels import Splits
 from train.losses import LossValue, batch_loss, is_correlation
-from train.machine import choose_device, deterministic
+from train.machine import choose_device, deterministic, keep_memory
 from train.metrics import METRICS, mean_over, shown
 from train.order import epoch_batches
 from train.planning import Task, plan_fit
@@ -85,6 +85,7 @@ def fit(
     """
     out, progress = Path(out), progress or Progress()
     around = surroundings or Surroundings()
+    keep_memory()
     with opened(cache) as reader:
         task = plan_fit(reader, labels, config)
         device = choose_device(config.device, compact=is_compact(reader))
@@ -189,15 +190,13 @@ def _train_epoch(training: Training, task: Task, features: Features, progress: P
 
 def _step(training: Training, batch: Batch, targets: torch.Tensor, config: FitConfig, lr: float) -> LossValue:
     """Take one optimiser step; none if every column of the batch is constant and the loss a correlation."""
-    for group in training.optimiser.param_groups:
-        group["lr"] = lr
     with autocast(config, batch.lengths.device):
         predictions = training.head(*batch)
     loss = batch_loss(config.loss_terms, predictions.float(), targets.to(predictions.device))
     if loss.value is not None:
         training.optimiser.zero_grad()
         loss.value.backward()  # type: ignore[no-untyped-call]
-        training.optimiser.step()
+        training.optimiser.step(lr)
     return loss
 
 

@@ -26,12 +26,12 @@ def plot_differences(path: Path, study: Study, scores: Scores) -> None:
     pairs = [
         (row.name, difference)
         for row, difference in zip(study.rows, scores.differences, strict=True)
-        if difference is not None
+        if row.name != study.reference
     ]
     with figure_of(path, (7.2, 1.6 + 0.34 * len(pairs))) as axis:
         axis.axvline(0, color=MUTED, linewidth=1, zorder=1)
         for position, (_, found) in enumerate(pairs):
-            if not np.isfinite([found.estimate, found.low]).all():
+            if found is None or not np.isfinite([found.estimate, found.low]).all():
                 axis.text(0, position, " undefined", color=MUTED, va="center")
                 continue
             colour = MUTED if found.low <= 0 <= found.high else BLUE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,7 @@ from cache.recipe import is_made_from, recipe_diff, same_values
 from train.config import FitConfig
 from train.data import BatchFeed, Features, load_features
 from train.errors import LabelError, RunError
-from train.evidence import Question, evidence
 from train.files import write_csv, write_json
-from train.groups import group_of_clips
 from train.head import FusionHead
 from train.join import check_coverage, coverage, opened
 from train.labels import Labels
@@ -29,6 +27,9 @@ from train.metrics import score_all
 from train.order import scoring_batches
 from train.projected import as_trained
 from train.run import Run
+
+if TYPE_CHECKING:
+    from train.evidence import Question
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -170,6 +171,9 @@ def evaluate(
         LabelError: if the targets are not the head's, or too few clips are in the cache.
         RunError: if the cache's recipe differs from the one the head was trained on.
     """
+    from train.evidence import Question, evidence  # with scipy, which a fit does not wait for
+    from train.groups import group_of_clips
+
     if labels.names != run.targets.names:
         raise LabelError(
             f"{labels.path}: its targets are {', '.join(labels.names)}, the run's are "

@@ -17,7 +17,7 @@ from cache import read_table
 from cache.files import storage_errors
 from train.errors import LabelError, RunError
 from train.files import read_json, write_text
-from train.folds import read_all_labels
+from train.folds import FOLDS, read_all_labels
 from train.labelled import LabelFiles
 from train.metrics import METRICS
 from train.null import permutation_null
@@ -32,7 +32,7 @@ from train.report_text import (
     null_section,
     reproduce_section,
 )
-from train.run import ENVIRONMENT, HISTORY, PREDICTIONS, load_run
+from train.run import AUDIT, ENVIRONMENT, HISTORY, PREDICTIONS, load_run
 from train.run import METRICS as RUN_METRICS
 from train.statistics import Interval, score_interval
 from train.study import RESULTS, RowResult, Study, load_study, reported, row_result
@@ -70,7 +70,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     predictions = study.predictions(study.row(study.reference))
     null = permutation_null(study.truth, predictions, study.metric, study.speakers)
     parts += ["## Chance", null_section(study, null)]
-    parts += ["## Audit", audit_section(path)]
+    parts += ["## Audit", audit_section(path if (path / AUDIT).exists() else first)]
     parts += [f"## Environment of {first.resolve().name}", environment_section(first)]
     parts += ["## Reproduce", "Each head comes out with the same bits on the same machine and threads:"]
     parts.append(reproduce_section(study))
@@ -165,12 +165,16 @@ def _means(study: Study, row: RowResult) -> dict[str, float]:
 
 
 def _study_of_run(path: Path) -> Study:
-    """Return a finished run as a study of one row, its labels read again from where they were."""
+    """Return a finished run, or an ensemble, as a study of one row; its labels are read from where they were."""
+    if (path / FOLDS).exists():
+        raise RunError(
+            f"{path}: is a cross-validation; report one of its runs, for example {path / 'fold-1'}"
+        )
     run = load_run(path)
     if run.metrics["valid"] is None:
         raise RunError(f"{path}: was trained on train and valid together, no clip is left to report on")
-    ids = read_table(path / PREDICTIONS).ids()
-    inputs = read_json(path / ENVIRONMENT).get("inputs", {})
+    ids = read_table(run.path / PREDICTIONS).ids()
+    inputs = read_json(run.path / ENVIRONMENT).get("inputs", {})
     labels = read_all_labels(LabelFiles.from_dict({**inputs, "targets": list(run.targets.names)}))
     at = {clip_id: position for position, clip_id in enumerate(labels.clip_ids)}
     missing = [clip_id for clip_id in ids if clip_id not in at]
@@ -178,9 +182,8 @@ def _study_of_run(path: Path) -> Study:
         raise LabelError(
             f"{labels.path}: no label for clip {missing[0]}, which {path} reported on; restore the table"
         )
-    row = row_result(
-        path.resolve().name, run.config.to_dict(), Path(inputs.get("cache", "CACHE")), path, [path]
-    )
+    cache, folders = Path(inputs["cache"]), [run.path, *(other.path for other in run.others)]
+    row = row_result(path.resolve().name, run.config.to_dict(), cache, path, folders)
     return Study(
         path=path,
         rows=(row,),

@@ -51,7 +51,7 @@ def null_section(study: Study, null: Null) -> str:
     return (
         f"With the predictions of “{study.reference}” given to the wrong {null.by}s ({null.permutations} "
         f"permutations), mean {sign} is {shown(null.mean)} on average and beyond {shown(null.upper)} in one "
-        f"case of twenty; as it is, it is {shown(null.observed)} (p {shown_p(null.p_value)})."
+        f"case of twenty; as it is, it is {shown(null.observed)} ({shown_p(null.p_value)})."
     )
 
 

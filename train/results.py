@@ -12,7 +12,6 @@ import numpy as np
 from cache import CacheReader
 from train.checkpoint import Training
 from train.data import Features
-from train.evidence import described, evidence_text, shown_interval
 from train.files import sha256, write_csv, write_json
 from train.join import is_compact
 from train.labels import Splits
@@ -34,7 +33,6 @@ from train.run import (
     Targets,
     save_head,
 )
-from train.statistics import score_interval
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,9 @@ def write_results(out: Path, found: Found, training: Training, *, pictures: bool
 
 def _report(out: Path, found: Found, training: Training, targets: Targets, pictures: bool) -> dict[str, Any]:
     """Predict the validation clips, write the predictions, and return their scores."""
+    from train.evidence import described  # with scipy, which the first step does not wait for
+    from train.statistics import score_interval
+
     task = found.task
     predictions = apply_head(training.head, found.features, task.parts["valid"], task.config)
     write_predictions(
@@ -148,6 +149,8 @@ def statement(task: Task, training: Training, epoch: int) -> str:
 
 def results_text(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
     """Return what a person reads after a fit: the sentence and the table of scores."""
+    from train.evidence import shown_interval
+
     if metrics["valid"] is None:
         return str(metrics["statement"])
     clips = metrics["clips"]["valid"]
@@ -162,6 +165,8 @@ def results_text(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
 
 def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
     """Return what a person reads after an evaluation."""
+    from train.evidence import evidence_text
+
     found = result["coverage"]
     lines = [
         f"scores on {result['clips']} clips ({found['cached']} of {found['labelled']} labelled are cached)"

@@ -18,6 +18,7 @@ from train.bounds import LEVEL, Bounds, Jackknife, bca_bounds
 
 FloatArray = npt.NDArray[np.float64]
 RESAMPLES = 2000
+DRAWN = ("BCa", "percentile")  # methods that rest on the draws
 FEW_CLUSTERS = 20  # below, bootstrap intervals over speakers are too narrow
 
 
@@ -59,9 +60,16 @@ class Interval:
         seeds = (
             f"{self.seeds} seeds" if self.seeds > 1 else "one seed, so without the variation between seeds"
         )
-        text = f"{self.level:.0%} {self.method} interval, {self.resamples} resamples ({people}; {seeds})"
-        lost = f"; {self.undefined_draws} undefined draws left out" if self.undefined_draws else ""
-        return text + lost + "".join(f"; {warning}" for warning in self.warnings)
+        if self.method in DRAWN:
+            found = f"{100 * self.level:.0f} % {self.method} interval, {self.resamples} resamples"
+        else:
+            found = (
+                f"{100 * self.level:.0f} % {self.method} interval" if self.method != "none" else "no interval"
+            )
+        lost = ""
+        if self.undefined_draws and self.method in DRAWN:
+            lost = f"; {self.undefined_draws} undefined draws left out"
+        return f"{found} ({people}; {seeds}){lost}" + "".join(f"; {warning}" for warning in self.warnings)
 
     def widened(self, factor: float) -> Interval:
         """Return the interval with both arms ``factor`` times as long: a design effect, see ``assumed_icc``."""
@@ -244,14 +252,14 @@ def _interval(
         clusters=resampler.clusters,
         seeds=seeds,
         method=bounds.method,
-        warnings=_warnings(resampler, len(draws) - len(kept)),
+        warnings=_warnings(resampler, len(draws) - len(kept), bounds.method),
     )
 
 
-def _warnings(resampler: Resampler, undefined: int) -> tuple[str, ...]:
+def _warnings(resampler: Resampler, undefined: int, method: str) -> tuple[str, ...]:
     found = []
     if resampler.by == "speaker" and resampler.clusters < FEW_CLUSTERS:
         found.append(f"warning: only {resampler.clusters} speakers, too few to trust the interval")
-    if undefined > resampler.resamples / 20:
+    if method in DRAWN and undefined > resampler.resamples / 20:
         found.append("warning: so many draws are undefined that the rest are no fair sample")
     return tuple(found)

@@ -17,6 +17,7 @@ from train.statistics import Interval, difference_of, holm, interval_of
 from train.study import Study
 
 RESAMPLES = 2000
+SMALLEST_P = 0.001
 
 
 class Column(NamedTuple):
@@ -88,7 +89,7 @@ class Scores:
 
     Attributes:
         intervals: of the scores.
-        differences: row minus reference; None for the reference itself.
+        differences: row minus reference; None for the reference itself, and where one is undefined.
         p_values: of the differences, corrected after Holm; NaN for the reference.
         spread: standard deviation over seeds; NaN with one seed.
     """
@@ -103,7 +104,8 @@ def score_rows(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Score
     """Score every row of a study with the same draws of speakers and seeds."""
     resampler = Resampler.of(len(study.truth), study.speakers, resamples, seed)
     draws = {r.name: resampler.scores(study.truth, study.predictions(r), study.metric) for r in study.rows}
-    others = [row.name for row in study.rows if row.name != study.reference]
+    defined = [row.name for row in study.rows if np.isfinite(draws[row.name].estimate).all()]
+    others = [name for name in defined if name != study.reference and study.reference in defined]
     found = {name: difference_of(resampler, draws[name], draws[study.reference]) for name in others}
     corrected = dict(zip(others, holm([found[name].p_value for name in others]), strict=True))
     spread = [_spread(study, row.name) for row in study.rows]
@@ -118,18 +120,22 @@ def score_rows(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Score
 def build_table(study: Study, scores: Scores, extra: Sequence[ColumnProvider] = ()) -> Table:
     """Return the table of a study: scores, differences, size and time, then what ``extra`` adds."""
     title = metric_sign(study.metric)
+    differences = [
+        "reference" if row.name == study.reference else _difference_text(each)
+        for row, each in zip(study.rows, scores.differences, strict=True)
+    ]
     columns = [
         Column("", [row.name for row in study.rows]),
         Column(f"{title} [95 %]", [interval_text(interval) for interval in scores.intervals]),
         Column("sd", [f"{value:.3f}" if np.isfinite(value) else "–" for value in scores.spread]),
-        Column("Δ [95 %]", [_difference_text(each) for each in scores.differences]),
-        Column("p", [f"{value:.3f}" if np.isfinite(value) else "–" for value in scores.p_values]),
+        Column("Δ [95 %]", differences),
+        Column("p", [_p_text(value) for value in scores.p_values]),
         Column("parameters", [f"{row.parameters:,}" for row in study.rows]),
         Column("s / fit", [f"{row.seconds:.1f}" for row in study.rows]),
     ]
     for provider in extra:
         columns += provider(study)
-    about = scores.intervals[0].caption
+    about = scores.intervals[[row.name for row in study.rows].index(study.reference)].caption
     caption = (
         f"{study.caption} Δ: row minus “{study.reference}”; p after Holm, intervals uncorrected. {about}"
     )
@@ -140,14 +146,22 @@ def interval_text(interval: Interval) -> str:
     """Return a score with its interval, "undefined" where it is."""
     if not np.isfinite(interval.estimate):
         return shown(None)
+    if not np.isfinite(interval.low):
+        return f"{interval.estimate:.3f} [no interval]".replace("-", "−")
     return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]".replace("-", "−")
 
 
 def _difference_text(interval: Interval | None) -> str:
     if interval is None:
-        return "reference"
+        return shown(None)
     text = interval_text(interval)
     return f"+{text}" if interval.estimate > 0 else text
+
+
+def _p_text(value: float) -> str:
+    if not np.isfinite(value):
+        return "–"
+    return f"{value:.3f}" if value >= SMALLEST_P else f"<{SMALLEST_P}"
 
 
 def _spread(study: Study, name: str) -> float:
