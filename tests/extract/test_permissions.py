@@ -10,13 +10,13 @@ import zoneinfo  # noqa: F401 - click wants it
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import extract.encoders.wav2vec2_vad
 import pytest
 
 # The children may not even read the interpreter's files: all they need is imported here.
 import cache.__main__
 import cache.summary
 import extract.__main__
-import extract.encoders.wav2vec2_vad
 import train.__main__
 import train.fitting
 from extract.encoders.base import EncoderOptions
@@ -120,6 +120,7 @@ def test_a_clip_that_cannot_be_read_is_listed(folder: Path) -> None:
     (folder / "open").mkdir(mode=0o777)
     (folder / "open").chmod(0o777)
     import extract.encoders.wav2vec2_vad
+
     import extract.pipeline
 
     arguments = run_arguments(folder, folder / "open" / "c")
