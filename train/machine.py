@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -92,6 +93,11 @@ def free_memory() -> float:
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if limit.exists() and used.exists() and limit.read_text().strip().isdigit():
         free = min(free, float(limit.read_text()) - float(used.read_text()))
+    addresses = resource.getrlimit(resource.RLIMIT_AS)[0]  # what ulimit -v sets
+    own = Path("/proc/self/statm")
+    if addresses != resource.RLIM_INFINITY and own.exists():
+        pages = int(own.read_text().split()[0])
+        free = min(free, addresses - float(pages * os.sysconf("SC_PAGE_SIZE")))
     return max(0.0, free)
 
 
