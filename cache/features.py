@@ -124,9 +124,7 @@ def _check_values(values: Array, field: FrameField, where: str) -> None:
 
 def _largest(values: Array) -> float:
     """Return the largest magnitude; infinity or NaN if there is one."""
-    if (
-        values.dtype == np.float16
-    ):  # numpy computes with float16 slowly, but its bits are ordered like numbers
+    if values.dtype == np.float16:  # numpy computes it in software; its bits are ordered like the numbers
         bits = np.bitwise_and(values.view(np.uint16), 0x7FFF).max(initial=0)
         return float(np.uint16(bits).view(np.float16))
     return float(max(values.max(), -values.min()))

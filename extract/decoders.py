@@ -216,6 +216,7 @@ class _AvFile:
         self.sampling_rate = int(self._stream.rate or 0)
         self.channels = int(self._stream.channels or 0)
         _check_header(self.sampling_rate, self.channels)
+        self._layout = str(self._stream.layout.name)  # a broken stream may change it on the way
         self.promised = self._promised(start)
 
     def _promised(self, start: bytes) -> float | None:
@@ -242,7 +243,7 @@ class _AvFile:
                 skip -= frame.samples
                 continue
             with _faults("damaged", "decoding stops"):
-                parts.append(frame.to_ndarray().T[skip:])
+                parts.append(self._array(frame)[skip:])
             count += len(parts[-1])
             skip = 0
             if count >= size:
@@ -252,7 +253,7 @@ class _AvFile:
             yield np.concatenate(parts)
 
     def _frames(self) -> Iterator[Any]:
-        """Yield planar float32 frames of one rate and layout; packets that do not decode are counted."""
+        """Yield float32 frames of one rate and layout; packets that do not decode are counted."""
         lost = 0.0
         resampler: Any = None
         with _faults("damaged", "decoding stops"):
@@ -266,9 +267,7 @@ class _AvFile:
                     if resampler is None and self._plain(frame):
                         yield frame
                         continue
-                    resampler = resampler or av.AudioResampler(
-                        "fltp", self._stream.layout, self.sampling_rate
-                    )
+                    resampler = resampler or av.AudioResampler("flt", self._layout, self.sampling_rate)
                     yield from resampler.resample(frame)
             if resampler is not None:
                 yield from resampler.resample(None)
@@ -276,8 +275,14 @@ class _AvFile:
             raise ClipError("damaged", f"{lost:.2f} s of its packets do not decode")
 
     def _plain(self, frame: Any) -> bool:
+        """PyAV counts the planes of a frame past their end where there are eight or more, and crashes."""
         same = frame.sample_rate == self.sampling_rate and frame.layout.nb_channels == self.channels
-        return bool(same and frame.format.name == "fltp")
+        return bool(same and frame.format.name == "fltp" and self.channels <= 2)
+
+    def _array(self, frame: Any) -> Block:
+        """Return (samples, channels); a frame that went through the resampler holds them in one plane."""
+        values: Block = frame.to_ndarray()
+        return values.T if frame.format.is_planar else values.reshape(-1, self.channels)
 
     def measured(self) -> float | None:
         ends = [0.0]

@@ -17,20 +17,20 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from media import voice, write, write_silent_film
 
 from cache import CacheReader, verify
 
+ROOT = Path(__file__).resolve().parents[2]
 ALL = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".m4a", ".mp4", ".mov", ".mkv", ".webm")
 ANY = frozenset({"unreadable", "damaged", "no_audio_stream", "too_short"})
 CACHED = "cached"
@@ -71,46 +71,64 @@ def _put(folder: Path, name: str, data: bytes) -> str:
 
 
 def _special(folder: Path, number: int) -> tuple[str, frozenset[str]]:
-    """Everything that is broken in another way than by a cut."""
-    path = folder / f"odd{number:04}.wav"
-    kind = number % 13
-    sound = voice(1.0, seed=number)
-    if kind == 0:
-        return _put(folder, f"empty{number:04}{ALL[number % len(ALL)]}", b""), frozenset({"unreadable"})
-    if kind == 1:
-        return _put(folder, path.name, b"no sound at all\n" * 40), frozenset({"unreadable"})
-    if kind == 2:  # wrong extension: what it is decides, not what it is called
-        film = write(folder.parent / "film.mp4", sound).read_bytes()
-        return _put(folder, path.name, film), frozenset({CACHED})
-    if kind == 3:
-        return write_silent_film(path.with_suffix(".mp4")).stem, frozenset({"no_audio_stream"})
-    if kind == 4:
-        return write(path, sound[:1]).stem, frozenset({"too_short"})
-    if kind == 5:
-        with zipfile.ZipFile(path.with_suffix(".mp4"), "w") as archive:
-            archive.writestr("a.txt", "text" * 500)
-        return path.stem, frozenset({"unreadable"})
-    if kind == 6:
-        sound[500] = np.nan
-        soundfile.write(path, sound, 16_000, subtype="FLOAT")
-        return path.stem, frozenset({"non_finite"})
-    data = bytearray(write(path, sound).read_bytes())
-    if kind == 7:  # 0 Hz
-        data[24:28] = struct.pack("<I", 0)
-    elif kind == 8:  # ten hours in the header, one second in the file
-        data[40:44] = struct.pack("<I", 36_000 * 32_000)
-        return _put(folder, path.name, bytes(data)), frozenset({"damaged"})
-    elif kind == 9:  # no channel
-        data[22:24] = struct.pack("<H", 0)
-    elif kind == 10:  # random bytes behind a good header
-        data[:44] = bytes(np.random.default_rng(number).integers(0, 256, 44, dtype=np.uint8))
-    elif kind == 11:  # 4 GHz
-        data[24:28] = struct.pack("<I", 0xFFFFFFFF)
-    else:
-        path.unlink()
-        path.symlink_to(folder / "nowhere.wav")
-        return path.stem, frozenset({"not_found", "unreadable"})
-    return _put(folder, path.name, bytes(data)), ANY
+    """Everything that is broken in another way than by a cut: the next of ``KINDS``."""
+    make, fitting = KINDS[number % len(KINDS)]
+    return make(folder, f"odd{number:04}"), fitting
+
+
+def _mislabelled(folder: Path, name: str) -> str:
+    """Wrong extension: what it is decides, not what it is called."""
+    return _put(folder, f"{name}.wav", write(folder.parent / "film.mp4", voice(1.0)).read_bytes())
+
+
+def _zip(folder: Path, name: str) -> str:
+    with zipfile.ZipFile(folder / f"{name}.mp4", "w") as archive:
+        archive.writestr("a.txt", "text" * 500)
+    return name
+
+
+def _nan(folder: Path, name: str) -> str:
+    sound = voice(1.0)
+    sound[500] = np.nan
+    soundfile.write(folder / f"{name}.wav", sound, 16_000, subtype="FLOAT")
+    return name
+
+
+def _link(folder: Path, name: str) -> str:
+    (folder / f"{name}.wav").symlink_to(folder / "nowhere.wav")
+    return name
+
+
+def _header(start: int, value: bytes) -> Callable[[Path, str], str]:
+    """Put bytes into the header of a good wav."""
+
+    def make(folder: Path, name: str) -> str:
+        data = bytearray(write(folder / f"{name}.wav", voice(1.0)).read_bytes())
+        data[start : start + len(value)] = value
+        return _put(folder, f"{name}.wav", bytes(data))
+
+    return make
+
+
+KINDS: tuple[tuple[Callable[[Path, str], str], frozenset[str]], ...] = (
+    (lambda folder, name: _put(folder, f"{name}.mp3", b""), frozenset({"unreadable"})),
+    (lambda folder, name: _put(folder, f"{name}.mp4", b""), frozenset({"unreadable"})),
+    (lambda folder, name: _put(folder, f"{name}.wav", b"no sound at all\n" * 40), frozenset({"unreadable"})),
+    (_mislabelled, frozenset({CACHED})),
+    (lambda folder, name: write_silent_film(folder / f"{name}.mp4").stem, frozenset({"no_audio_stream"})),
+    (lambda folder, name: write(folder / f"{name}.wav", voice(1.0)[:1]).stem, frozenset({"too_short"})),
+    (_zip, frozenset({"unreadable"})),
+    (_nan, frozenset({"non_finite"})),
+    (_link, frozenset({"not_found", "unreadable"})),
+    (_header(24, bytes(4)), ANY),  # 0 Hz
+    (_header(24, b"\xff" * 4), ANY),  # 4 GHz
+    (_header(22, bytes(2)), ANY),  # no channel
+    (
+        _header(40, struct.pack("<I", 36_000 * 32_000)),
+        frozenset({"damaged"}),
+    ),  # ten hours, one second of data
+    (_header(0, bytes(range(60, 104))), ANY),  # any bytes for a header
+)
 
 
 def main() -> None:
