@@ -72,7 +72,7 @@ class LogMel:
 
 
 def _filters() -> NDArray[np.float32]:
-    """Triangles that are equally wide on the mel scale, (bins, bands); a sine of full scale gives about 1."""
+    """Triangles that are equally wide on the mel scale, (bins, bands); a sine of full scale gives 1 to 4."""
     frequencies = np.arange(FFT // 2 + 1) * SAMPLING_RATE / FFT
     edges = np.linspace(_mel(np.array(LOWEST)), _mel(np.array(HIGHEST)), BANDS + 2)
     position = (_mel(frequencies)[:, None] - edges[:-2]) / (edges[1] - edges[0])

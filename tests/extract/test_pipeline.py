@@ -335,3 +335,123 @@ def test_refusals_are_one_line_and_exit_1(
     assert error.startswith("error: ")
     assert "\n" not in error
     assert re.search(message, error)
+
+
+def test_two_workers_on_the_cpu_make_the_same_cache(tmp_path, clips, reference, tiny_encoder) -> None:
+    run = start(clips, tmp_path / "c", tiny_encoder, "--device", "cpu,cpu", "--json")
+    stdout, stderr = run.communicate(timeout=120)
+    assert run.returncode == 0, stderr
+    assert json.loads(stdout)["extracted"] == 12
+    assert_same(reference, tmp_path / "c")
+    assert "Traceback" not in stderr
+
+
+def test_a_worker_that_cannot_start_is_one_line(tmp_path, clips, tiny_encoder) -> None:
+    run = start(clips, tmp_path / "c", tiny_encoder, "--device", "cpu,cuda:7")
+    _, stderr = run.communicate(timeout=120)
+    assert run.returncode == 1
+    assert "cuda:7" in stderr
+    assert len(stderr.strip().splitlines()) == 1
+
+
+def test_the_time_that_is_given_ends_the_run_with_75(
+    tmp_path, clips, reference, options, tiny_encoder
+) -> None:
+    run = start(clips, tmp_path / "c", tiny_encoder, "--max-minutes", "0.01", "--grace", "0", code=SLOW)
+    stdout, stderr = run.communicate(timeout=60)
+    assert run.returncode == 75, stderr
+    assert "run the same command again" in stdout
+    extract(clips, tmp_path / "c", options)
+    assert_same(reference, tmp_path / "c")
+
+
+def test_a_log_file_tells_the_night(tmp_path, mixed, options) -> None:
+    log = tmp_path / "logs" / "night.log"
+    options = replace(options, media=(mixed / "mixed",), log_file=log)
+    extract(mixed / "ids.csv", mixed / "c", options)
+    text = log.read_text()
+    assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d extract .*ids\.csv", text)
+    assert "failed bad_nan: non_finite: NaN" in text
+    assert re.search(r"committed \w+-0: \d+ clips", text)
+    with pytest.raises(RecipeMismatchError):
+        extract(mixed / "ids.csv", mixed / "c", replace(options, max_seconds=1.0))
+
+
+def test_failures_are_counted_per_split(mixed, options) -> None:
+    rows = (mixed / "ids.csv").read_text().replace("bad_gone,train", "bad_gone,test")
+    (mixed / "ids.csv").write_text(rows)
+    summary = extract(mixed / "ids.csv", mixed / "c", replace(options, media=(mixed / "mixed",)))
+    assert summary.failed_per_split["test"] == {"not_found": 1}
+    assert sum(summary.failed_per_split["train"].values()) == 5
+
+
+def test_update_extracts_again_what_sounds_different_and_nothing_else(
+    tmp_path, voice, write_media, options
+) -> None:
+    folder = tmp_path / "clips"
+    for number in range(6):
+        write_media(folder / f"{number}.wav", voice(0.5, seed=number))
+    extract(folder, tmp_path / "c", options)
+    before = {clip_id: CacheReader(tmp_path / "c")[clip_id].frames["vad"] for clip_id in "012345"}
+    write_media(folder / "2.wav", voice(0.7, seed=9))
+    os.utime(folder / "4.wav", (1, 1))  # copied: another time, the same sound
+    plain = extract(folder, tmp_path / "c", options)
+    assert (plain.extracted, plain.touched) == (0, 2)
+    update = replace(options, update=True)
+    summary = extract(folder, tmp_path / "c", update)
+    assert (summary.extracted, summary.updated, summary.cached) == (1, 1, 6)
+    reader = CacheReader(tmp_path / "c")
+    assert reader.num_frames("2") == 34
+    for clip_id in "01345":
+        np.testing.assert_array_equal(reader[clip_id].frames["vad"], before[clip_id])
+    assert verify(tmp_path / "c").findings == ()
+    assert extract(folder, tmp_path / "c", update).extracted == 0
+    (folder / "3.wav").write_bytes(b"broken now")
+    broken = extract(folder, tmp_path / "c", update)
+    assert [failure.reason for failure in broken.failures] == ["unreadable"]
+    np.testing.assert_array_equal(CacheReader(tmp_path / "c")["3"].frames["vad"], before["3"])
+
+
+def test_segments_of_one_file_are_clips(tmp_path, voice, write_media, options) -> None:
+    write_media(tmp_path / "talk.mp4", voice(6.0))
+    rows = [f"talk.mp4,{start / 2},{start / 2 + 0.6}\n" for start in range(10)]
+    (tmp_path / "m.csv").write_text("path,start,end\n" + "".join(rows) + "talk.mp4,50,60\n")
+    summary = extract(tmp_path / "m.csv", tmp_path / "c", options)
+    assert summary.extracted == 10
+    assert [failure.reason for failure in summary.failures] == ["bad_segment"]
+    reader = CacheReader(tmp_path / "c")
+    assert reader.clip_table("clips/start", ["talk/4.500-5.100"])[0] == 4.5
+    assert reader.num_frames("talk/4.500-5.100") == 29
+
+
+def test_whole_clips_are_taken_and_marked_where_attention_was_windowed(
+    tmp_path, voice, write_media, options
+) -> None:
+    write_media(tmp_path / "clips" / "long.wav", voice(61.0))
+    write_media(tmp_path / "clips" / "short.wav", voice(1.0))
+    extract(tmp_path / "clips", tmp_path / "c", replace(options, max_seconds=0.0))
+    reader = CacheReader(tmp_path / "c")
+    assert reader.num_frames("long") == (61 * 16_000 - 400) // 320 + 1
+    assert reader.clip_table("clips/windowed", ["long", "short"]).tolist() == [True, False]
+    assert reader.clip_table("clips/cut", ["long"]).tolist() == [False]
+    assert "windows of 60 s" in reader.recipe["chunking"]
+    with pytest.raises(RecipeMismatchError, match=r"max_seconds: 0\.0 -> 12\.0"):
+        extract(tmp_path / "clips", tmp_path / "c", options)
+
+
+def test_a_file_that_vanishes_between_plan_and_decode_is_one_entry(
+    tmp_path, voice, write_media, options
+) -> None:
+    for number in range(3):
+        write_media(tmp_path / "clips" / f"{number}.wav", voice(0.5, seed=number))
+    encoder = load_encoder(options.encoder)
+    plain = encoder.num_frames
+
+    def vanish(samples: int) -> int:
+        (tmp_path / "clips" / "1.wav").unlink(missing_ok=True)
+        return plain(samples)
+
+    encoder.num_frames = vanish
+    summary = extract(tmp_path / "clips", tmp_path / "c", options, encoder=encoder)
+    assert [(f.clip_id, f.reason) for f in summary.failures] == [("1", "not_found")]
+    assert summary.extracted == 2
