@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache.errors import TableError
+from cache.record import is_clip_id
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".aif")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
@@ -61,8 +62,7 @@ def clip_id_from_text(text: str) -> str:
     clip_id = clip_id.replace("\\", "/").removeprefix("./")
     suffix = next((s for s in MEDIA_SUFFIXES if clip_id.lower().endswith(s)), "")
     clip_id = clip_id[: len(clip_id) - len(suffix)]
-    parts = clip_id.split("/")
-    if not all(parts) or ".." in parts or "." in parts or any(ord(letter) < 32 for letter in clip_id):
+    if not is_clip_id(clip_id):
         raise TableError(
             f"{text!r} is no clip id: expected text such as 00042 or sub/00042, "
             "not empty, without '..', a leading '/' or control characters"

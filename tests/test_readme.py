@@ -28,9 +28,9 @@ def test_every_make_target_it_names_exists(readme: str, root: Path) -> None:
 
 
 def test_every_option_it_names_exists(readme: str, root: Path) -> None:
-    sources = "".join(
-        (root / package / "__main__.py").read_text() for package in ("cache", "extract", "train")
-    )
+    modules = [path for package in ("cache", "extract", "train") for path in (root / package).rglob("*.py")]
+    modules = [path for path in modules if path.stem == "__main__" or path.parent.name == "commands"]
+    sources = "".join(path.read_text() for path in modules)
     known = {name.replace("_", "-") for name in re.findall(r"^ {4}(\w+): ", sources, re.MULTILINE)}
     known |= {name.removeprefix("--") for name in re.findall(r'"(--[a-z-]+)', sources)}
     block = re.findall(r"^(?:emi-|  +--|.*\\\n).*$", readme, re.MULTILINE)

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -22,6 +21,7 @@ from train.config import FitConfig
 from train.errors import RunError
 from train.files import replacing
 from train.head import FusionHead
+from train.optimiser import AdamW
 from train.selection import is_better
 
 METADATA = "emi_fusion"  # one key only: safetensors does not fix the order of several
@@ -59,16 +59,18 @@ class Training:
         best_score: of that epoch.
         best_weights: of that epoch.
         seconds: spent in epochs so far.
+        waited: of those, spent waiting for batches.
         threads: torch threads of each sitting.
     """
 
     head: FusionHead
-    optimiser: torch.optim.Optimizer
+    optimiser: AdamW
     history: list[EpochRecord] = field(default_factory=list)
     best_epoch: int | None = None
     best_score: float | None = None
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
+    waited: float = 0.0
     threads: list[int] = field(default_factory=list)
 
     def record(self, row: EpochRecord) -> None:
@@ -77,6 +79,12 @@ class Training:
         if is_better(row.score, self.best_score):
             self.best_epoch, self.best_score = row.epoch, row.score
             self.best_weights = {name: t.detach().cpu().clone() for name, t in self.head.state_dict().items()}
+
+    def is_over(self, config: FitConfig) -> bool:
+        """Whether all epochs are done, or the score has not become better for ``patience`` of them."""
+        done = len(self.history)
+        stale = self.best_epoch is not None and done - self.best_epoch >= (config.patience or math.inf)
+        return done >= config.last_epoch or stale
 
     def choose(self) -> int:
         """Give the head the chosen weights: best defined score, else the last epoch. Returns the epoch."""
@@ -88,23 +96,21 @@ class Training:
 
 def new_training(head: FusionHead, config: FitConfig) -> Training:
     """Return a head and its optimiser before the first step."""
-    return Training(
-        head, torch.optim.AdamW(head.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    )
+    return Training(head, AdamW(head, config.weight_decay))
 
 
 def save_checkpoint(path: Path, training: Training) -> None:
     """Write the state after an epoch, whole or not at all."""
     tensors = {HEAD + name: tensor for name, tensor in training.head.state_dict().items()}
     tensors |= {BEST + name: tensor for name, tensor in training.best_weights.items()}
-    names = [name for name, _ in training.head.named_parameters()]
-    for index, moments in training.optimiser.state_dict()["state"].items():
-        tensors |= {f"{OPTIMISER}{names[index]}/{key}": tensor for key, tensor in moments.items()}
+    tensors |= {OPTIMISER + name: tensor for name, tensor in training.optimiser.tensors().items()}
     rest = {
+        "steps": training.optimiser.step_count,
         "history": [asdict(row) for row in training.history],
         "best_epoch": training.best_epoch,
         "best_score": training.best_score,
         "seconds": training.seconds,
+        "waited": training.waited,
         "threads": training.threads,
     }
     write_tensors(path, tensors, rest)
@@ -119,10 +125,11 @@ def load_checkpoint(path: Path, training: Training) -> None:
     tensors, rest = read_tensors(path)
     try:
         training.head.load_state_dict(_below(HEAD, tensors))
-        _restore_optimiser(training, _below(OPTIMISER, tensors))
+        training.optimiser.restore(_below(OPTIMISER, tensors), rest["steps"])
         training.history = [_epoch_record(row) for row in rest["history"]]
         training.best_epoch, training.best_score = rest["best_epoch"], rest["best_score"]
-        training.seconds, training.threads = rest["seconds"], rest["threads"]
+        training.seconds, training.waited = rest["seconds"], rest["waited"]
+        training.threads = rest["threads"]
     except (KeyError, TypeError, RuntimeError):
         raise RunError(f"{path}: not a checkpoint of this head; start over with --overwrite") from None
     training.best_weights = _below(BEST, tensors)
@@ -154,16 +161,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise RunError(f"{path}: not a readable file of this project ({error})") from None
     return tensors, metadata
-
-
-def _restore_optimiser(training: Training, moments: Mapping[str, Tensor]) -> None:
-    names = [name for name, _ in training.head.named_parameters()]
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in moments.items():
-        name, _, moment = key.rpartition("/")
-        state.setdefault(names.index(name), {})[moment] = tensor
-    groups = training.optimiser.state_dict()["param_groups"]
-    training.optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _epoch_record(row: Mapping[str, Any]) -> EpochRecord:

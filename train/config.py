@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import tomllib
 import types
 import typing
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ LOSSES = ("mse", "ccc", "pearson")  # sums of them with "+", as in "mse+ccc"
 METRICS = ("pearson", "ccc", "spearman")
 SELECTIONS = ("inner", "last", "valid")
 PRECISIONS = ("float32", "bfloat16")
+TEMPORAL = ("lstm", "gru", "bilstm", "attention")
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,14 @@ class FitConfig:
         layer: cached encoder layer; None takes the last one.
         global_mean: feed the mean over the clip's frames to the head.
         fusion_head: Linear, Tanh, Linear; off, one linear layer.
-        lstm: feed the last LSTM output to the head.
+        lstm: feed the temporal model's output to the head; by default the last LSTM output.
         vad: join arousal, dominance and valence to every frame.
-        hidden: LSTM units; None takes the input width.
-        lstm_layers: LSTM layers.
-        epochs: passes over the training clips.
+        temporal: the temporal model: "lstm" is the method's; "gru", "bilstm", "attention".
+        hidden: its units (per direction); None takes the input width.
+        lstm_layers: its layers.
+        epochs: passes over the training clips; the schedule of the learning rate spans them.
+        stop_after: epochs that are done of those; None does them all.
+        patience: epochs without a better score after which the fit ends; None never ends it early.
         lr: highest learning rate.
         weight_decay: of AdamW.
         warmup_epochs: epochs of linear warm-up before the cosine.
@@ -42,6 +47,7 @@ class FitConfig:
         loss: "mse", "ccc", "pearson" or a sum such as "mse+ccc".
         metric: what chooses the epoch and leads the tables.
         select: "inner" part of the training data, "last" epoch, or on "valid" itself.
+        train_on_all: learn from the validation clips too; nothing is left to report on then.
         inner_share: share of the training clips set aside for ``select="inner"``.
         seed: of weights, inner split and batch order.
         precision: "float32" or "bfloat16" autocast.
@@ -57,9 +63,12 @@ class FitConfig:
     fusion_head: bool = True
     lstm: bool = True
     vad: bool = True
+    temporal: str = "lstm"
     hidden: int | None = None
     lstm_layers: int = 2
     epochs: int = 10
+    stop_after: int | None = None
+    patience: int | None = None
     lr: float = 1e-3
     weight_decay: float = 0.01
     warmup_epochs: float = 1.0
@@ -67,6 +76,7 @@ class FitConfig:
     loss: str = "mse"
     metric: str = "pearson"
     select: str = "inner"
+    train_on_all: bool = False
     inner_share: float = 0.2
     seed: int = 0
     precision: str = "float32"
@@ -77,10 +87,12 @@ class FitConfig:
         self._check_types()
         self._check_choices()
         self._check_numbers()
-        if not (self.lstm or self.global_mean):
-            raise ConfigError(
-                "lstm and global_mean are both off: nothing would feed the head; leave one of them on"
-            )
+        self._check_combinations()
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch that ends the fit at the latest, from 1."""
+        return self.epochs if self.stop_after is None else min(self.epochs, self.stop_after)
 
     @property
     def loss_terms(self) -> tuple[str, ...]:
@@ -126,7 +138,7 @@ class FitConfig:
                 raise ConfigError(f"{name}: found {value!r}, expected {expected}")
 
     def _check_choices(self) -> None:
-        choices = {"metric": METRICS, "select": SELECTIONS, "precision": PRECISIONS}
+        choices = {"metric": METRICS, "select": SELECTIONS, "precision": PRECISIONS, "temporal": TEMPORAL}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(f"{name}: found {getattr(self, name)!r}, expected {' or '.join(allowed)}")
@@ -137,8 +149,21 @@ class FitConfig:
         if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
             raise ConfigError(f"device: found {self.device!r}, expected auto, cpu, cuda or cuda:N")
 
+    def _check_combinations(self) -> None:
+        if not (self.lstm or self.global_mean):
+            raise ConfigError(
+                "lstm and global_mean are both off: nothing would feed the head; leave one of them on"
+            )
+        if self.select == "last" and self.patience is not None:
+            raise ConfigError("patience needs a score for each epoch; leave it out, or use --select inner")
+        if self.train_on_all and self.select != "last":
+            raise ConfigError(
+                f"train_on_all leaves no clip to choose the epoch on, found select {self.select!r}; "
+                "use --select last, or --from RUN to take the epochs that a run found"
+            )
+
     def _check_numbers(self) -> None:
-        for name in ("hidden", "lstm_layers", "epochs", "batch_size"):
+        for name in ("hidden", "lstm_layers", "epochs", "batch_size", "stop_after", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name}: found {value}, expected 1 or more")
@@ -156,19 +181,21 @@ class FitConfig:
 
 
 def read_fields(path: Path) -> dict[str, Any]:
-    """Return the JSON object in ``path``; the way a config file is read before options override it.
+    """Return the fields in a JSON or TOML file, the way a config is read before options override it.
 
     Raises:
         ConfigError: if the file is missing or holds no JSON object.
     """
+    kind = "TOML" if path.suffix == ".toml" else "JSON"
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        fields = tomllib.loads(text) if kind == "TOML" else json.loads(text)
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); give a JSON file of config fields"
+            f"{path}: cannot be read ({error.strerror}); give a JSON or TOML file of config fields"
         ) from None
     except ValueError as error:
-        raise ConfigError(f"{path}: no valid JSON ({error})") from None
+        raise ConfigError(f"{path}: no valid {kind} ({error})") from None
     if not isinstance(fields, dict):
         raise ConfigError(f"{path}: found a {type(fields).__name__}, expected a JSON object of config fields")
     return fields

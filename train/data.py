@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,121 +15,13 @@ from torch import Tensor
 
 from cache import CacheReader
 from train.config import FitConfig
-from train.errors import ConfigError
+from train.frames import FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
+from train.inputs import choose_inputs
 from train.machine import free_memory
 
 IntArray = npt.NDArray[np.int64]
 
 MEMORY_SHARE = 0.5  # of the memory that is free now; the other half is for the head and its gradients
-LENGTH_JITTER = 0.1  # so that clips of like length do not meet in the same batch every epoch
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Which cached fields feed a head, in the order in which they are joined.
-
-    Attributes:
-        fields: frame fields, for example ("hidden_states/12", "vad").
-        widths: channels of each.
-    """
-
-    fields: tuple[str, ...]
-    widths: tuple[int, ...]
-
-    @property
-    def width(self) -> int:
-        """Channels of a joined frame."""
-        return sum(self.widths)
-
-
-def choose_inputs(reader: CacheReader, layer: int | None, vad: bool) -> Inputs:
-    """Find the cached fields that a config asks for.
-
-    Raises:
-        ConfigError: if the cache has no such layer, or no vad.
-    """
-    names = [_main_field(reader, layer)]
-    if vad:
-        if "vad" not in reader.frame_fields:
-            found = ", ".join(reader.frame_fields)
-            raise ConfigError(
-                f"{reader.path}: no vad in this cache, found {found}; switch it off with --no-vad"
-            )
-        names.append("vad")
-    fields = [reader.frame_fields[name] for name in names]
-    return Inputs(tuple(names), tuple(field.width for field in fields))
-
-
-def _main_field(reader: CacheReader, layer: int | None) -> str:
-    prefix = "hidden_states/"
-    layers = sorted(int(name.removeprefix(prefix)) for name in reader.frame_fields if name.startswith(prefix))
-    others = [name for name in reader.frame_fields if not name.startswith(prefix) and name != "vad"]
-    if layers:
-        if layer is not None and layer not in layers:
-            found = ", ".join(map(str, layers))
-            raise ConfigError(
-                f"{reader.path}: layer {layer} is not in this cache, found {found}; choose one with --layer"
-            )
-        return f"{prefix}{layers[-1] if layer is None else layer}"
-    if layer is not None:
-        raise ConfigError(
-            f"{reader.path}: no encoder layers in this cache, found {', '.join(others)}; leave --layer out"
-        )
-    if len(others) != 1:
-        found = ", ".join(others) or "none"
-        raise ConfigError(f"{reader.path}: expected hidden states or one other frame field, found {found}")
-    return others[0]
-
-
-class FrameStore(Protocol):
-    """Gives a clip's joined frames."""
-
-    def copy_into(self, clip: int, out: Tensor) -> None:
-        """Write the frames of the clip at position ``clip`` into ``out`` (frames, width) float32."""
-        ...
-
-
-class MemoryFrames:
-    """All frames in memory, one flat array per field in its stored dtype, converted as a batch is filled."""
-
-    def __init__(
-        self, reader: CacheReader, clip_ids: Sequence[str], inputs: Inputs, told: Callable[[int], None]
-    ) -> None:
-        lengths = [reader.num_frames(clip_id) for clip_id in clip_ids]
-        self._ends = np.cumsum(lengths)
-        self._starts = self._ends - np.array(lengths)
-        arrays = [
-            np.empty((sum(lengths), reader.frame_fields[field].width), reader.frame_fields[field].dtype)
-            for field in inputs.fields
-        ]
-        for position, clip_id in enumerate(clip_ids):
-            for field, array in zip(inputs.fields, arrays, strict=True):
-                reader.read_into(clip_id, field, array[self._starts[position] : self._ends[position]])
-            told(position + 1)
-        self._flat = [torch.from_numpy(array) for array in arrays]
-
-    def copy_into(self, clip: int, out: Tensor) -> None:
-        """Write the frames of the clip at position ``clip`` into ``out``."""
-        _join((flat[self._starts[clip] : self._ends[clip]] for flat in self._flat), out)
-
-
-class ReaderFrames:
-    """Frames read from the cache batch by batch, for a cache larger than memory."""
-
-    def __init__(self, reader: CacheReader, clip_ids: Sequence[str], inputs: Inputs) -> None:
-        self._reader = reader
-        self._clip_ids = clip_ids
-        self._fields = inputs.fields
-        longest = max(map(reader.num_frames, clip_ids))
-        described = [reader.frame_fields[field] for field in inputs.fields]
-        self._scratch = [np.empty((longest, field.width), field.dtype) for field in described]
-
-    def copy_into(self, clip: int, out: Tensor) -> None:
-        """Write the frames of the clip at position ``clip`` into ``out``."""
-        parts = [scratch[: len(out)] for scratch in self._scratch]
-        for field, part in zip(self._fields, parts, strict=True):
-            self._reader.read_into(self._clip_ids[clip], field, part)
-        _join((torch.from_numpy(part) for part in parts), out)
 
 
 @dataclass(frozen=True)
@@ -151,10 +45,44 @@ class Features:
     in_memory: bool
 
 
+class FrameBank:
+    """Frame fields of some clips in memory, each loaded once, however many heads are fitted on them.
+
+    Processes that are forked once it is filled share its memory.
+    """
+
+    def __init__(self, reader: CacheReader, clip_ids: Sequence[str]) -> None:
+        self.reader = reader
+        self.clip_ids = tuple(clip_ids)
+        self.lengths = np.array([reader.num_frames(clip_id) for clip_id in clip_ids], dtype=np.int64)
+        self._fields: dict[str, FieldInMemory] = {}
+
+    def num_bytes(self, names: Sequence[str]) -> int:
+        """Return the bytes that the fields called ``names`` still need."""
+        fields = [self.reader.frame_fields[name] for name in names if name not in self._fields]
+        return int(self.lengths.sum()) * sum(field.bytes_per_frame for field in fields)
+
+    def frames(self, names: Sequence[str], told: Callable[[int], None] = lambda _: None) -> MemoryFrames:
+        """Return the joined frames of the fields called ``names``; ``told`` hears of the clips read."""
+        missing = [name for name in names if name not in self._fields]
+        read = 0
+
+        def one_more() -> None:
+            nonlocal read
+            read += 1
+            told(read // len(missing))
+
+        for name in missing:
+            self._fields[name] = FieldInMemory(self.reader, self.clip_ids, name, one_more)
+        return MemoryFrames([self._fields[name] for name in names])
+
+
 def load_features(
     reader: CacheReader,
     clip_ids: Sequence[str],
     config: FitConfig,
+    *,
+    bank: FrameBank | None = None,
     budget: float | None = None,
     told: Callable[[int], None] = lambda _: None,
 ) -> Features:
@@ -164,6 +92,7 @@ def load_features(
         reader: the cache; stays open as long as the features are in use.
         clip_ids: clips, all of them in the cache.
         config: layer and switches.
+        bank: what is in memory already; one of other clips is not used.
         budget: bytes that may be used; default: half of the memory that is free.
         told: called with the number of clips read.
 
@@ -171,21 +100,18 @@ def load_features(
         ConfigError: if the cache has not the fields that the config asks for.
     """
     inputs = choose_inputs(reader, config.layer, config.vad)
-    lengths = np.array([reader.num_frames(clip_id) for clip_id in clip_ids], dtype=np.int64)
-    per_frame = sum(
-        reader.frame_fields[f].width * reader.frame_fields[f].dtype.itemsize for f in inputs.fields
-    )
-    fits = int(lengths.sum()) * per_frame <= (free_memory() * MEMORY_SHARE if budget is None else budget)
+    if bank is None or bank.clip_ids != tuple(clip_ids):
+        bank = FrameBank(reader, clip_ids)
+    needed = bank.num_bytes(inputs.fields)
+    fits = not needed or needed <= (free_memory() * MEMORY_SHARE if budget is None else budget)
     frames: FrameStore | None = None
     if config.lstm:
-        frames = (
-            MemoryFrames(reader, clip_ids, inputs, told) if fits else ReaderFrames(reader, clip_ids, inputs)
-        )
+        frames = bank.frames(inputs.fields, told) if fits else ReaderFrames(reader, clip_ids, inputs)
     means = None
     if config.global_mean:
         tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
         means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))
-    return Features(tuple(clip_ids), lengths, frames, means, inputs.width, fits)
+    return Features(tuple(clip_ids), bank.lengths, frames, means, inputs.width, fits)
 
 
 class Batch(NamedTuple):
@@ -224,52 +150,42 @@ class Batcher:
         shape = (len(positions), int(lengths.max()), self._features.width)
         size = shape[0] * shape[1] * shape[2]
         if self._buffer.numel() < size:
-            self._buffer = torch.empty(size)
+            self._buffer = torch.empty(size, pin_memory=self._device.type == "cuda")
         padded = self._buffer[:size].view(shape)
-        for row, (clip, length) in enumerate(zip(positions, lengths, strict=True)):
-            store.copy_into(int(clip), padded[row, :length])
-            padded[row, length:].zero_()
+        store.fill(positions, lengths, padded)
         return padded.to(self._device)
 
 
-def epoch_batches(
-    lengths: IntArray, batch_size: int, seed: int, epoch: int, by_length: bool = True
-) -> list[IntArray]:
-    """Divide clips into the shuffled batches of one epoch.
+class BatchFeed:
+    """Batches one after the other: filled on the spot from memory, one ahead in a thread from a reader.
 
-    The order comes from ``(seed, epoch)`` alone, so that a resumed run needs no state of a generator.
-
-    Args:
-        lengths: (clips,) frames.
-        batch_size: clips per batch; one batch of the epoch may be smaller.
-        seed: of the run.
-        epoch: from 0.
-        by_length: clips of like length share a batch, which saves padding;
-            without, every batch is a fair draw, as correlation losses need it.
-
-    Returns:
-        Positions into ``lengths``, every clip once.
+    Attributes:
+        waited: seconds that whoever takes the batches has spent waiting for them.
     """
-    rng = np.random.default_rng([seed, 2, epoch])
-    order = rng.permutation(len(lengths))
-    if by_length:
-        jittered = np.log(lengths[order]) + rng.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(order))
-        order = order[np.argsort(jittered, kind="stable")]
-    sizes = [batch_size] * (len(order) // batch_size)
-    if len(order) % batch_size:
-        sizes.insert(int(rng.integers(len(sizes) + 1)), len(order) % batch_size)
-    batches = np.split(order, np.cumsum(sizes)[:-1])
-    return [batches[i].astype(np.int64) for i in rng.permutation(len(batches))]
 
+    def __init__(self, features: Features, device: torch.device) -> None:
+        self._features = features
+        self._batchers = [Batcher(features, device) for _ in range(2)]
+        self.waited = 0.0
 
-def scoring_batches(lengths: IntArray, batch_size: int) -> list[IntArray]:
-    """Divide clips into batches of like length, always the same."""
-    order = np.argsort(lengths, kind="stable").astype(np.int64)
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    def __call__(self, batches: Sequence[IntArray]) -> Iterator[tuple[IntArray, Batch]]:
+        """Yield each of ``batches`` (positions) with its clips; a batch is valid until the next is asked for."""
+        filled = self._on_the_spot(batches) if self._features.in_memory else self._ahead(batches)
+        for positions in batches:
+            started = time.perf_counter()
+            batch = next(filled)
+            self.waited += time.perf_counter() - started
+            yield positions, batch
 
+    def _on_the_spot(self, batches: Sequence[IntArray]) -> Iterator[Batch]:
+        yield from map(self._batchers[0], batches)
 
-def _join(parts: Iterable[Tensor], out: Tensor) -> None:
-    start = 0
-    for part in parts:
-        out[:, start : start + part.shape[1]].copy_(part)
-        start += part.shape[1]
+    def _ahead(self, batches: Sequence[IntArray]) -> Iterator[Batch]:
+        """Two buffers in turn: while a batch is in use, the next one is read into the other."""
+        with ThreadPoolExecutor(1, "emi-train-read") as pool:
+            coming = pool.submit(self._batchers[0], batches[0])
+            for turn in range(1, len(batches) + 1):
+                batch = coming.result()
+                if turn < len(batches):
+                    coming = pool.submit(self._batchers[turn % 2], batches[turn])
+                yield batch

@@ -19,3 +19,7 @@ class ConfigError(TrainError, ValueError):
 
 class RunError(TrainError, ValueError):
     """A run folder is missing, incomplete, or was made for another cache."""
+
+
+class AuditError(TrainError, ValueError):
+    """The audit found what would make scores too good, and ``--strict`` forbids it."""

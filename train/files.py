@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import io
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from cache.files import storage_errors
 from train.errors import RunError
 
 LEFTOVER = ".emi-train.tmp"
+LOCK = ".lock"
+LOCK_PATIENCE = 5.0  # seconds: the workers of a killed ablation are gone before
 
 
 @contextmanager
@@ -39,6 +43,28 @@ def replacing(path: Path) -> Iterator[Path]:
             os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process and those forked from it.
+
+    Raises:
+        RunError: if another process has it.
+    """
+    with storage_errors(folder), (folder / LOCK).open("w") as file:
+        last = time.monotonic() + LOCK_PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > last:
+                    raise RunError(
+                        f"{folder}: another process is at work here; wait for it, or give another --out"
+                    ) from None
+                time.sleep(0.1)
+        yield
 
 
 def remove_leftovers(folder: Path) -> None:

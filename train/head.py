@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from train.errors import ConfigError
+from train.temporal import TEMPORAL, TemporalModel
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,12 @@ class HeadShape:
     Attributes:
         width: channels of a frame and of the global mean, 1027 with the real encoder and VAD.
         targets: number of intensities.
-        hidden: LSTM units; None takes ``width``.
-        lstm_layers: LSTM layers.
+        hidden: units of the temporal model; None takes ``width``.
+        lstm_layers: its layers.
         global_mean: whether the global mean feeds the head.
         fusion_head: Linear, Tanh, Linear; off, one linear layer.
-        lstm: whether the last LSTM output feeds the head.
+        lstm: whether the temporal model's output feeds the head.
+        temporal: name of the temporal model; the method's is "lstm".
 
     Raises:
         ConfigError: if neither the LSTM nor the global mean feeds the head.
@@ -40,6 +42,7 @@ class HeadShape:
     global_mean: bool = True
     fusion_head: bool = True
     lstm: bool = True
+    temporal: str = "lstm"
 
     def __post_init__(self) -> None:
         if not (self.lstm or self.global_mean):
@@ -50,47 +53,12 @@ class HeadShape:
         return dataclasses.asdict(self)
 
 
-class TemporalModel(Protocol):
-    """What turns a clip's frames into one vector."""
-
-    output_width: int
-
-    def summarise(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Return (clips, output_width) from padded frames (clips, frames, width); padding has no effect."""
-        ...
-
-
-class LastOutputLSTM(nn.LSTM):
-    """An LSTM in one direction that is read at the last valid frame of each clip.
-
-    The padding comes after that frame and the LSTM never looks ahead, so running it over the padded batch
-    is exact, and faster than packing.
-    """
-
-    def __init__(self, width: int, hidden: int, layers: int) -> None:
-        super().__init__(width, hidden, num_layers=layers, batch_first=True)
-        self.output_width = hidden
-
-    def summarise(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Return the output at each clip's last valid frame.
-
-        Args:
-            frames: (clips, frames, width), padded behind each clip.
-            lengths: (clips,) valid frames, at least 1.
-
-        Returns:
-            (clips, hidden).
-        """
-        outputs, _ = self(frames)
-        last = (lengths - 1).view(-1, 1, 1).expand(-1, 1, self.output_width)
-        return outputs.gather(1, last).squeeze(1)  # type: ignore[no-any-return]
-
-
 class FusionHead(nn.Module):
     """concat[global mean, last LSTM output] → Linear → Tanh → Linear, without output activation.
 
     Tensors keep the method's shape and torch's names: ``lstm.weight_ih_l0`` …, ``fusion_head.0.weight``,
-    ``fusion_head.2.weight``; with ``fusion_head`` off, ``fusion_head.weight``.
+    ``fusion_head.2.weight``; with ``fusion_head`` off, ``fusion_head.weight``. Another temporal model's
+    tensors begin with its own name.
     """
 
     def __init__(self, shape: HeadShape) -> None:
@@ -100,14 +68,20 @@ class FusionHead(nn.Module):
         if shape.global_mean:
             joined += shape.width
         if shape.lstm:
-            self.lstm = LastOutputLSTM(shape.width, shape.hidden or shape.width, shape.lstm_layers)
-            joined += self.lstm.output_width
+            model = TEMPORAL[shape.temporal](shape.width, shape.hidden or shape.width, shape.lstm_layers)
+            self.add_module(shape.temporal, model)
+            joined += self.temporal.output_width
         if shape.fusion_head:
             self.fusion_head: nn.Module = nn.Sequential(
                 nn.Linear(joined, joined), nn.Tanh(), nn.Linear(joined, shape.targets)
             )
         else:
             self.fusion_head = nn.Linear(joined, shape.targets)
+
+    @property
+    def temporal(self) -> TemporalModel:
+        """The temporal model; there is none with ``lstm`` off."""
+        return cast(TemporalModel, self.get_submodule(self.shape.temporal))
 
     def forward(self, frames: Tensor | None, lengths: Tensor, global_mean: Tensor | None) -> Tensor:
         """Return the intensities of a batch.
@@ -127,7 +101,7 @@ class FusionHead(nn.Module):
         if self.shape.global_mean:
             parts.append(_given(global_mean, "global mean"))
         if self.shape.lstm:
-            parts.append(self.lstm.summarise(_given(frames, "frames"), lengths))
+            parts.append(self.temporal.summarise(_given(frames, "frames"), lengths))
         return self.fusion_head(torch.cat(parts, dim=1))  # type: ignore[no-any-return]
 
     def num_parameters(self) -> int:

@@ -24,6 +24,11 @@ def opened(cache: CacheReader | Path | str) -> Iterator[CacheReader]:
             yield reader
 
 
+def is_compact(reader: CacheReader) -> bool:
+    """Whether the cache was derived from another one: small enough that a CPU is the quicker place."""
+    return reader.recipe.get("derived") == "compact"
+
+
 def coverage(labels: Labels, reader: CacheReader) -> dict[str, Any]:
     """Return how many of the labelled clips the cache holds, and which it does not.
 

@@ -126,8 +126,12 @@ def shown(value: float | None) -> str:
     return "undefined" if value is None or np.isnan(value) else f"{value:.3f}"
 
 
-def score_table(scores: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Return the scores of ``score_all`` as an aligned text table: the mean, then each emotion."""
+def score_table(scores: Mapping[str, Any], names: Sequence[str], first: str = "pearson") -> str:
+    """Return the scores of ``score_all`` as an aligned text table, the metric that counts first.
+
+    Rows are the mean, then each emotion.
+    """
+    scores = {metric: scores[metric] for metric in [first, *(name for name in scores if name != first)]}
     width = max(len(name) for name in [*names, "mean"])
     rows = [("mean", [column["mean"] for column in scores.values()])]
     rows += [(name, [column["per_target"][name] for column in scores.values()]) for name in names]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from cache import CacheReader
 from train.config import FitConfig
-from train.data import choose_inputs
+from train.inputs import choose_inputs
 from train.join import check_coverage, coverage
 from train.labels import Labels, Splits
 from train.selection import inner_split
@@ -76,6 +76,8 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     train, valid = (_cached(part, reader) for part in (labels.train, labels.valid))
     parts = {"fit": np.arange(len(train)), "valid": len(train) + np.arange(len(valid))}
     by = None
+    if config.train_on_all:
+        parts["fit"] = np.concatenate([parts["fit"], parts.pop("valid")])
     if config.select == "inner":
         split = inner_split(train.clip_ids, train.speakers, config.inner_share, config.seed)
         parts |= {"fit": split.fit, "inner": split.inner}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,9 @@ import torch
 
 from cache import CacheReader, read_table
 from cache.files import storage_errors
-from cache.recipe import recipe_diff, same_values
+from cache.recipe import is_made_from, recipe_diff, same_values
 from train.config import FitConfig
-from train.data import Batcher, Features, load_features, scoring_batches
+from train.data import BatchFeed, Features, load_features
 from train.errors import LabelError, RunError
 from train.files import write_csv, write_json
 from train.head import FusionHead
@@ -24,7 +24,12 @@ from train.join import check_coverage, coverage, opened
 from train.labels import Labels
 from train.machine import choose_device, deterministic
 from train.metrics import score_all
+from train.order import scoring_batches
+from train.projected import as_trained
 from train.run import Run
+
+if TYPE_CHECKING:
+    from train.evidence import Question
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -66,13 +71,14 @@ class Predictions:
 def apply_head(head: FusionHead, features: Features, positions: IntArray, config: FitConfig) -> FloatArray:
     """Return the head's output (clips, targets) for the clips at ``positions``, in that order."""
     device = next(head.parameters()).device
-    batcher = Batcher(features, device)
+    feed = BatchFeed(features, device)
     output = np.empty((len(positions), head.shape.targets), dtype=np.float64)
     head.eval()
     with torch.inference_mode():
-        for part in scoring_batches(features.lengths[positions], config.batch_size):
+        parts = scoring_batches(features.lengths[positions], config.batch_size)
+        for part, (_, batch) in zip(parts, feed([positions[part] for part in parts]), strict=True):
             with autocast(config, device):
-                output[part] = head(*batcher(positions[part])).double().cpu().numpy()
+                output[part] = head(*batch).double().cpu().numpy()
     return output
 
 
@@ -94,7 +100,8 @@ def predict(
 
     Args:
         run: a finished run.
-        cache: with the recipe that the run was trained on.
+        cache: with the recipe that the run was trained on; for a compact one, also the full cache that it
+            was made from: the projection that lies in the run is applied.
         clip_ids: default: every clip of the cache.
         missing: "error", or "train-mean" to fill clips that the cache does not hold.
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
@@ -118,12 +125,19 @@ def predict(
         values = np.tile(run.targets.mean, (len(wanted), 1))
         present = np.array([clip_id in reader for clip_id in wanted], dtype=np.bool_)
         if present.any():
-            config, where = replace(run.config, layer=run.layer), choose_device(device)
-            features = load_features(reader, [c for c in wanted if c in reader], config)
-            with deterministic(where):
-                head = run.head.to(where)
-                values[present] = apply_head(head, features, np.arange(int(present.sum())), config)
+            ids = [clip_id for clip_id in wanted if clip_id in reader]
+            with as_trained(run, reader) as source:
+                members = [_apply(each, source, ids, device) for each in (run, *run.others)]
+            values[present] = np.mean(members, axis=0)
     return Predictions(wanted, values, run.targets.names, absent, diff)
+
+
+def _apply(run: Run, reader: CacheReader, clip_ids: Sequence[str], device: str) -> FloatArray:
+    """Return one head's output (clips, targets)."""
+    config, where = replace(run.config, layer=run.layer), choose_device(device)
+    features = load_features(reader, clip_ids, config)
+    with deterministic(where):
+        return apply_head(run.head.to(where), features, np.arange(len(clip_ids)), config)
 
 
 def evaluate(
@@ -134,37 +148,47 @@ def evaluate(
     min_coverage: float = 0.95,
     allow_recipe_diff: bool = False,
     device: str = "auto",
+    question: Question | None = None,
 ) -> dict[str, Any]:
     """Score a head on labelled clips.
 
     Args:
         run: a finished run.
-        cache: with the recipe that the run was trained on.
+        cache: with the recipe that the run was trained on; for a compact one, also the full cache that it
+            was made from: the projection that lies in the run is applied.
         labels: of the clips to score; clips that the cache does not hold are counted.
         min_coverage: least share of the labelled clips that the cache must hold.
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
         device: "auto", "cpu", "cuda" or "cuda:N".
+        question: which intervals, null and groups; default: those of the run's metric, no groups.
 
     Returns:
-        ``scores`` unclipped and ``scores_clipped`` to the training labels' range, ``clips``, ``coverage``,
-        ``trained_on`` (how many of the clips shaped this head), ``selected_on`` and ``recipe_diff``.
+        ``scores`` unclipped and ``scores_clipped`` to the training labels' range, what ``evidence`` gives
+        for the unclipped ones, ``clips``, ``coverage``, ``trained_on`` (how many of the clips shaped this
+        head), ``selected_on`` and ``recipe_diff``.
 
     Raises:
         LabelError: if the targets are not the head's, or too few clips are in the cache.
         RunError: if the cache's recipe differs from the one the head was trained on.
     """
+    from train.evidence import Question, evidence  # with scipy, which a fit does not wait for
+    from train.groups import group_of_clips
+
     if labels.names != run.targets.names:
         raise LabelError(
             f"{labels.path}: its targets are {', '.join(labels.names)}, the run's are "
             f"{', '.join(run.targets.names)}; name them with --targets"
         )
+    question = question or Question()
     with opened(cache) as reader:
         found = coverage(labels, reader)
         check_coverage(found, labels, reader, min_coverage)
         kept = labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
+        groups = group_of_clips(kept, reader, question.by) if question.by else None
     predictions = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
     names = run.targets.names
     return {
+        **evidence(kept, predictions.values[None], run.config.metric, question, groups),
         "scores": score_all(kept.targets, predictions.values, names),
         "scores_clipped": score_all(kept.targets, run.targets.clipped(predictions.values), names),
         "clips": len(kept),
@@ -237,7 +261,7 @@ def write_predictions(
 
 
 def _checked_recipe(run: Run, reader: CacheReader, allow: bool) -> tuple[str, ...]:
-    if same_values(run.recipe, reader.recipe):
+    if same_values(run.recipe, reader.recipe) or is_made_from(run.recipe, reader.recipe):
         return ()
     diff = tuple(recipe_diff(run.recipe, reader.recipe))
     if not allow:

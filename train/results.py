@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from cache import CacheReader
 from train.checkpoint import Training
 from train.data import Features
 from train.files import sha256, write_csv, write_json
+from train.join import is_compact
 from train.labels import Splits
 from train.machine import environment
 from train.metrics import score_all, score_table, shown
 from train.planning import Task
-from train.plots import plot_learning_curves, plot_scatter
 from train.predicting import apply_head, write_predictions
 from train.run import (
     CLIPS,
@@ -27,25 +28,46 @@ from train.run import (
     HISTORY,
     METRICS,
     PREDICTIONS,
+    PROJECTION,
     SCATTER,
     Targets,
     save_head,
 )
 
 
-def write_results(
-    out: Path, reader: CacheReader, labels: Splits, task: Task, features: Features, training: Training
-) -> None:
+@dataclass(frozen=True)
+class Found:
+    """What a fit was made from.
+
+    Attributes:
+        reader: the cache.
+        labels: as read, before the join with the cache.
+        task: as planned.
+        features: of all its clips.
+        inputs: where the user said that cache and labels are.
+    """
+
+    reader: CacheReader
+    labels: Splits
+    task: Task
+    features: Features
+    inputs: dict[str, Any]
+
+
+def write_results(out: Path, found: Found, training: Training, *, pictures: bool = True) -> None:
     """Give the head its chosen weights and write the run folder; ``metrics.json``, last, finishes it."""
-    config, epoch = task.config, training.choose()
-    targets = Targets.of(labels.train.id_column, task.train.names, task.train.targets)
-    predictions = apply_head(training.head, features, task.parts["valid"], config)
+    task, config, epoch = found.task, found.task.config, training.choose()
+    learned = np.concatenate([task.train.targets, task.valid.targets]) if config.train_on_all else None
+    targets = Targets.of(
+        found.labels.train.id_column, task.train.names, task.train.targets if learned is None else learned
+    )
     metrics = {
         "statement": statement(task, training, epoch),
         "selected_on": selected_on(task, training),
         "metric": config.metric,
-        "valid": score_all(task.valid.targets, predictions, targets.names),
-        "valid_clipped": score_all(task.valid.targets, targets.clipped(predictions), targets.names),
+        "interval": None,
+        "valid": None,
+        "valid_clipped": None,
         "epoch": epoch,
         "epochs": config.epochs,
         "selection_score": training.best_score,
@@ -54,20 +76,50 @@ def write_results(
         "parameters": training.head.num_parameters(),
         "ignored_columns": list(task.train.ignored),
     }
-    about: dict[str, Any] = {"config": config.to_dict(), "layer": task.layer}
-    about |= {"recipe": reader.recipe, "recipe_id": reader.recipe_id, "statement": metrics["statement"]}
+    about: dict[str, Any] = {
+        "config": config.to_dict(),
+        "layer": task.layer,
+        "statement": metrics["statement"],
+    }
+    about |= {"recipe": found.reader.recipe, "recipe_id": found.reader.recipe_id}
     save_head(out / HEAD, training.head, targets, about)
+    if is_compact(found.reader):
+        shutil.copyfile(found.reader.path / PROJECTION, out / PROJECTION)
+    if "valid" in task.parts:
+        metrics |= _report(out, found, training, targets, pictures)
     history = [asdict(row) for row in training.history]
     write_csv(out / HISTORY, list(history[0]), [[_cell(value) for value in row.values()] for row in history])
+    write_csv(out / CLIPS, ["clip_id", "part"], _clip_rows(task))
+    write_json(out / COVERAGE, task.coverage)
+    if pictures:
+        from train.plots import plot_learning_curves
+
+        plot_learning_curves(out / CURVES, training.history, config, epoch)
+    write_json(out / ENVIRONMENT, _environment(found, training))
+    write_json(out / METRICS, metrics)
+
+
+def _report(out: Path, found: Found, training: Training, targets: Targets, pictures: bool) -> dict[str, Any]:
+    """Predict the validation clips, write the predictions, and return their scores."""
+    from train.evidence import described  # with scipy, which the first step does not wait for
+    from train.statistics import score_interval
+
+    task = found.task
+    predictions = apply_head(training.head, found.features, task.parts["valid"], task.config)
     write_predictions(
         out / PREDICTIONS, targets.id_column, task.valid.written_ids, predictions, targets.names
     )
-    write_csv(out / CLIPS, ["clip_id", "part"], _clip_rows(task))
-    write_json(out / COVERAGE, task.coverage)
-    plot_learning_curves(out / CURVES, training.history, config, epoch)
-    plot_scatter(out / SCATTER, task.valid.targets, predictions, targets.names, selected_on(task, training))
-    write_json(out / ENVIRONMENT, _environment(task, labels, training))
-    write_json(out / METRICS, metrics)
+    if pictures:
+        from train.plots import ScatterNote, plot_scatter
+
+        about = ScatterNote(task.config.metric, selected_on(task, training))
+        plot_scatter(out / SCATTER, task.valid.targets, predictions, targets.names, about)
+    interval = score_interval(task.valid.targets, predictions[None], task.config.metric, task.valid.speakers)
+    return {
+        "interval": described(interval),
+        "valid": score_all(task.valid.targets, predictions, targets.names),
+        "valid_clipped": score_all(task.valid.targets, targets.clipped(predictions), targets.names),
+    }
 
 
 def selected_on(task: Task, training: Training) -> str:
@@ -79,6 +131,8 @@ def statement(task: Task, training: Training, epoch: int) -> str:
     """Say in one sentence what the head was trained on and what chose its epoch."""
     config, parts = task.config, task.parts
     text = f"trained on {len(parts['fit'])} clips; epoch {epoch} of {config.epochs}"
+    if config.train_on_all:
+        return f"{text} (the last), train and valid together: no clip is left to report on"
     if config.select == "last":
         return f"{text} (the last)"
     which = {"inner": "inner", "valid": "validation"}[config.select]
@@ -95,14 +149,24 @@ def statement(task: Task, training: Training, epoch: int) -> str:
 
 def results_text(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
     """Return what a person reads after a fit: the sentence and the table of scores."""
+    from train.evidence import shown_interval
+
+    if metrics["valid"] is None:
+        return str(metrics["statement"])
     clips = metrics["clips"]["valid"]
     note = ", selected on valid" if metrics["selected_on"] == "valid" else ""
-    table = score_table(metrics["valid"], names)
-    return f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n{table}"
+    metric, interval = metrics["metric"], metrics["interval"]
+    text = f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n"
+    text += score_table(metrics["valid"], names, metric)
+    if interval is not None:
+        text += f"\n\nmean {metric} {shown_interval(interval)}\n  {interval['caption']}"
+    return text
 
 
 def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
     """Return what a person reads after an evaluation."""
+    from train.evidence import evidence_text
+
     found = result["coverage"]
     lines = [
         f"scores on {result['clips']} clips ({found['cached']} of {found['labelled']} labelled are cached)"
@@ -115,9 +179,10 @@ def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
         )
     if result["recipe_diff"]:
         lines.append(f"warning: the cache's recipe differs: {'; '.join(result['recipe_diff'])}")
-    low_high = "clipped to the range of the training labels"
-    tables = [score_table(result["scores"], names), low_high, score_table(result["scores_clipped"], names)]
-    return "\n".join([*lines, "", *tables[:1], "", *tables[1:]])
+    first = result["metric"]
+    unclipped, clipped = (score_table(result[key], names, first) for key in ("scores", "scores_clipped"))
+    clipping = "clipped to the range of the training labels"
+    return "\n".join([*lines, "", unclipped, "", evidence_text(result), "", clipping, clipped])
 
 
 def _clip_rows(task: Task) -> list[tuple[str, str]]:
@@ -125,15 +190,18 @@ def _clip_rows(task: Task) -> list[tuple[str, str]]:
     return [(clip_id, part_of[position]) for position, clip_id in enumerate(task.clip_ids)]
 
 
-def _environment(task: Task, labels: Splits, training: Training) -> dict[str, Any]:
-    device = next(training.head.parameters()).device
+def _environment(found: Found, training: Training) -> dict[str, Any]:
+    task, device = found.task, next(training.head.parameters()).device
     clips = len(task.parts["fit"]) * len(training.history)
     return {
         "identity": task.identity,
         **environment(device),
         "threads_of_each_sitting": training.threads,
-        "label_files": {str(path): sha256(path) for path in labels.paths},
+        "inputs": {**found.inputs, "cache": str(found.reader.path)},
+        "recipe_id": found.reader.recipe_id,
+        "label_files": {str(path): sha256(path) for path in found.labels.paths},
         "seconds": round(training.seconds, 3),
+        "waited_for_data": round(training.waited / training.seconds, 4) if training.seconds else None,
         "clips_per_second": round(clips / training.seconds, 1) if training.seconds else None,
     }
 

@@ -6,16 +6,20 @@ head.safetensors  the head, with all that ``predict`` needs to know in its metad
 history.csv       one row per epoch
 predictions.csv   the validation clips, in the label file's columns
 clips.csv         which clips were trained on, chose the epoch, were reported on
+audit.json        what could make the scores too good: passed, failed or not checked
 coverage.json     labelled clips that the cache does not hold, and the other way round
 metrics.json      scores: written last, it marks the run as finished
+projection.npz    how a compact cache was made from the full one, if the head was fitted on a compact one
 checkpoint.safetensors  only while unfinished
+
+An ensemble's folder holds one run a seed and ensemble.json, which names them.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +38,8 @@ FloatArray = npt.NDArray[np.float64]
 CONFIG, ENVIRONMENT, METRICS = "config.json", "environment.json", "metrics.json"
 HEAD, CHECKPOINT = "head.safetensors", "checkpoint.safetensors"
 HISTORY, PREDICTIONS, CLIPS, COVERAGE = "history.csv", "predictions.csv", "clips.csv", "coverage.json"
-CURVES, SCATTER = "learning_curves.png", "scatter.png"
+AUDIT, CURVES, SCATTER = "audit.json", "learning_curves.png", "scatter.png"
+PROJECTION, ENSEMBLE = "projection.npz", "ensemble.json"
 FILES = (
     METRICS,
     CHECKPOINT,
@@ -43,9 +48,11 @@ FILES = (
     PREDICTIONS,
     CLIPS,
     COVERAGE,
+    AUDIT,
     CURVES,
     SCATTER,
     CONFIG,
+    PROJECTION,
     ENVIRONMENT,
 )
 
@@ -90,6 +97,7 @@ class Run:
         recipe: recipe of the cache it was trained on.
         layer: encoder layer that was used; None for a cache without layers.
         metrics: content of ``metrics.json``.
+        others: the other runs of an ensemble: predictions are the mean over all of them.
     """
 
     path: Path
@@ -99,11 +107,13 @@ class Run:
     recipe: dict[str, Any]
     layer: int | None
     metrics: dict[str, Any]
+    others: tuple[Run, ...] = ()
 
     def trained_on(self) -> set[str]:
         """Return the ids of the clips that shaped this head: trained on, or used to choose the epoch."""
         with (self.path / CLIPS).open(encoding="utf-8", newline="") as file:
-            return {row["clip_id"] for row in csv.DictReader(file) if row["part"] != "valid"}
+            mine = {row["clip_id"] for row in csv.DictReader(file) if row["part"] != "valid"}
+        return mine.union(*(other.trained_on() for other in self.others))
 
 
 def save_head(path: Path, head: FusionHead, targets: Targets, described: Mapping[str, Any]) -> None:
@@ -125,12 +135,14 @@ def save_head(path: Path, head: FusionHead, targets: Targets, described: Mapping
 
 
 def load_run(path: Path | str) -> Run:
-    """Load a finished run.
+    """Load a finished run, or an ensemble of them.
 
     Raises:
         RunError: if the folder holds no finished run.
     """
     path = Path(path)
+    if (path / ENSEMBLE).exists():
+        return _load_ensemble(path)
     if not path.is_dir():
         raise RunError(f"{path}: no such run folder; emi-train fit writes one")
     if not (path / METRICS).exists():
@@ -150,6 +162,14 @@ def load_run(path: Path | str) -> Run:
     except (KeyError, TypeError, RuntimeError, ConfigError) as error:
         raise RunError(f"{path / HEAD}: not a head this version knows ({error})") from None
     return Run(path, config, head.eval(), names, recipe, layer, read_json(path / METRICS))
+
+
+def _load_ensemble(path: Path) -> Run:
+    names = read_json(path / ENSEMBLE).get("runs") or []
+    if not names or any(Path(name).name != name for name in names):
+        raise RunError(f"{path / ENSEMBLE}: names no runs of this folder")
+    first, *others = (load_run(path / name) for name in names)
+    return replace(first, path=path / names[0], others=tuple(others))
 
 
 def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:

@@ -75,7 +75,12 @@ def table() -> Callable[..., Path]:
 def make_cache() -> Callable[..., Path]:
     """Write a cache of ``truth`` (clip id → labels)."""
 
-    def make(path: Path, truth: dict[str, np.ndarray], recipe: dict[str, object] | None = None) -> Path:
+    def make(
+        path: Path,
+        truth: dict[str, np.ndarray],
+        recipe: dict[str, object] | None = None,
+        changed: Callable[[ClipFeatures], ClipFeatures] = lambda clip: clip,
+    ) -> Path:
         rng = np.random.default_rng(7)
         fields = [
             FrameField("hidden_states/1", WIDTH, np.dtype(np.float16)),
@@ -83,7 +88,7 @@ def make_cache() -> Callable[..., Path]:
             FrameField("vad", 3, np.dtype(np.float32), dims=VAD_DIMS),
         ]
         writer = CacheWriter.open(path, recipe or RECIPE, fields)
-        clips = [clip_features(clip_id, labels, rng) for clip_id, labels in truth.items()]
+        clips = [changed(clip_features(clip_id, labels, rng)) for clip_id, labels in truth.items()]
         for start in range(0, len(clips), 30):
             writer.commit(clips[start : start + 30])
         return path

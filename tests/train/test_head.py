@@ -131,7 +131,9 @@ def test_a_used_buffer_leaves_nothing_behind(corpus, splits):
 def test_frames_read_per_batch_equal_frames_in_memory(corpus, splits):
     positions = np.array([3, 0, 7])
     with CacheReader(corpus.cache) as reader:
-        stores = [load_features(reader, splits.valid.clip_ids, FitConfig(), budget) for budget in (0, 1e9)]
+        stores = [
+            load_features(reader, splits.valid.clip_ids, FitConfig(), budget=budget) for budget in (0, 1e9)
+        ]
         assert [features.in_memory for features in stores] == [False, True]
         one, two = (Batcher(features, torch.device("cpu"))(positions) for features in stores)
         torch.testing.assert_close(one.frames, two.frames, atol=0, rtol=0)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from train import FitConfig
-from train.data import epoch_batches, scoring_batches
 from train.errors import LabelError
 from train.fitting import learning_rate
+from train.order import epoch_batches, scoring_batches
 from train.selection import inner_split, is_better
 
 

@@ -1,0 +1,117 @@
+"""``emi-train ablate`` in clips → extract → cache → train → intensities: a table in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cache.console import print_json
+from train.commands.options import (
+    Json,
+    LabelSource,
+    Names,
+    Speakers,
+    Strict,
+    TrainTable,
+    ValidTable,
+    check_choice,
+    names_in,
+)
+
+
+def ablate(
+    caches: Annotated[
+        list[Path],
+        typer.Argument(metavar="CACHE…", help="Feature caches; several are compared on their common clips."),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of runs, tables and chart.")],
+    grid: Annotated[
+        str, typer.Option(help="components: the 12 valid sets of the method's parts; or a TOML file.")
+    ] = "components",
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each row.")] = 5,
+    train: TrainTable = None,
+    valid: ValidTable = None,
+    labels: LabelSource = None,
+    speakers: Speakers = None,
+    targets: Names = None,
+    config: Annotated[Path | None, typer.Option(help="JSON or TOML file of config fields.")] = None,
+    hidden: Annotated[int | None, typer.Option(help="LSTM units.  [default: the input width]")] = None,
+    lstm_layers: Annotated[int | None, typer.Option(help="LSTM layers.  [default: 2]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs.  [default: 10]")] = None,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate.  [default: 0.001]")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Clips per step.  [default: 32]")] = None,
+    loss: Annotated[str | None, typer.Option(help="As for fit.  [default: mse]")] = None,
+    metric: Annotated[str | None, typer.Option(help="As for fit.  [default: pearson]")] = None,
+    select: Annotated[str | None, typer.Option(help="As for fit.  [default: inner]")] = None,
+    patience: Annotated[int | None, typer.Option(help="As for fit.  [default: never]")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.  [default: float32]")] = None,
+    device: Annotated[str | None, typer.Option(help="As for fit.  [default: auto]")] = None,
+    tune: Annotated[
+        str | None, typer.Option(help="lr: choose each row's learning rate on the inner part first.")
+    ] = None,
+    confirm: Annotated[
+        Path | None, typer.Option(help="Full cache: fit the reference and the best rows on it too.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of one thread.  [default: one per core]")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Put the baselines below the rows: constant, length, VAD, global mean.")
+    ] = True,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Fit every row with every seed, in parallel; stopped at any instant, the same command goes on."""
+    given = dict(locals())
+    if tune is not None:
+        check_choice("--tune", tune, ("lr",))
+    from train.ablation import ablate as run_ablation
+    from train.ablation import write_tables
+    from train.audit import audit_caches
+    from train.choices import build_config
+    from train.confirmation import confirm_rows
+    from train.floor import with_floor
+    from train.grid import read_grid
+    from train.labelled import LabelFiles
+    from train.machine import cores
+    from train.study import describe
+
+    files = LabelFiles(train, valid, labels, speakers, names_in(targets))
+    named = named_caches(caches)
+    rows = read_grid(grid, build_config(given, config, None), list(named))
+    splits, processes = files.read(), workers or cores()
+    checked = audit_caches(named, splits, strict=strict)
+    typer.echo(checked.text(), err=True)
+    study = run_ablation(
+        named,
+        splits,
+        rows,
+        range(seeds),
+        out,
+        workers=processes,
+        tune=tune is not None,
+        inputs=files.to_dict(),
+    )
+    checked.save(out)
+    if baselines:
+        study = with_floor(study, next(iter(named.values())), splits, rows, files.to_dict())
+    text, found = write_tables(study), describe(study)
+    if confirm is not None:
+        confirmed = confirm_rows(study, confirm, splits, processes, files.to_dict())
+        text += f"\n\nconfirmed on {confirm}\n{write_tables(confirmed)}"
+        found["confirmed"] = describe(confirmed)
+    if json:
+        print_json(found)
+    else:
+        typer.echo(f"{text}\n\ntables, chart and runs: {out}")
+
+
+def named_caches(paths: list[Path]) -> dict[str, Path]:
+    """Name each cache by its folder, or by its whole path where two folders have one name."""
+    names = [path.resolve().name for path in paths]
+    return {
+        str(path) if names.count(name) > 1 else name: path for path, name in zip(paths, names, strict=True)
+    }

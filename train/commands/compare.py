@@ -1,0 +1,101 @@
+"""``emi-train baseline`` and ``fidelity`` in clips → extract → cache → train → intensities: yardsticks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cache.console import print_json
+from train.commands.options import (
+    CachePath,
+    Json,
+    LabelSource,
+    Names,
+    Speakers,
+    Strict,
+    TrainTable,
+    ValidTable,
+    names_in,
+)
+
+
+def baseline(
+    cache: CachePath,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of predictions and tables.")],
+    train: TrainTable = None,
+    valid: ValidTable = None,
+    labels: LabelSource = None,
+    speakers: Speakers = None,
+    targets: Names = None,
+    layer: Annotated[int | None, typer.Option(help="Encoder layer.  [default: the last one cached]")] = None,
+    metric: Annotated[str | None, typer.Option(help="pearson, ccc or spearman.  [default: pearson]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the inner folds.  [default: 0]")] = None,
+    min_coverage: Annotated[
+        float | None, typer.Option(help="Least share of labelled clips in the cache.  [default: 0.95]")
+    ] = None,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Fit linear models on one vector a clip: constant, duration and loudness, VAD, global mean vector."""
+    given = dict(locals())
+    from train.ablation import write_tables
+    from train.audit import audit_caches
+    from train.baseline import baseline as run_baseline
+    from train.choices import build_config
+    from train.labelled import LabelFiles
+    from train.study import describe
+
+    files = LabelFiles(train, valid, labels, speakers, names_in(targets))
+    # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
+    config = build_config({**given, "select": "last"}, None, None)
+    splits = files.read()
+    checked = audit_caches({"cache": cache}, splits, strict=strict)
+    typer.echo(checked.text(), err=True)
+    study = run_baseline(cache, splits, config, out, inputs=files.to_dict())
+    checked.save(out)
+    text = write_tables(study)
+    if json:
+        print_json(describe(study))
+    else:
+        typer.echo(f"{text}\n\ntables, chart and predictions: {out}")
+
+
+def fidelity(
+    full: Annotated[Path, typer.Argument(metavar="FULL", help="Folder of the full cache.")],
+    compact: Annotated[Path, typer.Argument(metavar="COMPACT", help="Folder of a compact cache of it.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")],
+    train: TrainTable = None,
+    valid: ValidTable = None,
+    labels: LabelSource = None,
+    speakers: Speakers = None,
+    targets: Names = None,
+    hidden: Annotated[int, typer.Option(min=1, help="LSTM units of the probe.")] = 64,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 10,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate.  [default: 0.001]")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds on each cache.")] = 3,
+    metric: Annotated[str | None, typer.Option(help="pearson, ccc or spearman.  [default: pearson]")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.  [default: float32]")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of one thread.  [default: one per core]")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fit the same small LSTM with the same seeds on a full cache and its compact one, and compare."""
+    given = dict(locals())
+    from train.choices import build_config
+    from train.fidelity import fidelity as run_fidelity
+    from train.labelled import LabelFiles
+    from train.machine import cores
+
+    files = LabelFiles(train, valid, labels, speakers, names_in(targets))
+    config, processes = build_config(given, None, None), workers or cores()
+    found = run_fidelity(full, compact, files.read(), config, seeds, out, processes, files.to_dict())
+    text = found.pop("text")
+    if json:
+        print_json(found)
+    else:
+        typer.echo(text)

@@ -1,0 +1,46 @@
+"""Confirmation in clips → extract → cache → train → intensities: what a compact cache found, on the full one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from train.ablation import ablate
+from train.config import FitConfig
+from train.grid import Row
+from train.labels import Splits
+from train.study import RowResult, Study
+from train.table import score_rows
+
+BEST = 2  # rows that are confirmed, besides the reference
+
+
+def confirm_rows(study: Study, full: Path, labels: Splits, workers: int, inputs: dict[str, Any]) -> Study:
+    """Fit the reference and the best rows of a study again on the full cache, with the same seeds.
+
+    Args:
+        study: of a compact cache.
+        full: path of the cache it was made from.
+        labels: of the study.
+        workers: processes at once.
+        inputs: where the labels were found.
+
+    Returns:
+        A study of those rows, in the folder ``confirmed`` of the first.
+    """
+    seeds = range(len(study.rows[0].runs))
+    rows = [Row(row.name, FitConfig(**row.config), "full") for row in chosen_rows(study)]
+    return ablate(
+        {"full": full}, labels, rows, seeds, study.path / "confirmed", workers=workers, inputs=inputs
+    )
+
+
+def chosen_rows(study: Study) -> Sequence[RowResult]:
+    """Return the reference, then the rows with the best scores."""
+    scores = [interval.estimate for interval in score_rows(study).intervals]
+    pairs = [(score, row) for score, row in zip(scores, study.rows, strict=True) if math.isfinite(score)]
+    best = [row for _, row in sorted(pairs, key=lambda pair: -pair[0])]
+    reference = study.row(study.reference)
+    return [reference, *[row for row in best if row.name != reference.name][:BEST]]

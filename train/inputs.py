@@ -1,0 +1,65 @@
+"""Which cached fields feed a head, in clips → extract → cache → train → intensities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cache import CacheReader
+from train.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Which cached fields feed a head, in the order in which they are joined.
+
+    Attributes:
+        fields: frame fields, for example ("hidden_states/12", "vad").
+        widths: channels of each.
+    """
+
+    fields: tuple[str, ...]
+    widths: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Channels of a joined frame."""
+        return sum(self.widths)
+
+
+def choose_inputs(reader: CacheReader, layer: int | None, vad: bool) -> Inputs:
+    """Find the cached fields that a config asks for.
+
+    Raises:
+        ConfigError: if the cache has no such layer, or no vad.
+    """
+    names = [_main_field(reader, layer)]
+    if vad:
+        if "vad" not in reader.frame_fields:
+            found = ", ".join(reader.frame_fields)
+            raise ConfigError(
+                f"{reader.path}: no vad in this cache, found {found}; switch it off with --no-vad"
+            )
+        names.append("vad")
+    fields = [reader.frame_fields[name] for name in names]
+    return Inputs(tuple(names), tuple(field.width for field in fields))
+
+
+def _main_field(reader: CacheReader, layer: int | None) -> str:
+    prefix = "hidden_states/"
+    layers = sorted(int(name.removeprefix(prefix)) for name in reader.frame_fields if name.startswith(prefix))
+    others = [name for name in reader.frame_fields if not name.startswith(prefix) and name != "vad"]
+    if layers:
+        if layer is not None and layer not in layers:
+            found = ", ".join(map(str, layers))
+            raise ConfigError(
+                f"{reader.path}: layer {layer} is not in this cache, found {found}; choose one with --layer"
+            )
+        return f"{prefix}{layers[-1] if layer is None else layer}"
+    if layer is not None:
+        raise ConfigError(
+            f"{reader.path}: no encoder layers in this cache, found {', '.join(others)}; leave --layer out"
+        )
+    if len(others) != 1:
+        found = ", ".join(others) or "none"
+        raise ConfigError(f"{reader.path}: expected hidden states or one other frame field, found {found}")
+    return others[0]
