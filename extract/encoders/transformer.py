@@ -7,6 +7,7 @@ are built from their config, and every weight must be there and find its place.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -159,7 +160,9 @@ class SpeechTransformer:
         return {layer: torch.cat([part[layer][:, kept] for part, kept in parts], 1) for layer in parts[0][0]}
 
     def _blocks(self, hidden: Tensor, mask: Tensor | None) -> dict[int, Tensor]:
-        output = self._model.encoder(hidden, attention_mask=mask)
+        with warnings.catch_warnings():  # WavLM's own attention mixes mask types that torch would rather not
+            warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
+            output = self._model.encoder(hidden, attention_mask=mask)
         states = {layer: state.float() for layer, state in self._inner.items()}
         self._inner.clear()
         return {**states, self._layout.num_layers: output.last_hidden_state.float()}
@@ -210,10 +213,11 @@ def _normalised(clip: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _model(family: str, checkpoint: Checkpoint) -> Any:
+    from huggingface_hub.errors import StrictDataclassError
+
     try:
         config = config_class(family).from_dict(checkpoint.config)
         return getattr(transformers, FAMILIES[family] + "Model")(config)
-    except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise EncoderError(
-            f"the encoder's config.json cannot be used: {str(error).splitlines()[0]}"
-        ) from None
+    except (StrictDataclassError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise EncoderError(f"the encoder's config.json cannot be used: {reason[:300]}") from None

@@ -1,6 +1,6 @@
 """Extraction against the loops everyone writes: full-size encoder, decoders, and the pipeline around a no-op one.
 
-    python tests/bench/bench_extract.py [--clips 6 --rounds 3 --only encoder decode pipeline --json]
+    python tests/bench/bench_extract.py [--clips 6 --rounds 3 --only encoder decode pipeline memory --json]
 
 The encoder has 12 layers of 1024 and random weights, which cost what real ones do. All ratios come from one run
 on one machine. On a CPU a few clips take minutes; with CUDA, give thousands (--clips 2000 --rounds 1).
@@ -231,14 +231,14 @@ class NoEncoder:
         return results
 
 
-def bench_pipeline(clips: int) -> dict[str, dict[str, Any]]:
+def bench_pipeline(clips: int, kinds: Sequence[tuple[str, int, int]] = PIPED) -> dict[str, dict[str, Any]]:
     """Return × real time of the whole command but for the encoder: headers, decoding, checks, shards on disk."""
     from cache.console import Progress
     from extract.options import ExtractOptions
     from extract.pipeline import extract
 
     speeds = {}
-    for kind in PIPED:
+    for kind in kinds:
         with tempfile.TemporaryDirectory() as scratch, open(os.devnull, "w") as nowhere:
             name, path = next(media_names(Path(scratch), [kind]))
             folder = Path(scratch, "clips")
@@ -254,6 +254,25 @@ def bench_pipeline(clips: int) -> dict[str, dict[str, Any]]:
     return speeds
 
 
+def bench_memory() -> dict[str, float]:
+    """Return the peak memory of the pipeline with 200 and with 2,000 clips [MB], each in a fresh process."""
+    peaks = {}
+    for clips in (200, 2000):
+        command = [sys.executable, __file__, "--memory", str(clips)]
+        peaks[f"{clips} clips"] = float(
+            subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        )
+    return peaks
+
+
+def measure_memory(clips: int) -> None:
+    """Run the pipeline and print the peak memory of this process [MB]."""
+    import resource
+
+    bench_pipeline(clips, ((".mp3", 16_000, 1),))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
 def main() -> None:
     """Run the bench."""
     parser = argparse.ArgumentParser(
@@ -261,18 +280,24 @@ def main() -> None:
     )
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", default=["decode", "pipeline", "encoder"])
+    parser.add_argument("--only", nargs="+", default=["decode", "pipeline", "memory", "encoder"])
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         work(options.clips)
+        return
+    if options.memory:
+        measure_memory(options.memory)
         return
     results: dict[str, Any] = {}
     if "decode" in options.only:
         results["decode"] = bench_decode()
     if "pipeline" in options.only:
         results["pipeline"] = bench_pipeline(200)
+    if "memory" in options.only:
+        results["memory"] = bench_memory()
     if "encoder" in options.only:
         results["encoder"] = bench_encoder(options.clips, options.rounds)
     print(json.dumps(results, indent=2) if options.json else "\n".join(report(results)))
@@ -284,6 +309,8 @@ def report(results: dict[str, Any]) -> Iterator[str]:
         yield f"decode   {name:22} {speed:7.0f} × real time, one thread"
     for name, row in results.get("pipeline", {}).items():
         yield f"pipeline {name:22} {row['x_real_time']:7.0f} × real time, no-op encoder, bound by {row['bound']}"
+    for name, peak in results.get("memory", {}).items():
+        yield f"memory   {name:22} {peak:7.0f} MB at the peak"
     encoder = results.get("encoder")
     if encoder:
         ceilings = ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in encoder["gflops"].items())

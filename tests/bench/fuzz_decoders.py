@@ -128,10 +128,11 @@ def watch(first: int, seconds: float) -> tuple[Counter[str], dict[int, str]]:
         assert worker.stdout is not None
         for line in worker.stdout:
             beat[0] = time.monotonic()
+            if not line.endswith("\n"):
+                break  # killed in the middle of a word
             kind, number, *reason = line.split()
             seed = int(number)
-            if kind == "done":
-                outcomes[reason[0]] += 1
+            outcomes.update(reason if kind == "done" else ())
         worker.wait()
         if time.monotonic() >= end:
             break

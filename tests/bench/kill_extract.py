@@ -82,7 +82,7 @@ def torment(scratch: Path, clips: int, kills: int, rng: random.Random) -> dict[s
     for number in range(clips):
         write(media / f"{number:05}{SUFFIXES[number % 4]}", voice(0.3 + 0.1 * (number % 7), seed=number))
     start(media, reference, 0.04, 0.0).wait()
-    pause = max(0.01, 0.6 * kills / clips)  # so that the kills fall all over the run
+    pause = max(0.005, 0.25 * kills / clips)  # so that the kills fall all over the run
     problems: list[str] = []
     done, progress, began = 0, [], time.monotonic()
     for _ in range(kills):

@@ -164,3 +164,53 @@ def one_torch_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+SHARD_MB = 0.02  # a few clips of the tiny encoder
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory, voice, write_media) -> Path:
+    """Twelve good clips of 0.3–1.5 s in four containers."""
+    folder = tmp_path_factory.mktemp("clips")
+    for number in range(12):
+        suffix = (".wav", ".flac", ".mp3", ".mp4")[number % 4]
+        write_media(folder / f"{number:05}{suffix}", voice(0.3 + 0.1 * number, seed=number))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def options(tiny_encoder) -> object:
+    from extract.encoders.base import EncoderOptions
+    from extract.options import ExtractOptions
+
+    return ExtractOptions(EncoderOptions(str(tiny_encoder), device="cpu"), shard_mb=SHARD_MB)
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory, clips, options) -> Path:
+    """The cache of an uninterrupted run."""
+    from extract.pipeline import extract
+
+    out = tmp_path_factory.mktemp("reference") / "cache"
+    extract(clips, out, options)
+    return out
+
+
+@pytest.fixture(scope="session")
+def assert_same() -> Callable[[Path, Path], None]:
+    """Bit-equal clips in equally named shards."""
+    from cache import CacheReader, verify
+
+    def compare(one: Path, other: Path) -> None:
+        a, b = CacheReader(one), CacheReader(other)
+        assert [record.name for record in a.records] == [record.name for record in b.records]
+        assert a.clip_ids == b.clip_ids
+        for clip_id in a.clip_ids:
+            first, second = a[clip_id], b[clip_id]
+            for name, values in first.frames.items():
+                np.testing.assert_array_equal(values, second.frames[name])
+                np.testing.assert_array_equal(first.global_mean[name], second.global_mean[name])
+        assert verify(one).findings == verify(other).findings == ()
+
+    return compare

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import struct
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
-from extract.audio import decode, header_seconds
+from extract import audio
+from extract.audio import decode, decode_file, header_seconds
 from extract.errors import ClipError
-from extract.sources import SourceClip
+from extract.media import SourceClip
 
 ALL = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".m4a", ".mp4", ".mov", ".mkv", ".webm"]
 
@@ -165,3 +168,124 @@ def test_a_file_without_permission_is_unreadable(tmp_path, voice, write_media) -
     path.chmod(0)
     with pytest.raises(ClipError, match="ermission"):
         decode(clip(path), 12.0)
+
+
+def encode(path, sound, rate, codec, kind="fltp") -> None:
+    """Write mono or 7.1 sound with FFmpeg's own encoder."""
+    layout = {1: "mono", 8: "7.1"}[sound.shape[1]]
+    with av.open(str(path), "w") as container:
+        track = container.add_stream(codec, rate=rate, layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.reshape(1, -1)), "flt", layout)
+        frame.sample_rate, frame.pts = rate, 0
+        resampler = av.AudioResampler(kind, layout, rate, frame_size=1152 if codec == "libmp3lame" else 1024)
+        for part in (*resampler.resample(frame), *resampler.resample(None)):
+            container.mux(track.encode(part))
+        container.mux(track.encode())
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 44_100])
+def test_mp3_of_ffmpeg_is_gapless_and_not_noise(tmp_path, voice, capfd, rate) -> None:
+    """The mpg123 inside libsndfile turns frames of such files into noise, and says so on stderr alone."""
+    noise = 0.01 * np.random.default_rng(0).standard_normal((4 * rate, 1)).astype(np.float32)
+    sound = voice(4.0, rate) + noise
+    encode(tmp_path / "x.mp3", sound, rate, "libmp3lame")
+    heard = decode(clip(tmp_path / "x.mp3"), 12.0).samples
+    assert len(heard) == pytest.approx(64_000, abs=1)
+    expected = audio.soxr.resample(sound[:, 0], rate, 16_000)
+    size = min(len(heard), len(expected))
+    error = np.sqrt(np.mean((heard[:size] - expected[:size]).reshape(-1, 100) ** 2, axis=1))
+    assert error.max() < 0.03  # of an amplitude of 0.3, in any hundredth of a second
+    assert capfd.readouterr().err == ""
+
+
+def test_the_length_of_an_mp3_without_a_length_tag_is_counted(tmp_path, voice) -> None:
+    encode(tmp_path / "x.mp3", voice(4.0), 16_000, "libmp3lame")
+    data = (tmp_path / "x.mp3").read_bytes()
+    tag = data.index(b"Xing") if b"Xing" in data else data.index(b"Info")
+    start = data.index(b"\xff\xf3", tag)
+    (tmp_path / "x.mp3").write_bytes(data[start:])
+    decoded = len(decode(clip(tmp_path / "x.mp3"), 12.0).samples) / 16_000
+    assert header_seconds(clip(tmp_path / "x.mp3")) == pytest.approx(decoded, rel=0.01)
+    assert decoded == pytest.approx(4.0, abs=0.15)  # the padding that the tag would have told of is heard
+
+
+def test_a_picture_before_the_first_frame_of_an_mp3_changes_nothing(tmp_path, voice) -> None:
+    encode(tmp_path / "x.mp3", voice(2.0), 16_000, "libmp3lame")
+    data = (tmp_path / "x.mp3").read_bytes()
+    data = data[10 + int.from_bytes(data[6:10], "big") :] if data.startswith(b"ID3") else data
+    size = 20_000
+    tag = b"ID3\x04\0\0" + bytes((size >> shift) & 127 for shift in (21, 14, 7, 0)) + bytes(size)
+    (tmp_path / "tagged.mp3").write_bytes(tag + data)
+    (tmp_path / "half.mp3").write_bytes((tag + data)[: size + len(data) // 2])
+    assert header_seconds(clip(tmp_path / "tagged.mp3")) == pytest.approx(2.0, abs=0.01)
+    with pytest.raises(ClipError) as error:
+        decode(clip(tmp_path / "half.mp3"), 12.0)
+    assert error.value.reason == "damaged"
+
+
+def test_eight_channels_do_not_crash_the_decoder(tmp_path, voice) -> None:
+    """PyAV counts nine planes in such a frame and reads past them."""
+    encode(tmp_path / "x.mp4", np.repeat(voice(1.0, 48_000), 8, axis=1), 48_000, "aac")
+    mixed = decode(clip(tmp_path / "x.mp4"), 12.0).samples
+    first = decode(clip(tmp_path / "x.mp4", channel=0), 12.0).samples
+    assert np.corrcoef(mixed, first)[0, 1] > 0.95
+    with pytest.raises(ClipError, match="channel 8, the file has 8"):
+        decode(clip(tmp_path / "x.mp4", channel=8), 12.0)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3", ".mp4", ".webm"])
+def test_segments_of_one_file_come_from_one_pass(tmp_path, voice, write_media, monkeypatch, suffix) -> None:
+    path = write_media(tmp_path / f"x{suffix}", voice(4.0), 16_000)
+    bounds = [(2.5, 3.0), (0.0, 1.0), (0.5, 1.5), (3.2, None), (3.0, 2.0), (1.0, 40.0)]
+    clips = [SourceClip(str(i), path, path.name, start, end) for i, (start, end) in enumerate(bounds)]
+    opened = []
+    plain = audio.open_sound
+    monkeypatch.setattr(audio, "open_sound", lambda path: opened.append(path) or plain(path))
+    results = decode_file(clips, 0.8)
+    assert len(opened) == 1
+    whole = decode(clip(path), 12.0).samples
+    for segment in clips[:4]:
+        result = results[segment.clip_id]
+        start = round(segment.start * 16_000)
+        size = min(12_800, round(((segment.end or 4.0) - segment.start) * 16_000))
+        inner = slice(100, size - 100)  # where resampling has seen both sides
+        np.testing.assert_allclose(result.samples[inner], whole[start:][inner], atol=1e-3)
+        assert result.cut == (segment.clip_id in "12") or segment.end is None
+        assert result.sha256 == decode(segment, 0.8).sha256
+    assert [results[name].reason for name in "45"] == ["bad_segment", "bad_segment"]
+
+
+def test_what_is_no_file_is_refused_and_does_not_wait(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "link.wav").symlink_to(tmp_path / "nowhere.wav")
+    for name, reason in (("pipe.wav", "unreadable"), ("link.wav", "not_found"), ("gone.wav", "not_found")):
+        with pytest.raises(ClipError) as error:
+            decode(clip(tmp_path / name), 12.0)
+        assert error.value.reason == reason
+
+
+@pytest.mark.parametrize("rate", [0, 1, 999, 4_294_967_295])
+def test_sampling_rates_that_no_recorder_has_are_refused(tmp_path, voice, rate) -> None:
+    soundfile.write(tmp_path / "x.wav", voice(0.5), 16_000)
+    data = bytearray((tmp_path / "x.wav").read_bytes())
+    data[24:28] = struct.pack("<I", rate)
+    (tmp_path / "x.wav").write_bytes(bytes(data))
+    with pytest.raises(ClipError) as error:
+        decode(clip(tmp_path / "x.wav"), 12.0)
+    assert error.value.reason == "unreadable"
+
+
+def test_a_long_clip_adds_little_memory_when_only_its_start_is_used(tmp_path, python) -> None:
+    code = (
+        "import resource, numpy, soundfile; from extract.audio import decode; from extract.media import SourceClip;"
+        f"from pathlib import Path; path = Path({str(tmp_path)!r}) / 'x.wav';"
+        "file = soundfile.SoundFile(path, 'w', 44100, 2);"
+        "[file.write(numpy.zeros((44100, 2), 'float32') + 0.1) for _ in range(300)]; file.close();"
+        "short = decode(SourceClip('x', path, 'x', 0.0, 12.0), 12.0);"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "long = decode(SourceClip('x', path, 'x'), 12.0); print(long.cut, len(long.samples),"
+        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    cut, samples, kilobytes = python("-c", code).stdout.split()
+    assert (cut, int(samples)) == ("True", 192_000)
+    assert int(kilobytes) < 20_000

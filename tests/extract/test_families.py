@@ -173,6 +173,10 @@ def edit(folder, tmp_path, change, **config):
     return tmp_path / "copy"
 
 
+def keep(_weights) -> None:
+    """Change nothing."""
+
+
 def test_heads_that_an_architecture_declares_are_left_out_and_no_others(saved, tmp_path, voice) -> None:
     def add_head(weights) -> None:
         for name in list(weights):
@@ -195,12 +199,12 @@ def test_heads_that_an_architecture_declares_are_left_out_and_no_others(saved, t
     [
         (lambda w: w.pop("encoder.layer_norm.weight"), {}, r"missing encoder\.layer_norm\.weight"),
         (lambda w: w["encoder.layer_norm.weight"].fill_(float("nan")), {}, "not finite"),
-        (lambda w: None, {"add_adapter": True}, "another frame rate"),
-        (lambda w: None, {"conv_stride": [5, 2, 2, 2, 2, 2, 1]}, "another frame rate"),
-        (lambda w: None, {"conv_kernel": [10, 3]}, "cannot be used"),
-        (lambda w: None, {"id2label": {"0": "arousal", "1": "valence"}}, "names arousal, valence"),
+        (keep, {"add_adapter": True}, "another frame rate"),
+        (keep, {"conv_stride": [5, 2, 2, 2, 2, 2, 1]}, "another frame rate"),
+        (keep, {"conv_kernel": [10, 3]}, "cannot be used"),
+        (keep, {"id2label": {"0": "arousal", "1": "valence"}}, "names arousal, valence"),
         (
-            lambda w: None,
+            keep,
             {"id2label": {"0": "arousal", "1": "dominance", "2": "valence"}},
             r"missing classifier\.dense",
         ),

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import re
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,47 +20,8 @@ from extract.__main__ import app
 from extract.audio import decode
 from extract.encoders import load_encoder
 from extract.encoders.base import EncoderOptions
-from extract.options import ExtractOptions
 from extract.pipeline import extract
 from extract.sources import SourceClip
-
-SHARD_MB = 0.01  # a few clips of the tiny encoder
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory, voice, write_media) -> Path:
-    """Twelve good clips of 0.3–1.5 s in four containers."""
-    folder = tmp_path_factory.mktemp("clips")
-    for number in range(12):
-        suffix = (".wav", ".flac", ".mp3", ".mp4")[number % 4]
-        write_media(folder / f"{number:05}{suffix}", voice(0.3 + 0.1 * number, seed=number))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def options(tiny_encoder) -> ExtractOptions:
-    return ExtractOptions(EncoderOptions(str(tiny_encoder), device="cpu"), shard_mb=SHARD_MB)
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory, clips, options) -> Path:
-    """The cache of an uninterrupted run."""
-    out = tmp_path_factory.mktemp("reference") / "cache"
-    extract(clips, out, options)
-    return out
-
-
-def assert_same(one: Path, other: Path) -> None:
-    """Bit-equal clips in equally named shards."""
-    a, b = CacheReader(one), CacheReader(other)
-    assert [record.name for record in a.records] == [record.name for record in b.records]
-    assert a.clip_ids == b.clip_ids
-    for clip_id in a.clip_ids:
-        first, second = a[clip_id], b[clip_id]
-        for name, values in first.frames.items():
-            np.testing.assert_array_equal(values, second.frames[name])
-            np.testing.assert_array_equal(first.global_mean[name], second.global_mean[name])
-    assert verify(one).findings == verify(other).findings == ()
 
 
 def test_a_run_caches_every_clip_in_several_shards(reference, clips) -> None:
@@ -121,14 +76,14 @@ def test_batches_change_nothing(tmp_path, clips, reference, options, batch_secon
         np.testing.assert_allclose(a[clip_id].frames["vad"], b[clip_id].frames["vad"], atol=1e-5)
 
 
-def test_parts_make_the_same_cache_as_one_run(tmp_path, clips, reference, options) -> None:
+def test_parts_make_the_same_cache_as_one_run(assert_same, tmp_path, clips, reference, options) -> None:
     for index in (3, 1, 2):
         extract(clips, tmp_path / "c", replace(options, part=(index, 3)))
     assert_same(reference, tmp_path / "c")
 
 
 def test_a_limit_takes_whole_shards_and_the_next_run_does_the_rest(
-    tmp_path, clips, reference, options
+    assert_same, tmp_path, clips, reference, options
 ) -> None:
     first = extract(clips, tmp_path / "c", replace(options, limit=1))
     assert 0 < first.extracted < 12
@@ -226,81 +181,6 @@ def test_failed_clips_are_tried_again_and_leave_the_list_when_mended(
     assert verify(out).findings == ()
 
 
-def start(clips: Path, out: Path, encoder: Path, *more: str, code: str = "") -> subprocess.Popen[str]:
-    root = Path(__file__).resolve().parents[2]
-    env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    arguments = ["run", str(clips), "--out", str(out), "--model", str(encoder), "--device", "cpu"]
-    arguments += ["--shard-mb", str(SHARD_MB), *more]
-    program = f"import sys; {code}\nfrom extract.__main__ import main; sys.argv[1:] = {arguments!r}; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", program], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-# Slow the encoder down, so that a signal reliably finds the run in the middle of its work.
-SLOW = (
-    "import time; import extract.encoders.transformer as m; plain = m.SpeechTransformer.encode; "
-    "m.SpeechTransformer.encode = lambda self, clips: (time.sleep(0.15), plain(self, clips))[1]"
-)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "timed out"
-        time.sleep(0.02)
-
-
-def committed(out: Path) -> int:
-    return len(list(out.glob("shards/*.json")))
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_ends_with_75_and_the_next_run_continues(
-    tmp_path, clips, reference, options, tiny_encoder, number
-) -> None:
-    run = start(clips, tmp_path / "c", tiny_encoder, code=SLOW)
-    wait_for(lambda: committed(tmp_path / "c") >= 1)
-    run.send_signal(number)
-    stdout, stderr = run.communicate(timeout=60)
-    assert run.returncode == 75, stderr
-    assert "run the same command again to continue" in stdout + stderr
-    assert "Traceback" not in stderr
-    assert 1 <= committed(tmp_path / "c") < len(CacheReader(reference).records)
-    summary = extract(clips, tmp_path / "c", options)
-    assert summary.cached_before >= 1
-    assert_same(reference, tmp_path / "c")
-
-
-def test_killed_at_random_instants_the_cache_is_whole_and_ends_the_same(
-    tmp_path, clips, reference, options, tiny_encoder
-) -> None:
-    rng = random.Random(0)
-    for _ in range(3):
-        run = start(clips, tmp_path / "c", tiny_encoder, code=SLOW)
-        wait_for((tmp_path / "c" / "cache.json").exists)
-        time.sleep(rng.uniform(0.0, 1.0))
-        run.kill()
-        run.communicate(timeout=60)
-        for finding in verify(tmp_path / "c").findings:
-            assert "no commit record" in finding.problem
-        reader = CacheReader(tmp_path / "c")
-        for clip_id in reader.clip_ids:
-            expected = CacheReader(reference)[clip_id].frames["vad"]
-            np.testing.assert_array_equal(reader[clip_id].frames["vad"], expected)
-    extract(clips, tmp_path / "c", options)
-    assert_same(reference, tmp_path / "c")
-    assert not list((tmp_path / "c").rglob("*.tmp"))
-
-
-def test_the_same_command_started_twice_makes_one_cache(tmp_path, clips, reference, tiny_encoder) -> None:
-    runs = [start(clips, tmp_path / "c", tiny_encoder) for _ in range(2)]
-    for run in runs:
-        _, stderr = run.communicate(timeout=120)
-        assert run.returncode == 0, stderr
-    assert_same(reference, tmp_path / "c")
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -335,3 +215,68 @@ def test_refusals_are_one_line_and_exit_1(
     assert error.startswith("error: ")
     assert "\n" not in error
     assert re.search(message, error)
+
+
+def test_a_log_file_tells_the_night(tmp_path, mixed, options) -> None:
+    log = tmp_path / "logs" / "night.log"
+    options = replace(options, media=(mixed / "mixed",), log_file=log)
+    extract(mixed / "ids.csv", mixed / "c", options)
+    text = log.read_text()
+    assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d extract .*ids\.csv", text)
+    assert "failed bad_nan: non_finite: NaN" in text
+    assert re.search(r"committed \w+-0: \d+ clips", text)
+    with pytest.raises(RecipeMismatchError):
+        extract(mixed / "ids.csv", mixed / "c", replace(options, max_seconds=1.0))
+
+
+def test_failures_are_counted_per_split(mixed, options) -> None:
+    rows = (mixed / "ids.csv").read_text().replace("bad_gone,train", "bad_gone,test")
+    (mixed / "ids.csv").write_text(rows)
+    summary = extract(mixed / "ids.csv", mixed / "c", replace(options, media=(mixed / "mixed",)))
+    assert summary.failed_per_split["test"] == {"not_found": 1}
+    assert sum(summary.failed_per_split["train"].values()) == 5
+
+
+def test_segments_of_one_file_are_clips(tmp_path, voice, write_media, options) -> None:
+    write_media(tmp_path / "talk.mp4", voice(6.0))
+    rows = [f"talk.mp4,{start / 2},{start / 2 + 0.6}\n" for start in range(10)]
+    (tmp_path / "m.csv").write_text("path,start,end\n" + "".join(rows) + "talk.mp4,50,60\n")
+    summary = extract(tmp_path / "m.csv", tmp_path / "c", options)
+    assert summary.extracted == 10
+    assert [failure.reason for failure in summary.failures] == ["bad_segment"]
+    reader = CacheReader(tmp_path / "c")
+    assert reader.clip_table("clips/start", ["talk/4.500-5.100"])[0] == 4.5
+    assert reader.num_frames("talk/4.500-5.100") == 29
+
+
+def test_whole_clips_are_taken_and_marked_where_attention_was_windowed(
+    tmp_path, voice, write_media, options
+) -> None:
+    write_media(tmp_path / "clips" / "long.wav", voice(61.0))
+    write_media(tmp_path / "clips" / "short.wav", voice(1.0))
+    extract(tmp_path / "clips", tmp_path / "c", replace(options, max_seconds=0.0))
+    reader = CacheReader(tmp_path / "c")
+    assert reader.num_frames("long") == (61 * 16_000 - 400) // 320 + 1
+    assert reader.clip_table("clips/windowed", ["long", "short"]).tolist() == [True, False]
+    assert reader.clip_table("clips/cut", ["long"]).tolist() == [False]
+    assert "windows of 60 s" in reader.recipe["chunking"]
+    with pytest.raises(RecipeMismatchError, match=r"max_seconds: 0\.0 -> 12\.0"):
+        extract(tmp_path / "clips", tmp_path / "c", options)
+
+
+def test_a_file_that_vanishes_between_plan_and_decode_is_one_entry(
+    tmp_path, voice, write_media, options
+) -> None:
+    for number in range(3):
+        write_media(tmp_path / "clips" / f"{number}.wav", voice(0.5, seed=number))
+    encoder = load_encoder(options.encoder)
+    plain = encoder.num_frames
+
+    def vanish(samples: int) -> int:
+        (tmp_path / "clips" / "1.wav").unlink(missing_ok=True)
+        return plain(samples)
+
+    encoder.num_frames = vanish
+    summary = extract(tmp_path / "clips", tmp_path / "c", options, encoder=encoder)
+    assert [(f.clip_id, f.reason) for f in summary.failures] == [("1", "not_found")]
+    assert summary.extracted == 2
