@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from cache.check import verify
     from cache.choices import CompactOptions
     from cache.compaction import compact
+    from cache.comparing import diff
     from cache.errors import CacheError, EmiError
+    from cache.exporting import export
     from cache.failures import Failure, read_failures
     from cache.features import ClipFeatures
+    from cache.merging import convert, merge
     from cache.projection import Projection
     from cache.reader import CacheReader, Clip
+    from cache.repairing import repair
     from cache.schema import FrameField
     from cache.tables import Table, clip_id_from_text, read_table
     from cache.writer import CacheWriter
@@ -35,8 +39,13 @@ _HOMES = {
     "Table": "tables",
     "clip_id_from_text": "tables",
     "compact": "compaction",
+    "convert": "merging",
+    "diff": "comparing",
+    "export": "exporting",
+    "merge": "merging",
     "read_failures": "failures",
     "read_table": "tables",
+    "repair": "repairing",
     "verify": "check",
 }
 
@@ -54,8 +63,13 @@ __all__ = [
     "Table",
     "clip_id_from_text",
     "compact",
+    "convert",
+    "diff",
+    "export",
+    "merge",
     "read_failures",
     "read_table",
+    "repair",
     "verify",
 ]
 

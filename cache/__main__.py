@@ -1,23 +1,28 @@
-"""Command line of the cache between extract and train: look at it, check it."""
+"""Command line of the cache between extract and train: look at it, check it, join it, make it small."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cache.console import EXIT_LISTED, print_json, run_command_line
+from cache.console import EXIT_LISTED, Progress, bar, print_json, run_command_line
 
 app = typer.Typer(
     name="emi-cache",
-    help="Look at a feature cache and check it.",
+    help="Look at a feature cache, check it, compare and join caches, make the laptop cache, export.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the cache.")]
+Source = Annotated[Path, typer.Argument(metavar="SRC", help="Folder of the cache to read.")]
+Target = Annotated[Path, typer.Argument(metavar="DST", help="Folder to write; continued when it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+MAX_LISTED = 40
 
 
 @app.command()
@@ -26,6 +31,7 @@ def info(
     labels: Annotated[
         list[Path] | None, typer.Option(help="Label table; counts its clips per split. May be repeated.")
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a picture of the clips to this PNG.")] = None,
     json: Json = False,
 ) -> None:
     """Show clips, hours, frames, size per field, recipe, failures and coverage of labels."""
@@ -37,14 +43,27 @@ def info(
         print_json(description)
     else:
         typer.echo(info_text(description))
+    if plot:
+        from cache.plotting import plot as draw
+
+        draw(cache, plot)
 
 
 @app.command()
-def verify(cache: CachePath, json: Json = False) -> None:
+def verify(
+    cache: CachePath,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Set damaged shards aside; emi-extract run then redoes them.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Check every checksum; list all damage by shard, clip and field (exit code 3 if there is any)."""
     from cache.check import verify as check
+    from cache.repairing import as_text
+    from cache.repairing import repair as set_aside
 
     report = check(cache)
+    done = set_aside(cache, report) if repair and report.findings else None
     if json:
         print_json(
             {
@@ -52,16 +71,147 @@ def verify(cache: CachePath, json: Json = False) -> None:
                 "clips": report.clips,
                 "bytes": report.num_bytes,
                 "findings": [vars(finding) for finding in report.findings],
+                "repair": {**vars(done), "aside": str(done.aside or "")} if done else None,
             }
         )
     else:
-        for finding in report.findings:
-            typer.echo(str(finding))
+        _list([str(finding) for finding in report.findings], len(report.findings))
         size = f"{report.num_bytes / 1e9:.3f} GB"
         damage = f"{len(report.findings)} findings" if report.findings else "no damage"
         typer.echo(f"{cache}: {report.clips} clips in {report.shards} shards, {size}: {damage}")
+        if done:
+            typer.echo(as_text(cache, done))
     if report.findings:
         raise typer.Exit(EXIT_LISTED)
+
+
+@app.command()
+def diff(
+    one: Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of a cache.")],
+    other: Annotated[Path, typer.Argument(metavar="OTHER", help="Folder of another.")],
+    exact: Annotated[bool, typer.Option("--exact", help="Compare bits, not relative L2 (1e-3).")] = False,
+    json: Json = False,
+) -> None:
+    """Compare recipe, ids and values of two caches (exit code 3 if they differ)."""
+    from cache.comparing import diff as compare
+
+    found = compare(one, other, exact=exact, told=_progress("comparing"))
+    if json:
+        print_json([vars(difference) for difference in found])
+    else:
+        _list([str(difference) for difference in found], MAX_LISTED)
+        typer.echo(f"{one} and {other}: {f'{len(found)} differences' if found else 'no difference'}")
+    if found:
+        raise typer.Exit(EXIT_LISTED)
+
+
+@app.command()
+def merge(
+    caches: Annotated[
+        list[Path], typer.Argument(metavar="CACHE...", help="Folders of caches of one recipe.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the joined cache.")],
+    json: Json = False,
+) -> None:
+    """Join caches of one recipe; of clips that stand in several, the latest values are kept."""
+    from cache.merging import merge as join
+
+    merged = join(caches, out, _progress("joining"))
+    if json:
+        print_json({**vars(merged), "path": str(merged.path)})
+    else:
+        _list([f"clip {clip_id} stood there with different values" for clip_id in merged.settled], MAX_LISTED)
+        typer.echo(f"{out}: {merged.clips} clips, {merged.added} of them added now")
+    if merged.settled:
+        raise typer.Exit(EXIT_LISTED)
+
+
+@app.command()
+def convert(
+    source: Source,
+    target: Target,
+    backend: Annotated[str, typer.Option(help="hdf5 or zarr.")],
+) -> None:
+    """Write a cache again in another back end, with bit-identical fields."""
+    from cache.merging import convert as change
+
+    clips = change(source, target, backend, _progress("converting"))
+    typer.echo(f"{target}: {clips} clips in {backend}")
+
+
+@app.command()
+def compact(
+    source: Source,
+    target: Target,
+    pool: Annotated[int | None, typer.Option(help="Mean over so many frames. [default: 5]")] = None,
+    project: Annotated[
+        int | None, typer.Option(help="Principal axes to keep; 0 for no projection. [default: 256]")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="int8 or float16.")] = "int8",
+    layers: Annotated[str, typer.Option(help="last, all, or numbers such as 6,12.")] = "last",
+    fit_on: Annotated[
+        Path | None, typer.Option(help="Table of the clips to fit the projection on. [default: all clips]")
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Apply the projection of this compact cache: same recipe.")
+    ] = None,
+    max_gb: Annotated[
+        float | None, typer.Option(help="Choose pool and project for at most so many GB.")
+    ] = None,
+    measure: Annotated[bool, typer.Option(help="Measure what it costs.")] = True,
+    json: Json = False,
+) -> None:
+    """Make the laptop cache: pooled over time, projected, quantised; says what that costs."""
+    from cache.compact_command import run
+
+    result = run(
+        source,
+        target,
+        given={"pool": pool, "project": project, "dtype": dtype, "layers": layers},
+        fit_on=fit_on,
+        like=like,
+        max_gb=max_gb,
+        measured=measure,
+        progress=_progress,
+    )
+    if json:
+        print_json(result.document)
+    else:
+        typer.echo(result.text)
+
+
+@app.command()
+def export(
+    cache: CachePath,
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
+    field: Annotated[
+        list[str] | None, typer.Option(help="Frame field; may be repeated. [default: all]")
+    ] = None,
+    parquet: Annotated[bool, typer.Option(help="Write clips.parquet with the clip-level fields.")] = True,
+) -> None:
+    """Write one npy per clip and frame field, and one parquet of clip-level fields, for other tools."""
+    from cache.exporting import export as write
+
+    clips = write(cache, target, field or (), parquet=parquet, told=_progress("exporting"))
+    typer.echo(f"{target}: {clips} clips")
+
+
+def _progress(what: str) -> Callable[[int, int], None]:
+    shown = Progress(sys.stderr)
+
+    def told(done: int, total: int) -> None:
+        shown.update(lambda: f"{what} {bar(done, total)} {done}/{total}")
+        if done == total:
+            shown.close()
+
+    return told
+
+
+def _list(lines: Sequence[str], most: int) -> None:
+    for line in lines[:most]:
+        typer.echo(line)
+    if len(lines) > most:
+        typer.echo(f"and {len(lines) - most} more")
 
 
 def main() -> None:

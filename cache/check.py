@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,23 +13,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import files, folder, schema
+from cache.checksums import crc32c
 from cache.errors import CacheError
-from cache.features import crc32c
+from cache.projection import FILE, Projection
 from cache.recipe import recipe_id
 from cache.record import CommitRecord
 from cache.store import CONTENT, ShardFile, get_store
 
 Array = NDArray[Any]
+SHARD_FILE = re.compile(r"[0-9a-f]{16}-\d+\.(h5|zarr)")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One piece of damage; ``clip`` and ``field`` are empty where it concerns a whole shard."""
+    """One piece of damage.
+
+    Attributes:
+        shard: the file it was found in.
+        problem: what is wrong.
+        clip: its id; empty where a whole shard is concerned.
+        field: the array; empty likewise.
+        repair: whether setting the shard aside, to be extracted again, would mend it.
+    """
 
     shard: str
     problem: str
     clip: str = ""
     field: str = ""
+    repair: bool = True
 
     def __str__(self) -> str:
         where = ", ".join(filter(None, [f"clip {self.clip}" if self.clip else "", self.field]))
@@ -65,6 +77,7 @@ def verify(path: Path | str) -> VerifyReport:
         findings += _check_shard(path, record, description)
     findings += _foreign_files(path, records)
     findings += _duplicates(records)
+    findings += _projection(path, description)
     clips = sum(len(record.clip_ids) for record in records)
     return VerifyReport(len(records), clips, sum(r.num_bytes for r in records), tuple(findings))
 
@@ -92,43 +105,87 @@ def _check_shard(path: Path, record: CommitRecord, description: folder.Descripti
     if datasets != record.datasets:
         yield Finding(record.file, "holds other arrays than its record says")
         return
-    yield from _check_arrays(record, store.open(shard, record.datasets), description)
+    try:
+        opened = store.open(shard, record.datasets)
+    except OSError as error:
+        yield Finding(record.file, f"cannot be opened: {error.strerror}")
+        return
+    yield from _check_arrays(record, opened, description)
 
 
 def _check_arrays(
     record: CommitRecord, shard: ShardFile, description: folder.Description
 ) -> Iterator[Finding]:
-    for name, dataset in record.datasets.items():
-        if name.startswith(schema.FRAMES):
-            yield from _check_frames(record, shard, name)
-            continue
-        array = shard.read(name, 0, dataset.shape[0])
-        if crc32c(array) != dataset.crc32c:
-            yield Finding(record.file, "checksum does not match", field=name)
-        elif array.dtype.kind == "f" and not np.isfinite(array).all():
-            row = int(np.nonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0][0])
-            yield Finding(record.file, "a value is not finite", record.clip_ids[row], name)
-    offsets = shard.read(schema.OFFSETS, 0, len(record.clip_ids) + 1)
-    if offsets.tolist() != np.cumsum([0, *record.num_frames]).tolist():
-        yield Finding(record.file, "offsets do not match the record's frame counts", field=schema.OFFSETS)
-    ids = shard.read(schema.CLIPS + "clip_id", 0, len(record.clip_ids))
-    if tuple(value.decode(errors="replace") for value in ids.tolist()) != record.clip_ids:
-        yield Finding(record.file, "clip ids do not match the record", field="clips/clip_id")
-    missing = {schema.FRAMES + name for name in description.fields} - set(record.datasets)
-    if missing or CONTENT not in record.datasets:
-        yield Finding(record.file, f"lacks {', '.join(sorted(missing)) or CONTENT}")
+    sound: set[str] = set()
+    for name in sorted(record.datasets, key=lambda name: name.startswith(schema.FRAMES)):
+        try:
+            found = list(_check_array(record, shard, name))
+        except (OSError, CacheError) as error:
+            found = [Finding(record.file, str(error), field=name)]
+        if not found:
+            sound.add(name)
+        yield from found
+    if schema.OFFSETS in sound:
+        offsets = shard.read(schema.OFFSETS, 0, len(record.clip_ids) + 1)
+        if offsets.tolist() != np.cumsum([0, *record.num_frames]).tolist():
+            yield Finding(record.file, "offsets do not match the record's frame counts", field=schema.OFFSETS)
+    if schema.CLIPS + "clip_id" in sound:
+        ids = shard.read(schema.CLIPS + "clip_id", 0, len(record.clip_ids))
+        if tuple(value.decode(errors="replace") for value in ids.tolist()) != record.clip_ids:
+            yield Finding(record.file, "clip ids do not match the record", field="clips/clip_id")
+    for name in _lacking(record, description):
+        yield Finding(record.file, f"lacks {name}, or holds it in another shape")
+
+
+def _lacking(record: CommitRecord, description: folder.Description) -> Iterator[str]:
+    """Yield the arrays that every shard of the cache must have, and this one has not."""
+    if CONTENT not in record.datasets:
+        yield CONTENT
+    for field in description.fields.values():
+        frames = record.datasets.get(schema.FRAMES + field.name)
+        if frames is None or frames.shape[1:] != (field.width,) or frames.numpy_dtype != field.dtype:
+            yield schema.FRAMES + field.name
+        more = [schema.CRC, schema.GLOBAL_MEAN]
+        more += [schema.SCALE, schema.OFFSET] if field.quantised else []
+        yield from (name + field.name for name in more if name + field.name not in record.datasets)
+
+
+def _check_array(record: CommitRecord, shard: ShardFile, name: str) -> Iterator[Finding]:
+    if name.startswith(schema.FRAMES):
+        yield from _check_frames(record, shard, name)
+        return
+    dataset = record.datasets[name]
+    array = shard.read(name, 0, dataset.shape[0])
+    if crc32c(array) != dataset.crc32c:
+        yield Finding(record.file, "checksum does not match", field=name)
+    elif array.dtype.kind == "f" and not np.isfinite(array).all():
+        row = int(np.nonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0][0])
+        yield Finding(record.file, "a value is not finite", record.clip_ids[row], name)
 
 
 def _check_frames(record: CommitRecord, shard: ShardFile, name: str) -> Iterator[Finding]:
-    checksums = shard.read(schema.CRC + name.removeprefix(schema.FRAMES), 0, len(record.clip_ids))
+    try:
+        checksums = shard.read(schema.CRC + name.removeprefix(schema.FRAMES), 0, len(record.clip_ids))
+    except KeyError:
+        return  # reported as lacking
     start = 0
     for clip_id, frames, expected in zip(record.clip_ids, record.num_frames, checksums, strict=True):
-        values = shard.read(name, start, start + frames)
-        if crc32c(values) != int(expected):
-            yield Finding(record.file, "checksum does not match", clip_id, name)
-        elif values.dtype.kind == "f" and not np.isfinite(values).all():
-            yield Finding(record.file, "a value is not finite", clip_id, name)
+        problem = _frame_problem(shard, name, start, frames, int(expected))
+        if problem:
+            yield Finding(record.file, problem, clip_id, name)
         start += frames
+
+
+def _frame_problem(shard: ShardFile, name: str, start: int, frames: int, expected: int) -> str | None:
+    try:
+        values = shard.read(name, start, start + frames)
+    except (OSError, CacheError) as error:
+        return str(error)
+    if crc32c(values) != expected:
+        return "checksum does not match"
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        return "a value is not finite"
+    return None
 
 
 def _foreign_files(path: Path, records: list[CommitRecord]) -> Iterator[Finding]:
@@ -137,7 +194,11 @@ def _foreign_files(path: Path, records: list[CommitRecord]) -> Iterator[Finding]
     for item in sorted((path / folder.SHARDS).iterdir()):
         if item.suffix == ".json" or item.name in expected or item.name.endswith(files.TMP_SUFFIX):
             continue
-        yield Finding(item.name, "no commit record names this file; emi-extract run settles or replaces it")
+        if SHARD_FILE.fullmatch(item.name):
+            what = "no commit record names this file; emi-extract run settles or replaces it"
+            yield Finding(item.name, what, repair=False)  # its writer may be about to write the record
+        else:
+            yield Finding(item.name, "a foreign file: no shard of this cache")
 
 
 def _duplicates(records: list[CommitRecord]) -> Iterator[Finding]:
@@ -151,4 +212,13 @@ def _duplicates(records: list[CommitRecord]) -> Iterator[Finding]:
     counts = Counter(clip_id for clip_id, _ in places)
     for clip_id, file in places:
         if counts[clip_id] > 1:
-            yield Finding(file, f"stands in {counts[clip_id]} shards", clip_id)
+            problem = f"stands in {counts[clip_id]} shards; emi-cache merge CACHE --out NEW keeps one"
+            yield Finding(file, problem, clip_id, repair=False)
+
+
+def _projection(path: Path, description: folder.Description) -> Iterator[Finding]:
+    if "projection_sha256" in description.recipe:
+        try:
+            Projection.load(path)
+        except CacheError as error:
+            yield Finding(FILE, str(error), repair=False)

@@ -18,7 +18,7 @@ from cache import files, folder, schema
 from cache.choices import CompactOptions, chosen_fields, compact_fields, is_projected
 from cache.copying import content_of, counting_rows, read_shard
 from cache.errors import CacheError, RecipeMismatchError
-from cache.features import ShardArrays, frame_arrays
+from cache.features import ShardArrays, frame_arrays, frame_checksums
 from cache.projection import FILE, Moments, Projection, pool_frames, require_fields
 from cache.reader import CacheReader
 from cache.recipe import recipe_diff, recipe_id, same_values, source_recipe
@@ -203,7 +203,8 @@ def compact_arrays(full: ShardArrays, projection: Projection, fields: Sequence[F
         arrays[schema.GLOBAL_MEAN + field.name] = np.stack(
             [projection.global_mean(field.name, mean) for mean in means]
         )
-    return ShardArrays(arrays, {schema.FRAMES + field.name: field.attributes() for field in fields})
+    attributes = {schema.FRAMES + field.name: field.attributes() for field in fields}
+    return ShardArrays(arrays, attributes, frame_checksums(arrays, fields))
 
 
 def _is_kept(name: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from cache import schema
+from cache import files, folder, schema
 from cache.features import ShardArrays
 from cache.reader import CacheReader
 from cache.record import CommitRecord, ShardContent
@@ -32,6 +33,7 @@ def read_shard(reader: CacheReader, shard: int, rows: Sequence[int] | None = Non
     record = reader.records[shard]
     names = [name for name in record.datasets if name != CONTENT]
     arrays = {name: reader.shard_array(shard, name) for name in names}
+    checksums = {name: record.datasets[name].crc32c for name in names}
     if rows is not None and list(rows) != list(range(len(record.clip_ids))):
         starts = arrays[schema.OFFSETS]
         frames = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
@@ -42,7 +44,8 @@ def read_shard(reader: CacheReader, shard: int, rows: Sequence[int] | None = Non
         }
         lengths = [record.num_frames[row] for row in rows]
         arrays[schema.OFFSETS] = np.cumsum([0, *lengths], dtype=np.int64)
-    return ShardArrays(arrays, attributes_of(reader))
+        checksums = {}
+    return ShardArrays(arrays, attributes_of(reader), checksums)
 
 
 def attributes_of(reader: CacheReader) -> dict[str, dict[str, object]]:
@@ -57,3 +60,9 @@ def content_of(record: CommitRecord, rows: Sequence[int], **changes: object) -> 
     sources = {clip_id: stat for clip_id, stat in content.sources.items() if clip_id in kept}
     supersedes = tuple(clip_id for clip_id in content.supersedes if clip_id in kept)
     return replace(content, sources=sources, supersedes=supersedes, **changes)  # type: ignore[arg-type]
+
+
+def copy_ledgers(source: Path, target: Path) -> None:
+    """Take the lists of failed clips over; a list that is there already stays."""
+    for path in sorted((source / folder.FAILURES).glob("*.jsonl")):
+        files.write_once(target / folder.FAILURES / path.name, path.read_bytes())

@@ -66,7 +66,7 @@ def read_failures(cache: Path, committed: Collection[str]) -> list[Failure]:
     """Return the latest entry of every clip that has not been committed since, in the order of ids."""
     latest: dict[str, Failure] = {}
     for path in sorted((cache / FAILURES).glob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in files.read_regular(path).decode(errors="replace").splitlines():
             failure = _parse(line)
             if failure and failure.clip_id not in committed:
                 known = latest.get(failure.clip_id)

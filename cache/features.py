@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
-import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from cache import schema
+from cache.checksums import crc32c, crc32c_of_whole
 from cache.errors import InvalidValueError
 from cache.quantise import quantise
+from cache.record import is_clip_id
 from cache.schema import FrameField
 
 Array = NDArray[Any]
@@ -35,6 +37,7 @@ class ClipFeatures:
         source_mtime_ns: its modification time [ns].
         start: where the clip starts in the file [s].
         cut: whether the clip went on after max-seconds.
+        windowed: whether it was too long for whole-clip attention, so that its values are an approximation.
     """
 
     clip_id: str
@@ -49,6 +52,7 @@ class ClipFeatures:
     source_mtime_ns: int = 0
     start: float = 0.0
     cut: bool = False
+    windowed: bool = False
 
     @property
     def num_frames(self) -> int:
@@ -58,15 +62,22 @@ class ClipFeatures:
 
 @dataclass(frozen=True)
 class ShardArrays:
-    """The arrays of one shard by their path, and what the frame fields say about themselves."""
+    """The arrays of one shard.
+
+    Attributes:
+        arrays: by their path.
+        attributes: what the frame fields say about themselves.
+        checksums: crc32c of arrays where it is known already.
+    """
 
     arrays: dict[str, Array]
     attributes: dict[str, dict[str, Any]]
+    checksums: dict[str, int] = dataclass_field(default_factory=dict)
 
-
-def crc32c(array: Array) -> int:
-    """Return the crc32c of an array's bytes as they are stored."""
-    return int(google_crc32c.value(np.ascontiguousarray(array).view(np.uint8).reshape(-1)))
+    def crc32c(self, name: str) -> int:
+        """Return the crc32c of an array's bytes."""
+        known = self.checksums.get(name)
+        return crc32c(self.arrays[name]) if known is None else known
 
 
 def text_array(values: Sequence[str]) -> Array:
@@ -79,6 +90,8 @@ def text_array(values: Sequence[str]) -> Array:
 def check_clip(clip: ClipFeatures, fields: Sequence[FrameField]) -> None:
     """Raise ``InvalidValueError`` unless every value may enter a cache with these fields."""
     where = f"clip {clip.clip_id}"
+    if not is_clip_id(clip.clip_id):
+        raise InvalidValueError("shape", f"{clip.clip_id!r} is no clip id: empty, a path upwards, or no text")
     if set(clip.frames) != {field.name for field in fields} or set(clip.global_mean) != set(clip.frames):
         raise InvalidValueError(
             "shape",
@@ -100,13 +113,21 @@ def check_clip(clip: ClipFeatures, fields: Sequence[FrameField]) -> None:
 
 
 def _check_values(values: Array, field: FrameField, where: str) -> None:
-    if not np.isfinite(values).all():
+    largest = _largest(values)
+    if not np.isfinite(largest):
         raise InvalidValueError("non_finite", f"{where}: a value is not finite")
-    largest = float(np.abs(values).max())
     if field.dtype in (np.float16, np.int8) and largest >= schema.FLOAT16_LIMIT:
         raise InvalidValueError(
             "overflow", f"{where}: {largest:g} does not fit float16 (limit {schema.FLOAT16_LIMIT:g})"
         )
+
+
+def _largest(values: Array) -> float:
+    """Return the largest magnitude; infinity or NaN if there is one."""
+    if values.dtype == np.float16:  # numpy computes it in software; its bits are ordered like the numbers
+        bits = np.bitwise_and(values.view(np.uint16), 0x7FFF).max(initial=0)
+        return float(np.uint16(bits).view(np.float16))
+    return float(max(values.max(), -values.min()))
 
 
 def shard_arrays(clips: Sequence[ClipFeatures], fields: Sequence[FrameField]) -> ShardArrays:
@@ -126,7 +147,18 @@ def shard_arrays(clips: Sequence[ClipFeatures], fields: Sequence[FrameField]) ->
         ).astype(np.float32, copy=False)
     arrays.update(_clip_arrays(clips))
     attributes = {schema.FRAMES + field.name: field.attributes() for field in fields}
-    return ShardArrays(arrays, attributes)
+    return ShardArrays(arrays, attributes, frame_checksums(arrays, fields))
+
+
+def frame_checksums(arrays: Mapping[str, Array], fields: Sequence[FrameField]) -> dict[str, int]:
+    """Return the crc32c of the frame arrays, from those of their clips."""
+    lengths = np.diff(arrays[schema.OFFSETS])
+    return {
+        schema.FRAMES + field.name: crc32c_of_whole(
+            arrays[schema.CRC + field.name], lengths * field.bytes_per_frame
+        )
+        for field in fields
+    }
 
 
 def frame_arrays(field: FrameField, clips: Sequence[Array]) -> dict[str, Array]:
@@ -138,9 +170,11 @@ def frame_arrays(field: FrameField, clips: Sequence[Array]) -> dict[str, Array]:
         arrays[schema.SCALE + field.name] = np.stack([scale for _, scale, _ in parts])
         arrays[schema.OFFSET + field.name] = np.stack([offset for _, _, offset in parts])
     else:
-        rows = [values.astype(field.dtype, copy=False) for values in clips]
-    arrays[schema.FRAMES + field.name] = np.concatenate(rows)
-    arrays[schema.CRC + field.name] = np.array([crc32c(row) for row in rows], dtype=np.uint32)
+        rows = list(clips)
+    flat = np.concatenate(rows, dtype=field.dtype, casting="same_kind")
+    ends = np.cumsum([len(row) for row in rows])[:-1]
+    arrays[schema.FRAMES + field.name] = flat
+    arrays[schema.CRC + field.name] = np.array([crc32c(row) for row in np.split(flat, ends)], dtype=np.uint32)
     return arrays
 
 
@@ -156,6 +190,7 @@ def _clip_arrays(clips: Sequence[ClipFeatures]) -> dict[str, Array]:
         "rms_db": rms_db,
         "audio_sha256": text_array([clip.audio_sha256 for clip in clips]),
         "cut": np.array([clip.cut for clip in clips], dtype=np.bool_),
+        "windowed": np.array([clip.windowed for clip in clips], dtype=np.bool_),
         "silent": rms_db <= schema.SILENCE_DB,
     }
     for name in clips[0].clip:

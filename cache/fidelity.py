@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import schema
-from cache.projection import Projection, pool_frames
+from cache.projection import BLOCK_FRAMES, Projection, pool_frames
 from cache.reader import CacheReader
 from cache.tables import Table
 
 Array = NDArray[Any]
-MAX_CLIPS = 1500  # a sample: the probe's matrices have as many rows as these clips have windows
+MAX_CLIPS = 1000  # a sample: their pooled frames stay in memory, 300 MB at 1024 channels and pool 5
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the mean variance of a channel
 VAD_TARGETS = schema.CLIPS + "vad"
 
@@ -179,13 +179,18 @@ def _ridge_score(clips: Sequence[Array], truth: Array) -> float:
     Each row predicts its clip's targets; a clip's prediction is the mean of its rows'.
     """
     first, second = 3 * len(clips) // 5, 4 * len(clips) // 5
-    rows = np.concatenate(clips[:first]).astype(np.float64)
-    targets = np.repeat(truth[:first], [len(clip) for clip in clips[:first]], axis=0)
-    centre, middle = rows.mean(axis=0), targets.mean(axis=0)
-    spread = rows.std(axis=0)
+    lengths = np.array([len(clip) for clip in clips])
+    rows = int(lengths[:first].sum())
+    centre = sum(clip.sum(axis=0, dtype=np.float64) for clip in clips[:first]) / rows
+    squares = sum(np.square(clip - centre).sum(axis=0) for clip in clips[:first])
+    spread = np.sqrt(squares / rows)
     spread[spread == 0] = 1.0
-    rows = (rows - centre) / spread
-    gram, cross = rows.T @ rows / len(rows), rows.T @ (targets - middle) / len(rows)
+    middle = (truth[:first] * lengths[:first, None]).sum(axis=0) / rows
+    gram, cross = np.zeros((len(centre),) * 2), np.zeros((len(centre), truth.shape[1]))
+    for block in _blocks(range(first), lengths):
+        standard = np.concatenate([(clips[i] - centre) / spread for i in block])
+        gram += standard.T @ standard / rows
+        cross += standard.T @ np.repeat(truth[block] - middle, lengths[block], axis=0) / rows
     means = np.stack([(clip.mean(axis=0, dtype=np.float64) - centre) / spread for clip in clips])
     scores = []
     for penalty in PENALTIES:
@@ -194,6 +199,18 @@ def _ridge_score(clips: Sequence[Array], truth: Array) -> float:
         scores.append((_mean_pearson(truth[first:second], predicted[first:second]), predicted))
     best = max(scores, key=lambda item: np.nan_to_num(item[0], nan=-2.0))[1]
     return _mean_pearson(truth[second:], best[second:])
+
+
+def _blocks(clips: Sequence[int], lengths: Array) -> Iterator[list[int]]:
+    """Yield runs of clips that together have about as many rows as one matrix product is worth."""
+    block: list[int] = []
+    for clip in clips:
+        block.append(clip)
+        if lengths[block].sum() >= BLOCK_FRAMES:
+            yield block
+            block = []
+    if block:
+        yield block
 
 
 def _mean_pearson(truth: Array, predicted: Array) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -46,18 +47,29 @@ def tmp_path(final: Path) -> Path:
     return final.with_name(f"{final.name}.{host}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TMP_SUFFIX}")
 
 
-def write_durable(path: Path, data: bytes | memoryview) -> None:
-    """Write ``data`` to ``path`` and force it to the disk; on failure nothing is left behind."""
+def write_durable(path: Path, *pieces: bytes | memoryview) -> None:
+    """Write ``pieces`` one after the other to ``path`` and force them to the disk; whole or nothing."""
     try:
         with path.open("wb", buffering=0) as file:
-            view = memoryview(data)
-            while view:
-                view = view[file.write(view) :]
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[file.write(view) :]
             os.fsync(file.fileno())
     except BaseException:
         with suppress(OSError):
             path.unlink()
         raise
+
+
+def read_regular(path: Path, limit: int = 1 << 28) -> bytes:
+    """Read a file of at most ``limit`` bytes that is neither a link nor a device; raises OSError."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+            raise OSError(errno.EINVAL, "not a regular file, or a huge one")
+        return file.read()
 
 
 def fsync_folder(folder: Path) -> None:

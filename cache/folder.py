@@ -69,7 +69,9 @@ def read_description(folder: Path) -> Description:
     """
     path = folder / DESCRIPTION
     try:
-        data = path.read_bytes()
+        data = files.read_regular(path)
+        if (folder / SHARDS).is_symlink():
+            raise DamagedCacheError(f"{folder / SHARDS} is a link; a cache holds its own shards")
     except (FileNotFoundError, NotADirectoryError):
         what = "holds no cache.json" if folder.is_dir() else "does not exist"
         raise NotACacheError(
@@ -112,7 +114,7 @@ def record_paths(folder: Path) -> Iterator[Path]:
 def read_record(path: Path) -> CommitRecord:
     """Read one commit record; raises DamagedCacheError or FormatVersionError."""
     try:
-        data = path.read_bytes()
+        data = files.read_regular(path)
     except OSError as error:
         raise DamagedCacheError(f"{path} cannot be read: {error.strerror}") from None
     return CommitRecord.from_bytes(data, str(path))

@@ -11,7 +11,6 @@ import os
 import shutil
 import time
 import uuid
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,12 +50,11 @@ class Lease:
         """Prolong the lease when a third of it is used up.
 
         Returns:
-            False when it has run out and somebody else has taken it: that writer does the shard now.
+            False when it has run out and somebody else has taken over: that writer does the shard now.
         """
         if time.time() < self._until - self._seconds * 2 / 3:
             return True
-        holder = read_holder(self._path)
-        if holder is not None and holder.owner != self._owner:
+        if _latest(self._path.parent, _shard_of(self._path)) != self._path:
             return False
         self._until = time.time() + self._seconds
         with files.storage_errors(self._path):
@@ -65,14 +63,18 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Give the lease back, unless it is somebody else's by now."""
-        holder = read_holder(self._path)
-        if holder is not None and holder.owner == self._owner:
-            self._path.unlink(missing_ok=True)
+        """Give the lease back, with the expired ones before it, unless somebody else has taken over."""
+        folder = self._path.parent
+        if _latest(folder, _shard_of(self._path)) == self._path:
+            for path in sorted(_leases(folder, _shard_of(self._path)), key=_number):
+                path.unlink(missing_ok=True)
 
 
 def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | None:
     """Return a lease on a shard, or None while another writer holds one.
+
+    Leases on one shard are numbered, the highest counts, and a number is given once: of several writers
+    that find the last one expired, one gets the next.
 
     Args:
         cache: folder of the cache.
@@ -82,20 +84,33 @@ def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | 
     Raises:
         StorageError: the folder cannot be written.
     """
-    path = cache / LEASES / (shard + SUFFIX)
-    with files.storage_errors(path):
-        path.parent.mkdir(exist_ok=True)
-        for _ in range(3):  # somebody may release, or be quicker, between two steps
-            owner = uuid.uuid4().hex
-            aside = _write_aside(path, owner, time.time() + seconds)
-            if files.publish_file(aside, path):
-                return Lease(path, seconds, owner)
-            holder = read_holder(path)
-            if holder is not None and holder.alive:
-                return None
-            if holder is not None:
-                _take_away(path, holder)
-    return None
+    folder = cache / LEASES
+    with files.storage_errors(folder):
+        folder.mkdir(exist_ok=True)
+        latest = _latest(folder, shard)
+        holder = read_holder(latest) if latest else None
+        if holder is not None and holder.alive:
+            return None
+        path = folder / f"{shard}.{_number(latest) + 1 if latest else 0}{SUFFIX}"
+        owner = uuid.uuid4().hex
+        aside = _write_aside(path, owner, time.time() + seconds)
+        return Lease(path, seconds, owner) if files.publish_file(aside, path) else None
+
+
+def _leases(folder: Path, shard: str) -> list[Path]:
+    return [path for path in folder.glob(f"{shard}.*{SUFFIX}") if path.name.split(".")[-2].isdigit()]
+
+
+def _latest(folder: Path, shard: str) -> Path | None:
+    return max(_leases(folder, shard), key=_number, default=None)
+
+
+def _number(path: Path) -> int:
+    return int(path.name.split(".")[-2])
+
+
+def _shard_of(path: Path) -> str:
+    return path.name.split(".")[0]
 
 
 def read_holder(path: Path) -> Holder | None:
@@ -114,17 +129,6 @@ def _write_aside(path: Path, owner: str, until: float) -> Path:
     aside = files.tmp_path(path)
     aside.write_text(json.dumps(asdict(Holder(owner, host_name(), os.getpid(), until))))
     return aside
-
-
-def _take_away(path: Path, dead: Holder) -> None:
-    """Remove an expired lease; a fresh one that took its place meanwhile is put back."""
-    aside = files.tmp_path(path)
-    with suppress(FileNotFoundError):
-        path.rename(aside)
-        taken = read_holder(aside)
-        if taken is not None and taken.owner != dead.owner:
-            files.publish_file(aside, path)
-        aside.unlink(missing_ok=True)
 
 
 def host_name() -> str:
@@ -170,6 +174,7 @@ def _is_dead(cache: Path, path: Path, older_than: float) -> bool:
         return False
     if host == host_name():
         return is_gone(pid) or (pid == os.getpid() and written < STARTED)
-    holder = read_holder(cache / LEASES / (parts[0] + SUFFIX))
+    latest = _latest(cache / LEASES, parts[0])
+    holder = read_holder(latest) if latest else None
     held = holder is not None and holder.alive and (holder.host, holder.pid) == (host, pid)
     return not held and time.time() - written > older_than

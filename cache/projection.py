@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import folder
+from cache import files, folder
 from cache.errors import CacheError, DamagedCacheError, InvalidValueError, UnknownFieldError
 from cache.features import text_array
 
@@ -196,7 +196,7 @@ def _axes(arrays: Mapping[str, Array], name: str) -> Axes:
 
 def _members(path: Path) -> Iterator[tuple[str, Array]]:
     """Yield the arrays of an npz without pickles and without trusting a header's size."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(io.BytesIO(files.read_regular(path, MAX_FILE_BYTES))) as archive:
         if sum(info.file_size for info in archive.infolist()) > MAX_FILE_BYTES:
             raise ValueError("it would unpack to more than 1 GiB")
         for info in archive.infolist():

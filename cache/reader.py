@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import folder, schema
+from cache.checksums import crc32c
 from cache.errors import DamagedCacheError, DuplicateClipError, UnknownClipError, UnknownFieldError
-from cache.features import crc32c
 from cache.quantise import dequantise
 from cache.recipe import recipe_id
 from cache.record import CommitRecord
@@ -48,19 +48,23 @@ class CacheReader:
 
     Knows all clips from the commit records alone. What is committed later is seen by a new reader.
 
+    Args:
+        path: of the cache.
+        settle: take the latest of two values of one clip between which nothing decides (for ``merge``).
+
     Raises:
         NotACacheError, FormatVersionError, DamagedCacheError: the folder is no cache we can read.
         DuplicateClipError: one clip id in two shards, and nothing says which one counts.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, settle: bool = False) -> None:
         self.path = Path(path)
         self.description = folder.read_description(self.path)
         self.recipe = self.description.recipe
         self.recipe_id = recipe_id(self.recipe)
         self.frame_fields: dict[str, FrameField] = self.description.fields
         self.records = folder.read_records(self.path)
-        self._place = _index(self.records, self.path)
+        self._place = _index(self.records, self.path, settle)
         self._starts = [np.cumsum([0, *record.num_frames]) for record in self.records]
         self._open: OrderedDict[int, ShardFile] = OrderedDict()
         self._lock = threading.Lock()
@@ -109,8 +113,9 @@ class CacheReader:
 
     def read_frames(self, clip_id: str, field: str) -> Array:
         """Return a frame field of a clip, (num_frames, width) in the stored dtype."""
-        dtype, width = self._field(field).dtype, self._field(field).width
-        out = np.empty((self.num_frames(clip_id), width), dtype)
+        shard, row = self._locate(clip_id)
+        dtype, width = self._stored_as(shard, field)
+        out = np.empty((self.records[shard].num_frames[row], width), dtype)
         self.read_into(clip_id, field, out)
         return out
 
@@ -121,7 +126,7 @@ class CacheReader:
             DamagedCacheError: the bytes are not those that were committed.
         """
         shard, row = self._locate(clip_id)
-        expected = (self.records[shard].num_frames[row], self._field(field).width)
+        expected = (self.records[shard].num_frames[row], self._stored_as(shard, field)[1])
         if out.shape != expected or not out.flags.c_contiguous:
             raise ValueError(f"buffer of shape {out.shape}, expected C-contiguous {expected}")
         self._file(shard).read_into(schema.FRAMES + field, int(self._starts[shard][row]), out)
@@ -149,6 +154,11 @@ class CacheReader:
         stored = self.read_frames(clip_id, field)
         found = self.scale_offset(clip_id, field)
         return stored.astype(np.float32, copy=False) if found is None else dequantise(stored, *found)
+
+    def require_fields(self, names: Sequence[str]) -> None:
+        """Raise UnknownFieldError unless the cache holds all these frame fields."""
+        for name in names:
+            self._field(name)
 
     def clip_table(self, name: str, clip_ids: Sequence[str] | None = None) -> Array:
         """Return one row per clip of a ``global_mean/…`` or ``clips/…`` field; text as numpy text.
@@ -196,6 +206,17 @@ class CacheReader:
                 f"{self.path} holds no frame field {name!r}, only {', '.join(self.frame_fields)}"
             )
         return self.frame_fields[name]
+
+    def _stored_as(self, shard: int, name: str) -> tuple[np.dtype[Any], int]:
+        """Return dtype and width of a frame field, if the shard's record promises them as ``cache.json`` does."""
+        field = self._field(name)
+        dataset = self.records[shard].datasets.get(schema.FRAMES + name)
+        if dataset is None or dataset.shape[1:] != (field.width,) or dataset.numpy_dtype != field.dtype:
+            raise DamagedCacheError(
+                f"{self._where(shard)}: frames/{name} is not {field.dtype.name} of width {field.width}, as "
+                "cache.json says; emi-cache verify lists all damage"
+            )
+        return field.dtype, field.width
 
     def _locate(self, clip_id: str) -> tuple[int, int]:
         place = self._place.get(clip_id)
@@ -248,7 +269,7 @@ class CacheReader:
         return self._tables[key]
 
 
-def _index(records: Sequence[CommitRecord], path: Path) -> dict[str, tuple[int, int]]:
+def _index(records: Sequence[CommitRecord], path: Path, settle: bool) -> dict[str, tuple[int, int]]:
     replaced = folder.superseded(records)
     place: dict[str, tuple[int, int]] = {}
     for shard, record in enumerate(records):
@@ -256,10 +277,13 @@ def _index(records: Sequence[CommitRecord], path: Path) -> dict[str, tuple[int, 
             if (record.name, clip_id) in replaced:
                 continue
             if clip_id in place:
-                first = records[place[clip_id][0]].name
-                raise DuplicateClipError(
-                    f"{path}: clip {clip_id} stands in shards {first} and {record.name}; "
-                    "remove one of the two records"
-                )
+                first = records[place[clip_id][0]]
+                if not settle:
+                    raise DuplicateClipError(
+                        f"{path}: clip {clip_id} stands in shards {first.name} and {record.name}; "
+                        f"emi-cache merge {path} --out NEW keeps one"
+                    )
+                if first.priority(clip_id) >= record.priority(clip_id):
+                    continue
             place[clip_id] = (shard, row)
     return place

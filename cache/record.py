@@ -118,6 +118,11 @@ class CommitRecord:
     datasets: dict[str, Dataset] = field(repr=False)
     content: ShardContent = field(repr=False)
 
+    def priority(self, clip_id: str) -> tuple[int, int, str]:
+        """Say which of two values of a clip to keep: later generation, then later source, then name."""
+        source = self.content.sources.get(clip_id)
+        return self.content.generation, source.mtime_ns if source else 0, self.name
+
     def to_bytes(self) -> bytes:
         """As the JSON document ``shards/<name>.json``."""
         document = {
@@ -173,6 +178,12 @@ class CommitRecord:
 WAY_OUT = "emi-cache verify lists all damage"
 
 
+def is_clip_id(text: str) -> bool:
+    """Say whether text is fit to name a clip: not empty, no absolute path, no ``..``, no control characters."""
+    parts = text.split("/")
+    return all(parts) and not {".", ".."} & set(parts) and all(ord(letter) >= 32 for letter in text)
+
+
 def _dataset(row: Mapping[str, Any]) -> Dataset:
     dtype = np.dtype(str(row["dtype"]))
     if dtype.kind not in STORED_KINDS or dtype.hasobject:
@@ -190,6 +201,9 @@ def _problem(record: CommitRecord, where: str) -> str | None:
         return f"it points to the file {record.file!r}"
     if len(record.clip_ids) != len(record.num_frames) or len(set(record.clip_ids)) != len(record.clip_ids):
         return "its clip ids and frame counts do not match"
+    bad = next((clip_id for clip_id in record.clip_ids if not is_clip_id(clip_id)), None)
+    if bad is not None:
+        return f"{bad!r} is no clip id"
     if any(count < 1 for count in record.num_frames) or not record.clip_ids:
         return "a clip without frames"
     return next(filter(None, (_misfit(record, *item) for item in record.datasets.items())), None)
@@ -203,6 +217,6 @@ def _misfit(record: CommitRecord, name: str, dataset: Dataset) -> str | None:
     if min(dataset.shape) < 0 or not 1 <= len(dataset.shape) <= 2:
         return f"{name} has shape {dataset.shape}"
     end = (dataset.offset or 0) + dataset.num_bytes
-    if (dataset.offset is not None and dataset.offset < 0) or end > record.num_bytes > 0:
+    if (dataset.offset is not None and dataset.offset < 0) or end > record.num_bytes:
         return f"{name} ends at byte {end} of {record.num_bytes}"
     return None

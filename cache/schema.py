@@ -48,6 +48,7 @@ FIELD_TABLE = (
     FieldSpec("clips/rms_db", "(clips,)", "float32", "loudness re full scale [dB], floor -120"),
     FieldSpec("clips/audio_sha256", "(clips,)", "text", "sha256 of the decoded 16 kHz float32 samples"),
     FieldSpec("clips/cut", "(clips,)", "bool", "the clip went on after max-seconds"),
+    FieldSpec("clips/windowed", "(clips,)", "bool", "too long for whole-clip attention: read in overlapping windows, an approximation"),
     FieldSpec("clips/silent", "(clips,)", "bool", "rms_db is at its floor"),
     FieldSpec("clips/crc32c/<frame field>", "(clips,)", "uint32", "checksum of the clip's rows of that frame field"),
     FieldSpec("offsets", "(clips + 1,)", "int64", "frame rows of clip i are offsets[i]:offsets[i+1]"),

@@ -63,10 +63,17 @@ class ShardStore(Protocol):
         """Return the shard's size on disk; raises OSError when it is missing."""
 
 
+STORES = ("hdf5", "zarr")
+
+
 def get_store(name: str) -> ShardStore:
     """Return the back end called ``name``."""
     if name == "hdf5":
         from cache.hdf5 import Hdf5Store
 
         return Hdf5Store()
-    raise CacheError(f"unknown storage back end {name!r}, expected one of: hdf5")
+    if name == "zarr":
+        from cache.zarr3 import ZarrStore
+
+        return ZarrStore()
+    raise CacheError(f"unknown storage back end {name!r}, expected one of: {', '.join(STORES)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache.errors import TableError
+from cache.record import is_clip_id
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".aif")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
@@ -24,8 +26,11 @@ KNOWN_COLUMNS: dict[str, frozenset[str]] = {
     "split": frozenset({"split", "splitset", "partition", "subset", "set", "fold"}),
     "speaker": frozenset({"speaker", "speakerid", "spkrid", "subject", "subjectid", "participant"}),
     "age": frozenset({"age"}),
-    "time": frozenset({"start", "end", "startsec", "endsec", "duration", "starttime", "endtime"}),
+    "start": frozenset({"start", "startsec", "starttime"}),
+    "end": frozenset({"end", "endsec", "endtime"}),
+    "duration": frozenset({"duration", "durationsec"}),
     "channel": frozenset({"channel"}),
+    "conversation": frozenset({"conversationid", "conversation", "dialogueid", "dialogid", "sessionid"}),
     "group": frozenset({"gender", "sex", "country", "language"}),
 }
 SPLIT_NAMES = {
@@ -57,8 +62,7 @@ def clip_id_from_text(text: str) -> str:
     clip_id = clip_id.replace("\\", "/").removeprefix("./")
     suffix = next((s for s in MEDIA_SUFFIXES if clip_id.lower().endswith(s)), "")
     clip_id = clip_id[: len(clip_id) - len(suffix)]
-    parts = clip_id.split("/")
-    if not all(parts) or ".." in parts or "." in parts or any(ord(letter) < 32 for letter in clip_id):
+    if not is_clip_id(clip_id):
         raise TableError(
             f"{text!r} is no clip id: expected text such as 00042 or sub/00042, "
             "not empty, without '..', a leading '/' or control characters"
@@ -98,7 +102,7 @@ class Table:
         return next((column for column in self.columns if _key(column) in KNOWN_COLUMNS[kind]), None)
 
     def is_known(self, column: str) -> bool:
-        """Say whether a column is an id, split, speaker, age, time or group column: never a target."""
+        """Say whether a column is an id, split, speaker, age, time or group column and so never a target."""
         return any(_key(column) in names for names in KNOWN_COLUMNS.values())
 
     def line(self, row: int) -> int:
@@ -111,22 +115,61 @@ class Table:
         Raises:
             TableError: no id column, an unusable id, or one id twice.
         """
-        column = self.id_column
+        column = self.id_column or self.column_for("path") or self.column_for("conversation")
         if column is None:
             raise TableError(
                 f"{self.path}: no id column among {', '.join(self.columns)}; "
                 "expected one named clip_id, Filename, File_ID or FileName"
             )
         seen: dict[str, int] = {}
-        for row, line in zip(self.rows, self.lines, strict=True):
+        for number, (row, line) in enumerate(zip(self.rows, self.lines, strict=True)):
             try:
                 clip_id = clip_id_from_text(row[column])
+                clip_id = clip_id if column == self.id_column else self._composed(clip_id, number)
             except TableError as error:
                 raise TableError(f"{self.path}, line {line}, column {column}: {error}") from None
             if clip_id in seen:
                 raise TableError(f"{self.path}: clip id {clip_id} stands in lines {seen[clip_id]} and {line}")
             seen[clip_id] = line
         return list(seen)
+
+    def segment(self, row: int) -> tuple[float, float | None]:
+        """Return start and end of a row's clip in its file [s]; None for the end of the file.
+
+        Raises:
+            TableError: a value is not a number.
+        """
+        start, end, duration = (self._number(row, kind) for kind in ("start", "end", "duration"))
+        if end is None and start is not None and duration is not None:
+            end = start + duration
+        return start or 0.0, end
+
+    def _number(self, row: int, kind: str) -> float | None:
+        column = self.column_for(kind)
+        text = self.rows[row][column] if column else ""
+        try:
+            value = float(text) if text else None
+        except ValueError:
+            value = math.nan
+        if value is not None and not math.isfinite(value):
+            raise TableError(f"{self.path}, line {self.line(row)}, column {column}: {text!r} is not a number")
+        return value
+
+    def _composed(self, clip_id: str, row: int) -> str:
+        """Name a clip that has no id by its file or conversation, speaker, channel and segment.
+
+        Numbers are written the same however the table spells them, so that a table of labels that went
+        through a spreadsheet still names the same clips: ``c07/anna/12.500-17.250``.
+        """
+        parts = [clip_id]
+        for kind, name in (("speaker", "{}"), ("channel", "channel{}")):
+            column = self.column_for(kind)
+            if column and self.rows[row][column] and self.column_for("start"):
+                parts.append(name.format(clip_id_from_text(self.rows[row][column])))
+        start, end = self.segment(row)
+        if start or end is not None:
+            parts.append(f"{start:.3f}-{'end' if end is None else f'{end:.3f}'}")
+        return "/".join(parts)
 
 
 def read_table(path: Path | str) -> Table:

@@ -19,35 +19,61 @@ app = typer.Typer(
 )
 
 
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SOURCE...", help="Folder of clips, manifest, or table of ids; several are joined."
+    ),
+]
+Out = Annotated[Path, typer.Option(help="Folder of the cache; continued when it exists.")]
+Media = Annotated[
+    list[Path] | None, typer.Option(help="Folder searched for <id>.*; may be repeated, first wins.")
+]
+Model = Annotated[
+    str | None, typer.Option(help="Hub id or local folder of the encoder, or logmel. [default: the paper's]")
+]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.")]
+Layers = Annotated[str, typer.Option(help="'last' or layer numbers, such as 6,12.")]
+MaxSeconds = Annotated[
+    float, typer.Option(help="Use the first so many seconds of a clip; 0 for whole clips.")
+]
+Device = Annotated[str, typer.Option(help="auto (all), cpu, cuda:N, or several: cuda:0,cuda:1.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Decoding threads per device. [default: the cores there are]")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+
+
 @app.command()
 def run(
-    source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="Folder of clips, manifest, or table of ids.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the cache; continued when it exists.")],
-    media: Annotated[
-        list[Path] | None, typer.Option(help="Folder searched for <id>.*; may be repeated, first wins.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Hub id or local folder of the encoder. [default: the paper's]")
-    ] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.")] = None,
-    layers: Annotated[str, typer.Option(help="'last' or layer numbers, such as 6,12.")] = "last",
-    max_seconds: Annotated[float, typer.Option(help="Use the first so many seconds of a clip.")] = 12.0,
+    source: Sources,
+    out: Out,
+    media: Media = None,
+    model: Model = None,
+    revision: Revision = None,
+    layers: Layers = "last",
+    max_seconds: MaxSeconds = 12.0,
     precision: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
     batch_seconds: Annotated[
         float | None, typer.Option(help="Padded seconds a batch; 0 for single clips. [default: by device]")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     backend: Annotated[str, typer.Option(help="Storage of a new cache.")] = "hdf5",
     shard_mb: Annotated[float, typer.Option(help="Shard size of a new cache [MB].")] = 64.0,
     part: Annotated[str, typer.Option(help="i/n: only part i of n, for job arrays.")] = "1/1",
     limit: Annotated[
         int | None, typer.Option(help="Only the shards that hold the first so many clips (whole shards).")
     ] = None,
-    num_workers: Annotated[int, typer.Option(help="Decoding threads.")] = 2,
-    grace: Annotated[float, typer.Option(help="Seconds a stop signal waits for the shard at hand.")] = 30.0,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")] = False,
+    num_workers: Workers = None,
+    grace: Annotated[float, typer.Option(help="Seconds a stop waits for the shard at hand.")] = 30.0,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="Stop in order after so many minutes (exit code 75).")
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Extract clips again whose sound has changed since.")
+    ] = False,
+    log_file: Annotated[Path | None, typer.Option(help="Append what happens, with times.")] = None,
+    json: Json = False,
 ) -> None:
     """Extract every clip that the cache does not hold yet. Run it again to continue: nothing is redone."""
     from extract.encoders import DEFAULT_MODEL
@@ -67,8 +93,11 @@ def run(
         limit=limit,
         num_workers=num_workers,
         grace=grace,
+        max_minutes=max_minutes,
+        update=update,
+        log_file=log_file,
     )
-    summary = extract(source, out, options)
+    summary = extract(list(source), out, options)
     if json:
         print_json(as_json(summary))
     else:
@@ -76,6 +105,72 @@ def run(
     if summary.stopped:
         raise typer.Exit(EXIT_STOPPED)
     if summary.failures:
+        raise typer.Exit(EXIT_LISTED)
+
+
+@app.command()
+def plan(
+    source: Sources,
+    out: Out,
+    media: Media = None,
+    model: Model = None,
+    revision: Revision = None,
+    layers: Layers = "last",
+    max_seconds: MaxSeconds = 12.0,
+    num_workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Say what a run would do: clips, hours, GB, what is cached, what cannot be read. No model runs."""
+    from extract.encoders import DEFAULT_MODEL
+    from extract.encoders.base import EncoderOptions
+    from extract.options import ExtractOptions
+    from extract.plan import as_json, as_text, plan
+
+    options = ExtractOptions(
+        encoder=EncoderOptions(model or DEFAULT_MODEL, revision, layers),
+        media=tuple(media or ()),
+        max_seconds=max_seconds,
+        num_workers=num_workers,
+    )
+    progress = Progress(sys.stderr)
+    report = plan(
+        source, out, options, lambda done, total: progress.update(lambda: f"headers {done}/{total}")
+    )
+    progress.close()
+    if json:
+        print_json(as_json(report))
+    else:
+        typer.echo(as_text(report, out))
+    if report.failures:
+        raise typer.Exit(EXIT_LISTED)
+
+
+@app.command()
+def doctor(
+    model: Model = None,
+    revision: Revision = None,
+    layers: Layers = "last",
+    out: Annotated[Path | None, typer.Option(help="Folder of the cache, to be checked too.")] = None,
+    max_seconds: MaxSeconds = 12.0,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Check libraries, decoders, the encoder's weights and golden values, batches, precision and the folder."""
+    from extract.doctor import as_text, examine
+    from extract.encoder_checks import FAILED
+    from extract.encoders import DEFAULT_MODEL
+    from extract.encoders.base import EncoderOptions
+    from extract.options import ExtractOptions
+
+    options = ExtractOptions(
+        EncoderOptions(model or DEFAULT_MODEL, revision, layers, device), max_seconds=max_seconds
+    )
+    checks = examine(options, out)
+    if json:
+        print_json([vars(check) for check in checks])
+    else:
+        typer.echo(as_text(checks))
+    if any(check.state == FAILED for check in checks):
         raise typer.Exit(EXIT_LISTED)
 
 
@@ -93,7 +188,10 @@ def demo(
         out, clips, seed, lambda done, total: progress.update(lambda: f"demo {done}/{total} clips")
     )
     progress.close()
-    typer.echo(f"{out}: {corpus}")
+    typer.echo(
+        f"{out}: {corpus.num_clips} clips of synthetic speech ({corpus.num_train} train, {corpus.num_valid} valid) "
+        "and a tiny encoder with random weights"
+    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Lets a run of extract be stopped at any instant: signals ask, the run decides, nothing committed is lost."""
+"""Lets a run of clips → extract → cache be stopped at any instant: signals and deadlines ask, the run decides."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from typing import Any
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 
 
+class Stopped(Exception):
+    """Raised where there is nothing to be finished when a stop is asked for."""
+
+
 class StopRequest:
     """While entered, the first signal is noted; a second Ctrl-C does what it did before.
 
@@ -18,21 +22,29 @@ class StopRequest:
         grace: seconds the work in progress may still take after the first signal.
     """
 
-    def __init__(self, grace: float) -> None:
+    def __init__(self, grace: float, max_minutes: float | None = None) -> None:
         self.grace = grace
+        self._deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
         self._since: float | None = None
         self._previous: dict[int, Any] = {}
 
     @property
     def requested(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal has come or the time is over."""
+        if self._since is None and self._deadline is not None and time.monotonic() >= self._deadline:
+            self._since = self._deadline
         return self._since is not None
 
     def allows(self, seconds: float) -> bool:
         """Say whether work of about ``seconds`` may still be finished."""
-        if self._since is None:
+        if not self.requested or self._since is None:
             return True
         return time.monotonic() - self._since + seconds <= self.grace
+
+    def check(self) -> None:
+        """Raise ``Stopped`` once a stop is asked for."""
+        if self.requested:
+            raise Stopped
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():  # handlers can only be set there

@@ -6,15 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cache import folder
 from cache.console import clock
 from cache.failures import Failure, read_failures
 from cache.partition import ShardPlan
 from cache.record import CommitRecord
-from extract.options import ExtractOptions
+from extract.media import Source
 from extract.progress import RunMeter
-from extract.sources import Source
+
+if TYPE_CHECKING:
+    from extract.pipeline import Stages
 
 MAX_LISTED = 20
 PHASE_NAMES = {"wait_decode": "decoding", "encode": "the encoder", "wait_write": "writing"}
@@ -22,13 +25,15 @@ PHASE_NAMES = {"wait_decode": "decoding", "encode": "the encoder", "wait_write":
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the run started from: the source, what was committed then, what it took on, and how it ended."""
+    """What the run started from: the source, what was committed then, and what it took on."""
 
     source: Source
     records: Sequence[CommitRecord]
     plans: Sequence[ShardPlan]
-    options: ExtractOptions
-    stopped: bool
+    stages: Stages
+    touched: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    cut_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,10 @@ class Summary:
         out: the cache.
         clips: of the source, or of the part and limit that were asked for.
         extracted: committed by this run.
+        cached: clips of the source in the cache now, whoever put them there.
         cached_before: clips of the source found committed.
+        updated: of those, clips that were extracted again since their sound had changed.
+        touched: cached clips whose file has another size or time than when it was extracted.
         failures: clips of the source that are not in the cache, with reasons.
         failed_per_split: split → reason → count.
         hours: of sound, encoded by this run.
@@ -51,7 +59,10 @@ class Summary:
     out: Path
     clips: int
     extracted: int
+    cached: int
     cached_before: int
+    updated: int
+    touched: int
     failures: tuple[Failure, ...]
     failed_per_split: dict[str, dict[str, int]]
     hours: float
@@ -68,29 +79,32 @@ class Summary:
 def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
     """Put the run's counts together; failures are those that still stand in the ledger."""
     before = {clip_id for record in outcome.records for clip_id in record.clip_ids}
-    splits = {clip.clip_id: clip.split for clip in outcome.source.clips}
+    now = {clip_id for record in folder.read_records(out) for clip_id in record.clip_ids}
+    options, splits = outcome.stages.options, outcome.source.splits
+    ids = {clip.clip_id for clip in outcome.source.clips}
     missing = {failure.clip_id for failure in outcome.source.failures}
     taken = {clip_id for plan in outcome.plans for clip_id in plan.planned}
-    whole = outcome.options.part == (1, 1) and outcome.options.limit is None
-    failures = [
-        failure
-        for failure in read_failures(out, before | meter.clip_ids)
-        if failure.clip_id in taken | missing
-    ]
+    whole = options.part == (1, 1) and options.limit is None
+    stale = set(outcome.changed) - meter.clip_ids  # committed, but not what the source holds now
+    failures = [f for f in read_failures(out, now - stale) if f.clip_id in taken | missing]
+    unfinished = outcome.cut_short or bool(taken - (now - stale) - {f.clip_id for f in failures})
     counts: dict[str, Counter[str]] = {}
     for failure in failures:
         counts.setdefault(splits.get(failure.clip_id, "") or "all", Counter())[failure.reason] += 1
     return Summary(
         out=out,
-        clips=len(splits) + len(missing) if whole else len(taken),
+        clips=len(ids) + len(missing) if whole else len(taken),
         extracted=len(meter.clip_ids),
-        cached_before=len(before & splits.keys()),
+        cached=len(now & ids),
+        cached_before=len(before & ids),
+        updated=len(meter.clip_ids & set(outcome.changed)),
+        touched=len(outcome.touched),
         failures=tuple(failures),
         failed_per_split={split: dict(count) for split, count in counts.items()},
         hours=meter.seconds_of_sound / 3600,
         seconds=meter.seconds,
         phases=dict(meter.phases),
-        stopped=outcome.stopped and len(failures) + len(meter.clip_ids) < len(taken | missing),
+        stopped=outcome.stages.stop.requested and unfinished,
     )
 
 
@@ -102,7 +116,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
 
 def as_text(summary: Summary) -> str:
     """Return the summary as lines for a terminal."""
-    lines = [f"{summary.out}: {summary.cached_before + summary.extracted} of {summary.clips} clips cached"]
+    lines = [f"{summary.out}: {summary.cached} of {summary.clips} clips cached"]
     if summary.extracted:
         speed = summary.hours * 3600 / max(1e-6, summary.seconds)
         lines.append(
@@ -112,7 +126,14 @@ def as_text(summary: Summary) -> str:
     else:
         lines.append(f"  nothing to extract: {summary.cached_before} clips were cached before")
     if summary.cached_before and summary.extracted:
-        lines.append(f"  {summary.cached_before} were cached before and not touched")
+        lines.append(f"  {summary.cached_before - summary.updated} were cached before and not touched")
+    if summary.updated:
+        lines.append(f"  {summary.updated} were extracted again: their sound has changed")
+    elif summary.touched:
+        lines.append(
+            f"  {summary.touched} cached clips come from files whose size or time has changed since; "
+            "--update compares their sound"
+        )
     lines += _failure_lines(summary)
     if summary.stopped:
         lines.append("  stopped early; run the same command again to continue")

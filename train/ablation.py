@@ -2,7 +2,7 @@
 
     OUT/runs/<row>/seed-<n>/   one run folder for each fit, the same as if it had been fitted alone
     OUT/tuning/<row>/<lr>/     fits that chose the learning rate, with ``--tune lr``
-    OUT/results.json, truth.csv, table.{txt,md,csv,tex}, chart.png
+    OUT/audit.json, results.json, truth.csv, table.{txt,md,csv,tex}, chart.png
 
 Stopped at any instant, the same command goes on: a finished fit is not repeated, an unfinished one continues.
 """
@@ -76,7 +76,8 @@ class Bench:
 
     def _fit_on(self, reader: CacheReader, jobs: Sequence[Job]) -> None:
         bank = self._bank(reader, jobs)
-        around, quiet, started, ended = Surroundings(bank, pictures=False), _Quiet(), time.perf_counter(), 0
+        around = Surroundings(bank, pictures=False, audited=True)  # the command audits once, for all
+        quiet, started, ended = _Quiet(), time.perf_counter(), 0
         cuda = choose_device(jobs[0].config.device, compact=is_compact(reader)).type == "cuda"
 
         def work(position: int) -> None:

@@ -7,8 +7,8 @@ passed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,15 +18,18 @@ import numpy.typing as npt
 from cache import CacheReader
 from cache.errors import UnknownFieldError
 from cache.failures import read_failures
-from train.errors import AuditError
-from train.labels import Labels
+from cache.projection import Projection
+from train.errors import AuditError, RunError
+from train.files import read_json, write_json
+from train.labels import Labels, Splits
+from train.run import AUDIT
+from train.shifts import shift_between, summary
 
 PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"
 NAMED = 5  # ids, speakers or files named in a line
 LARGEST_LOSS = 0.01  # share of the training clips that may be missing from the cache
 LARGEST_SHIFT = 0.1  # distance of two distributions (0 to 1) between splits ...
 SURE = 1e-3  # ... if chance alone makes such a distance less often than this
-PROJECTION = "projection.npz"
 IntArray = npt.NDArray[np.int64]
 
 
@@ -56,14 +59,22 @@ class Audit:
         """The checks that failed."""
         return tuple(check for check in self.checks if check.outcome == FAILED)
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """As the JSON document ``audit.json``."""
-        return [asdict(check) for check in self.checks]
+    def save(self, folder: Path) -> None:
+        """Write ``audit.json`` into a folder."""
+        write_json(folder / AUDIT, [asdict(check) for check in self.checks])
 
     @classmethod
-    def from_json(cls, rows: Iterable[Mapping[str, str]]) -> Audit:
-        """The inverse of ``to_json``."""
-        return cls(tuple(Check(**row) for row in rows))
+    def load(cls, folder: Path) -> Audit | None:
+        """Read ``audit.json`` of a folder; None if it was made without an audit.
+
+        Raises:
+            RunError: if it cannot be read.
+        """
+        path = folder / AUDIT
+        try:
+            return cls(tuple(Check(**row) for row in read_json(path))) if path.exists() else None
+        except TypeError:
+            raise RunError(f"{path}: not an audit that this version knows") from None
 
     def text(self) -> str:
         """Return one line per check, as people read it."""
@@ -99,6 +110,42 @@ def audit(reader: CacheReader, splits: Mapping[str, Labels]) -> Audit:
     ]
     checks += [_fitted_outside(train, reader), _ENCODER]
     return Audit(tuple(checks))
+
+
+def audit_splits(reader: CacheReader, splits: Splits, *, strict: bool = False) -> Audit:
+    """Audit the two splits of a fit.
+
+    Raises:
+        AuditError: if a check failed and ``strict`` is on.
+    """
+    found = audit(reader, {"train": splits.train, "valid": splits.valid})
+    if strict:
+        found.require()
+    return found
+
+
+def audit_caches(caches: Mapping[str, Path], splits: Splits, *, strict: bool = False) -> Audit:
+    """Audit a study before its first fit.
+
+    Args:
+        caches: by name; with several, each line names its cache.
+        splits: labels of the fits.
+        strict: refuse to go on if a check failed.
+
+    Raises:
+        AuditError: if a check failed and ``strict`` is on.
+    """
+    checks: list[Check] = []
+    for cache, path in caches.items():
+        with CacheReader(path) as reader:
+            found = audit_splits(reader, splits).checks
+        checks += (
+            [replace(each, name=f"{cache}: {each.name}") for each in found] if len(caches) > 1 else found
+        )
+    whole = Audit(tuple(checks))
+    if strict:
+        whole.require()
+    return whole
 
 
 class _Side:
@@ -183,28 +230,10 @@ def _shift(
     if tables[0] is None or tables[1] is None or not len(tables[0]) or not len(tables[1]):
         return Check(name, NOT_CHECKED, f"the cache holds no clips/{field}")
     one, two = of(tables[0]), of(tables[1])
-    distance, chance = _shares_differ(one, two) if one.dtype.kind == "U" else _values_differ(one, two)
-    shown = " against ".join(_summary(values) for values in (one, two))
+    distance, chance = shift_between(one, two)
+    shown = " against ".join(summary(values) for values in (one, two))
     outcome = FAILED if distance > LARGEST_SHIFT and chance < SURE else PASSED
     return Check(name, outcome, f"{shown}; distance {distance:.2f}")
-
-
-def _values_differ(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the Kolmogorov–Smirnov distance of two samples, and how often chance exceeds it."""
-    from scipy.stats import ks_2samp
-
-    found = ks_2samp(one, two, method="asymp")
-    return float(found.statistic), float(found.pvalue)
-
-
-def _shares_differ(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the total variation distance of two samples of names, and how often chance exceeds it."""
-    from scipy.stats import chi2_contingency
-
-    names = np.unique(np.concatenate([one, two]))
-    counts = np.array([[(side == name).sum() for name in names] for side in (one, two)])
-    distance = 0.5 * np.abs(counts[0] / counts[0].sum() - counts[1] / counts[1].sum()).sum()
-    return float(distance), 1.0 if len(names) < 2 else float(chi2_contingency(counts).pvalue)
 
 
 def _coverage(side: _Side, reader: CacheReader, most: float) -> Check:
@@ -225,26 +254,18 @@ def _fitted_outside(train: _Side, reader: CacheReader) -> Check:
     name = "fitted outside train"
     if "projection_sha256" not in reader.recipe:
         return Check(name, PASSED, "nothing is fitted in this cache: it holds what the encoder gave")
-    path = reader.path / PROJECTION
-    ids = _fitted_on(path)
-    if ids is None:
-        return Check(name, NOT_CHECKED, f"{path.name} does not say which clips its axes were fitted on")
-    outside = sorted(set(ids) - set(train.labels.clip_ids))
+    projection = Projection.load(reader.path)
+    if not projection.axes:
+        return Check(name, PASSED, "nothing is fitted in this cache: frames are pooled, not projected")
+    if not projection.fitted_on:
+        return Check(name, NOT_CHECKED, "the projection does not say which clips it was fitted on")
+    outside = sorted(set(projection.fitted_on) - set(train.labels.clip_ids))
     if outside:
         found = f"the projection was fitted on {len(outside)} clips that are not in train: {_some(outside)}"
         return Check(name, FAILED, found)
-    return Check(name, PASSED, f"the projection was fitted on {len(ids)} clips, all of train")
-
-
-def _fitted_on(path: Path) -> list[str] | None:
-    """Return the ids a projection was fitted on; none for pooling alone; None if it does not say."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if not any(name.startswith("basis/") for name in arrays.files):
-                return []
-            return [text.decode("utf-8") for text in arrays["fitted_on"].tolist()]
-    except (OSError, KeyError, ValueError, AttributeError):
-        return None
+    return Check(
+        name, PASSED, f"the projection was fitted on {len(projection.fitted_on)} clips, all of train"
+    )
 
 
 _ENCODER = Check(
@@ -256,13 +277,6 @@ _ENCODER = Check(
 
 def _suffix(source: str) -> str:
     return PurePosixPath(source).suffix.lower() or "none"
-
-
-def _summary(values: npt.NDArray[Any]) -> str:
-    if values.dtype.kind == "U":
-        shares = Counter(values.tolist()).most_common(NAMED)
-        return ", ".join(f"{count / len(values):.0%} {name}" for name, count in shares)
-    return f"median {np.median(values):.1f}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -194,8 +194,10 @@ def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs
         "seconds": seconds,
     }
     write_json(folder / ENVIRONMENT, about)
+    clipped = np.clip(values, task.train.targets.min(0), task.train.targets.max(0))
     metrics = {
         "valid": score_all(task.valid.targets, values, task.train.names),
+        "valid_clipped": score_all(task.valid.targets, clipped, task.train.names),
         "parameters": len(task.train.names) * (each.columns.shape[1] + 1),
         "selected_on": "inner",
         "metric": task.config.metric,

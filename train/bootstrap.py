@@ -136,6 +136,14 @@ class Resampler:
         return ScoreDraws(estimate, draws, sums.of_left_out())
 
 
+def joined(resamplers: Sequence[Resampler]) -> Resampler:
+    """Return the resampler of all clips of several; it describes them and is not to be drawn from."""
+    starts = np.cumsum([0, *(each.clusters for each in resamplers)])
+    cluster = np.concatenate([each.cluster + start for each, start in zip(resamplers, starts, strict=False)])
+    by = "speaker" if all(each.by == "speaker" for each in resamplers) else "clip"
+    return Resampler(cluster, by, resamplers[0].resamples, resamplers[0].seed)
+
+
 @dataclass(frozen=True)
 class _Sums:
     """Sums per speaker from which the scores of any draw follow.

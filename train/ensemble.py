@@ -14,7 +14,7 @@ from cache import CacheReader
 from train.config import FitConfig
 from train.errors import RunError
 from train.files import write_json
-from train.fitting import fit
+from train.fitting import Surroundings, fit
 from train.labels import Splits
 from train.metrics import score_all, score_table
 from train.predicting import predict
@@ -29,6 +29,7 @@ def fit_seeds(
     count: int,
     overwrite: bool,
     inputs: dict[str, Any],
+    strict: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Fit ``count`` seeds from the config's on, and describe their mean.
 
@@ -49,6 +50,7 @@ def fit_seeds(
             out / f"seed-{seed}",
             overwrite=overwrite,
             inputs=inputs,
+            surroundings=Surroundings(strict=strict, audited=seed > config.seed),
         )
         for seed in seeds
     ]

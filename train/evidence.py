@@ -108,7 +108,7 @@ def evidence_text(found: Mapping[str, Any]) -> str:
         null = found["null"]
         lines.append(
             f"chance alone: {shown(null['mean'])}, 95th percentile {shown(null['upper'])}, "
-            f"p = {shown_p(null['p_value'])} ({null['permutations']} permutations of {null['by']}s)"
+            f"{shown_p(null['p_value'])} ({null['permutations']} permutations of {null['by']}s)"
         )
     if "groups" in found:
         lines += ["", _groups_text(found["groups"])]
@@ -117,16 +117,18 @@ def evidence_text(found: Mapping[str, Any]) -> str:
 
 def shown_interval(interval: Mapping[str, Any]) -> str:
     """Return an estimate and its interval as people read them."""
+    if interval["estimate"] is None or np.isnan(interval["estimate"]):
+        return shown(None)
     if interval["low"] is None or np.isnan(interval["low"]):
-        return shown(interval["estimate"])
+        return f"{shown(interval['estimate'])} [no interval]"
     return f"{shown(interval['estimate'])} [{shown(interval['low'])}, {shown(interval['high'])}]"
 
 
 def shown_p(value: float | None) -> str:
     """Return a p-value as people read it."""
     if value is None or np.isnan(value):
-        return "undefined"
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
+        return "p undefined"
+    return f"p = {value:.3f}" if value >= 0.001 else "p < 0.001"
 
 
 def _group(

@@ -13,6 +13,7 @@ import torch
 
 from cache import CacheReader
 from cache.console import Progress, clock
+from train.audit import audit_splits
 from train.checkpoint import EpochRecord, Training, load_checkpoint, new_training, save_checkpoint
 from train.config import FitConfig
 from train.data import Batch, BatchFeed, Features, FrameBank, load_features
@@ -33,15 +34,19 @@ from train.run import CHECKPOINT, CONFIG, Run, claim, load_run
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What fits of one ablation share; no number depends on it.
+    """What a fit is told besides its recipe, much of it shared by an ablation; no number depends on it.
 
     Attributes:
         bank: frames that are in memory already.
         pictures: whether the run folder gets its plots.
+        strict: refuse to fit when a check of the audit fails.
+        audited: the audit was made already, for all fits at once.
     """
 
     bank: FrameBank | None = None
     pictures: bool = True
+    strict: bool = False
+    audited: bool = False
 
 
 def fit(
@@ -75,6 +80,7 @@ def fit(
     Raises:
         LabelError: if labels and cache do not fit together.
         ConfigError: if the cache has not what the config asks for.
+        AuditError: if a check of the audit fails and ``surroundings`` are strict.
         RunError: if ``out`` holds another run, or the loss is not a number.
     """
     out, progress = Path(out), progress or Progress()
@@ -83,10 +89,14 @@ def fit(
     with opened(cache) as reader:
         task = plan_fit(reader, labels, config)
         device = choose_device(config.device, compact=is_compact(reader))
+        checked = None if around.audited else audit_splits(reader, labels, strict=around.strict)
         if claim(out, task.identity, overwrite):
             progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
             return load_run(out)
         write_json(out / CONFIG, config.to_dict())
+        if checked is not None:
+            checked.save(out)
+            progress.line(checked.text())
         with deterministic(device):
             features = _features(reader, task, around.bank, progress)
             training = _begin(task, features, device, out / CHECKPOINT, progress)

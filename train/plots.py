@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from train.checkpoint import EpochRecord
 from train.config import FitConfig
 from train.files import replacing
-from train.metrics import mean_over, pearson, shown
+from train.metrics import METRICS, mean_over, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def plot_learning_curves(path: Path, history: Sequence[EpochRecord], config: Fit
     epochs = [row.epoch for row in history]
     scores = np.array([row.score for row in history])
     scored = config.select != "last"
-    with _figure(path, 2 if scored else 1, 1) as (figure, axes):
+    with panels_of(path, 2 if scored else 1, 1) as (figure, axes):
         _curve(axes[0], epochs, [row.loss for row in history], BLUE, f"training loss ({config.loss})")
         if scored:
             where = "inner part of train" if config.select == "inner" else "validation clips"
@@ -68,30 +69,51 @@ def plot_learning_curves(path: Path, history: Sequence[EpochRecord], config: Fit
         figure.align_labels()
 
 
+@dataclass(frozen=True)
+class ScatterNote:
+    """What the scores in a picture are.
+
+    Attributes:
+        metric: whose value each panel shows.
+        selected_on: what chose the epoch; named when it was the validation set itself.
+        seeds: how many heads' predictions were scored; the picture shows those of the first.
+    """
+
+    metric: str = "pearson"
+    selected_on: str = "inner"
+    seeds: int = 1
+
+
 def plot_scatter(
-    path: Path, truth: FloatArray, prediction: FloatArray, names: Sequence[str], selected_on: str
+    path: Path, truth: FloatArray, prediction: FloatArray, names: Sequence[str], note: ScatterNote
 ) -> None:
-    """Draw truth against prediction, one panel per emotion, with its ρ ("undefined" where it is so).
+    """Draw truth against prediction, one panel per emotion, with its score ("undefined" where it is so).
 
     Args:
         path: of the PNG.
         truth: (clips, targets).
         prediction: (clips, targets).
         names: of the targets.
-        selected_on: what chose the epoch; named when it was the validation set itself.
+        note: what the scores are.
     """
-    scores = pearson(truth, prediction)
-    with _figure(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
+    scores, title = METRICS[note.metric](truth, prediction), metric_sign(note.metric)
+    with panels_of(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
         for index, (axis, name) in enumerate(zip(axes, names, strict=True)):
             _panel(
                 axis, truth[:, index], prediction[:, index], BLUE if scores[index] == scores[index] else MUTED
             )
-            axis.set_title(f"{name}   ρ {_sign(scores[index])}", loc="left")
-        note = ", selected on valid" if selected_on == "valid" else ""
-        mean = _sign(mean_over(scores))
-        figure.suptitle(f"{len(truth)} validation clips{note}: mean ρ {mean}", x=0.01, ha="left", fontsize=12)
+            axis.set_title(f"{name}   {title} {_sign(scores[index])}", loc="left")
+        selected = ", selected on valid" if note.selected_on == "valid" else ""
+        selected += f", first of {note.seeds} seeds" if note.seeds > 1 else ""
+        mean = f"mean {title} {_sign(mean_over(scores))}"
+        figure.suptitle(f"{len(truth)} validation clips{selected}: {mean}", x=0.01, ha="left", fontsize=12)
         figure.supxlabel("label", fontsize=10)
         figure.supylabel("prediction", fontsize=10)
+
+
+def metric_sign(metric: str) -> str:
+    """Return the metric as tables and pictures call it."""
+    return {"pearson": "ρ", "ccc": "CCC", "spearman": "Spearman's ρ", "mae": "MAE"}[metric]
 
 
 def _curve(axis: Axes, epochs: Sequence[int], values: Any, colour: str, title: str) -> None:
@@ -130,12 +152,14 @@ def figure_of(path: Path, size: tuple[float, float]) -> Iterator[Axes]:
 
 
 @contextmanager
-def _figure(path: Path, panels: int, columns: int) -> Iterator[tuple[Figure, list[Axes]]]:
-    """Give a figure with ``panels`` axes, and save it."""
+def panels_of(
+    path: Path, panels: int, columns: int, share: bool = False
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Give a figure with ``panels`` axes, which may share their scales, and save it."""
     rows = -(-panels // columns)
     size = (3.4 * columns + 0.6, 3.3 * rows + 0.8) if columns > 1 else (6.4, 2.9 * rows + 0.3)
     with _drawn(path, size) as figure:
-        grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel().tolist()
         for spare in grid[panels:]:
             spare.remove()
         yield figure, grid[:panels]

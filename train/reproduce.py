@@ -56,7 +56,7 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles | None, progress:
         )
     with tempfile.TemporaryDirectory(prefix="emi-reproduce-") as folder, _threads(sittings.pop()):
         with CacheReader(cache or inputs["cache"]) as reader:
-            around = Surroundings(pictures=False)
+            around = Surroundings(pictures=False, audited=True)
             again = fit(
                 reader,
                 files.read(),

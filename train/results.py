@@ -65,9 +65,9 @@ def write_results(out: Path, found: Found, training: Training, *, pictures: bool
         "statement": statement(task, training, epoch),
         "selected_on": selected_on(task, training),
         "metric": config.metric,
+        "interval": None,
         "valid": None,
         "valid_clipped": None,
-        "interval": None,
         "epoch": epoch,
         "epochs": config.epochs,
         "selection_score": training.best_score,
@@ -99,9 +99,7 @@ def write_results(out: Path, found: Found, training: Training, *, pictures: bool
     write_json(out / METRICS, metrics)
 
 
-def _report(
-    out: Path, found: Found, training: Training, targets: Targets, pictures: bool
-) -> dict[str, dict[str, Any]]:
+def _report(out: Path, found: Found, training: Training, targets: Targets, pictures: bool) -> dict[str, Any]:
     """Predict the validation clips, write the predictions, and return their scores."""
     from train.evidence import described  # with scipy, which the first step does not wait for
     from train.statistics import score_interval
@@ -112,11 +110,10 @@ def _report(
         out / PREDICTIONS, targets.id_column, task.valid.written_ids, predictions, targets.names
     )
     if pictures:
-        from train.plots import plot_scatter
+        from train.plots import ScatterNote, plot_scatter
 
-        plot_scatter(
-            out / SCATTER, task.valid.targets, predictions, targets.names, selected_on(task, training)
-        )
+        about = ScatterNote(task.config.metric, selected_on(task, training))
+        plot_scatter(out / SCATTER, task.valid.targets, predictions, targets.names, about)
     interval = score_interval(task.valid.targets, predictions[None], task.config.metric, task.valid.speakers)
     return {
         "interval": described(interval),
@@ -159,9 +156,11 @@ def results_text(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
     clips = metrics["clips"]["valid"]
     note = ", selected on valid" if metrics["selected_on"] == "valid" else ""
     metric, interval = metrics["metric"], metrics["interval"]
-    table = score_table(metrics["valid"], names, metric)
-    mean = f"mean {metric} {shown_interval(interval)}\n  {interval['caption']}"
-    return f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n{table}\n\n{mean}"
+    text = f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n"
+    text += score_table(metrics["valid"], names, metric)
+    if interval is not None:
+        text += f"\n\nmean {metric} {shown_interval(interval)}\n  {interval['caption']}"
+    return text
 
 
 def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:

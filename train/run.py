@@ -6,6 +6,7 @@ head.safetensors  the head, with all that ``predict`` needs to know in its metad
 history.csv       one row per epoch
 predictions.csv   the validation clips, in the label file's columns
 clips.csv         which clips were trained on, chose the epoch, were reported on
+audit.json        what could make the scores too good: passed, failed or not checked
 coverage.json     labelled clips that the cache does not hold, and the other way round
 metrics.json      scores: written last, it marks the run as finished
 projection.npz    how a compact cache was made from the full one, if the head was fitted on a compact one
@@ -37,7 +38,7 @@ FloatArray = npt.NDArray[np.float64]
 CONFIG, ENVIRONMENT, METRICS = "config.json", "environment.json", "metrics.json"
 HEAD, CHECKPOINT = "head.safetensors", "checkpoint.safetensors"
 HISTORY, PREDICTIONS, CLIPS, COVERAGE = "history.csv", "predictions.csv", "clips.csv", "coverage.json"
-CURVES, SCATTER = "learning_curves.png", "scatter.png"
+AUDIT, CURVES, SCATTER = "audit.json", "learning_curves.png", "scatter.png"
 PROJECTION, ENSEMBLE = "projection.npz", "ensemble.json"
 FILES = (
     METRICS,
@@ -47,6 +48,7 @@ FILES = (
     PREDICTIONS,
     CLIPS,
     COVERAGE,
+    AUDIT,
     CURVES,
     SCATTER,
     CONFIG,

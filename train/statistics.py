@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri, stdtr
 
-from train.bootstrap import Resampler, ScoreDraws
+from train.bootstrap import Resampler, ScoreDraws, joined
+from train.bounds import LEVEL, Bounds, Jackknife, bca_bounds
 
 FloatArray = npt.NDArray[np.float64]
 RESAMPLES = 2000
-LEVEL = 0.95
-FEW_CLUSTERS = 20  # below, no bootstrap over speakers keeps its promise
+DRAWN = ("BCa", "percentile")  # methods that rest on the draws
+FEW_CLUSTERS = 20  # below, a warning
+# Below, Student's t: in 1,000 simulated corpora (ICC .2) BCa intervals covered the truth in 88 % with 12
+# speakers, 91 % with 30 and 94 % with 50, Student's t in 95, 95 and 96 %.
+T_CLUSTERS = 50
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Interval:
         by: what was drawn: "speaker", or "clip" where speakers are unknown.
         clusters: how many of them there are.
         seeds: how many seeds the estimate is the mean of.
-        method: "BCa", "percentile" where its correction breaks down, or "none".
+        method: "BCa", "percentile" where its correction breaks down, "Student's t" with fewer than 50
+            speakers (or clips), or "none".
         warnings: why not to believe it too much.
     """
 
@@ -60,9 +63,16 @@ class Interval:
         seeds = (
             f"{self.seeds} seeds" if self.seeds > 1 else "one seed, so without the variation between seeds"
         )
-        text = f"{self.level:.0%} {self.method} interval, {self.resamples} resamples ({people}; {seeds})"
-        lost = f"; {self.undefined_draws} undefined draws left out" if self.undefined_draws else ""
-        return text + lost + "".join(f"; {warning}" for warning in self.warnings)
+        if self.method in DRAWN:
+            found = f"{100 * self.level:.0f} % {self.method} interval, {self.resamples} resamples"
+        else:
+            found = (
+                f"{100 * self.level:.0f} % {self.method} interval" if self.method != "none" else "no interval"
+            )
+        lost = ""
+        if self.undefined_draws and self.method in DRAWN:
+            lost = f"; {self.undefined_draws} undefined draws left out"
+        return f"{found} ({people}; {seeds}){lost}" + "".join(f"; {warning}" for warning in self.warnings)
 
     def widened(self, factor: float) -> Interval:
         """Return the interval with both arms ``factor`` times as long: a design effect, see ``assumed_icc``."""
@@ -142,7 +152,7 @@ def paired_difference(
 def interval_of(resampler: Resampler, scores: ScoreDraws) -> Interval:
     """Return the interval of one row; a table computes each row's scores once and shares the draws."""
     draws = (scores.draws * resampler.seed_weights(scores.draws.shape[1])).sum(1)
-    jackknife = _Jackknife(scores.left_out.mean(1), _without_each(scores.estimate))
+    jackknife = Jackknife(scores.left_out.mean(1), _without_each(scores.estimate))
     estimate = float(scores.estimate.mean())
     return _interval(resampler, estimate, draws, jackknife, len(scores.estimate))
 
@@ -158,9 +168,39 @@ def difference_of(resampler: Resampler, ours: ScoreDraws, theirs: ScoreDraws) ->
     if not pairs:
         seeds = [_without_each(ours.estimate), -_without_each(theirs.estimate)]
     estimate = float(ours.estimate.mean() - theirs.estimate.mean())
-    jackknife, most = _Jackknife(left_out, *seeds), max(len(ours.estimate), len(theirs.estimate))
+    jackknife, most = Jackknife(left_out, *seeds), max(len(ours.estimate), len(theirs.estimate))
     interval = _interval(resampler, estimate, draws, jackknife, most)
     return Difference(interval, jackknife.p_value(estimate))
+
+
+def interval_of_folds(
+    folds: Sequence[tuple[npt.ArrayLike, npt.ArrayLike, Sequence[Hashable | None] | None]],
+    metric: str,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return the mean score over folds; speakers are drawn within their fold.
+
+    The folds' heads share training clips: how they vary with those is not in the interval.
+
+    Args:
+        folds: truth (clips, targets), predictions (clips, targets) and speakers (clips,) of each fold.
+        metric: "pearson", "ccc", "spearman" or "mae", mean over targets.
+        resamples: number of draws.
+        seed: of the draws.
+    """
+    resamplers = [
+        Resampler.of(len(np.asarray(truth)), speakers, resamples, seed + number)
+        for number, (truth, _, speakers) in enumerate(folds)
+    ]
+    scores = [
+        each.scores(np.asarray(truth), np.asarray(predictions)[None], metric)
+        for each, (truth, predictions, _) in zip(resamplers, folds, strict=True)
+    ]
+    draws = np.mean([each.draws[:, 0] for each in scores], axis=0)
+    jackknife = Jackknife(*(each.left_out[:, 0] / len(folds) for each in scores))
+    estimate = float(np.mean([each.estimate[0] for each in scores]))
+    return _interval(joined(resamplers), estimate, draws, jackknife, 1)
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:
@@ -188,37 +228,6 @@ def assumed_icc(icc: float, clips_per_speaker: float) -> float:
     return float(np.sqrt(1 + (clips_per_speaker - 1) * icc**2))
 
 
-class _Jackknife:
-    """What leave-one-out values say about an estimate: of speakers, and of the seeds of either row.
-
-    The p-value of a difference comes from here and not from the percentiles of the draws, whose far tails
-    Holm's correction would lean on: in 1,000 simulated tables of 12 equal rows (ICC .3) inverting the BCa
-    interval found a difference in 6.3 %, Student's t in 4.4 %.
-    """
-
-    def __init__(self, *samples: FloatArray) -> None:
-        samples = tuple(values for values in samples if len(values) > 1)
-        influence = [(len(values) - 1) * (values.mean() - values) for values in samples]
-        sizes = [len(values) for values in samples]
-        squares = sum(float((each**2).sum()) / n**2 for each, n in zip(influence, sizes, strict=True))
-        cubes = sum(float((each**3).sum()) / n**3 for each, n in zip(influence, sizes, strict=True))
-        self.acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0 * squares
-        # Variances of the estimate, and their degrees of freedom.
-        self._parts = [
-            (float((u**2).sum()) / n / (n - 1), n - 1) for u, n in zip(influence, sizes, strict=True)
-        ]
-
-    def p_value(self, estimate: float) -> float:
-        """Return the two-sided p-value of an estimate, degrees of freedom after Satterthwaite."""
-        variance = sum(part for part, _ in self._parts)
-        if np.isnan(estimate) or np.isnan(variance) or not self._parts:
-            return np.nan
-        if variance == 0:
-            return 1.0 if estimate == 0 else 0.0
-        freedom = variance**2 / sum(part**2 / degrees for part, degrees in self._parts)
-        return 2 * float(stdtr(freedom, -abs(estimate) / np.sqrt(variance)))
-
-
 def _without_each(values: FloatArray) -> FloatArray:
     """Return the mean with each value left out in turn."""
     if len(values) < 2:
@@ -227,12 +236,14 @@ def _without_each(values: FloatArray) -> FloatArray:
 
 
 def _interval(
-    resampler: Resampler, estimate: float, draws: FloatArray, jackknife: _Jackknife, seeds: int
+    resampler: Resampler, estimate: float, draws: FloatArray, jackknife: Jackknife, seeds: int
 ) -> Interval:
     kept = draws[~np.isnan(draws)]
-    bounds = _Bounds(np.nan, np.nan, "none")
-    if not np.isnan(estimate) and len(kept) > 1:
-        bounds = _bca(estimate, np.sort(kept), jackknife.acceleration)
+    bounds = Bounds(np.nan, np.nan, "none")
+    if resampler.clusters < T_CLUSTERS:
+        bounds = jackknife.interval(estimate)
+    elif not np.isnan(estimate) and len(kept) > 1:
+        bounds = bca_bounds(estimate, np.sort(kept), jackknife.acceleration)
     return Interval(
         estimate=estimate,
         low=bounds.low,
@@ -244,43 +255,14 @@ def _interval(
         clusters=resampler.clusters,
         seeds=seeds,
         method=bounds.method,
-        warnings=_warnings(resampler, len(draws) - len(kept)),
+        warnings=_warnings(resampler, len(draws) - len(kept), bounds.method),
     )
 
 
-class _Bounds(NamedTuple):
-    low: float
-    high: float
-    method: str
-
-
-def _bca(estimate: float, draws: FloatArray, acceleration: float) -> _Bounds:
-    """Efron's BCa interval from sorted draws (Efron and Tibshirani 1993, ch. 14).
-
-    The percentiles are moved by the median bias of the draws and by the acceleration, the rate at which the
-    standard error changes with the score: correlations need both.
-    """
-    if draws[0] == draws[-1]:  # nothing varies: a perfect or an impossible prediction
-        return _Bounds(draws[0], draws[0], "BCa")
-    bias, method = float(ndtri(_share_below(draws, estimate))), "BCa"
-    tail = float(ndtri((1 - LEVEL) / 2))
-    if not min(1 - acceleration * (bias + end) for end in (tail, -tail)) > 0:  # one speaker decides all
-        bias, acceleration, method = 0.0, 0.0, "percentile"
-    moved = bias + np.array([tail, -tail])
-    low, high = np.quantile(draws, ndtr(bias + moved / (1 - acceleration * moved)))
-    return _Bounds(float(low), float(high), method)
-
-
-def _share_below(draws: FloatArray, value: float) -> float:
-    """Return the share of sorted draws below ``value``, equal ones counted half, never quite 0 or 1."""
-    below = (np.searchsorted(draws, value, "left") + np.searchsorted(draws, value, "right")) / 2
-    return float(np.clip(below, 0.5, len(draws) - 0.5) / len(draws))
-
-
-def _warnings(resampler: Resampler, undefined: int) -> tuple[str, ...]:
+def _warnings(resampler: Resampler, undefined: int, method: str) -> tuple[str, ...]:
     found = []
     if resampler.by == "speaker" and resampler.clusters < FEW_CLUSTERS:
         found.append(f"warning: only {resampler.clusters} speakers, too few to trust the interval")
-    if undefined > resampler.resamples / 20:
+    if method in DRAWN and undefined > resampler.resamples / 20:
         found.append("warning: so many draws are undefined that the rest are no fair sample")
     return tuple(found)

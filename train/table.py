@@ -12,6 +12,7 @@ import numpy as np
 
 from train.bootstrap import Resampler
 from train.metrics import shown
+from train.plots import metric_sign
 from train.statistics import Interval, difference_of, holm, interval_of
 from train.study import Study
 
@@ -118,7 +119,7 @@ def score_rows(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Score
 
 def build_table(study: Study, scores: Scores, extra: Sequence[ColumnProvider] = ()) -> Table:
     """Return the table of a study: scores, differences, size and time, then what ``extra`` adds."""
-    title = {"pearson": "ρ", "ccc": "CCC", "spearman": "Spearman's ρ"}.get(study.metric, study.metric)
+    title = metric_sign(study.metric)
     differences = [
         "reference" if row.name == study.reference else _difference_text(each)
         for row, each in zip(study.rows, scores.differences, strict=True)
@@ -135,7 +136,9 @@ def build_table(study: Study, scores: Scores, extra: Sequence[ColumnProvider] = 
     for provider in extra:
         columns += provider(study)
     about = scores.intervals[[row.name for row in study.rows].index(study.reference)].caption
-    caption = f"{study.caption} Δ: row minus “{study.reference}”; p after Holm. {about}"
+    caption = (
+        f"{study.caption} Δ: row minus “{study.reference}”; p after Holm, intervals uncorrected. {about}"
+    )
     return Table(tuple(columns), caption)
 
 
@@ -143,6 +146,8 @@ def interval_text(interval: Interval) -> str:
     """Return a score with its interval, "undefined" where it is."""
     if not np.isfinite(interval.estimate):
         return shown(None)
+    if not np.isfinite(interval.low):
+        return f"{interval.estimate:.3f} [no interval]".replace("-", "−")
     return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]".replace("-", "−")
 
 

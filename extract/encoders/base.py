@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cache.schema import FrameField
 
 Array = NDArray[Any]
+WHOLE_SECONDS = 60.0  # attention sees a clip up to this length whole; part of the recipe where it matters
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Encoded:
         frames: frame field → (frames, width).
         global_mean: frame field → (width,), the mean of its frames.
         clip: clip-level field → (width,).
+        windowed: whether the clip was too long for whole-clip attention and was read in windows.
     """
 
     frames: dict[str, Array]
     global_mean: dict[str, Array]
     clip: dict[str, Array]
+    windowed: bool = False
 
 
 class Encoder(Protocol):
@@ -36,14 +39,18 @@ class Encoder(Protocol):
         recipe: its part of the cache's recipe.
         licence: of its weights, one line.
         equal_lengths: True when a batch may only hold clips of one length.
+        chunking: what happens to clips longer than ``WHOLE_SECONDS``, for the recipe.
         batch_seconds: padded seconds a batch that suits the device; 0 for one clip at a time.
+        memory_seconds: padded seconds a batch may have at most; lowered when memory runs out.
     """
 
     fields: tuple[FrameField, ...]
     recipe: dict[str, Any]
     licence: str
     equal_lengths: bool
+    chunking: str
     batch_seconds: float
+    memory_seconds: float
 
     def num_frames(self, num_samples: int) -> int:
         """Return the frames that ``num_samples`` samples at 16 kHz yield."""
@@ -57,7 +64,8 @@ class EncoderOptions:
     """Which encoder, on what.
 
     Attributes:
-        model: hub id, or a local folder with config.json, preprocessor_config.json and model.safetensors.
+        model: hub id, a local folder with config.json, preprocessor_config.json and model.safetensors, or
+            ``logmel`` for the built-in encoder without weights.
         revision: branch, tag or commit on the hub.
         layers: ``last``, or layer numbers separated by commas.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.

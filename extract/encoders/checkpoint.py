@@ -1,10 +1,9 @@
-"""Gets an encoder's files, from the hub or a folder, and reads exactly what they hold; nothing is unpickled."""
+"""Reads exactly the weights an encoder of clips → extract has, under one spelling; nothing is unpickled."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251 - what torch.load raises; nothing is unpickled
@@ -15,15 +14,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from cache.recipe import canonical_json
+from extract.encoders.hub import SAFETENSORS, TORCH_FILE, find_model
 from extract.errors import EncoderError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-CONFIG = "config.json"
-PREPROCESSOR = "preprocessor_config.json"
-SAFETENSORS = "model.safetensors"
-TORCH_FILE = "pytorch_model.bin"
+    from extract.encoders.layout import Layout
+
+HEAD = "classifier."
+UNUSED = "masked_spec_embed"  # masks frames while pretraining; no part of inference
+MAX_LISTED = 5
 # Weight norm has two spellings; the newer one is what torch's parametrization creates.
 NEW_NAMES = {
     ".weight_g": ".parametrizations.weight.original0",
@@ -65,94 +66,11 @@ def load_checkpoint(model: str, revision: str | None) -> Checkpoint:
     Raises:
         EncoderError: it cannot be had, or a file of it cannot be used.
     """
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        paths, name, commit = _local(folder), *_snapshot_identity(folder)
-    elif folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
-        raise EncoderError(
-            f"{model}: no such folder; expected a folder with {CONFIG}, or a hub id OWNER/NAME"
-        )
-    else:
-        paths = _from_hub(model, revision)
-        name, commit = model, paths[CONFIG].parent.name
-    config = _json(paths[CONFIG])
-    preprocessor = _json(paths[PREPROCESSOR])
-    if preprocessor.get("sampling_rate") != 16_000:
-        rate = preprocessor.get("sampling_rate")
-        raise EncoderError(f"{paths[PREPROCESSOR]}: sampling_rate {rate}, expected 16000 Hz")
-    weights = _renamed(_weights(paths["weights"]))
-    return Checkpoint(name, commit, config, bool(preprocessor.get("do_normalize", True)), weights)
-
-
-def _local(folder: Path) -> dict[str, Path]:
-    weights = next((name for name in (SAFETENSORS, TORCH_FILE) if (folder / name).is_file()), None)
-    lacking = [name for name in (CONFIG, PREPROCESSOR) if not (folder / name).is_file()]
-    if weights is None:
-        lacking.append(SAFETENSORS)
-    if weights is None or lacking:
-        raise EncoderError(
-            f"{folder} lacks {', '.join(lacking)}; expected {CONFIG}, {PREPROCESSOR}, {SAFETENSORS}"
-        )
-    return {CONFIG: folder / CONFIG, PREPROCESSOR: folder / PREPROCESSOR, "weights": folder / weights}
-
-
-def _snapshot_identity(folder: Path) -> tuple[str, str]:
-    """Recognise a folder of the hub's own cache, models--OWNER--NAME/snapshots/COMMIT."""
-    parts = folder.resolve().parts
-    if len(parts) > 3 and parts[-2] == "snapshots" and parts[-3].startswith("models--"):
-        return parts[-3].removeprefix("models--").replace("--", "/"), parts[-1]
-    return "local", "local"
-
-
-def _from_hub(model: str, revision: str | None) -> dict[str, Path]:
-    """The local copy serves first, so that a run needs the network once and never waits for it again."""
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
-    from huggingface_hub.utils import logging as hub_logging
-
-    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    problem = "no network and no copy of it here"
-    for local in (True, False):
-        try:
-            return _hub_files(model, revision, local)
-        except LocalEntryNotFoundError:
-            continue
-        except EntryNotFoundError as error:
-            problem = str(error).splitlines()[0]
-        except (HfHubHTTPError, OSError, ValueError) as error:
-            problem = (str(error) or type(error).__name__).splitlines()[0]
-    raise EncoderError(
-        f"cannot get the encoder {model}{'@' + revision if revision else ''}: {problem}. "
-        f"Where there is a network: `hf download {model} --local-dir DIR`; then pass --model DIR. "
-        "To try the tool without it: `emi-extract demo --out DIR`, --model DIR/encoder"
-    )
-
-
-def _hub_files(model: str, revision: str | None, local: bool) -> dict[str, Path]:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-    def get(name: str, commit: str | None) -> Path:
-        return Path(hf_hub_download(model, name, revision=commit, local_files_only=local))
-
-    config = get(CONFIG, revision)
-    commit = config.parent.name  # the other files come from the very same commit
-    try:
-        weights = get(SAFETENSORS, commit)
-    except EntryNotFoundError as error:
-        if isinstance(error, LocalEntryNotFoundError) and not local:
-            raise
-        weights = get(TORCH_FILE, commit)
-    return {CONFIG: config, PREPROCESSOR: get(PREPROCESSOR, commit), "weights": weights}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EncoderError(f"{path}: not readable as JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise EncoderError(f"{path}: expected a JSON object")
-    return value
+    files = find_model(model, revision)
+    if files.weights is None:
+        raise EncoderError(f"{model}: no file with weights; expected {SAFETENSORS} or {TORCH_FILE}")
+    weights = _renamed(_weights(files.weights))
+    return Checkpoint(files.model, files.revision, files.config, files.normalise, weights)
 
 
 def _weights(path: Path) -> Mapping[str, Tensor]:
@@ -175,3 +93,45 @@ def _renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         old = next((suffix for suffix in NEW_NAMES if name.endswith(suffix)), "")
         renamed[name.removesuffix(old) + NEW_NAMES.get(old, "")] = tensor
     return renamed
+
+
+def fill(model: nn.Module, head: nn.Module | None, checkpoint: Checkpoint, layout: Layout) -> None:
+    """Load every weight of an encoder and its head.
+
+    Raises:
+        EncoderError: one is missing, unexpected, misshapen or not finite; the error lists them.
+    """
+    prefix = layout.family + "."
+    if not any(name.startswith(prefix) for name in checkpoint.weights):
+        prefix = ""  # saved without a head around it
+    wanted = {prefix + name: tensor for name, tensor in model.state_dict().items()}
+    unused: tuple[str, ...] = (prefix + UNUSED,)
+    if head is not None:
+        wanted |= {HEAD + name: tensor for name, tensor in head.state_dict().items()}
+    else:
+        unused += layout.unused
+    wanted = {name: tensor for name, tensor in wanted.items() if not name.startswith(unused)}
+    given = {name: tensor for name, tensor in checkpoint.weights.items() if not name.startswith(unused)}
+    problems = list(_problems(wanted, given))
+    if problems:
+        more = f" and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
+        raise EncoderError(
+            f"the encoder's weights do not fit its config: {'; '.join(problems[:MAX_LISTED])}{more}. "
+            "No weight may be left to chance: get the complete checkpoint"
+        )
+    model.load_state_dict(
+        {name.removeprefix(prefix): given[name] for name in wanted if not (head and name.startswith(HEAD))},
+        strict=False,
+    )
+    if head is not None:
+        head.load_state_dict({n.removeprefix(HEAD): given[n] for n in wanted if n.startswith(HEAD)})
+
+
+def _problems(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Iterator[str]:
+    yield from (f"missing {name}" for name in sorted(wanted.keys() - given.keys()))
+    yield from (f"unexpected {name}" for name in sorted(given.keys() - wanted.keys()))
+    for name in sorted(wanted.keys() & given.keys()):
+        if given[name].shape != wanted[name].shape:
+            yield f"{name} is {tuple(given[name].shape)}, expected {tuple(wanted[name].shape)}"
+        elif not torch.isfinite(given[name]).all():
+            yield f"{name} holds values that are not finite"

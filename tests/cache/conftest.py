@@ -58,8 +58,8 @@ def make_clip() -> Callable[..., ClipFeatures]:
 def make_cache(make_clip: Callable[..., ClipFeatures]) -> Callable[..., dict[str, ClipFeatures]]:
     """Write a cache of ``shards`` × ``clips`` clips; return them by id."""
 
-    def make(path: Path, shards: int = 2, clips: int = 3) -> dict[str, ClipFeatures]:
-        writer = CacheWriter.open(path, RECIPE, FIELDS)
+    def make(path: Path, shards: int = 2, clips: int = 3, store: str = "hdf5") -> dict[str, ClipFeatures]:
+        writer = CacheWriter.open(path, RECIPE, FIELDS, store=store)
         written: dict[str, ClipFeatures] = {}
         for shard in range(shards):
             part = [make_clip(f"{shard}/{row:05}", 4 + row + shard) for row in range(clips)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import zipfile
 from dataclasses import replace
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from cache import CacheReader, CacheWriter, ClipFeatures, FrameField, verify
+from cache import CacheReader, CacheWriter, ClipFeatures, FrameField, export, verify
+from cache.__main__ import app
 from cache.choices import CompactOptions, choose_for_size, predicted_bytes
 from cache.compaction import compact
 from cache.errors import CacheError, DamagedCacheError, RecipeMismatchError
@@ -279,3 +282,29 @@ def test_a_projection_that_is_not_the_caches_own_is_refused(small, tmp_path, mon
         file.write_bytes(replace(projection, pool=6).to_bytes())
     with pytest.raises(DamagedCacheError, match=r"projection\.npz"):
         Projection.load(path)
+
+
+def test_int8_leaves_as_float32_numbers(small, tmp_path) -> None:
+    export(small, tmp_path / "out", ["hidden_states/12"], parquet=False)
+    values = np.load(tmp_path / "out" / "hidden_states_12" / "03.npy")
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, CacheReader(small).read_values("03", "hidden_states/12"))
+
+
+def test_the_command_reports_and_keeps_its_report(full, tmp_path) -> None:
+    labels = tmp_path / "labels.csv"
+    rows = "".join(f"{n:02},{'train' if n < 14 else 'valid'},{n / 20}\n" for n in range(20))
+    labels.write_text("clip_id,split,Joy\n" + rows)
+    arguments = ["compact", str(full), str(tmp_path / "c"), "--project", "20", "--fit-on", str(labels)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "pool 5, project 20, int8" in done.stdout
+    assert "ridge probe on global means" in done.stdout
+    assert len(Projection.load(tmp_path / "c").fitted_on) == 14, "the training split only"
+    assert json.loads((tmp_path / "c" / "compact.json").read_text())["clips"] == 20
+    refused = CliRunner().invoke(
+        app, ["compact", str(full), str(tmp_path / "d"), "--like", "x", "--pool", "3"]
+    )
+    assert "leave the other options out" in str(refused.exception)
+    chosen = CliRunner().invoke(app, ["compact", str(full), str(tmp_path / "e"), "--max-gb", "1", "--json"])
+    assert json.loads(chosen.stdout)["pool"] == 1

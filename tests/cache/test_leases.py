@@ -64,16 +64,24 @@ def test_the_lease_of_a_dead_process_of_this_machine_counts_no_longer(cache) -> 
 
 def test_a_lease_of_another_machine_counts_until_it_expires(cache) -> None:
     (cache / "leases").mkdir()
-    path = cache / "leases" / f"{SHARD}.lease"
+    path = cache / "leases" / f"{SHARD}.0.lease"
     for until, free in ((time.time() + 60, False), (time.time() - 1, True)):
         path.write_text(json.dumps({"owner": "x", "host": "elsewhere", "pid": 1, "until": until}))
         assert (leases.acquire(cache, SHARD) is not None) is free
 
 
+def test_giving_back_removes_expired_ones_too(cache) -> None:
+    for seconds in (-1.0, -1.0, 60.0):
+        lease = leases.acquire(cache, SHARD, seconds)
+        assert lease
+    lease.release()
+    assert not list((cache / "leases").iterdir())
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"owner": 1, "until": "never"}'])
 def test_a_lease_that_is_none_stops_nobody(cache, text) -> None:
     (cache / "leases").mkdir()
-    (cache / "leases" / f"{SHARD}.lease").write_text(text)
+    (cache / "leases" / f"{SHARD}.0.lease").write_text(text)
     assert leases.acquire(cache, SHARD)
 
 
@@ -130,6 +138,6 @@ def test_an_old_leftover_lives_while_its_writer_holds_the_lease(cache) -> None:
     (cache / "leases").mkdir()
     path = leftover(cache, "otherhost", 7, 1e6)
     holder = {"owner": "x", "host": "otherhost", "pid": 7, "until": time.time() + 60}
-    (cache / "leases" / f"{SHARD}.lease").write_text(json.dumps(holder))
+    (cache / "leases" / f"{SHARD}.0.lease").write_text(json.dumps(holder))
     assert leases.remove_dead_tmp(cache, cache / "shards") == 0
     assert path.exists()

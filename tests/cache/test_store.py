@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import zarr
 
 from cache import ClipFeatures, FrameField
+from cache.checksums import crc32c
 from cache.errors import CacheError, DamagedCacheError
-from cache.features import crc32c, shard_arrays
-from cache.store import CONTENT, ShardStore, get_store
+from cache.features import ShardArrays, shard_arrays
+from cache.store import CONTENT, STORES, ShardStore, get_store
 
 
-@pytest.fixture(params=["hdf5"])
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest) -> ShardStore:
     return get_store(request.param)
 
@@ -87,6 +90,118 @@ def test_a_file_that_is_no_shard_is_named(store, tmp_path) -> None:
     path.write_bytes(b"not a shard")
     with pytest.raises(DamagedCacheError, match="x"):
         store.describe(path)
+
+
+def test_a_clip_of_text_bool_and_every_number_survives(store, tmp_path) -> None:
+    arrays = {
+        "clips/text": np.array([b"a", b"\xc3\xa4\xc3\xb6"], "S5"),
+        "clips/flag": np.array([True, False]),
+        "clips/zeros": np.zeros(2, np.int64),
+        "clips/big": np.array([2**63, 1], np.uint64),
+        "scale/x": np.array([[1.5], [6e-8]], np.float16),
+        "frames/x": np.array([[-127], [127], [0]], np.int8),
+        "offsets": np.array([0, 1, 3]),
+    }
+    final, stored = publish(store, ShardArrays(arrays, {"frames/x": {"frame_shift": 0.1}}), tmp_path)
+    assert store.describe(final) == stored
+    opened = store.open(final, stored.datasets)
+    for name, array in arrays.items():
+        read = opened.read(name, 0, len(array))
+        assert (read.dtype, read.tolist()) == (array.dtype, array.tolist())
+
+
+@pytest.mark.parametrize("rows", [1, 255, 256, 257, 40_000])
+def test_arrays_of_every_length_read_back_by_any_rows(store, tmp_path, rows) -> None:
+    frames = np.random.default_rng(rows).normal(size=(rows, 1024)).astype(np.float16)
+    arrays = {"frames/h": frames, "frames/vad": frames[:, :3].astype(np.float32)}
+    final, stored = publish(store, ShardArrays(arrays, {}), tmp_path)
+    opened = store.open(final, stored.datasets)
+    for name, array in arrays.items():
+        for start, stop in ((0, rows), (rows // 3, rows // 2 + 1), (rows - 1, rows), (0, 1)):
+            np.testing.assert_array_equal(opened.read(name, start, stop), array[start:stop])
+
+
+def test_the_whole_checksum_sees_every_byte_and_name(store, shard, tmp_path) -> None:
+    final, stored = publish(store, shard, tmp_path)
+    assert store.checksum(final) == stored.checksum
+    some = final if final.is_file() else sorted(path for path in final.rglob("*") if path.is_file())[5]
+    data = bytearray(some.read_bytes())
+    data[len(data) // 2] ^= 1
+    some.write_bytes(bytes(data))
+    assert store.checksum(final) != stored.checksum
+
+
+def test_a_link_in_place_of_a_shard_or_inside_it_is_refused(store, shard, tmp_path) -> None:
+    final, stored = publish(store, shard, tmp_path)
+    if final.is_dir():
+        inside = final / "frames" / "vad" / "c" / "0" / "0"
+        inside.rename(tmp_path / "elsewhere")
+        inside.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(DamagedCacheError, match="links"):
+            store.num_bytes(final)
+        with pytest.raises(CacheError):
+            store.open(final, stored.datasets).read("frames/vad", 0, 3)
+    final.rename(tmp_path / "away")
+    final.symlink_to(tmp_path / "away")
+    with pytest.raises(DamagedCacheError, match="never a link"):
+        store.num_bytes(final)
+
+
+def test_zarr_is_sharded_uncompressed_and_readable_with_zarr_alone(shard, tmp_path) -> None:
+    rows = np.random.default_rng(0).normal(size=(5000, 1024)).astype(np.float16)
+    big = ShardArrays({**shard.arrays, "frames/big": rows}, shard.attributes)
+    final, _ = publish(get_store("zarr"), big, tmp_path)
+    group = zarr.open_group(final, mode="r", zarr_format=3)
+    np.testing.assert_array_equal(group["frames/big"][:], rows)
+    assert group["frames/big"].chunks == (256, 1024)
+    assert group["frames/big"].shards is not None
+    assert np.isnan(group["frames/big"].fill_value)
+    assert [type(codec).__name__ for codec in group["frames/big"].compressors] == ["Crc32cCodec"]
+    assert group["frames/vad"].attrs["dims"] == ["arousal", "dominance", "valence"]
+    text = group["clips/clip_id"]
+    ids = text[:].reshape(-1).view(text.attrs["numpy_dtype"])
+    assert [value.decode() for value in ids] == ["00001", "ä/β"]
+
+
+def test_zarr_publishes_onto_an_empty_folder_and_stages_nothing_when_the_disk_is_full(
+    shard, tmp_path, monkeypatch
+) -> None:
+    store = get_store("zarr")
+    (tmp_path / "shard.zarr").mkdir()
+    publish(store, shard, tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="space"):
+        store.stage(tmp_path / "z.tmp", shard, b"{}")
+    assert not (tmp_path / "z.tmp").exists()
+
+
+ZARR_HOSTILE = {
+    "codec": lambda value: value["codecs"].insert(0, {"name": "gzip", "configuration": {"level": 1}}),
+    "shape": lambda value: value.update(shape=[10**15, 3]),
+    "chunks": lambda value: value["chunk_grid"]["configuration"].update(chunk_shape=[10**15, 1]),
+    "no chunks": lambda value: value["chunk_grid"]["configuration"].update(chunk_shape=[0, 3]),
+    "dtype": lambda value: value.update(data_type="object"),
+    "grid": lambda value: value["chunk_grid"].update(name="rectangular"),
+    "list": lambda value: value.update(codecs=[]),
+}
+
+
+@pytest.mark.parametrize("kind", ZARR_HOSTILE)
+def test_zarr_metadata_of_any_other_layout_is_refused(shard, tmp_path, kind) -> None:
+    store = get_store("zarr")
+    final, stored = publish(store, shard, tmp_path)
+    metadata = final / "frames" / "vad" / "zarr.json"
+    value = json.loads(metadata.read_text())
+    ZARR_HOSTILE[kind](value)
+    metadata.write_text(json.dumps(value))
+    with pytest.raises(DamagedCacheError):
+        store.open(final, stored.datasets).read("frames/vad", 0, 1)
+    with pytest.raises(DamagedCacheError):
+        store.describe(final)
 
 
 def test_unknown_back_end_lists_those_there_are() -> None:

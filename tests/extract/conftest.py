@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,14 +95,67 @@ def write_silent_film() -> Callable[[Path], Path]:
     return write
 
 
-@pytest.fixture(scope="session")
-def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint folder with random weights, in the very layout of the published one."""
-    from extract.encoders.tiny import save_tiny_encoder
+SMALL = {
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+    "conv_dim": [32] * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+}
+LAYER_NORM = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+FAMILIES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
 
-    folder = tmp_path_factory.mktemp("encoder")
-    save_tiny_encoder(folder, seed=1)
-    return folder
+
+@pytest.fixture(scope="session")
+def save_encoder() -> Callable[..., Path]:
+    """Save a small encoder as transformers initialises it, so that rounding errors stay as small as they are.
+
+    ``vad`` adds the regression head in the layout of the published checkpoint.
+    """
+    import torch
+    import transformers
+
+    def save(folder: Path, family: str = "wav2vec2", vad: bool = False, **settings: object) -> Path:
+        torch.manual_seed(1)
+        config = getattr(transformers, FAMILIES[family] + "Config")(**{**SMALL, **LAYER_NORM, **settings})
+        model = getattr(transformers, FAMILIES[family] + "Model")(config)
+        model.save_pretrained(folder)
+        transformers.Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(folder)
+        if vad:
+            add_head(folder)
+        return folder
+
+    return save
+
+
+def add_head(folder: Path) -> None:
+    """Put the regression head around a saved encoder, with the weight-norm names of older files."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    config = json.loads((folder / "config.json").read_text())
+    size = config["hidden_size"]
+    weights = {f"wav2vec2.{name}": tensor for name, tensor in load_file(folder / "model.safetensors").items()}
+    for new, old in (("original0", "weight_g"), ("original1", "weight_v")):
+        name = f"wav2vec2.encoder.pos_conv_embed.conv.parametrizations.weight.{new}"
+        weights[name.replace(f"parametrizations.weight.{new}", old)] = weights.pop(name)
+    weights["classifier.dense.weight"] = torch.randn(size, size) / size**0.5
+    weights["classifier.dense.bias"] = torch.zeros(size)
+    weights["classifier.out_proj.weight"] = torch.randn(3, size) / size**0.5
+    weights["classifier.out_proj.bias"] = torch.full((3,), 0.5)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    labels = {"0": "arousal", "1": "dominance", "2": "valence"}
+    config |= {"architectures": ["Wav2Vec2ForSpeechClassification"], "id2label": labels, "num_labels": 3}
+    config |= {"label2id": {name: int(number) for number, name in labels.items()}}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, save_encoder: Callable[..., Path]) -> Path:
+    """A checkpoint folder with random weights, in the very layout of the published one."""
+    return save_encoder(tmp_path_factory.mktemp("encoder") / "vad", vad=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,7 +30,7 @@ from extract.options import ExtractOptions
 from extract.pipeline import extract
 from extract.sources import SourceClip
 
-SHARD_MB = 0.02  # a few clips of the tiny encoder
+SHARD_MB = 0.01  # a few clips of the tiny encoder
 
 
 @pytest.fixture(scope="module")
@@ -239,8 +239,8 @@ def start(clips: Path, out: Path, encoder: Path, *more: str, code: str = "") -> 
 
 # Slow the encoder down, so that a signal reliably finds the run in the middle of its work.
 SLOW = (
-    "import time; import extract.encoders.wav2vec2_vad as m; plain = m.Wav2Vec2Vad.encode; "
-    "m.Wav2Vec2Vad.encode = lambda self, clips: (time.sleep(0.15), plain(self, clips))[1]"
+    "import time; import extract.encoders.transformer as m; plain = m.SpeechTransformer.encode; "
+    "m.SpeechTransformer.encode = lambda self, clips: (time.sleep(0.15), plain(self, clips))[1]"
 )
 
 

@@ -21,8 +21,8 @@ from extract.pipeline import extract
 
 SHARD_MB = 0.005  # three clips of the tiny encoder
 SLOW = (
-    "import time; import extract.encoders.wav2vec2_vad as m; plain = m.Wav2Vec2Vad.encode; "
-    "m.Wav2Vec2Vad.encode = lambda self, clips: (time.sleep(0.2), plain(self, clips))[1]; "
+    "import time; import extract.encoders.transformer as m; plain = m.SpeechTransformer.encode; "
+    "m.SpeechTransformer.encode = lambda self, clips: (time.sleep(0.2), plain(self, clips))[1]; "
     "import cache.leases; cache.leases.LEASE_SECONDS = 1.5"
 )
 

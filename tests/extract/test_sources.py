@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cache.errors import TableError
 from extract.errors import SourceError
 from extract.sources import find_clips
 
@@ -106,5 +107,5 @@ def test_a_manifest_never_leaves_its_folders(touch, tmp_path) -> None:
 def test_a_manifest_with_a_bad_number_names_line_and_column(touch, tmp_path) -> None:
     touch("x.wav")
     (tmp_path / "m.csv").write_text("clip_id,path,start\na,x.wav,soon\n")
-    with pytest.raises(SourceError, match=r"line 2, column start: 'soon'"):
+    with pytest.raises(TableError, match=r"line 2, column start: 'soon'"):
         find_clips(tmp_path / "m.csv")

@@ -51,7 +51,8 @@ def long_run(corpus, splits, small, quiet, tmp_path_factory):
 
 def test_the_run_folder_holds_what_it_says(run, corpus, splits):
     present = {entry.name for entry in run.path.iterdir()}
-    assert present == {*SAME_BITS, "environment.json", "coverage.json", "learning_curves.png", "scatter.png"}
+    written = {"environment.json", "coverage.json", "audit.json", "learning_curves.png", "scatter.png"}
+    assert present == {*SAME_BITS, *written}
     with (run.path / "predictions.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["Filename", "Admiration", "Amusement", "Empathic Pain"]

@@ -13,6 +13,7 @@ from train.commands.options import (
     LabelSource,
     Names,
     Speakers,
+    Strict,
     TrainTable,
     ValidTable,
     check_choice,
@@ -57,6 +58,10 @@ def ablate(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of one thread.  [default: one per core]")
     ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Put the baselines below the rows: constant, length, VAD, global mean.")
+    ] = True,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Fit every row with every seed, in parallel; stopped at any instant, the same command goes on."""
@@ -65,8 +70,10 @@ def ablate(
         check_choice("--tune", tune, ("lr",))
     from train.ablation import ablate as run_ablation
     from train.ablation import write_tables
+    from train.audit import audit_caches
     from train.choices import build_config
     from train.confirmation import confirm_rows
+    from train.floor import with_floor
     from train.grid import read_grid
     from train.labelled import LabelFiles
     from train.machine import cores
@@ -76,6 +83,8 @@ def ablate(
     named = named_caches(caches)
     rows = read_grid(grid, build_config(given, config, None), list(named))
     splits, processes = files.read(), workers or cores()
+    checked = audit_caches(named, splits, strict=strict)
+    typer.echo(checked.text(), err=True)
     study = run_ablation(
         named,
         splits,
@@ -86,6 +95,9 @@ def ablate(
         tune=tune is not None,
         inputs=files.to_dict(),
     )
+    checked.save(out)
+    if baselines:
+        study = with_floor(study, next(iter(named.values())), splits, rows, files.to_dict())
     text, found = write_tables(study), describe(study)
     if confirm is not None:
         confirmed = confirm_rows(study, confirm, splits, processes, files.to_dict())

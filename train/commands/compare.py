@@ -14,6 +14,7 @@ from train.commands.options import (
     LabelSource,
     Names,
     Speakers,
+    Strict,
     TrainTable,
     ValidTable,
     names_in,
@@ -35,11 +36,13 @@ def baseline(
     min_coverage: Annotated[
         float | None, typer.Option(help="Least share of labelled clips in the cache.  [default: 0.95]")
     ] = None,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Fit linear models on one vector a clip: constant, duration and loudness, VAD, global mean vector."""
     given = dict(locals())
     from train.ablation import write_tables
+    from train.audit import audit_caches
     from train.baseline import baseline as run_baseline
     from train.choices import build_config
     from train.labelled import LabelFiles
@@ -48,7 +51,11 @@ def baseline(
     files = LabelFiles(train, valid, labels, speakers, names_in(targets))
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
     config = build_config({**given, "select": "last"}, None, None)
-    study = run_baseline(cache, files.read(), config, out, inputs=files.to_dict())
+    splits = files.read()
+    checked = audit_caches({"cache": cache}, splits, strict=strict)
+    typer.echo(checked.text(), err=True)
+    study = run_baseline(cache, splits, config, out, inputs=files.to_dict())
+    checked.save(out)
     text = write_tables(study)
     if json:
         print_json(describe(study))

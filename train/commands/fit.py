@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,12 +15,18 @@ from train.commands.options import (
     LabelSource,
     Names,
     Speakers,
+    Strict,
     Threads,
     TrainTable,
     ValidTable,
     names_in,
     threads_of,
 )
+
+if TYPE_CHECKING:
+    from train.config import FitConfig
+    from train.labelled import LabelFiles
+    from train.labels import Labels
 
 
 def fit(
@@ -47,6 +53,15 @@ def fit(
     ensemble: Annotated[
         int, typer.Option(min=1, help="Fit this many seeds; predictions are their mean.")
     ] = 1,
+    folds: Annotated[
+        int | None, typer.Option(min=2, help="Cross-validation: each clip is reported on once.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="speaker: with --folds, each speaker's clips stay in one fold.")
+    ] = None,
+    allow_speaker_overlap: Annotated[
+        bool, typer.Option("--allow-speaker-overlap", help="Folds without --group; scores will be too high.")
+    ] = False,
     layer: Annotated[int | None, typer.Option(help="Encoder layer.  [default: the last one cached]")] = None,
     global_mean: Annotated[bool | None, typer.Option(help="Global mean vector.  [default: on]")] = None,
     fusion_head: Annotated[
@@ -89,30 +104,70 @@ def fit(
         float | None, typer.Option(help="Least share of labelled clips in the cache.  [default: 0.95]")
     ] = None,
     threads: Threads = None,
+    strict: Strict = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     json: Json = False,
 ) -> None:
     """Fit one head. Stopped at any instant, the same command goes on where it was."""
     given = dict(locals())
+    if ensemble > 1 and folds is not None:
+        raise typer.BadParameter("cannot be combined with --folds", param_hint="--ensemble")
     from train.choices import build_config
-    from train.ensemble import fit_seeds
-    from train.fitting import fit as run_fit
     from train.labelled import LabelFiles
-    from train.results import results_text
 
     with threads_of(threads):
         built = build_config(given, config, like, train_on_all=train_on_all)
         files = LabelFiles(train, valid, labels, speakers, names_in(targets))
-        splits = files.read()
-        for path, ignored in {part.path: part.ignored for part in (splits.train, splits.valid)}.items():
-            if ignored:
-                typer.echo(f"{path}: not numeric, ignored: {', '.join(ignored)}", err=True)
-        if ensemble > 1:
-            text, found = fit_seeds(cache, splits, built, out, ensemble, overwrite, files.to_dict())
+        if folds is not None:
+            text, found = _folds(cache, files, built, out, given)
         else:
-            run = run_fit(cache, splits, built, out, overwrite=overwrite, inputs=files.to_dict())
-            text, found = results_text(run.metrics, run.targets.names), run.metrics
+            text, found = _heads(cache, files, built, out, given)
     if json:
         print_json({"run": str(out), **found})
     else:
         typer.echo(f"{text}\n\nrun folder: {out}")
+
+
+Result = tuple[str, dict[str, Any]]
+
+
+def _heads(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: dict[str, Any]) -> Result:
+    """Fit one head or an ensemble of seeds; return what a person and what a machine reads."""
+    from train.ensemble import fit_seeds
+    from train.fitting import Surroundings
+    from train.fitting import fit as run_fit
+    from train.results import results_text
+
+    splits, inputs = files.read(), files.to_dict()
+    overwrite, strict = given["overwrite"], given["strict"]
+    _tell_ignored(splits.train, splits.valid)
+    if given["ensemble"] > 1:
+        return fit_seeds(cache, splits, config, out, given["ensemble"], overwrite, inputs, strict)
+    around = Surroundings(strict=strict)
+    run = run_fit(cache, splits, config, out, overwrite=overwrite, inputs=inputs, surroundings=around)
+    return results_text(run.metrics, run.targets.names), run.metrics
+
+
+def _folds(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: dict[str, Any]) -> Result:
+    """Fit one head for each fold; return what a person and what a machine reads."""
+    from train.folds import Folding, fit_folds, folds_text, read_all_labels
+
+    folding = Folding(given["folds"], given["group"], given["allow_speaker_overlap"])
+    labels = read_all_labels(files)
+    _tell_ignored(labels)
+    found = fit_folds(
+        cache,
+        labels,
+        config,
+        out,
+        folding,
+        overwrite=given["overwrite"],
+        strict=given["strict"],
+    )
+    return folds_text(found), found
+
+
+def _tell_ignored(*parts: Labels) -> None:
+    for path, ignored in {part.path: part.ignored for part in parts}.items():
+        if ignored:
+            typer.echo(f"{path}: not numeric, ignored: {', '.join(ignored)}", err=True)

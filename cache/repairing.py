@@ -1,0 +1,98 @@
+"""Sets damaged shards of a cache aside, so that the next run of extract makes exactly their clips again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cache import folder
+from cache.check import VerifyReport
+from cache.errors import CacheError
+from cache.record import CommitRecord
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What ``repair`` did.
+
+    Attributes:
+        aside: folder that the damaged files are in now; None when nothing had to be moved.
+        shards: names of the shards set aside.
+        clips: of these shards, as far as their records could be read.
+        unreadable: shards whose record could not be read: their clips are those the cache lacks now.
+        outdated: clips whose older values count until they are extracted again.
+    """
+
+    aside: Path | None
+    shards: tuple[str, ...]
+    clips: tuple[str, ...]
+    unreadable: tuple[str, ...]
+    outdated: tuple[str, ...]
+
+
+def repair(path: Path | str, report: VerifyReport) -> Repaired:
+    """Move every damaged shard, record first, out of the cache.
+
+    Nothing is deleted, and no sound shard is touched. Clips that stand in two shards are not settled here:
+    ``merge`` does that.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    path = Path(path)
+    shards = path / folder.SHARDS
+    found = {finding.shard for finding in report.findings if finding.repair}
+    names = sorted({_shard_name(file) for file in found if _is_shard(file)})
+    clips: set[str] = set()
+    unreadable = []
+    moved: list[Path] = []
+    for name in names:
+        record = shards / f"{name}.json"
+        try:
+            clips.update(folder.read_record(record).clip_ids)
+        except CacheError:
+            unreadable.append(name)
+        moved += [record, *sorted(item for item in shards.glob(f"{name}.*") if _is_data(item))]
+    moved += [shards / file for file in sorted(found) if not _is_shard(file)]
+    moved = [item for item in moved if item.exists() or item.is_symlink()]
+    aside = folder.set_aside(path, *moved) if moved else None
+    left = folder.effective(_readable_records(path))
+    outdated = tuple(sorted(clips & left.keys()))
+    return Repaired(aside, tuple(names), tuple(sorted(clips)), tuple(unreadable), outdated)
+
+
+def _shard_name(file: str) -> str:
+    return file.rsplit(".", 1)[0]
+
+
+def _is_shard(file: str) -> bool:
+    return file.endswith((".h5", ".zarr", ".json"))
+
+
+def _is_data(item: Path) -> bool:
+    return item.suffix in {".h5", ".zarr"}
+
+
+def _readable_records(path: Path) -> list[CommitRecord]:
+    records = []
+    for record in folder.record_paths(path):
+        try:
+            records.append(folder.read_record(record))
+        except CacheError:
+            continue
+    return records
+
+
+def as_text(path: Path | str, done: Repaired) -> str:
+    """Return what was done as lines for a terminal."""
+    if done.aside is None:
+        return f"{path}: nothing to set aside"
+    lines = [f"{path}: {len(done.shards)} shards set aside in {done.aside}"]
+    lines.append(f"  the next emi-extract run on this cache makes their {len(done.clips)} clips again")
+    if done.unreadable:
+        lines.append(
+            f"  {len(done.unreadable)} of them had no readable record: what the cache lacks is made again"
+        )
+    if done.outdated:
+        lines.append(f"  until then, older values count for {len(done.outdated)} clips")
+    return "\n".join(lines)

@@ -1,0 +1,138 @@
+"""Finds an encoder of clips → extract → cache, on the hub or in a folder, and reads its settings; no torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from extract.errors import EncoderError
+
+CONFIG = "config.json"
+PREPROCESSOR = "preprocessor_config.json"
+SAFETENSORS = "model.safetensors"
+TORCH_FILE = "pytorch_model.bin"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where an encoder's files are, and what its settings say.
+
+    Attributes:
+        model: hub id, or ``local``.
+        revision: the hub's commit, or ``local``.
+        config: config.json.
+        normalise: whether clips are brought to zero mean and unit variance first.
+        weights: path of the weights' file; None when only the settings were asked for.
+    """
+
+    model: str
+    revision: str
+    config: dict[str, Any]
+    normalise: bool
+    weights: Path | None
+
+
+def find_model(model: str, revision: str | None, *, weights: bool = True) -> ModelFiles:
+    """Find an encoder in a local folder, else on the hub (its local copy first).
+
+    Args:
+        model: hub id or folder.
+        revision: branch, tag or commit on the hub.
+        weights: whether the weights are needed too, or the settings alone.
+
+    Raises:
+        EncoderError: it cannot be had, or its settings cannot be used.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        paths, name, commit = _local(folder), *_snapshot_identity(folder)
+    elif folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
+        raise EncoderError(
+            f"{model}: no such folder; expected a folder with {CONFIG}, a hub id OWNER/NAME, or logmel"
+        )
+    else:
+        paths = _from_hub(model, revision, weights)
+        name, commit = model, paths[CONFIG].parent.name
+    config = _json(paths[CONFIG])
+    preprocessor = _json(paths[PREPROCESSOR])
+    if preprocessor.get("sampling_rate") != 16_000:
+        rate = preprocessor.get("sampling_rate")
+        raise EncoderError(f"{paths[PREPROCESSOR]}: sampling_rate {rate}, expected 16000 Hz")
+    normalise = bool(preprocessor.get("do_normalize", True))
+    return ModelFiles(name, commit, config, normalise, paths.get("weights"))
+
+
+def _local(folder: Path) -> dict[str, Path]:
+    weights = next((name for name in (SAFETENSORS, TORCH_FILE) if (folder / name).is_file()), None)
+    lacking = [name for name in (CONFIG, PREPROCESSOR) if not (folder / name).is_file()]
+    if weights is None:
+        lacking.append(SAFETENSORS)
+    if weights is None or lacking:
+        raise EncoderError(
+            f"{folder} lacks {', '.join(lacking)}; expected {CONFIG}, {PREPROCESSOR}, {SAFETENSORS}"
+        )
+    return {CONFIG: folder / CONFIG, PREPROCESSOR: folder / PREPROCESSOR, "weights": folder / weights}
+
+
+def _snapshot_identity(folder: Path) -> tuple[str, str]:
+    """Recognise a folder of the hub's own cache, models--OWNER--NAME/snapshots/COMMIT."""
+    parts = folder.resolve().parts
+    if len(parts) > 3 and parts[-2] == "snapshots" and parts[-3].startswith("models--"):
+        return parts[-3].removeprefix("models--").replace("--", "/"), parts[-1]
+    return "local", "local"
+
+
+def _from_hub(model: str, revision: str | None, weights: bool) -> dict[str, Path]:
+    """The local copy serves first, so that a run needs the network once and never waits for it again."""
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.utils import logging as hub_logging
+
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    problem = "no network and no copy of it here"
+    for local in (True, False):
+        try:
+            return _hub_files(model, revision, local, weights)
+        except LocalEntryNotFoundError:
+            continue
+        except EntryNotFoundError as error:
+            problem = str(error).splitlines()[0]
+        except (HfHubHTTPError, OSError, ValueError) as error:
+            problem = (str(error) or type(error).__name__).splitlines()[0]
+    raise EncoderError(
+        f"cannot get the encoder {model}{'@' + revision if revision else ''}: {problem}. "
+        f"Where there is a network: `hf download {model} --local-dir DIR`; then pass --model DIR. "
+        "To try the tool without it: `emi-extract demo --out DIR`, --model DIR/encoder"
+    )
+
+
+def _hub_files(model: str, revision: str | None, local: bool, with_weights: bool) -> dict[str, Path]:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    def get(name: str, commit: str | None) -> Path:
+        return Path(hf_hub_download(model, name, revision=commit, local_files_only=local))
+
+    config = get(CONFIG, revision)
+    commit = config.parent.name  # the other files come from the very same commit
+    settings = {CONFIG: config, PREPROCESSOR: get(PREPROCESSOR, commit)}
+    if not with_weights:
+        return settings
+    try:
+        weights = get(SAFETENSORS, commit)
+    except EntryNotFoundError as error:
+        if isinstance(error, LocalEntryNotFoundError) and not local:
+            raise
+        weights = get(TORCH_FILE, commit)
+    return {**settings, "weights": weights}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EncoderError(f"{path}: not readable as JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise EncoderError(f"{path}: expected a JSON object")
+    return value

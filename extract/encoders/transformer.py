@@ -1,0 +1,219 @@
+"""The encoders of clips → extract → cache: frozen wav2vec 2.0, HuBERT or WavLM, with a VAD head where there is one.
+
+The method's encoder has its regression head applied to every frame. No class of transformers has that
+layout, and the one that loads it without complaint fills the head with random numbers; therefore models
+are built from their config, and every weight must be there and find its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from transformers.utils import logging as transformers_logging
+
+from cache.schema import SAMPLING_RATE, VAD_DIMS
+from extract.encoders import devices
+from extract.encoders.base import WHOLE_SECONDS, Encoded, EncoderOptions
+from extract.encoders.checkpoint import Checkpoint, fill
+from extract.encoders.layout import FAMILIES, config_class, read_layout
+from extract.encoders.long_clips import CHUNKING, convolve, windows
+from extract.errors import ClipError, EncoderError
+
+CPU_CHUNK = (
+    25  # frames: half a second of convolutions stays in a processor's cache, 1.8 × faster than 7 s at once
+)
+LICENCE = (
+    "as the authors of the encoder's weights state it; those published by audEERING are CC BY-NC-SA 4.0 "
+    "(research only, share alike, name the authors)"
+)
+
+
+class RegressionHead(nn.Module):
+    """dense → tanh → out_proj; the dropouts of training are left out.
+
+    ``forward`` maps (…, hidden) float32 to (…, 3).
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(hidden, hidden)
+        self.out_proj = nn.Linear(hidden, len(VAD_DIMS))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the three values in the checkpoint's order."""
+        values: Tensor = self.out_proj(torch.tanh(self.dense(hidden)))
+        return values
+
+
+class SpeechTransformer:
+    """A frozen speech transformer; see ``extract.encoders.base.Encoder``."""
+
+    def __init__(self, checkpoint: Checkpoint, options: EncoderOptions) -> None:
+        transformers_logging.set_verbosity_error()  # it warns of token ids, which speech has none of
+        self._layout = read_layout(checkpoint.config, options.layers)
+        self._device = devices.device(options.device)
+        self._precision = devices.precision(options.precision, self._device)
+        self._normalise = checkpoint.normalise
+        self._model = _model(self._layout.family, checkpoint)
+        self._head = RegressionHead(self._layout.hidden) if self._layout.vad_order is not None else None
+        fill(self._model, self._head, checkpoint, self._layout)
+        self._inner: dict[int, Tensor] = {}
+        self._prepare()
+        self.fields = self._layout.fields
+        self.recipe = self._recipe(checkpoint)
+        self.licence = LICENCE
+        self.equal_lengths = self._layout.equal_lengths
+        self.chunking = CHUNKING
+        self.batch_seconds = devices.batch_seconds(self._device)
+        self.memory_seconds = float("inf")
+
+    def _prepare(self) -> None:
+        """Freeze, fold the weight norm, cast what autocast would cast anew in every call, watch inner layers."""
+        convolution = self._model.encoder.pos_conv_embed.conv
+        if parametrize.is_parametrized(convolution):
+            parametrize.remove_parametrizations(convolution, "weight")
+        for module in filter(None, (self._model, self._head)):
+            module.requires_grad_(False).eval().to(self._device)
+        if self._precision != "float32":
+            for module in self._model.modules():
+                if isinstance(module, nn.Linear | nn.Conv1d):
+                    module.to(devices.DTYPES[self._precision])
+        for number in self._layout.layers:
+            if number != self._layout.num_layers:
+                self._model.encoder.layers[number - 1].register_forward_hook(self._keeper(number))
+
+    def _keeper(self, number: int) -> Any:
+        """Keep what leaves a block: the inner layer between blocks, before any final norm."""
+
+        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            self._inner[number] = output[0] if isinstance(output, tuple) else output
+
+        return keep
+
+    def num_frames(self, num_samples: int) -> int:
+        """Return the frames of ``num_samples`` samples; 0 when they are too few."""
+        return self._layout.num_frames(num_samples)
+
+    def encode(self, clips: Sequence[NDArray[np.float32]]) -> list[Encoded]:
+        """Encode clips together; out of memory halves the batch, down to single clips, and is remembered.
+
+        Raises:
+            ClipError: ``out_of_memory`` for a single clip.
+            EncoderError: the device failed.
+        """
+        try:
+            return self._encode(clips)
+        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+            devices.raise_unless_out_of_memory(error, self._device)
+            longest = max(map(len, clips)) / SAMPLING_RATE
+            if len(clips) == 1:
+                raise ClipError("out_of_memory", f"{longest:.1f} s do not fit {self._device}") from None
+        self._inner.clear()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = len(clips) // 2
+        self.memory_seconds = min(self.memory_seconds, longest * (len(clips) - half))
+        return self.encode(clips[:half]) + self.encode(clips[half:])
+
+    @torch.inference_mode()
+    def _encode(self, clips: Sequence[NDArray[np.float32]]) -> list[Encoded]:
+        lengths = [len(clip) for clip in clips]
+        if len(clips) > 1 and max(lengths) > WHOLE_SECONDS * SAMPLING_RATE:
+            return [encoded for clip in clips for encoded in self._encode([clip])]
+        inputs = torch.zeros(len(clips), max(lengths))
+        for row, clip in zip(inputs, clips, strict=True):
+            row[: len(clip)] = torch.from_numpy(_normalised(clip) if self._normalise else clip)
+        frames = [self.num_frames(length) for length in lengths]
+        states = self._states(inputs.to(self._device), frames)
+        fields = {f"hidden_states/{layer}": states[layer] for layer in self._layout.layers}
+        last = states[self._layout.num_layers]
+        clip_level = {}
+        if self._head is not None:
+            fields["vad"] = self._vad(last)
+            means = torch.stack([last[row, :count].mean(dim=0) for row, count in enumerate(frames)])
+            clip_level["vad"] = self._vad(means).cpu().numpy()
+        return self._split(fields, clip_level, frames)
+
+    def _states(self, inputs: Tensor, frames: Sequence[int]) -> dict[int, Tensor]:
+        """Return layer number → (clips, frames, hidden) float32; the last layer is the encoder's own output."""
+        low = devices.DTYPES[self._precision]
+        chunk = CPU_CHUNK if self._device.type == "cpu" else 0
+        with torch.autocast(self._device.type, low, enabled=self._precision != "float32"):
+            features = convolve(self._model.feature_extractor, inputs, self._layout, chunk)
+            hidden = self._model.feature_projection(features)
+            hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+            if min(frames) != max(frames):
+                counts = torch.tensor(frames, device=self._device)
+                mask = torch.arange(max(frames), device=self._device) < counts[:, None]
+                return self._blocks(hidden, mask)
+            parts = [(self._blocks(hidden[:, seen], None), kept) for seen, kept in windows(max(frames))]
+        if len(parts) == 1:
+            return parts[0][0]
+        return {layer: torch.cat([part[layer][:, kept] for part, kept in parts], 1) for layer in parts[0][0]}
+
+    def _blocks(self, hidden: Tensor, mask: Tensor | None) -> dict[int, Tensor]:
+        output = self._model.encoder(hidden, attention_mask=mask)
+        states = {layer: state.float() for layer, state in self._inner.items()}
+        self._inner.clear()
+        return {**states, self._layout.num_layers: output.last_hidden_state.float()}
+
+    def _vad(self, hidden: Tensor) -> Tensor:
+        """Return arousal, dominance, valence, whatever the checkpoint's own order is."""
+        assert self._head is not None  # noqa: S101 - only called where there is one
+        return torch.as_tensor(self._head(hidden))[..., self._layout.vad_order]
+
+    def _split(
+        self, fields: dict[str, Tensor], clip_level: dict[str, NDArray[Any]], frames: Sequence[int]
+    ) -> list[Encoded]:
+        """Take the batch apart; one transfer per field, not one per clip."""
+        means = {
+            name: torch.stack([values[row, :count].mean(dim=0) for row, count in enumerate(frames)])
+            .cpu()
+            .numpy()
+            for name, values in fields.items()
+        }
+        arrays = {name: values.cpu().numpy() for name, values in fields.items()}
+        return [
+            Encoded(
+                frames={name: array[row, :count] for name, array in arrays.items()},
+                global_mean={name: mean[row] for name, mean in means.items()},
+                clip={name: values[row] for name, values in clip_level.items()},
+                windowed=count > WHOLE_SECONDS * 50,
+            )
+            for row, count in enumerate(frames)
+        ]
+
+    def _recipe(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        return {
+            "model": checkpoint.model,
+            "revision": checkpoint.revision,
+            "weights_sha256": checkpoint.weights_sha256(),
+            "config_sha256": self._layout.config_sha256(),
+            "layers": list(self._layout.layers),
+            "vad": list(VAD_DIMS) if self._head is not None else [],
+            "normalisation": "zero mean, unit variance per clip" if self._normalise else "none",
+            "precision": self._precision,
+        }
+
+
+def _normalised(clip: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Zero mean, unit variance, as the checkpoint's feature extractor does it."""
+    normalised: NDArray[np.float32] = (clip - clip.mean()) / np.sqrt(clip.var() + 1e-7)
+    return normalised
+
+
+def _model(family: str, checkpoint: Checkpoint) -> Any:
+    try:
+        config = config_class(family).from_dict(checkpoint.config)
+        return getattr(transformers, FAMILIES[family] + "Model")(config)
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise EncoderError(
+            f"the encoder's config.json cannot be used: {str(error).splitlines()[0]}"
+        ) from None

@@ -1,0 +1,121 @@
+"""What a run of clips → extract → cache is to do: expected lengths, changed files, this part's shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from cache import folder, schema
+from cache.partition import ShardPlan
+from cache.reader import CacheReader
+from cache.record import CommitRecord
+from cache.schema import SAMPLING_RATE
+from extract.audio import clip_seconds, decode, source_stat
+from extract.decoders import Header, read_header
+from extract.encoders.base import Encoder
+from extract.errors import ClipError
+from extract.media import SourceClip
+from extract.options import ExtractOptions
+
+Told = Callable[[int, int], None]  # called with how many are done, and of how many
+
+
+def read_headers(paths: Iterable[Path], num_workers: int, told: Told) -> dict[Path, Header | ClipError]:
+    """Read the header of every file once, however many clips it holds, several at a time."""
+    wanted = list(dict.fromkeys(paths))
+    headers: dict[Path, Header | ClipError] = {}
+    with ThreadPoolExecutor(num_workers, "headers") as pool:
+        try:
+            for path, header in zip(wanted, pool.map(_header, wanted), strict=True):
+                headers[path] = header
+                told(len(headers), len(wanted))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return headers
+
+
+def _header(path: Path) -> Header | ClipError:
+    try:
+        return read_header(path)
+    except ClipError as error:
+        return error
+
+
+def used_samples(clip: SourceClip, header: Header | ClipError, max_seconds: float) -> int:
+    """Return the samples at 16 kHz a clip will give, from its header alone; 0 when that does not say."""
+    seconds = 0.0 if isinstance(header, ClipError) else clip_seconds(clip, header)
+    return round((min(seconds, max_seconds) if max_seconds else seconds) * SAMPLING_RATE)
+
+
+def planned_frames(
+    clips: Mapping[str, SourceClip],
+    records: Sequence[CommitRecord],
+    encoder: Encoder,
+    options: ExtractOptions,
+    told: Told,
+) -> dict[str, int]:
+    """Return clip id → expected frames: as planned at first where it was, else from the header.
+
+    What a replacement says does not count: the partition must stay what it was.
+    """
+    first_last = sorted(records, key=lambda record: -record.content.generation)
+    known = {clip_id: frames for record in first_last for clip_id, frames in record.content.planned.items()}
+    new = [clip.path for clip_id, clip in clips.items() if clip_id not in known]
+    headers = read_headers(new, options.workers, told)
+    return {
+        clip_id: known[clip_id]
+        if clip_id in known
+        else encoder.num_frames(used_samples(clip, headers[clip.path], options.max_seconds))
+        for clip_id, clip in clips.items()
+    }
+
+
+def touched_clips(clips: Mapping[str, SourceClip], records: Sequence[CommitRecord]) -> list[str]:
+    """Return the committed clips whose file has another size or time than when it was extracted."""
+    effective = folder.effective(records)
+    stats = {clip.path: source_stat(clip.path) for clip_id, clip in clips.items() if clip_id in effective}
+    touched = []
+    for clip_id, record in effective.items():
+        known = record.content.sources.get(clip_id)
+        found = stats.get(clips[clip_id].path) if clip_id in clips else None
+        if known is not None and found is not None and found != (known.size, known.mtime_ns):
+            touched.append(clip_id)
+    return touched
+
+
+def changed_clips(
+    clips: Mapping[str, SourceClip], touched: Sequence[str], out: Path, options: ExtractOptions, told: Told
+) -> list[str]:
+    """Return those of the touched clips that sound different now: a copied file has a new time only.
+
+    A clip that cannot be decoded any more counts as changed: it goes to the ledger, its old values stay.
+    """
+    with CacheReader(out) as reader, ThreadPoolExecutor(options.workers, "compare") as pool:
+        known = reader.clip_table(schema.CLIPS + "audio_sha256", touched)
+        heard = pool.map(lambda clip_id: _sha256(clips[clip_id], options.max_seconds), touched)
+        changed = []
+        for number, (clip_id, before, now) in enumerate(zip(touched, known, heard, strict=True)):
+            told(number + 1, len(touched))
+            if before != now:
+                changed.append(clip_id)
+    return changed
+
+
+def _sha256(clip: SourceClip, max_seconds: float) -> str | None:
+    try:
+        return decode(clip, max_seconds).sha256
+    except ClipError:
+        return None
+
+
+def selected(plans: Sequence[ShardPlan], options: ExtractOptions) -> list[ShardPlan]:
+    """Take this part's shards; every part agrees whose they are, however far the others are."""
+    index, count = options.part
+    mine = [plan for plan in plans if plan.turn % count == index - 1]
+    if options.limit is None:
+        return mine
+    taken: list[ShardPlan] = []
+    while len(taken) < len(mine) and sum(len(plan.planned) for plan in taken) < options.limit:
+        taken.append(mine[len(taken)])
+    return taken

@@ -1,0 +1,21 @@
+"""``emi-train report`` in clips → extract → cache → train → intensities: one page of a run or a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, an ablation or baselines.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the page and its pictures.  [default: DIR/report]")
+    ] = None,
+) -> None:
+    """Write one Markdown page with pictures: scores, differences, curves, audit, how to reproduce."""
+    from train.report import write_report
+
+    typer.echo(str(write_report(path, out)))
