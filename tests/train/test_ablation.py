@@ -70,10 +70,9 @@ def without_level(clip):
 
 def test_on_a_corpus_built_on_drift_the_lstm_beats_the_mean(corpus, splits, make_cache, tmp_path):
     cache = make_cache(tmp_path / "cache", corpus.truth, changed=without_level)
-    rows = [
-        row for row in component_rows(replace(BASE, epochs=8, lr=2e-2), "cache") if row.config.global_mean
-    ]
-    found = ablate({"cache": cache}, splits, rows, [0, 1], tmp_path / "out", workers=2)
+    base = replace(BASE, hidden=12, epochs=25, lr=2e-2)
+    rows = [row for row in component_rows(base, "cache") if row.config.global_mean]
+    found = ablate({"cache": cache}, splits, rows, [0], tmp_path / "out", workers=2)
     for row in found.rows:
         if not row.config["lstm"]:
             ours, theirs = found.predictions(found.row(f"LSTM + {row.name}")), found.predictions(row)
@@ -267,7 +266,7 @@ def test_the_command_prints_the_table_or_one_clear_line(cli, corpus, tmp_path):
     assert "Δ: row minus “mean”" in out
     assert "4/4 fits" in err
     code, out, _ = cli(*args, *options, "--grid", path, "--json")
-    assert [row["name"] for row in json.loads(out)["rows"]] == ["mean", "lstm"]
+    assert [row["name"] for row in json.loads(out)["rows"]][:2] == ["mean", "lstm"]
     code, out, err = cli(*args, "--grid", grid(tmp_path, "[grid]\nepoch = [1]\n"))
     assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert "did you mean 'epochs'?" in err
