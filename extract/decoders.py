@@ -32,6 +32,7 @@ LOST_TOLERANCE = 0.2  # seconds of undecodable packets (tags and junk at the end
 UNKNOWN_LENGTHS = {0, 0x7FFFFFFF, 0xFFFFFFFF}  # what streaming writers put into a wav header
 LIBSNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM")
 HEAD_BYTES = 4096
+MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")  # in an mp3's first frame
 # What native decoders and their Python bindings have been seen to raise on bytes they were not written for.
 # It is caught around calls into them only: the same fault in our own code ends the run.
 DECODER_FAULTS = (
@@ -202,16 +203,17 @@ class _AvFile:
             self._container = av.open(str(path), metadata_errors="replace")
         try:
             with _faults("unreadable", "no decoder reads it"):
-                self._read_header(start)
+                self._read_header(path, start)
         except ClipError:
             self._container.close()
             raise
 
-    def _read_header(self, start: bytes) -> None:
+    def _read_header(self, path: Path, start: bytes) -> None:
         if not self._container.streams.audio:
             raise ClipError("no_audio_stream", "the file has no sound")
         self._stream = self._container.streams.audio[0]
-        self.container = self._container.format.name.split(",")[0]
+        names, suffix = self._container.format.name.split(","), path.suffix[1:].lower()
+        self.container = suffix if suffix in names else names[0]
         self.codec = str(self._stream.codec_context.name)
         self.sampling_rate = int(self._stream.rate or 0)
         self.channels = int(self._stream.channels or 0)
@@ -222,7 +224,7 @@ class _AvFile:
     def _promised(self, start: bytes) -> float | None:
         """The audio stream's own length; the container's counts only when nothing else is in it."""
         stream = self._stream
-        if self.container == "mp3" and not _has_length_tag(start):
+        if self.container == "mp3" and not any(tag in start for tag in MP3_LENGTH_TAGS):
             return None  # FFmpeg guesses from the bit rate of the first frames
         seconds = None
         tag = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", "").strip("\0 "))
@@ -296,8 +298,3 @@ class _AvFile:
 
     def close(self) -> None:
         self._container.close()
-
-
-def _has_length_tag(start: bytes) -> bool:
-    """Say whether an mp3's first frame tells its length."""
-    return any(tag in start for tag in (b"Xing", b"Info", b"VBRI"))

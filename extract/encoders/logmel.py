@@ -1,6 +1,7 @@
 """Clips → extract → cache without weights, the honest floor of every table: log-mel bands and energy.
 
-It needs numpy alone: no download, no torch. Loudness is kept, since it carries much of an emotion.
+It needs numpy alone: no download, no torch. Loudness is kept, since it carries much of an emotion; a constant
+shift and scale, the same for every clip, brings the values to the size that a head's other inputs have.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ BANDS = 80
 WINDOW, HOP, FFT = 400, 320, 1024  # samples: 25 ms every 20 ms, the frames of wav2vec 2.0
 LOWEST, HIGHEST = 20.0, 8_000.0  # Hz
 FLOOR = 1e-10  # of power; -100 dB re full scale
+CENTRE, SCALE = -50.0, 5.0  # dB, and natural logarithms a unit: the floor is -2.3, full scale 2.3
 BLOCK = 3_000  # frames computed at once
 SETTINGS = {
     "bands": BANDS, "window": WINDOW, "hop": HOP, "fft": FFT, "lowest": LOWEST, "highest": HIGHEST,
     "floor": FLOOR, "taper": "hann", "scale": "mel (HTK), natural logarithm of power", "energy": "mean square",
+    "centre": CENTRE, "unit": SCALE,
 }  # fmt: skip
 
 
@@ -68,6 +71,8 @@ class LogMel:
             values[start : start + BLOCK, :BANDS] = self._slopes.bands(power)
             values[start : start + BLOCK, BANDS] = np.mean(np.square(block), axis=1)
         np.log(np.maximum(values, FLOOR, out=values), out=values)
+        values -= np.float32(CENTRE / 10 * np.log(10))
+        values /= np.float32(SCALE)
         return Encoded({"logmel": values}, {"logmel": values.mean(axis=0)}, {})
 
 

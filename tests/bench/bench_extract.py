@@ -295,7 +295,7 @@ def main() -> None:
     if "decode" in options.only:
         results["decode"] = bench_decode()
     if "pipeline" in options.only:
-        results["pipeline"] = bench_pipeline(200)
+        results["pipeline"] = bench_pipeline(500)
     if "memory" in options.only:
         results["memory"] = bench_memory()
     if "encoder" in options.only:

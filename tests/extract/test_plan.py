@@ -47,7 +47,7 @@ def test_hours_are_right_within_a_percent_and_gigabytes_follow(corpus) -> None:
 def test_splits_that_differ_are_warned_of(corpus) -> None:
     text = run(corpus)
     assert re.search(r"train: 4 clips, 0\.00 h\n +4 mp3/mp3\w*, 44100 Hz, 1 channel\n", text)
-    assert "4 mov/aac, 48000 Hz, 1 channel" in text
+    assert "4 mp4/aac, 48000 Hz, 1 channel" in text
     assert re.search(r"warning: splits differ: .*44100 Hz, 1 channel is 100% of train, 0% of valid", text)
 
 
