@@ -9,15 +9,22 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   := data/demo
+DEMO_FIT := --epochs 30 --lr 0.002
 
 CLIPS  ?=
 MODEL  ?=
 LABELS ?=
 CACHE  ?= $(if $(CLIPS)$(LABELS),data/cache,$(DEMO)/cache)
-RUN    ?= runs/$(shell date +%Y%m%d-%H%M%S)
+RUN    := $(or $(RUN),runs/$(shell date +%Y%m%d-%H%M%S))
 
 # 3 means "finished, and something is listed": the list has been shown, the make target goes on.
 LISTED_IS_FINE = || { code=$$?; [ $$code -eq 3 ] || exit $$code; }
+
+# Show a command as a user would type it, then run it from the environment.
+define run
+@echo "\$$ $(1)"
+@$(BIN)/$(1) $(2)
+endef
 
 .PHONY: help setup demo extract train test check format bench clean
 .DEFAULT_GOAL := help
@@ -36,30 +43,30 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup $(DEMO)/demo.json ## synthetic clips to intensities: corpus, cache, head, scores, pictures
-	$(BIN)/emi-extract run $(DEMO)/media --out $(DEMO)/cache --model $(DEMO)/encoder $(LISTED_IS_FINE)
-	$(BIN)/emi-train fit $(DEMO)/cache --labels $(DEMO) --speakers $(DEMO)/speakers.csv --epochs 30 --out $(DEMO)/run --overwrite
-	$(BIN)/emi-train evaluate $(DEMO)/run $(DEMO)/cache --labels $(DEMO)/valid_split.csv
+	$(call run,emi-extract run $(DEMO)/media --out $(DEMO)/cache --model $(DEMO)/encoder,$(LISTED_IS_FINE))
+	$(call run,emi-train fit $(DEMO)/cache --labels $(DEMO) --speakers $(DEMO)/speakers.csv $(DEMO_FIT) --out $(DEMO)/run --overwrite)
+	$(call run,emi-train evaluate $(DEMO)/run $(DEMO)/cache --labels $(DEMO)/valid_split.csv)
 	@echo "pictures: $(DEMO)/run/learning_curves.png $(DEMO)/run/scatter.png"
 
 $(DEMO)/demo.json: | setup
-	$(BIN)/emi-extract demo --out $(DEMO)
+	$(call run,emi-extract demo --out $(DEMO))
 
 ifeq ($(CLIPS),)
 extract: setup $(DEMO)/demo.json ## clips to cache (CLIPS= CACHE= MODEL=)
 	@echo "CLIPS is not set: using the demo corpus and its tiny encoder in $(DEMO)"
-	$(BIN)/emi-extract run $(DEMO)/media --out $(CACHE) --model $(or $(MODEL),$(DEMO)/encoder) $(EXTRACT_OPTIONS) $(LISTED_IS_FINE)
+	$(call run,emi-extract run $(DEMO)/media --out $(CACHE) --model $(or $(MODEL),$(DEMO)/encoder) $(EXTRACT_OPTIONS),$(LISTED_IS_FINE))
 else
 extract: setup
-	$(BIN)/emi-extract run $(CLIPS) --out $(CACHE) $(if $(MODEL),--model $(MODEL)) $(EXTRACT_OPTIONS) $(LISTED_IS_FINE)
+	$(call run,emi-extract run $(CLIPS) --out $(CACHE) $(if $(MODEL),--model $(MODEL)) $(EXTRACT_OPTIONS),$(LISTED_IS_FINE))
 endif
 
 ifeq ($(LABELS),)
 train: extract ## cache and labels to a run folder with head, scores, pictures (CACHE= LABELS= RUN=)
 	@echo "LABELS is not set: using the demo corpus in $(DEMO)"
-	$(BIN)/emi-train fit $(CACHE) --labels $(DEMO) --speakers $(DEMO)/speakers.csv --out $(RUN) $(or $(FIT_OPTIONS),--epochs 30)
+	$(call run,emi-train fit $(CACHE) --labels $(DEMO) --speakers $(DEMO)/speakers.csv --out $(RUN) $(or $(FIT_OPTIONS),$(DEMO_FIT)))
 else
 train: setup
-	$(BIN)/emi-train fit $(CACHE) --labels $(LABELS) --out $(RUN) $(FIT_OPTIONS)
+	$(call run,emi-train fit $(CACHE) --labels $(LABELS) --out $(RUN) $(FIT_OPTIONS))
 endif
 
 test: setup ## the tests: offline, no GPU

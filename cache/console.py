@@ -26,13 +26,19 @@ LOG_INTERVAL = 10.0  # seconds between two lines in a log file
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn the project's errors into one line on stderr and exit code 1."""
+    """Turn the project's errors, and the operating system's, into one line on stderr and exit code 1."""
     try:
         yield
     except EmiError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(EXIT_ERROR) from None
     except BrokenPipeError:
+        raise SystemExit(EXIT_ERROR) from None
+    except OSError as error:
+        if error.errno is None or error.filename is None:
+            raise
+        reason = f"{error.filename}: {os.strerror(error.errno)}"
+        print(f"error: {reason}; check the path, its permissions and the disk", file=sys.stderr)  # noqa: T201
         raise SystemExit(EXIT_ERROR) from None
 
 

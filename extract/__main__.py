@@ -93,7 +93,10 @@ def demo(
         out, clips, seed, lambda done, total: progress.update(lambda: f"demo {done}/{total} clips")
     )
     progress.close()
-    typer.echo(f"{out}: {corpus}")
+    typer.echo(
+        f"{out}: {corpus.num_clips} clips of synthetic speech ({corpus.num_train} train, {corpus.num_valid} valid) "
+        "and a tiny encoder with random weights"
+    )
 
 
 def main() -> None:

@@ -27,7 +27,6 @@ Samples = NDArray[np.float32]
 MIN_SAMPLES = 400  # one wav2vec 2.0 frame; fewer crash the convolutions
 MARGIN = 0.1  # seconds decoded beyond the cut, so that the resampling filter sees what follows
 DAMAGE_TOLERANCE = 0.2  # seconds that codecs add or drop at the ends without being damaged
-BLOCK = 1.0  # seconds per read
 UNKNOWN_LENGTHS = {0, 0x7FFFFFFF, 0xFFFFFFFF}  # what streaming writers put into a wav header
 
 
@@ -57,8 +56,8 @@ class Decoder(Protocol):
     channels: int
     promised: float | None  # seconds the container says it holds, if it says so reliably
 
-    def blocks(self, start: float) -> Iterator[NDArray[np.float32]]:
-        """Yield (samples, channels) float32 from ``start`` seconds on."""
+    def blocks(self, start: float, limit: int | None) -> Iterator[NDArray[np.float32]]:
+        """Yield (samples, channels) float32 from ``start`` seconds on, at least ``limit`` if there are."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -128,7 +127,7 @@ def _collect(decoder: Decoder, clip: SourceClip, wanted: float | None) -> tuple[
     limit = None if wanted is None else round(wanted * decoder.sampling_rate)
     parts: list[Samples] = []
     count = 0
-    for block in decoder.blocks(clip.start):
+    for block in decoder.blocks(clip.start, limit):
         mono = block.mean(axis=1) if clip.channel is None else block[:, clip.channel]
         parts.append(mono.astype(np.float32, copy=False))
         count += len(mono)
@@ -166,8 +165,10 @@ class _SoundFile:
             return frames
         return frames * int(cut[1]) / int(cut[2])
 
-    def blocks(self, start: float) -> Iterator[NDArray[np.float32]]:
-        size = max(1, round(BLOCK * self.sampling_rate))
+    def blocks(self, start: float, limit: int | None) -> Iterator[NDArray[np.float32]]:
+        # One read for all that is wanted: soundfile seeks after every read, and mpg123 decodes what
+        # follows a seek without the bits of the frames before it.
+        size = limit or max(1, int(self._file.frames))
         try:
             if start:
                 self._file.seek(round(start * self.sampling_rate))
@@ -212,7 +213,7 @@ class _AvFile:
             return float(self._container.duration) / av.time_base
         return None
 
-    def blocks(self, start: float) -> Iterator[NDArray[np.float32]]:
+    def blocks(self, start: float, limit: int | None) -> Iterator[NDArray[np.float32]]:  # noqa: ARG002
         skip = round(start * self.sampling_rate)
         for block in self._decoded():
             if skip >= len(block):

@@ -9,7 +9,7 @@ model is built from its config, and every weight must be there and find its plac
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,29 +111,46 @@ class Wav2Vec2Vad:
 
     @torch.inference_mode()
     def _encode(self, clips: Sequence[NDArray[np.float32]]) -> list[Encoded]:
-        lengths = [len(clip) for clip in clips]
-        inputs = torch.zeros(len(clips), max(lengths))
-        for row, clip in zip(inputs, clips, strict=True):
-            row[: len(clip)] = torch.from_numpy(_normalised(clip) if self._normalise else clip)
-        mask = torch.arange(max(lengths))[None, :] < torch.tensor(lengths)[:, None]
-        states = self._hidden_states(inputs.to(self._device), mask.to(self._device))
+        frames = [self.num_frames(len(clip)) for clip in clips]
+        states = self._hidden_states([self._convolved(clip) for clip in clips], frames)
         vad = self._vad(states[self._config.num_hidden_layers])
-        frames = [self.num_frames(length) for length in lengths]
         return [self._encoded(states, vad, row, count) for row, count in enumerate(frames)]
 
-    def _hidden_states(self, inputs: Tensor, mask: Tensor) -> dict[int, Tensor]:
+    def _convolved(self, clip: NDArray[np.float32]) -> Tensor:
+        """Return (frames, channels) of one clip alone: no padding is computed, and no batch mate can matter."""
+        samples = torch.from_numpy(_normalised(clip) if self._normalise else clip)
+        with self._autocast():
+            features: Tensor = self._model.feature_extractor(samples[None].to(self._device))
+        return features[0].T
+
+    def _hidden_states(self, convolved: Sequence[Tensor], frames: Sequence[int]) -> dict[int, Tensor]:
         """Return layer number → (clips, frames, hidden) float32.
 
-        The last layer is the encoder's own output, after its final layer norm; transformers 5 gives
-        the state before that norm as the last of its ``hidden_states``.
+        An inner layer is what its block passes on; the last one is the encoder's own output, after its
+        final layer norm.
         """
         last = self._config.num_hidden_layers
-        inner = any(layer != last for layer in self._layers)
-        autocast = self._precision != "float32"
-        with torch.autocast(self._device.type, DTYPES[self._precision], enabled=autocast):
-            output = self._model(inputs, attention_mask=mask.long(), output_hidden_states=inner)
-        states = {layer: output.hidden_states[layer].float() for layer in self._layers if layer != last}
-        return {**states, last: output.last_hidden_state.float()}
+        padded = nn.utils.rnn.pad_sequence(list(convolved), batch_first=True)
+        mask = torch.arange(max(frames))[None, :] < torch.tensor(frames)[:, None]
+        inner: dict[int, Tensor] = {}
+        hooks = [
+            self._model.encoder.layers[layer - 1].register_forward_hook(_keep(inner, layer))
+            for layer in self._layers
+            if layer != last
+        ]
+        try:
+            with self._autocast():
+                hidden, _ = self._model.feature_projection(padded)
+                output = self._model.encoder(hidden, attention_mask=mask.to(self._device))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return {**inner, last: output.last_hidden_state.float()}
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self._device.type, DTYPES[self._precision], enabled=self._precision != "float32"
+        )
 
     def _vad(self, hidden: Tensor) -> Tensor:
         """Return arousal, dominance, valence, whatever the checkpoint's own order is."""
@@ -161,6 +178,13 @@ class Wav2Vec2Vad:
             "normalisation": "zero mean, unit variance per clip" if self._normalise else "none",
             "precision": self._precision,
         }
+
+
+def _keep(states: dict[int, Tensor], layer: int) -> Callable[..., None]:
+    def hook(_module: nn.Module, _inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
+        states[layer] = (output[0] if isinstance(output, tuple) else output).float()
+
+    return hook
 
 
 def _normalised(clip: NDArray[np.float32]) -> NDArray[np.float32]:

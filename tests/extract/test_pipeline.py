@@ -30,7 +30,7 @@ from extract.options import ExtractOptions
 from extract.pipeline import extract
 from extract.sources import SourceClip
 
-SHARD_MB = 0.02  # a few clips of the tiny encoder
+SHARD_MB = 0.01  # a few clips of the tiny encoder
 
 
 @pytest.fixture(scope="module")
