@@ -13,7 +13,7 @@ import torch
 
 from cache import CacheReader
 from cache.console import Progress, clock
-from train.audit import audit_splits
+from train.audit import Audit, audit_splits
 from train.checkpoint import EpochRecord, Training, load_checkpoint, new_training, save_checkpoint
 from train.config import FitConfig
 from train.data import Batch, BatchFeed, Features, FrameBank, load_features
@@ -94,9 +94,7 @@ def fit(
             progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
             return load_run(out)
         write_json(out / CONFIG, config.to_dict())
-        if checked is not None:
-            checked.save(out)
-            progress.line(checked.text())
+        _keep(checked, out, progress)
         with deterministic(device):
             features = _features(reader, task, around.bank, progress)
             training = _begin(task, features, device, out / CHECKPOINT, progress)
@@ -111,6 +109,13 @@ def fit(
             write_results(out, found, training, pictures=around.pictures)
         (out / CHECKPOINT).unlink()
     return load_run(out)
+
+
+def _keep(checked: Audit | None, out: Path, progress: Progress) -> None:
+    """Show an audit and write it into the run folder."""
+    if checked is not None:
+        checked.save(out)
+        progress.line(checked.text())
 
 
 def learning_rate(step: int, steps_per_epoch: int, config: FitConfig) -> float:
