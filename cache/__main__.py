@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cache.console import EXIT_LISTED, Progress, bar, print_json, run_command_line
+from cache.console import EXIT_LISTED, Progress, bar, print_json, run_command_line, size
 
 app = typer.Typer(
     name="emi-cache",
@@ -76,9 +76,10 @@ def verify(
         )
     else:
         _list([str(finding) for finding in report.findings], len(report.findings))
-        size = f"{report.num_bytes / 1e9:.3f} GB"
         damage = f"{len(report.findings)} findings" if report.findings else "no damage"
-        typer.echo(f"{cache}: {report.clips} clips in {report.shards} shards, {size}: {damage}")
+        typer.echo(
+            f"{cache}: {report.clips} clips in {report.shards} shards, {size(report.num_bytes)}: {damage}"
+        )
         if done:
             typer.echo(as_text(cache, done))
     if report.findings:

@@ -11,7 +11,7 @@ from typing import Any
 from cache import fidelity, files
 from cache.choices import CompactOptions, choose_for_size
 from cache.compaction import Compacted, compact
-from cache.console import json_ready
+from cache.console import json_ready, size
 from cache.errors import CacheError
 from cache.reader import CacheReader
 from cache.tables import Table, read_table, split_name
@@ -102,7 +102,7 @@ def _text(made: Compacted, found: fidelity.Fidelity | None, fit_on: Path | None,
     options = made.options
     ratio = made.source_bytes / made.num_bytes if made.num_bytes else float("nan")
     lines = [
-        f"{made.path}: {made.clips} clips, {made.num_bytes / 1e9:.3f} GB, {ratio:.1f} × smaller "
+        f"{made.path}: {made.clips} clips, {size(made.num_bytes)}, {ratio:.1f} × smaller "
         f"(pool {options.pool}, project {options.project or 'none'}, {options.dtype})"
     ]
     for name, axes in made.projection.axes.items():

@@ -89,6 +89,11 @@ def bar(done: float, total: float, width: int = 20) -> str:
     return "[" + "#" * filled + "-" * (width - filled) + "]"
 
 
+def size(num_bytes: float) -> str:
+    """Return ``num_bytes`` as ``1.234 GB``, or ``5.6 MB`` where that says more."""
+    return f"{num_bytes / 1e9:.3f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.2f} MB"
+
+
 def clock(seconds: float) -> str:
     """Return ``seconds`` as ``1:02:03`` or ``2:03``."""
     minutes, rest = divmod(round(max(0.0, seconds)), 60)

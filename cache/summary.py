@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cache import schema
+from cache.console import size
 from cache.failures import read_failures
 from cache.reader import CacheReader
 from cache.tables import read_table, split_name
@@ -68,10 +69,11 @@ def info_text(description: Mapping[str, Any]) -> str:
     lines = [
         f"{description['path']}: {description['clips']} clips, {description['hours']:.2f} h, "
         f"{description['frames']} frames in {description['shards']} shards, "
-        f"{description['gigabytes']:.3f} GB ({description['store']})",
+        f"{size(description['gigabytes'] * 1e9)} ({description['store']})",
     ]
     lines += [
-        f"  {'frames/' + name:28} {size:9.3f} GB" for name, size in description["gigabytes_per_field"].items()
+        f"  {'frames/' + name:28} {size(gigabytes * 1e9):>12}"
+        for name, gigabytes in description["gigabytes_per_field"].items()
     ]
     lines.append(f"  silent {description['silent']}, cut at max-seconds {description['cut']}")
     failures = ", ".join(f"{reason} {count}" for reason, count in description["failures"].items())

@@ -72,11 +72,11 @@ class Outcome:
 
 
 def kill_loop(folder: Path, store: str, kills: int, seed: int) -> Outcome:
-    """Kill a writer ``kills`` times at random instants, begin a new cache whenever one is complete."""
+    """Kill running writers ``kills`` times at random instants; begin a new cache whenever one is complete."""
     rng, outcome = random.Random(seed), Outcome()
     reference, path = folder / "reference", folder / "killed"
     write(reference, store)
-    for _ in range(kills):
+    while outcome.kills < kills:
         reported = _killed_once(path, store, rng.uniform(0.0, 0.25))
         if reported is None:
             _compare(path, reference, outcome)
