@@ -41,7 +41,7 @@ EXTREMES = (
     b"\x80\x00\x00\x00",
 )
 STALL_SECONDS = 30.0
-# A layout that changes on the way (in AAC, mp3, Opus), and 47 channels, of whose planes PyAV makes 64.
+# Channel layouts that change on the way; the last one comes to 47 channels, of which PyAV makes 64 planes.
 KEPT = (3759, 6325, 6452, 7827, 19148, 66093, 75459, 73155)
 
 
