@@ -45,7 +45,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup $(DEMO)/demo.json ## synthetic clips to intensities: corpus, cache, head, scores, pictures
 	$(call run,emi-extract run $(DEMO)/media --out $(DEMO)/cache --model $(DEMO)/encoder,$(LISTED_IS_FINE))
 	$(call run,emi-train fit $(DEMO)/cache --labels $(DEMO) --speakers $(DEMO)/speakers.csv $(DEMO_FIT) --out $(DEMO)/run --overwrite)
-	$(call run,emi-train evaluate $(DEMO)/run $(DEMO)/cache --labels $(DEMO)/valid_split.csv)
+	$(call run,emi-train evaluate $(DEMO)/run $(DEMO)/cache --labels $(DEMO)/valid_split.csv --speakers $(DEMO)/speakers.csv)
 	@echo "pictures: $(DEMO)/run/learning_curves.png $(DEMO)/run/scatter.png"
 
 $(DEMO)/demo.json: | setup

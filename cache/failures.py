@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cache import files
+from cache.errors import DamagedCacheError
 from cache.folder import FAILURES
 
 REASONS = {
@@ -66,7 +67,11 @@ def read_failures(cache: Path, committed: Collection[str]) -> list[Failure]:
     """Return the latest entry of every clip that has not been committed since, in the order of ids."""
     latest: dict[str, Failure] = {}
     for path in sorted((cache / FAILURES).glob("*.jsonl")):
-        for line in files.read_regular(path).decode(errors="replace").splitlines():
+        try:
+            text = files.read_regular(path).decode(errors="replace")
+        except OSError as error:
+            raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
+        for line in text.splitlines():
             failure = _parse(line)
             if failure and failure.clip_id not in committed:
                 known = latest.get(failure.clip_id)

@@ -7,13 +7,15 @@ import os
 import socket
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cache.errors import StorageError
 
 TMP_SUFFIX = ".tmp"
+FSYNCS_AT_ONCE = 8
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 WAY_OUT = {
     errno.ENOSPC: "the disk is full: make space and run again, committed shards are intact",
@@ -73,7 +75,7 @@ def read_regular(path: Path, limit: int = 1 << 28) -> bytes:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Force the folder's entries to the disk, so that a published name survives a power cut."""
+    """Force a folder's entries (or a file's bytes) to the disk, so that they survive a power cut."""
     if os.name == "nt":  # pragma: no cover - folders cannot be opened there
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -81,6 +83,12 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def fsync_all(paths: Iterable[Path]) -> None:
+    """Force many files or folders to the disk, several at a time: the disk takes them together."""
+    with ThreadPoolExecutor(FSYNCS_AT_ONCE) as pool:
+        list(pool.map(fsync_folder, paths))
 
 
 def publish_file(tmp: Path, final: Path) -> bool:

@@ -114,11 +114,10 @@ class Hdf5ShardFile:
             raise ValueError(
                 f"buffer is {out.dtype}{out.shape[1:]}, {name} is {dataset.numpy_dtype}{dataset.shape[1:]}"
             )
-        row_bytes = out.dtype.itemsize * int(np.prod(out.shape[1:], dtype=np.int64))
-        view = memoryview(out.reshape(-1).view(np.uint8).data)
-        position = (dataset.offset or 0) + start * row_bytes
-        while view:
-            count = os.preadv(self._handle, [view], position)
+        view = out.reshape(-1).view(np.uint8)
+        position = (dataset.offset or 0) + start * dataset.row_bytes
+        while len(view):
+            count = os.preadv(self._handle, [view.data], position)
             if count == 0:
                 raise DamagedCacheError(
                     f"{self._path}: ends before byte {position + len(view)}, which {name} needs; "

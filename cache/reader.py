@@ -69,6 +69,7 @@ class CacheReader:
         self._open: OrderedDict[int, ShardFile] = OrderedDict()
         self._lock = threading.Lock()
         self._checked: set[tuple[str, str]] = set()
+        self._promised: dict[tuple[int, str], tuple[np.dtype[Any], int]] = {}
         self._tables: dict[tuple[int, str], Array] = {}
 
     @property
@@ -209,6 +210,8 @@ class CacheReader:
 
     def _stored_as(self, shard: int, name: str) -> tuple[np.dtype[Any], int]:
         """Return dtype and width of a frame field, if the shard's record promises them as ``cache.json`` does."""
+        if (shard, name) in self._promised:
+            return self._promised[shard, name]
         field = self._field(name)
         dataset = self.records[shard].datasets.get(schema.FRAMES + name)
         if dataset is None or dataset.shape[1:] != (field.width,) or dataset.numpy_dtype != field.dtype:
@@ -216,6 +219,7 @@ class CacheReader:
                 f"{self._where(shard)}: frames/{name} is not {field.dtype.name} of width {field.width}, as "
                 "cache.json says; emi-cache verify lists all damage"
             )
+        self._promised[shard, name] = field.dtype, field.width
         return field.dtype, field.width
 
     def _locate(self, clip_id: str) -> tuple[int, int]:

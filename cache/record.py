@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from cache.errors import DamagedCacheError, FormatVersionError
 from cache.schema import FORMAT_VERSION
 
 SAFE_NAME = re.compile(r"[0-9a-zA-Z_-]{1,100}")
+CONTROL = re.compile(r"[\x00-\x1f]")
 STORED_KINDS = "fiubS"  # floats, integers, bool, fixed-width text; never objects
 
 
@@ -34,10 +36,15 @@ class Dataset:
     offset: int | None
     crc32c: int
 
-    @property
+    @cached_property
     def numpy_dtype(self) -> np.dtype[Any]:
         """The dtype as numpy's own."""
         return np.dtype(self.dtype)
+
+    @cached_property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return math.prod(self.shape[1:]) * self.numpy_dtype.itemsize
 
     @property
     def num_bytes(self) -> int:
@@ -181,7 +188,7 @@ WAY_OUT = "emi-cache verify lists all damage"
 def is_clip_id(text: str) -> bool:
     """Say whether text is fit to name a clip: not empty, no absolute path, no ``..``, no control characters."""
     parts = text.split("/")
-    return all(parts) and not {".", ".."} & set(parts) and all(ord(letter) >= 32 for letter in text)
+    return all(parts) and not {".", ".."} & set(parts) and not CONTROL.search(text)
 
 
 def _dataset(row: Mapping[str, Any]) -> Dataset:

@@ -25,7 +25,7 @@ from cache.errors import DamagedCacheError
 from cache.features import ShardArrays
 from cache.record import Dataset
 from cache.store import CONTENT, Stored
-from cache.zarr_layout import METADATA, NUMPY_DTYPE, ZarrShardFile, read_layout
+from cache.zarr_layout import METADATA, NUMPY_DTYPE, ZarrShardFile, read_kind, read_layout
 
 Array = NDArray[Any]
 CHUNK_BYTES = 1 << 19  # about a clip at 1024 channels; zarr-python reads whole chunks, our reader only rows
@@ -47,9 +47,9 @@ class ZarrStore:
         try:
             for key in sorted(laid_out):
                 (tmp / key).parent.mkdir(parents=True, exist_ok=True)
-                files.write_durable(tmp / key, laid_out[key].data)
-            for folder in {tmp, *((tmp / key).parent for key in laid_out)} | _between(tmp, laid_out):
-                files.fsync_folder(folder)
+                (tmp / key).write_bytes(laid_out[key].data)
+            files.fsync_all(tmp / key for key in laid_out)
+            files.fsync_all({tmp / parent for key in laid_out for parent in Path(key).parents})
         except BaseException:
             shutil.rmtree(tmp, ignore_errors=True)
             raise
@@ -82,7 +82,7 @@ class ZarrStore:
             names = [
                 key.removesuffix("/" + METADATA) for key, _ in _entries(path) if key.endswith("/" + METADATA)
             ]
-            arrays = [name for name in names if (path / name / "c").exists()]
+            arrays = [name for name in names if read_kind(path / name) == "array"]
             datasets = dict(_dataset(path, name, self.num_bytes(path)) for name in arrays)
             if not datasets:
                 raise ValueError("no arrays")
@@ -126,11 +126,6 @@ def _entries(path: Path) -> Iterator[tuple[str, int]]:
                     raise DamagedCacheError(f"{entry.path}: not a regular file; a shard never holds links")
 
 
-def _between(tmp: Path, keys: Mapping[str, Any]) -> set[Path]:
-    """Return the folders between the shard's and those of its files."""
-    return {tmp / parent for key in keys for parent in Path(key).parents}
-
-
 def _laid_out(arrays: Mapping[str, Array], attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Array]:
     """Let zarr write the arrays into memory; return what it wrote by its key."""
     import zarr
@@ -152,6 +147,7 @@ def _laid_out(arrays: Mapping[str, Array], attributes: Mapping[str, Mapping[str,
             compressors=[Crc32cCodec()],
             filters=None,
             fill_value=float("nan") if plain.dtype.kind == "f" else None,
+            chunk_key_encoding={"name": "default", "separator": "."},
             attributes={**attributes.get(name, {}), **more},
             config={"write_empty_chunks": True},
         )

@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from cache import files
 from cache.errors import DamagedCacheError
 from cache.record import Dataset
 
@@ -50,7 +52,7 @@ class ArrayLayout:
     file_rows: int
     is_sharded: bool
 
-    @property
+    @cached_property
     def row_bytes(self) -> int:
         """Bytes of a row."""
         return int(self.dtype.itemsize) * math.prod(self.shape[1:])
@@ -61,10 +63,15 @@ class ArrayLayout:
         return -(-self.shape[0] // self.file_rows)
 
 
+def read_kind(path: Path) -> str:
+    """Return ``array`` or ``group``, as the metadata says; raises OSError or ValueError."""
+    value = json.loads(files.read_regular(path / METADATA, MAX_METADATA))
+    return str(value.get("node_type")) if isinstance(value, dict) else ""
+
+
 def read_layout(path: Path) -> ArrayLayout:
     """Read an array's metadata; raises OSError, or ValueError for any other layout."""
-    with (path / METADATA).open("rb") as file:
-        data = file.read(MAX_METADATA)
+    data = files.read_regular(path / METADATA, MAX_METADATA)
     try:
         return _parsed(json.loads(data))
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
@@ -85,6 +92,8 @@ def _parsed(value: Mapping[str, Any]) -> ArrayLayout:
             raise ValueError("another index than this project's")
     if grid["name"] != "regular" or [codec["name"] for codec in codecs] != CODECS:
         raise ValueError("another chunk grid or other codecs than this project's")
+    if value["chunk_key_encoding"] != {"name": "default", "configuration": {"separator": "."}}:
+        raise ValueError("other names of chunks than this project's")
     if dtype.kind not in "fiub" or len(shape) not in (1, 2) or min(shape) < 0:
         raise ValueError(f"{dtype} of shape {shape}")
     if file_shape[1:] != shape[1:] or chunk_shape[1:] != shape[1:] or chunk_shape[0] < 1:
@@ -133,11 +142,12 @@ class ZarrShardFile:
             )
         layout = self._layout(name)
         view = memoryview(out.reshape(-1).view(np.uint8).data)
+        row_bytes = dataset.row_bytes
         row, done = start, 0
         while done < len(out):
             number, inside = divmod(row, layout.file_rows)
             count = min(len(out) - done, layout.file_rows - inside)
-            part = view[done * layout.row_bytes : (done + count) * layout.row_bytes]
+            part = view[done * row_bytes : (done + count) * row_bytes]
             self._file(name, number, layout).read_rows(inside, part)
             row, done = row + count, done + count
 
@@ -161,9 +171,8 @@ class ZarrShardFile:
         with self._lock:
             key = (name, number)
             if key not in self._files:
-                path = self._path / name / "c" / str(number)
-                if len(layout.shape) == 2 or layout.dtype.kind == "S":
-                    path = path / "0"
+                is_flat = len(layout.shape) == 1 and layout.dtype.kind != "S"
+                path = self._path / name / (f"c.{number}" if is_flat else f"c.{number}.0")
                 try:
                     self._files[key] = _ChunkFile(path, layout)
                 except OSError as error:

@@ -149,7 +149,7 @@ def _plan_clips(clips: int, seed: int) -> list[_Clip]:
     return [
         _Clip(
             clip_id=f"{index:05d}",
-            file=f"{index:05d}{SUFFIXES[index % len(SUFFIXES)]}",
+            file=f"{index:05d}{suffix_of(index)}",
             split="valid" if valid[index] else "train",
             speaker=int(speakers[index]),
             duration=float(durations[index]),
@@ -167,6 +167,11 @@ def _draw_intensities(clips: int, rng: np.random.Generator) -> NDArray[np.float6
         chosen = rng.permutation(clips)[: max(2, round(share * clips))]
         intensities[chosen, column] = rng.integers(1, _RATERS + 1, len(chosen)) / _RATERS
     return intensities
+
+
+def suffix_of(index: int) -> str:
+    """Return a clip's container: every speaker, and so every split, has all of them."""
+    return SUFFIXES[(index + index // NUM_SPEAKERS) % len(SUFFIXES)]
 
 
 def _draw_speakers(seed: int) -> list[Speaker]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from cache import CacheReader
 from cache.errors import UnknownFieldError
 from cache.failures import read_failures
+from cache.projection import Projection
 from train.errors import AuditError, RunError
 from train.files import read_json, write_json
 from train.labels import Labels, Splits
@@ -29,7 +30,6 @@ NAMED = 5  # ids, speakers or files named in a line
 LARGEST_LOSS = 0.01  # share of the training clips that may be missing from the cache
 LARGEST_SHIFT = 0.1  # distance of two distributions (0 to 1) between splits ...
 SURE = 1e-3  # ... if chance alone makes such a distance less often than this
-PROJECTION = "projection.npz"
 IntArray = npt.NDArray[np.int64]
 
 
@@ -254,26 +254,18 @@ def _fitted_outside(train: _Side, reader: CacheReader) -> Check:
     name = "fitted outside train"
     if "projection_sha256" not in reader.recipe:
         return Check(name, PASSED, "nothing is fitted in this cache: it holds what the encoder gave")
-    path = reader.path / PROJECTION
-    ids = _fitted_on(path)
-    if ids is None:
-        return Check(name, NOT_CHECKED, f"{path.name} does not say which clips its axes were fitted on")
-    outside = sorted(set(ids) - set(train.labels.clip_ids))
+    projection = Projection.load(reader.path)
+    if not projection.axes:
+        return Check(name, PASSED, "nothing is fitted in this cache: frames are pooled, not projected")
+    if not projection.fitted_on:
+        return Check(name, NOT_CHECKED, "the projection does not say which clips it was fitted on")
+    outside = sorted(set(projection.fitted_on) - set(train.labels.clip_ids))
     if outside:
         found = f"the projection was fitted on {len(outside)} clips that are not in train: {_some(outside)}"
         return Check(name, FAILED, found)
-    return Check(name, PASSED, f"the projection was fitted on {len(ids)} clips, all of train")
-
-
-def _fitted_on(path: Path) -> list[str] | None:
-    """Return the ids a projection was fitted on; none for pooling alone; None if it does not say."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if not any(name.startswith("basis/") for name in arrays.files):
-                return []
-            return [text.decode("utf-8") for text in arrays["fitted_on"].tolist()]
-    except (OSError, KeyError, ValueError, AttributeError):
-        return None
+    return Check(
+        name, PASSED, f"the projection was fitted on {len(projection.fitted_on)} clips, all of train"
+    )
 
 
 _ENCODER = Check(

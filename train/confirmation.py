@@ -37,10 +37,16 @@ def confirm_rows(study: Study, full: Path, labels: Splits, workers: int, inputs:
     )
 
 
+def is_head(row: RowResult) -> bool:
+    """Whether a row is one of heads; the baselines below an ablation have no config to fit again."""
+    return "lstm" in row.config
+
+
 def chosen_rows(study: Study) -> Sequence[RowResult]:
     """Return the reference, then the rows with the best scores."""
     scores = [interval.estimate for interval in score_rows(study).intervals]
-    pairs = [(score, row) for score, row in zip(scores, study.rows, strict=True) if math.isfinite(score)]
+    scored = zip(scores, study.rows, strict=True)
+    pairs = [(score, row) for score, row in scored if math.isfinite(score) and is_head(row)]
     best = [row for _, row in sorted(pairs, key=lambda pair: -pair[0])]
     reference = study.row(study.reference)
     return [reference, *[row for row in best if row.name != reference.name][:BEST]]

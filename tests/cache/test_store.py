@@ -134,7 +134,7 @@ def test_the_whole_checksum_sees_every_byte_and_name(store, shard, tmp_path) -> 
 def test_a_link_in_place_of_a_shard_or_inside_it_is_refused(store, shard, tmp_path) -> None:
     final, stored = publish(store, shard, tmp_path)
     if final.is_dir():
-        inside = final / "frames" / "vad" / "c" / "0" / "0"
+        inside = final / "frames" / "vad" / "c.0.0"
         inside.rename(tmp_path / "elsewhere")
         inside.symlink_to(tmp_path / "elsewhere")
         with pytest.raises(DamagedCacheError, match="links"):

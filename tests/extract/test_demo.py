@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from scipy.signal import find_peaks, welch
 
-from extract.demo import NUM_SPEAKERS, SUFFIXES, DemoCorpus, _write_sound, make_demo
+from extract.demo import NUM_SPEAKERS, SUFFIXES, DemoCorpus, _write_sound, make_demo, suffix_of
 from extract.errors import ExtractError
 from extract.voice import EMOTIONS, SAMPLING_RATE, Speaker, synthesise
 
@@ -67,7 +67,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_clip_has_its_file_in_the_format_of_its_turn(corpus, durations):
-    assert list(durations) == [f"{i:05d}{SUFFIXES[i % len(SUFFIXES)]}" for i in range(CLIPS)]
+    assert list(durations) == [f"{i:05d}{suffix_of(i)}" for i in range(CLIPS)]
     assert corpus.num_clips == CLIPS == corpus.num_train + corpus.num_valid
 
 
@@ -221,3 +221,9 @@ def test_encoder_has_the_published_layout(corpus):
     assert shapes["classifier.out_proj.weight"] == (3, hidden)
     assert "wav2vec2.encoder.pos_conv_embed.conv.weight_g" in shapes
     assert "wav2vec2.encoder.pos_conv_embed.conv.weight_v" in shapes
+
+
+def test_every_speaker_has_every_container():
+    """Else a container would tell a split: the audit of a fit finds exactly that."""
+    seen = {(index % NUM_SPEAKERS, suffix_of(index)) for index in range(240)}
+    assert len(seen) == NUM_SPEAKERS * len(SUFFIXES)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache import CacheReader, CacheWriter, verify
+from cache import CacheReader, CacheWriter, repair, verify
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 from extract.pipeline import extract
@@ -125,3 +125,22 @@ def test_leases_are_given_back_when_a_run_fails(tmp_path, clips, options, monkey
     monkeypatch.undo()
     assert not list(tmp_path.glob("c/leases/*.lease"))
     assert extract(clips, tmp_path / "c", options).extracted == 12
+
+
+def test_a_repaired_cache_gets_exactly_the_lost_clips_back(tmp_path, clips, reference, options) -> None:
+    out = tmp_path / "c"
+    extract(clips, out, options)
+    record = CacheReader(out).records[1]
+    file = out / "shards" / record.file
+    file.write_bytes(file.read_bytes()[:-1])
+    done = repair(out, verify(out))
+    assert done.clips == tuple(sorted(record.clip_ids))
+    assert extract(clips, out, options).extracted == len(record.clip_ids)
+    assert_same_values(reference, out)
+    assert extract(clips, out, options).extracted == 0
+
+
+def test_a_run_in_zarr_equals_one_in_hdf5(tmp_path, clips, reference, options) -> None:
+    extract(clips, tmp_path / "c", replace(options, store="zarr"))
+    assert_same_values(reference, tmp_path / "c")
+    assert {record.store for record in CacheReader(tmp_path / "c").records} == {"zarr"}

@@ -59,8 +59,12 @@ def test_a_row_is_what_the_same_config_gives_alone(study, corpus, splits, quiet,
 
 
 def without_level(clip):
-    """Leave a clip only what changes over its course: its mean says nothing any more."""
-    frames = {name: values - values.mean(0) for name, values in clip.frames.items()}
+    """Leave a clip only what changes over its course: its mean is noise, and says nothing any more."""
+    rng = np.random.default_rng(int(clip.clip_id))
+    frames = {
+        name: (values - values.mean(0) + 0.1 * rng.standard_normal(values.shape[1])).astype(np.float32)
+        for name, values in clip.frames.items()
+    }
     return replace(clip, frames=frames, global_mean={name: values.mean(0) for name, values in frames.items()})
 
 
@@ -263,6 +267,11 @@ def test_the_command_prints_the_table_or_one_clear_line(cli, corpus, tmp_path):
     assert "Δ: row minus “mean”" in out
     assert "4/4 fits" in err
     code, out, _ = cli(*args, *options, "--grid", path, "--json")
+    names = [row["name"] for row in json.loads(out)["rows"]]
+    assert names[:2] == ["mean", "lstm"]
+    assert all(name.startswith("baseline: ") for name in names[2:])
+    assert len(names) == 7
+    code, out, _ = cli(*args, *options, "--grid", path, "--json", "--no-baselines")
     assert [row["name"] for row in json.loads(out)["rows"]] == ["mean", "lstm"]
     code, out, err = cli(*args, "--grid", grid(tmp_path, "[grid]\nepoch = [1]\n"))
     assert (code, out, len(err.splitlines())) == (1, "", 1)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from cache import CacheReader
+from cache.choices import CompactOptions
+from cache.compaction import compact
 from cache.failures import Failure, FailureLedger
 from train import read_splits
 from train.audit import Audit, audit
@@ -17,7 +19,15 @@ NAMES = ["Joy", "Fear"]
 
 
 @pytest.fixture(scope="module")
-def leaky(tmp_path_factory, make_cache, table):
+def narrow_fields():
+    """The toy cache's 8 channels count as wide enough for a projection."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cache.choices.NARROW", 4)
+        yield
+
+
+@pytest.fixture(scope="module")
+def leaky(tmp_path_factory, make_cache, table, narrow_fields):
     """40 + 20 clips: one speaker in both, one sound twice, mp3 and loud in valid, a PCA fitted on all."""
     root = tmp_path_factory.mktemp("leaky")
     ids = [f"{index:03d}" for index in range(60)]
@@ -33,10 +43,8 @@ def leaky(tmp_path_factory, make_cache, table):
             sound = "silence"
         return replace(clip, source=source, audio_sha256=sound, rms_db=level)
 
-    recipe = {"format_version": 1, "model": "toy", "layers": [1, 2], "projection_sha256": "x"}
-    cache = make_cache(root / "cache", truth, recipe, changed)
-    fitted = np.array([clip_id.encode() for clip_id in ids])
-    np.savez(cache / "projection.npz", fitted_on=fitted, **{"basis/vad": np.eye(3)})
+    full = make_cache(root / "full", truth, changed=changed)
+    cache = compact(full, root / "cache", CompactOptions(project=4)).path  # fitted on every clip
     for name, part in (("train", ids[:40]), ("valid", ids[40:])):
         people = [f"s{'00' if clip_id == '050' else clip_id[:2]}" for clip_id in part]
         rows = [[clip_id, *truth[clip_id][:2], who] for clip_id, who in zip(part, people, strict=True)]
@@ -101,12 +109,12 @@ def test_a_clean_corpus_passes_and_unknown_speakers_are_not_checked(corpus, spli
     assert "30 clips have no known speaker" in partly.detail
 
 
-def test_a_projection_that_does_not_say_is_not_checked(leaky, tmp_path, make_cache):
-    _, labels = leaky
-    recipe = {"format_version": 1, "model": "toy", "layers": [1, 2], "projection_sha256": "x"}
-    truth = {f"{index:03d}": np.zeros(3) for index in range(60)}
-    cache = make_cache(tmp_path / "cache", truth, recipe)
+def test_a_projection_fitted_on_train_passes_and_so_does_pooling(leaky, tmp_path):
+    cache, labels = leaky
     splits = read_splits(labels=labels)
-    assert found(cache, splits)[1]["fitted outside train"].outcome == "not checked"
-    np.savez(cache / "projection.npz", pool=np.array([5]))
-    assert found(cache, splits)[1]["fitted outside train"].outcome == "passed"
+    full = cache.with_name("full")
+    fitted = compact(full, tmp_path / "a", CompactOptions(project=4), fit_on=splits.train.clip_ids).path
+    check = found(fitted, splits)[1]["fitted outside train"]
+    assert (check.outcome, check.detail) == ("passed", "the projection was fitted on 40 clips, all of train")
+    pooled = compact(full, tmp_path / "b", CompactOptions(project=0)).path
+    assert found(pooled, splits)[1]["fitted outside train"].outcome == "passed"

@@ -80,8 +80,8 @@ def test_the_baseline_command_prints_a_table_and_refuses_foreign_folders(cli, co
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").write_text("years")
     code, out, err = cli(*args, "--out", tmp_path / "thesis")
-    assert (code, out, len(err.splitlines())) == (1, "", 1)
-    assert "holds files that are no baselines" in err
+    assert (code, out) == (1, "")
+    assert "holds files that are no baselines" in err.splitlines()[-1]
 
 
 def test_a_head_of_a_compact_cache_takes_the_full_one(compact_run, small_cache, corpus, splits):

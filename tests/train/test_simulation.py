@@ -42,7 +42,7 @@ def test_intervals_by_speaker_cover_and_intervals_by_clip_do_not():
     assert covered(clusters=False) < 0.85
 
 
-@pytest.mark.parametrize("speakers", [6, 12])
+@pytest.mark.parametrize("speakers", [6, 12, 30])
 def test_few_speakers_are_covered_too(speakers):
     assert covered(clusters=True, speakers=speakers) > 0.88
 

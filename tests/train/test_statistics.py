@@ -109,12 +109,12 @@ def test_seeds_that_disagree_widen_the_interval():
 
 @pytest.mark.parametrize("metric", ["pearson", "ccc", "spearman"])
 def test_undefined_stays_undefined_and_undefined_draws_are_counted(metric):
-    truth, prediction = clips(30, 2)
+    truth, prediction = clips(60, 2)
     truth[:, 1] = 0.0
     nothing = score_interval(truth, prediction[None], metric, resamples=50)
     assert all(map(math.isnan, (nothing.estimate, nothing.low, nothing.high)))
     assert (nothing.undefined_draws, nothing.method) == (50, "none")
-    truth[0, 1] = 1.0  # in some draws the one clip with a label is missing: a chance of (29/30)^30
+    truth[0, 1] = 1.0  # in some draws the one clip with a label is missing: a chance of (59/60)^60
     rare = score_interval(truth, prediction[None], metric, resamples=2000)
     assert 0.30 < rare.undefined_draws / 2000 < 0.43
     assert rare.low <= rare.estimate <= rare.high

@@ -96,11 +96,11 @@ def ablate(
         inputs=files.to_dict(),
     )
     checked.save(out)
+    confirmed = confirm_rows(study, confirm, splits, processes, files.to_dict()) if confirm else None
     if baselines:
         study = with_floor(study, next(iter(named.values())), splits, rows, files.to_dict())
     text, found = write_tables(study), describe(study)
-    if confirm is not None:
-        confirmed = confirm_rows(study, confirm, splits, processes, files.to_dict())
+    if confirmed is not None:
         text += f"\n\nconfirmed on {confirm}\n{write_tables(confirmed)}"
         found["confirmed"] = describe(confirmed)
     if json:

@@ -53,9 +53,9 @@ def baseline(
     config = build_config({**given, "select": "last"}, None, None)
     splits = files.read()
     checked = audit_caches({"cache": cache}, splits, strict=strict)
-    typer.echo(checked.text(), err=True)
     study = run_baseline(cache, splits, config, out, inputs=files.to_dict())
     checked.save(out)
+    typer.echo(checked.text(), err=True)
     text = write_tables(study)
     if json:
         print_json(describe(study))

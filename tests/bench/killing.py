@@ -1,0 +1,130 @@
+"""A writer of known clips that is killed at random instants, and what must hold whenever it was.
+
+python tests/bench/killing.py FOLDER STORE    the writer itself, for ``kill_loop``
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from cache import CacheReader, CacheWriter, ClipFeatures, FrameField, diff, verify  # noqa: E402
+
+CLIPS = 180
+CLIPS_PER_SHARD = 3
+FRAMES = 20
+WIDTH = 64
+FIELDS = (FrameField("hidden_states/12", WIDTH, np.dtype(np.float16)), FrameField("vad", 3))
+RECIPE = {"model": "kill"}
+
+
+def clip(clip_id: str) -> ClipFeatures:
+    """Values that follow from the id."""
+    rng = np.random.default_rng([*clip_id.encode()])
+    frames = {"hidden_states/12": rng.normal(size=(FRAMES, WIDTH)).astype(np.float16)}
+    frames["vad"] = rng.random((FRAMES, 3)).astype(np.float32)
+    means = {name: values.mean(axis=0, dtype=np.float32) for name, values in frames.items()}
+    return ClipFeatures(clip_id, frames, means, FRAMES * 320, -20.0, "0" * 64, {"vad": means["vad"]})
+
+
+def write(path: Path, store: str, told: Callable[[str], None] = lambda _: None) -> None:
+    """Commit whatever is not committed yet, with a lease on each shard, and say what is."""
+    shard_mb = CLIPS_PER_SHARD * FRAMES * (WIDTH * 2 + 12) * 1e-6
+    writer = CacheWriter.open(path, RECIPE, FIELDS, store=store, shard_mb=shard_mb)
+    for plan in writer.plan({f"{number:05}": FRAMES for number in range(CLIPS)}):
+        lease = writer.lease(plan)
+        if lease is None or writer.is_committed(plan):
+            continue
+        record = writer.commit([clip(clip_id) for clip_id in plan.planned], plan)
+        told(record.name if record else "")
+        lease.release()
+
+
+@dataclass
+class Outcome:
+    """What a loop of kills met.
+
+    Attributes:
+        kills: that hit a running writer.
+        committed: clips reported committed and read back bit-exact, over all kills.
+        before_record: kills that left a published shard without its record.
+        leftovers: ``*.tmp`` seen after kills.
+        problems: anything that must not be.
+    """
+
+    kills: int = 0
+    committed: int = 0
+    before_record: int = 0
+    leftovers: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def kill_loop(folder: Path, store: str, kills: int, seed: int) -> Outcome:
+    """Kill a writer ``kills`` times at random instants, begin a new cache whenever one is complete."""
+    rng, outcome = random.Random(seed), Outcome()
+    reference, path = folder / "reference", folder / "killed"
+    write(reference, store)
+    for _ in range(kills):
+        reported = _killed_once(path, store, rng.uniform(0.0, 0.25))
+        if reported is None:
+            _compare(path, reference, outcome)
+            shutil.rmtree(path)
+            continue
+        outcome.kills += 1
+        _check(path, reported, outcome)
+    write(path, store)
+    _compare(path, reference, outcome)
+    return outcome
+
+
+def _killed_once(path: Path, store: str, after: float) -> list[str] | None:
+    """Return the shards that a writer reported before it was killed; None when it finished first."""
+    command = [sys.executable, __file__, str(path), store]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout
+        first = writer.stdout.readline()  # interpreters start at their own pace: count from the first commit
+        time.sleep(after)
+        writer.send_signal(signal.SIGKILL)
+        reported = [first.strip(), *(line.strip() for line in writer.stdout if line.endswith("\n"))]
+        return reported if writer.wait() == -signal.SIGKILL else None
+
+
+def _check(path: Path, reported: list[str], outcome: Outcome) -> None:
+    reader = CacheReader(path)
+    names = {record.name for record in reader.records}
+    lost = [name for name in reported if name and name not in names]
+    outcome.problems += [f"reported and not there: {name}" for name in lost]
+    for clip_id in reader.clip_ids:
+        expected = clip(clip_id)
+        for name, values in expected.frames.items():
+            if reader.read_frames(clip_id, name).tobytes() != values.tobytes():
+                outcome.problems.append(f"{clip_id}, {name}: other bits")
+        outcome.committed += 1
+    for finding in verify(path).findings:
+        if "no commit record" in finding.problem:
+            outcome.before_record += 1
+        else:
+            outcome.problems.append(str(finding))
+    outcome.leftovers += len(list((path / "shards").glob("*.tmp")))
+
+
+def _compare(path: Path, reference: Path, outcome: Outcome) -> None:
+    outcome.problems += [str(difference) for difference in diff(path, reference, exact=True)]
+    outcome.problems += [str(finding) for finding in verify(path).findings]
+    outcome.problems += [f"left behind: {item}" for item in path.rglob("*.tmp")]
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), sys.argv[2], lambda name: print(name, flush=True))
