@@ -18,6 +18,7 @@ from train.errors import ConfigError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 LARGEST = 2**31 - 1  # bytes
+LOADED_LATER = 2e9  # bytes of addresses that libraries and threads still take once features are in memory
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "safetensors")
 
 
@@ -97,7 +98,7 @@ def free_memory() -> float:
     own = Path("/proc/self/statm")
     if addresses != resource.RLIM_INFINITY and own.exists():
         pages = int(own.read_text().split()[0])
-        free = min(free, addresses - float(pages * os.sysconf("SC_PAGE_SIZE")))
+        free = min(free, addresses - float(pages * os.sysconf("SC_PAGE_SIZE")) - LOADED_LATER)
     return max(0.0, free)
 
 
