@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from train.statistics import RESAMPLES, Interval, assumed_icc, score_interval
 FloatArray = npt.NDArray[np.float64]
 # Hume-Vidmimic2: 17,246 clips of some 557 people.
 CLIPS_PER_SPEAKER = 31.0
+ENOUGH_SPEAKERS = 6  # 720 orders
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def evidence_text(found: Mapping[str, Any]) -> str:
         lines.append(
             f"chance alone: {shown(null['mean'])}, 95th percentile {shown(null['upper'])}, "
             f"{shown_p(null['p_value'])} ({null['permutations']} permutations of {null['by']}s)"
+            f"{few_orders(interval['clusters'], null['by'])}"
         )
     if "groups" in found:
         lines += ["", _groups_text(found["groups"])]
@@ -122,6 +125,14 @@ def shown_interval(interval: Mapping[str, Any]) -> str:
     if interval["low"] is None or np.isnan(interval["low"]):
         return f"{shown(interval['estimate'])} [no interval]"
     return f"{shown(interval['estimate'])} [{shown(interval['low'])}, {shown(interval['high'])}]"
+
+
+def few_orders(clusters: int, by: str) -> str:
+    """Warn where speakers that swap whole have so few orders that the true one is often among the draws."""
+    if by != "speaker" or clusters > ENOUGH_SPEAKERS:
+        return ""
+    orders = factorial(clusters)
+    return f"; warning: {clusters} speakers have {orders} orders, p cannot be below {1 / orders:.2g}"
 
 
 def shown_p(value: float | None) -> str:
