@@ -33,6 +33,7 @@ def test_every_option_it_names_exists(readme: str, root: Path) -> None:
     sources = "".join(path.read_text() for path in modules)
     known = {name.replace("_", "-") for name in re.findall(r"^ {4}(\w+): ", sources, re.MULTILINE)}
     known |= {name.removeprefix("--") for name in re.findall(r'"(--[a-z-]+)', sources)}
-    block = re.findall(r"^(?:emi-|  +--|.*\\\n).*$", readme, re.MULTILINE)
-    named = {option for line in block for option in re.findall(r"--([a-z][a-z-]+)", line)}
+    commands = re.findall(r"emi-(?:extract|cache|train) .*", readme.replace("\\\n", " "))
+    named = {option for line in commands for option in re.findall(r"--([a-z][a-z-]+)", line)}
+    assert {"out", "media", "labels", "model"} <= named
     assert {option.removeprefix("no-") for option in named} <= known
