@@ -1,6 +1,6 @@
 """A writer of known clips that is killed at random instants, and what must hold whenever it was.
 
-python tests/bench/killing.py FOLDER STORE    the writer itself, for ``kill_loop``
+python tests/bench/killing.py FOLDER STORE CLIPS    the writer itself, for ``kill_loop``
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def clip(clip_id: str) -> ClipFeatures:
     return ClipFeatures(clip_id, frames, means, FRAMES * 320, -20.0, "0" * 64, {"vad": means["vad"]})
 
 
-def write(path: Path, store: str, told: Callable[[str], None] = lambda _: None) -> None:
+def write(path: Path, store: str, clips: int, told: Callable[[str], None] = lambda _: None) -> None:
     """Commit whatever is not committed yet, with a lease on each shard, and say what is."""
     shard_mb = CLIPS_PER_SHARD * FRAMES * (WIDTH * 2 + 12) * 1e-6
     writer = CacheWriter.open(path, RECIPE, FIELDS, store=store, shard_mb=shard_mb)
-    for plan in writer.plan({f"{number:05}": FRAMES for number in range(CLIPS)}):
+    for plan in writer.plan({f"{number:05}": FRAMES for number in range(clips)}):
         lease = writer.lease(plan)
         if lease is None or writer.is_committed(plan):
             continue
@@ -71,27 +71,27 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
-def kill_loop(folder: Path, store: str, kills: int, seed: int) -> Outcome:
+def kill_loop(folder: Path, store: str, kills: int, seed: int, clips: int = CLIPS) -> Outcome:
     """Kill running writers ``kills`` times at random instants; begin a new cache whenever one is complete."""
     rng, outcome = random.Random(seed), Outcome()
     reference, path = folder / "reference", folder / "killed"
-    write(reference, store)
+    write(reference, store, clips)
     while outcome.kills < kills:
-        reported = _killed_once(path, store, rng.uniform(0.0, 0.25))
+        reported = _killed_once(path, store, clips, rng.uniform(0.0, 0.25))
         if reported is None:
             _compare(path, reference, outcome)
             shutil.rmtree(path)
             continue
         outcome.kills += 1
         _check(path, reported, outcome)
-    write(path, store)
+    write(path, store, clips)
     _compare(path, reference, outcome)
     return outcome
 
 
-def _killed_once(path: Path, store: str, after: float) -> list[str] | None:
+def _killed_once(path: Path, store: str, clips: int, after: float) -> list[str] | None:
     """Return the shards that a writer reported before it was killed; None when it finished first."""
-    command = [sys.executable, __file__, str(path), store]
+    command = [sys.executable, __file__, str(path), store, str(clips)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout
         first = writer.stdout.readline()  # interpreters start at their own pace: count from the first commit
@@ -127,4 +127,4 @@ def _compare(path: Path, reference: Path, outcome: Outcome) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), sys.argv[2], lambda name: print(name, flush=True))
+    write(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), lambda name: print(name, flush=True))

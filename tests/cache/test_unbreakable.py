@@ -33,9 +33,8 @@ def killing(root):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_killed_at_random_instants_nothing_is_lost_or_wrong(killing, tmp_path, monkeypatch, store) -> None:
-    monkeypatch.setattr(killing, "CLIPS", 90)
-    outcome = killing.kill_loop(tmp_path, store, kills=3, seed=3)
+def test_killed_at_random_instants_nothing_is_lost_or_wrong(killing, tmp_path, store) -> None:
+    outcome = killing.kill_loop(tmp_path, store, kills=3, seed=3, clips=90)
     assert outcome.problems == []
     assert outcome.committed > 0
 
