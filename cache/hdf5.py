@@ -114,16 +114,23 @@ class Hdf5ShardFile:
             raise ValueError(
                 f"buffer is {out.dtype}{out.shape[1:]}, {name} is {dataset.numpy_dtype}{dataset.shape[1:]}"
             )
-        view = out.reshape(-1).view(np.uint8)
+        view = _bytes_of(out)
         position = (dataset.offset or 0) + start * dataset.row_bytes
-        while len(view):
-            count = os.preadv(self._handle, [view.data], position)
+        while view:
+            count = os.preadv(self._handle, [view], position)
             if count == 0:
                 raise DamagedCacheError(
                     f"{self._path}: ends before byte {position + len(view)}, which {name} needs; "
                     "emi-cache verify lists all damage"
                 )
             view, position = view[count:], position + count
+
+
+def _bytes_of(array: Array) -> memoryview:
+    """Return an array's bytes, to be written to; the shorter way knows numbers only."""
+    if array.dtype.kind == "S" or not array.size:
+        return array.reshape(-1).view(np.uint8).data
+    return memoryview(array.data).cast("B")
 
 
 class _Layout:

@@ -65,10 +65,10 @@ class CacheReader:
         self.frame_fields: dict[str, FrameField] = self.description.fields
         self.records = folder.read_records(self.path)
         self._place = _index(self.records, self.path, settle)
-        self._starts = [np.cumsum([0, *record.num_frames]) for record in self.records]
+        self._starts = [np.cumsum([0, *record.num_frames]).tolist() for record in self.records]
         self._open: OrderedDict[int, ShardFile] = OrderedDict()
         self._lock = threading.Lock()
-        self._checked: set[tuple[str, str]] = set()
+        self._checked: set[tuple[int, int, str]] = set()
         self._promised: dict[tuple[int, str], tuple[np.dtype[Any], int]] = {}
         self._tables: dict[tuple[int, str], Array] = {}
 
@@ -117,7 +117,7 @@ class CacheReader:
         shard, row = self._locate(clip_id)
         dtype, width = self._stored_as(shard, field)
         out = np.empty((self.records[shard].num_frames[row], width), dtype)
-        self.read_into(clip_id, field, out)
+        self._fill(shard, row, field, out)
         return out
 
     def read_into(self, clip_id: str, field: str, out: Array) -> None:
@@ -130,14 +130,19 @@ class CacheReader:
         expected = (self.records[shard].num_frames[row], self._stored_as(shard, field)[1])
         if out.shape != expected or not out.flags.c_contiguous:
             raise ValueError(f"buffer of shape {out.shape}, expected C-contiguous {expected}")
-        self._file(shard).read_into(schema.FRAMES + field, int(self._starts[shard][row]), out)
-        if (clip_id, field) not in self._checked:
+        self._fill(shard, row, field, out)
+
+    def _fill(self, shard: int, row: int, field: str, out: Array) -> None:
+        """Read a clip's rows into a buffer that fits, and check them the first time."""
+        self._file(shard).read_into(schema.FRAMES + field, self._starts[shard][row], out)
+        if (shard, row, field) not in self._checked:
             if crc32c(out) != int(self._table(shard, schema.CRC + field)[row]):
+                clip_id = self.records[shard].clip_ids[row]
                 raise DamagedCacheError(
                     f"{self._where(shard)}: clip {clip_id}, frames/{field}: checksum does not match; "
                     "emi-cache verify lists all damage"
                 )
-            self._checked.add((clip_id, field))
+            self._checked.add((shard, row, field))
 
     def scale_offset(self, clip_id: str, field: str) -> tuple[Array, Array] | None:
         """Return scale and offset, (width,) float16 each, of a field stored as int8; else None.
