@@ -1,6 +1,6 @@
 """200 SIGKILLs at random instants over both back ends: nothing lost, nothing wrong, nothing left behind.
 
-python tests/bench/bench_kills.py [--kills 200] [--seed 0]
+python tests/bench/kill_cache.py [--kills 200] [--seed 0]
 """
 
 from __future__ import annotations
