@@ -31,18 +31,30 @@ ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
 SLOW = (
     "import time; import extract.encoders.logmel as m; plain = m.LogMel.encode; "
-    "m.LogMel.encode = lambda self, clips: (time.sleep({pause}), plain(self, clips))[1]"
+    "log = open({log!r}, 'a', buffering=1); "
+    "m.LogMel.encode = lambda self, clips: (log.write('x' * len(clips)), time.sleep({pause}), "
+    "plain(self, clips))[2]"
 )
 
 
 def start(clips: Path, out: Path, shard_mb: float, pause: float) -> subprocess.Popen[bytes]:
-    """Start an extraction whose encoder takes ``pause`` seconds a clip."""
+    """Start an extraction whose encoder takes ``pause`` seconds a clip, and notes every clip beside ``out``."""
     arguments = ["run", str(clips), "--out", str(out), "--model", "logmel", "--shard-mb", str(shard_mb)]
-    program = f"import sys; {SLOW.format(pause=pause)}\nfrom extract.__main__ import main; "
+    program = f"import sys; {SLOW.format(pause=pause, log=str(encoded_log(out)))}\nfrom extract.__main__ import main; "
     program += f"sys.argv[1:] = {arguments!r}; main()"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen([sys.executable, "-c", program], env=env, **quiet)
+
+
+def encoded_log(out: Path) -> Path:
+    """Return the file that holds one letter per clip that was encoded for ``out``."""
+    return out.with_suffix(".encoded")
+
+
+def noted(out: Path) -> int:
+    """Return how many clips have been encoded for ``out`` so far."""
+    return encoded_log(out).stat().st_size if encoded_log(out).exists() else 0
 
 
 def differences(reference: Path, out: Path) -> list[str]:
@@ -82,19 +94,22 @@ def torment(scratch: Path, clips: int, kills: int, rng: random.Random) -> dict[s
     for number in range(clips):
         write(media / f"{number:05}{SUFFIXES[number % 4]}", voice(0.3 + 0.1 * (number % 7), seed=number))
     start(media, reference, 0.04, 0.0).wait()
-    pause = max(0.005, 0.25 * kills / clips)  # so that the kills fall all over the run
+    pause = max(0.005, 0.5 * kills / clips)  # so that the kills fall all over the run
     problems: list[str] = []
-    done, progress, began = 0, [], time.monotonic()
+    largest = max(len(record.clip_ids) for record in CacheReader(reference).records)
+    done, progress, lost, began = 0, [], [], time.monotonic()
     for _ in range(kills):
+        encoded = noted(out)
         run = start(media, out, 0.04, pause)
-        while not (out / "cache.json").exists() and run.poll() is None:
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0.3, 1.8))
+        while noted(out) == encoded and run.poll() is None:
+            time.sleep(0.01)  # interpreters start at their own pace: count from the first clip
+        time.sleep(rng.uniform(0.0, 1.0))
         run.kill()
         run.wait()
         problems += differences(reference, out)
         committed = len(CacheReader(out))
         progress.append(committed - done)
+        lost.append(noted(out) - encoded - progress[-1])
         done = committed
     start(media, out, 0.04, 0.0).wait()
     problems += differences(reference, out)
@@ -103,9 +118,12 @@ def torment(scratch: Path, clips: int, kills: int, rng: random.Random) -> dict[s
         problems.append(f"{len(other)} of {clips} clips, or other shards than without kills")
     if min(progress) < 0:
         problems.append("committed clips were lost")
+    if max(lost) > 2 * largest:  # the shard at hand, and the one whose bytes were on their way to the disk
+        problems.append(f"a kill cost {max(lost)} clips, shards hold up to {largest}")
     leftover = [str(path.name) for path in out.rglob("*.tmp")]
     return {
         "clips": clips, "kills": kills, "shards": len(other.records), "committed_between_kills": progress,
+        "clips_lost_by_a_kill": lost, "clips_in_the_largest_shard": largest,
         "kills_that_found_work": sum(step > 0 for step in progress), "left_over_files": leftover,
         "seconds": round(time.monotonic() - began, 1), "problems": problems,
     }  # fmt: skip

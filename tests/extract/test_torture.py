@@ -25,3 +25,4 @@ def test_kills_at_random_instants_cost_a_shard_at_most(python, root) -> None:
     report = json.loads(done.stdout)
     assert report["problems"] == []
     assert report["left_over_files"] == []
+    assert max(report["clips_lost_by_a_kill"]) <= 2 * report["clips_in_the_largest_shard"]
