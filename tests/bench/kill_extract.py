@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
 SLOW = (
     "import time; import extract.encoders.logmel as m; plain = m.LogMel.encode; "
-    "log = open({log!r}, 'a', buffering=1); "
-    "m.LogMel.encode = lambda self, clips: (log.write('x' * len(clips)), time.sleep({pause}), "
+    "log = open({log!r}, 'ab', buffering=0); "
+    "m.LogMel.encode = lambda self, clips: (log.write(b'x' * len(clips)), time.sleep({pause} * len(clips)), "
     "plain(self, clips))[2]"
 )
 
@@ -40,7 +40,8 @@ SLOW = (
 def start(clips: Path, out: Path, shard_mb: float, pause: float) -> subprocess.Popen[bytes]:
     """Start an extraction whose encoder takes ``pause`` seconds a clip, and notes every clip beside ``out``."""
     arguments = ["run", str(clips), "--out", str(out), "--model", "logmel", "--shard-mb", str(shard_mb)]
-    program = f"import sys; {SLOW.format(pause=pause, log=str(encoded_log(out)))}\nfrom extract.__main__ import main; "
+    slow = SLOW.format(pause=pause, log=str(encoded_log(out)))
+    program = f"import sys; {slow}\nfrom extract.__main__ import main; "
     program += f"sys.argv[1:] = {arguments!r}; main()"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
