@@ -182,7 +182,7 @@ def read_table(path: Path | str) -> Table:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise TableError(f"{path}: no such file") from None
+        raise TableError(f"{path}: no such file; expected a CSV, TSV, JSONL or .txt table of clips") from None
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:

@@ -96,7 +96,7 @@ class Splits:
 
 
 def read_labels(
-    path: Path,
+    path: Path | str,
     targets: Sequence[str] | None = None,
     split: str | None = None,
     speakers: Mapping[str, str] | None = None,
@@ -114,6 +114,7 @@ def read_labels(
         LabelError: if there are no targets, or a label is missing, no number or not finite.
         TableError: if the table or its ids cannot be understood.
     """
+    path = Path(path)
     if path.is_dir():
         path = path / f"{split or 'valid'}_split.csv"
     table = read_table(path)
@@ -130,10 +131,10 @@ def read_labels(
 
 
 def read_splits(
-    train: Path | None = None,
-    valid: Path | None = None,
-    labels: Path | None = None,
-    speakers: Path | None = None,
+    train: Path | str | None = None,
+    valid: Path | str | None = None,
+    labels: Path | str | None = None,
+    speakers: Path | str | None = None,
     targets: Sequence[str] | None = None,
 ) -> Splits:
     """Read the labels of a fit: two tables, a folder of two tables, or one table with a split column.
@@ -153,19 +154,20 @@ def read_splits(
     if labels is not None:
         if train is not None or valid is not None:
             raise LabelError("--labels replaces --train and --valid; give either the one or the two")
-        if not labels.is_dir() and read_table(labels).column_for("split") is None:
+        if not Path(labels).is_dir() and read_table(labels).column_for("split") is None:
             raise LabelError(
                 f"{labels}: no split column; add one (train / valid), or give two tables "
                 "with --train and --valid"
             )
         train = valid = labels
     if train is None or valid is None:
-        raise LabelError("no labels to train on; give --train CSV and --valid CSV, or --labels DIR_OR_CSV")
+        found = f"only {train or valid}" if train or valid else "no labels at all"
+        raise LabelError(f"{found}; give both --train CSV and --valid CSV, or --labels DIR_OR_CSV")
     first = read_labels(train, targets, "train" if labels else None, known)
     return Splits(first, _in_order_of(read_labels(valid, targets, "valid" if labels else None, known), first))
 
 
-def read_speakers(path: Path) -> dict[str, str]:
+def read_speakers(path: Path | str) -> dict[str, str]:
     """Return the speaker of each clip id from a table ``clip_id,speaker``.
 
     Raises:

@@ -13,7 +13,7 @@ import numpy as np
 from train.bootstrap import Resampler
 from train.metrics import shown
 from train.plots import metric_sign
-from train.statistics import Interval, difference_of, holm, interval_of
+from train.statistics import LIMITS, Interval, difference_of, holm, interval_of
 from train.study import Study
 
 RESAMPLES = 2000
@@ -110,7 +110,7 @@ def score_rows(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Score
     corrected = dict(zip(others, holm([found[name].p_value for name in others]), strict=True))
     spread = [_spread(study, row.name) for row in study.rows]
     return Scores(
-        [interval_of(resampler, draws[row.name]) for row in study.rows],
+        [interval_of(resampler, draws[row.name]).within(*LIMITS[study.metric]) for row in study.rows],
         [found[row.name].interval if row.name in found else None for row in study.rows],
         [float(corrected.get(row.name, np.nan)) for row in study.rows],
         spread,

@@ -109,3 +109,9 @@ def test_a_missing_split_or_split_column_is_named(table, tmp_path):
         read_splits(train=path)
     with pytest.raises(LabelError, match="no speaker column"):
         read_splits(path, path, speakers=path)
+
+
+def test_paths_may_be_text_and_a_forgotten_split_is_named(corpus) -> None:
+    assert len(read_splits(labels=str(corpus.labels)).train) == len(read_splits(labels=corpus.labels).train)
+    with pytest.raises(LabelError, match=r"only .*train_split\.csv; give both"):
+        read_splits(train=str(corpus.labels / "train_split.csv"))

@@ -216,3 +216,14 @@ def test_the_slope_of_spearman_is_its_derivative():
     nudged = np.ones((40, 40)) - 1e-5 * np.eye(40)
     slopes = (whole - scores.of_draws(nudged)[:, 0]) / 1e-5
     np.testing.assert_allclose(whole - left_out, slopes, atol=1e-3)
+
+
+def test_an_interval_holds_no_value_that_a_score_cannot_have() -> None:
+    """With three speakers Student's t reaches beyond 1; no correlation does."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(30, 1))
+    predictions = truth[None] + rng.normal(size=(1, 30, 1)) * np.repeat([0.1, 0.4, 3.0], 10)[None, :, None]
+    found = score_interval(truth, predictions, "pearson", ["a"] * 10 + ["b"] * 10 + ["c"] * 10)
+    assert found.method == "Student's t"
+    assert -1 <= found.low <= found.estimate <= found.high <= 1
+    assert score_interval(truth, predictions, "mae", ["a"] * 10 + ["b"] * 10 + ["c"] * 10).low >= 0

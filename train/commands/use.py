@@ -126,4 +126,9 @@ def predict(
     if json:
         print_json({"out": str(out), **notes})
     else:
-        typer.echo(f"{out}: {len(predictions.clip_ids)} clips, {', '.join(predictions.names)}")
+        how = (
+            "clipped to the training labels' range (--clip none keeps them)"
+            if clip == "auto"
+            else "unclipped"
+        )
+        typer.echo(f"{out}: {len(predictions.clip_ids)} clips, {', '.join(predictions.names)}, {how}")
