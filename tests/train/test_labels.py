@@ -105,7 +105,7 @@ def test_a_missing_split_or_split_column_is_named(table, tmp_path):
         read_splits(labels=path)
     with pytest.raises(LabelError, match="no split column"):
         read_splits(labels=table(tmp_path / "n.csv", ["Filename", "Joy"], [["1", 1]]))
-    with pytest.raises(LabelError, match="give --train CSV and --valid CSV"):
+    with pytest.raises(LabelError, match="give both --train CSV and --valid CSV"):
         read_splits(train=path)
     with pytest.raises(LabelError, match="no speaker column"):
         read_splits(path, path, speakers=path)
