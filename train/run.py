@@ -109,11 +109,21 @@ class Run:
     metrics: dict[str, Any]
     others: tuple[Run, ...] = ()
 
-    def trained_on(self) -> set[str]:
-        """Return the ids of the clips that shaped this head: trained on, or used to choose the epoch."""
+    def trained_on(self) -> set[str] | None:
+        """Return the ids of the clips that shaped this head: trained on, or used to choose the epoch.
+
+        None if it is not known: a bundle names no clip.
+        """
+        if not (self.path / CLIPS).exists():
+            return None
         with (self.path / CLIPS).open(encoding="utf-8", newline="") as file:
             mine = {row["clip_id"] for row in csv.DictReader(file) if row["part"] != "valid"}
-        return mine.union(*(other.trained_on() for other in self.others))
+        for other in self.others:
+            theirs = other.trained_on()
+            if theirs is None:
+                return None
+            mine |= theirs
+        return mine
 
 
 def save_head(path: Path, head: FusionHead, targets: Targets, described: Mapping[str, Any]) -> None:
