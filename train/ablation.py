@@ -30,7 +30,7 @@ from train.join import is_compact
 from train.labels import Labels, Splits
 from train.machine import choose_device, free_memory
 from train.planning import plan_fit
-from train.run import load_run
+from train.run import is_finished, load_run
 from train.study import Study, reported, row_result, save_study
 from train.workers import run_all
 
@@ -68,11 +68,24 @@ class Bench:
     progress: Progress
 
     def fit_all(self, jobs: Sequence[Job]) -> None:
-        """Do every fit that is not finished yet, cache by cache."""
+        """Do every fit that is not finished yet, cache by cache.
+
+        A folder's name tells neither labels nor cache, so that each one is compared with its job first.
+
+        Raises:
+            RunError: if a job's folder holds another fit; nothing is fitted then.
+        """
+        left = [job for job in jobs if not self._is_finished(job)]
         for name, reader in self.readers.items():
-            mine = [job for job in jobs if job.row.cache == name and not (job.out / "metrics.json").exists()]
+            mine = [job for job in left if job.row.cache == name]
             if mine:
                 self._fit_on(reader, mine)
+
+    def _is_finished(self, job: Job) -> bool:
+        if not job.out.exists():  # the plan of a folder that is not there is made once, by its fit
+            return False
+        task = plan_fit(self.readers[job.row.cache], self.labels, job.config)
+        return is_finished(job.out, task.identity, replaceable=False)
 
     def _fit_on(self, reader: CacheReader, jobs: Sequence[Job]) -> None:
         bank = self._bank(reader, jobs)

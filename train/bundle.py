@@ -1,20 +1,25 @@
 """Bundle in clips → extract → cache → train → intensities: a head to hand on, without any data.
 
 One zip file: the head, its config, the projection of a compact cache, hashes of everything that made it, and a
-card. No predictions, no clip ids, no label: what is computed from a voice stays where it is.
+card. No predictions, no clip ids, no label: what is computed from a voice stays where it is. The projection is
+written anew, without the ids of the clips that it was fitted on.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cache.console import json_ready
 from cache.files import storage_errors
+from cache.projection import Projection
 from train.errors import RunError
-from train.files import read_json, replacing, sha256
+from train.files import read_json, replacing
 from train.metrics import shown
 from train.run import CONFIG, ENVIRONMENT, HEAD, METRICS, PROJECTION, Run, load_run
 
@@ -41,17 +46,16 @@ def bundle(run: Path, out: Path) -> list[str]:
         raise RunError(f"{run}: is an ensemble; bundle its runs one by one, for example {loaded.path}")
     if out.suffix != ".zip":
         raise RunError(f"{out}: expected the name of a .zip file")
+    packed = {name: _content(run / name) for name in PACKED if (run / name).exists()}
     texts = {
         METRICS: _text(_aggregates(loaded.metrics)),
-        "hashes.json": _text(_hashes(run)),
+        "hashes.json": _text(_hashes(run, packed)),
         "README.md": card(loaded),
     }
-    present = [name for name in PACKED if (run / name).exists()]
     with storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
-        contents = {name: (run / name).read_bytes() for name in present}
-        contents |= {name: text.encode() for name, text in texts.items()}
+        contents = packed | {name: text.encode() for name, text in texts.items()}
         for name, data in sorted(contents.items()):
             archive.writestr(zipfile.ZipInfo(name, EPOCH), data, zipfile.ZIP_DEFLATED)
     return sorted(contents)
@@ -89,13 +93,20 @@ def _aggregates(metrics: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metrics.items() if name != "ignored_columns"}
 
 
-def _hashes(run: Path) -> dict[str, Any]:
+def _content(path: Path) -> bytes:
+    """Return a file of the run as the bundle holds it."""
+    if path.name == PROJECTION:
+        return replace(Projection.from_file(path), fitted_on=()).to_bytes()
+    return path.read_bytes()
+
+
+def _hashes(run: Path, packed: Mapping[str, bytes]) -> dict[str, Any]:
     found = read_json(run / ENVIRONMENT)
     return {
         "recipe_id": found.get("recipe_id"),
         "clips_and_labels": found["identity"]["clips and labels"],
         "label_files": sorted(found["label_files"].values()),
-        "files": {name: sha256(run / name) for name in PACKED if (run / name).exists()},
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in packed.items()},
         **{name: found.get(name) for name in MACHINE},
     }
 

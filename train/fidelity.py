@@ -23,6 +23,17 @@ from train.table import interval_text
 FULL, COMPACT = "full", "compact"
 
 
+def require_pair(full: Path, compact: Path) -> None:
+    """Refuse two caches of which the second was not made from the first.
+
+    Raises:
+        ConfigError: if it was not.
+    """
+    with CacheReader(full) as one, CacheReader(compact) as two:
+        if not is_made_from(two.recipe, one.recipe):
+            raise ConfigError(f"{compact}: was not made from {full}; give FULL, then a compact cache of it")
+
+
 def fidelity(
     full: Path,
     compact: Path,
@@ -51,9 +62,7 @@ def fidelity(
     Raises:
         ConfigError: if the second cache was not made from the first.
     """
-    with CacheReader(full) as one, CacheReader(compact) as two:
-        if not is_made_from(two.recipe, one.recipe):
-            raise ConfigError(f"{compact}: was not made from {full}; give FULL, then a compact cache of it")
+    require_pair(full, compact)
     rows = [Row(FULL, config, FULL), Row(COMPACT, config, COMPACT)]
     caches = {FULL: full, COMPACT: compact}
     study = ablate(caches, labels, rows, range(seeds), out, workers=workers, inputs=inputs)

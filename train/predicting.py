@@ -165,7 +165,7 @@ def evaluate(
     Returns:
         ``scores`` unclipped and ``scores_clipped`` to the training labels' range, what ``evidence`` gives
         for the unclipped ones, ``clips``, ``coverage``, ``trained_on`` (how many of the clips shaped this
-        head), ``selected_on`` and ``recipe_diff``.
+        head; None if its run, an unpacked bundle, does not know), ``selected_on`` and ``recipe_diff``.
 
     Raises:
         LabelError: if the targets are not the head's, or too few clips are in the cache.
@@ -186,14 +186,14 @@ def evaluate(
         kept = labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
         groups = group_of_clips(kept, reader, question.by) if question.by else None
     predictions = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
-    names = run.targets.names
+    names, shaped = run.targets.names, run.trained_on()
     return {
         **evidence(kept, predictions.values[None], run.config.metric, question, groups),
         "scores": score_all(kept.targets, predictions.values, names),
         "scores_clipped": score_all(kept.targets, run.targets.clipped(predictions.values), names),
         "clips": len(kept),
         "coverage": found,
-        "trained_on": len(run.trained_on() & set(kept.clip_ids)),
+        "trained_on": None if shaped is None else len(shaped & set(kept.clip_ids)),
         "selected_on": run.metrics["selected_on"],
         "recipe_diff": list(predictions.recipe_diff),
     }

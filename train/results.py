@@ -177,6 +177,10 @@ def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
         lines.append(
             f"warning: {result['trained_on']} of these clips shaped this head: its scores are too high"
         )
+    if result["trained_on"] is None:
+        lines.append(
+            "warning: the run does not say which clips shaped this head (no clips.csv, as in a bundle)"
+        )
     if result["recipe_diff"]:
         lines.append(f"warning: the cache's recipe differs: {'; '.join(result['recipe_diff'])}")
     first = result["metric"]

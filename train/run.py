@@ -109,11 +109,21 @@ class Run:
     metrics: dict[str, Any]
     others: tuple[Run, ...] = ()
 
-    def trained_on(self) -> set[str]:
-        """Return the ids of the clips that shaped this head: trained on, or used to choose the epoch."""
+    def trained_on(self) -> set[str] | None:
+        """Return the ids of the clips that shaped this head: trained on, or used to choose the epoch.
+
+        None if it is not known: a bundle names no clip.
+        """
+        if not (self.path / CLIPS).exists():
+            return None
         with (self.path / CLIPS).open(encoding="utf-8", newline="") as file:
             mine = {row["clip_id"] for row in csv.DictReader(file) if row["part"] != "valid"}
-        return mine.union(*(other.trained_on() for other in self.others))
+        for other in self.others:
+            theirs = other.trained_on()
+            if theirs is None:
+                return None
+            mine |= theirs
+        return mine
 
 
 def save_head(path: Path, head: FusionHead, targets: Targets, described: Mapping[str, Any]) -> None:
@@ -186,16 +196,9 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
     Raises:
         RunError: if the folder holds another run, finished or not, or other files.
     """
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out}: is a file; give a folder with --out")
-    # Hidden files are what a killed process left half written, or the system's.
-    names = [entry.name for entry in out.iterdir()] if out.exists() else []
-    present = {name for name in names if not name.startswith(".")}
-    if present and ENVIRONMENT not in present:
-        raise RunError(f"{out}: holds files that are no run; give a new folder with --out")
+    present = _present(out)
     if ENVIRONMENT in present and not overwrite:
-        finished = METRICS in present
-        _require_same(out, read_json(out / ENVIRONMENT).get("identity", {}), identity, finished)
+        finished = is_finished(out, identity)
         remove_leftovers(out)
         return finished
     with storage_errors(out):
@@ -207,15 +210,49 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
     return False
 
 
-def _require_same(out: Path, found: Mapping[str, Any], identity: Mapping[str, Any], finished: bool) -> None:
+def is_finished(out: Path, identity: Mapping[str, Any], *, replaceable: bool = True) -> bool:
+    """Whether a folder holds the finished run of this very fit; nothing is written.
+
+    Args:
+        out: run folder, or where one will be.
+        identity: as ``claim`` takes it.
+        replaceable: whether the command has an ``--overwrite``, for the message.
+
+    Raises:
+        RunError: if the folder holds another run, finished or not, or other files.
+    """
+    present = _present(out)
+    if ENVIRONMENT not in present:
+        return False
+    found = read_json(out / ENVIRONMENT).get("identity", {})
+    finished = METRICS in present
+    parts = _differing(found, identity)
+    if parts:
+        state = "a finished run" if finished else "an unfinished run"
+        way = ", or replace it with --overwrite" if replaceable else ""
+        raise RunError(
+            f"{out}: holds {state} of another fit, different in {', '.join(parts)}; "
+            f"give a new folder with --out{way}"
+        )
+    return finished
+
+
+def _present(out: Path) -> set[str]:
+    """Return the names of what lies in a run folder; none if it is not there yet."""
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out}: is a file; give a folder with --out")
+    # Hidden files are what a killed process left half written, or the system's.
+    names = [entry.name for entry in out.iterdir()] if out.exists() else []
+    present = {name for name in names if not name.startswith(".")}
+    if present and ENVIRONMENT not in present:
+        raise RunError(f"{out}: holds files that are no run; give a new folder with --out")
+    return present
+
+
+def _differing(found: Mapping[str, Any], identity: Mapping[str, Any]) -> list[str]:
     parts = [part for part in identity if found.get(part) != identity[part]]
     if "config" in parts:
         old, new = found.get("config") or {}, identity["config"]
         fields = [f"{name} {old.get(name)!r} → {new[name]!r}" for name in new if old.get(name) != new[name]]
         parts[parts.index("config")] = f"config ({', '.join(fields)})"
-    if parts:
-        state = "a finished run" if finished else "an unfinished run"
-        raise RunError(
-            f"{out}: holds {state} of another fit, different in {', '.join(parts)}; "
-            "give a new folder with --out, or replace it with --overwrite"
-        )
+    return parts

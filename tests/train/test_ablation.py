@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cache.errors import EmiError
-from train import FitConfig, fit
+from train import FitConfig, Splits, fit
 from train.ablation import ablate, write_tables
 from train.errors import ConfigError, LabelError, RunError
 from train.grid import component_rows, read_grid
@@ -117,6 +117,52 @@ def test_running_again_repeats_no_fit(study, corpus, splits):
     again = ablate({"cache": corpus.cache}, splits, rows, range(2), study.path, workers=2)
     assert again.rows == study.rows
     assert {path: path.stat().st_mtime_ns for path in study.path.rglob("metrics.json")} == before
+
+
+def times(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("[!.]*") if path.is_file()}
+
+
+@pytest.mark.parametrize("tune", [False, True])
+@pytest.mark.parametrize("finished", [True, False])
+def test_scores_of_other_labels_are_never_shown(corpus, splits, tmp_path, tune, finished):
+    rows = component_rows(BASE, "cache")[-1:]
+    ablate({"cache": corpus.cache}, splits, rows, [0], tmp_path / "out", workers=1, tune=tune)
+    if not finished:
+        for path in (tmp_path / "out").rglob("metrics.json"):
+            path.unlink()
+    before = times(tmp_path / "out")
+    changed = Splits(replace(splits.train, targets=1 - splits.train.targets), splits.valid)
+    with pytest.raises(RunError, match="of another fit, different in clips and labels; give a new") as caught:
+        ablate({"cache": corpus.cache}, changed, rows, [0], tmp_path / "out", workers=1, tune=tune)
+    assert "--overwrite" not in str(caught.value), "ablate has no such option"
+    assert ("a finished run" if finished else "an unfinished run") in str(caught.value)
+    assert times(tmp_path / "out") == before
+
+
+def test_scores_of_another_cache_of_the_same_name_are_never_shown(corpus, splits, make_cache, tmp_path):
+    recipe = {"format_version": 1, "model": "other", "layers": [1, 2], "stored_dtype": "float16"}
+    (tmp_path / "elsewhere").mkdir()
+    other = make_cache(tmp_path / "elsewhere" / "cache", corpus.truth, recipe)
+    rows = component_rows(BASE, "cache")[-2:]
+    ablate({"cache": corpus.cache}, splits, rows[:1], [0], tmp_path / "out", workers=1)
+    before = times(tmp_path / "out")
+    # One of the rows is new: it is not fitted either.
+    with pytest.raises(RunError, match="a finished run of another fit, different in recipe_id"):
+        ablate({"cache": other}, splits, rows[::-1], [0], tmp_path / "out", workers=1)
+    assert times(tmp_path / "out") == before
+
+
+def test_a_confirmation_is_of_the_cache_it_names(corpus, splits, make_cache, tmp_path):
+    from train.confirmation import confirm_rows
+
+    recipe = {"format_version": 1, "model": "other", "layers": [1, 2], "stored_dtype": "float16"}
+    other = make_cache(tmp_path / "other", corpus.truth, recipe)
+    rows = component_rows(BASE, "cache")[-1:]
+    found = ablate({"cache": corpus.cache}, splits, rows, [0], tmp_path / "out", workers=1)
+    confirm_rows(found, corpus.cache, splits, 1, {})
+    with pytest.raises(RunError, match="different in recipe_id"):
+        confirm_rows(found, other, splits, 1, {})
 
 
 LONG = "[base]\nhidden = 6\nepochs = 10\nbatch_size = 8\n[grid]\nlstm_layers = [1, 2]\n"

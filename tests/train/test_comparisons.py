@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import zipfile
 from dataclasses import replace
@@ -133,9 +134,34 @@ def test_fidelity_gives_the_difference_with_its_interval(cli, corpus, small_cach
     assert found["difference"]["low"] <= found["difference"]["estimate"] <= found["difference"]["high"]
     expected = found["compact"]["estimate"] - found["full"]["estimate"]
     assert found["difference"]["estimate"] == pytest.approx(expected)
+    for text in (err, (tmp_path / "out" / "audit.json").read_text()):
+        assert "full: coverage, train" in text
+        assert "compact: fitted outside train" in text
     code, out, err = cli("fidelity", small_cache, corpus.cache, *options, "--out", tmp_path / "two")
     assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert "was not made from" in err
+
+
+def test_fidelity_of_another_compact_cache_shows_no_old_scores(cli, corpus, small_cache, tmp_path):
+    compact(corpus.cache, tmp_path / "other", CompactOptions(pool=3, dtype="int8"), fit_on=None)
+    args = ["--labels", corpus.labels, "--seeds", 1, "--epochs", 1, "--hidden", 3, "--workers", 1]
+    args += ["--out", tmp_path / "out"]
+    code, _, err = cli("fidelity", corpus.cache, small_cache, *args)
+    assert code == 0, err
+    code, out, err = cli("fidelity", corpus.cache, tmp_path / "other", *args)
+    assert (code, out) == (1, "")
+    assert "a finished run of another fit, different in recipe_id" in err.splitlines()[-1]
+
+
+def test_a_strict_fidelity_refuses_a_projection_fitted_on_valid(cli, corpus, splits, tmp_path, monkeypatch):
+    monkeypatch.setattr("cache.choices.NARROW", 4)
+    ids = list(splits.train.clip_ids + splits.valid.clip_ids)
+    compact(corpus.cache, tmp_path / "leaky", CompactOptions(project=7, dtype="int8"), fit_on=ids)
+    args = ["--labels", corpus.labels, "--out", tmp_path / "out", "--strict"]
+    code, out, err = cli("fidelity", corpus.cache, tmp_path / "leaky", *args)
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert "compact: fitted outside train" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_confirm_fits_reference_and_best_rows_on_the_full_cache(cli, corpus, small_cache, tmp_path):
@@ -233,6 +259,45 @@ def test_a_compact_bundle_holds_the_projection(compact_run, tmp_path):
     from train.bundle import bundle
 
     assert "projection.npz" in bundle(compact_run.path, tmp_path / "head.zip")
+
+
+def test_a_compact_bundle_names_no_clip_and_is_of_use_as_it_is(
+    cli, corpus, make_cache, table, small, quiet, tmp_path, monkeypatch
+):
+    truth = {f"voice{clip_id}": labels for clip_id, labels in corpus.truth.items()}
+    full, ids = make_cache(tmp_path / "full", truth), list(truth)
+    rows = [[clip_id, *truth[clip_id]] for clip_id in ids]
+    header = ["Filename", "Admiration", "Amusement", "Empathic Pain"]
+    labels = LabelFiles(
+        table(tmp_path / "t.csv", header, rows[:60]), table(tmp_path / "v.csv", header, rows[60:90])
+    )
+    small_one = tmp_path / "small"
+    monkeypatch.setattr("cache.choices.NARROW", 4)  # so that the toy cache's 8 channels are projected
+    compact(full, small_one, CompactOptions(pool=2, project=7, dtype="int8"), fit_on=ids[:60])
+    own = fit(small_one, labels.read(), replace(small, epochs=1), tmp_path / "run", progress=quiet)
+    assert b"voice00001" in (own.path / "projection.npz").read_bytes()
+    assert cli("bundle", own.path, "--out", tmp_path / "head.zip")[0] == 0
+    with zipfile.ZipFile(tmp_path / "head.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    hashes = json.loads((tmp_path / "unpacked" / "hashes.json").read_text())["files"]
+    for path in (tmp_path / "unpacked").iterdir():
+        content = path.read_bytes()
+        assert b"voice0" not in content, path.name
+        if path.name in hashes:
+            assert hashes[path.name] == hashlib.sha256(content).hexdigest()
+    unpacked = load_run(tmp_path / "unpacked")
+    assert unpacked.trained_on() is None
+    for cache in (small_one, full):
+        np.testing.assert_array_equal(predict(unpacked, cache).values, predict(own, cache).values)
+        args = [cache, "--labels", tmp_path / "v.csv", "--permutations", 0]
+        code, out, err = cli("evaluate", tmp_path / "unpacked", *args, "--json")
+        assert code == 0, err
+        assert json.loads(out)["trained_on"] is None
+    code, out, err = cli("evaluate", tmp_path / "unpacked", *args)
+    assert code == 0, err
+    assert "does not say which clips shaped this head" in out
+    code, _, err = cli("predict", tmp_path / "unpacked", small_one, "--out", tmp_path / "p.csv")
+    assert code == 0, err
 
 
 def test_an_ensemble_predicts_the_mean_of_its_seeds(cli, corpus, splits, tmp_path):

@@ -82,18 +82,26 @@ def fidelity(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of one thread.  [default: one per core]")
     ] = None,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Fit the same small LSTM with the same seeds on a full cache and its compact one, and compare."""
     given = dict(locals())
+    from train.audit import audit_caches
     from train.choices import build_config
+    from train.fidelity import COMPACT, FULL, require_pair
     from train.fidelity import fidelity as run_fidelity
     from train.labelled import LabelFiles
     from train.machine import cores
 
     files = LabelFiles(train, valid, labels, speakers, names_in(targets))
     config, processes = build_config(given, None, None), workers or cores()
-    found = run_fidelity(full, compact, files.read(), config, seeds, out, processes, files.to_dict())
+    splits = files.read()
+    require_pair(full, compact)
+    checked = audit_caches({FULL: full, COMPACT: compact}, splits, strict=strict)
+    typer.echo(checked.text(), err=True)
+    found = run_fidelity(full, compact, splits, config, seeds, out, processes, files.to_dict())
+    checked.save(out)
     text = found.pop("text")
     if json:
         print_json(found)
