@@ -22,6 +22,7 @@ from cache import files
 from cache.checksums import crc32c, crc32c_of_whole
 from cache.errors import DamagedCacheError
 from cache.features import ShardArrays
+from cache.handles import ReadFile
 from cache.record import STORED_KINDS, Dataset
 from cache.store import CONTENT, Stored
 
@@ -87,18 +88,13 @@ class Hdf5Store:
 class Hdf5ShardFile:
     """A shard's file handle. Positioned reads share no state, so threads and forks may use it at once.
 
-    The handle is closed when the last user lets go of this object.
+    The handle is closed when the last user lets go of this object, or other files need it more.
     """
 
     def __init__(self, path: Path, datasets: Mapping[str, Dataset]) -> None:
         self._path = path
         self._datasets = datasets
-        self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-
-    def __del__(self) -> None:
-        handle = getattr(self, "_handle", None)
-        if handle is not None:
-            os.close(handle)
+        self._file = ReadFile(path)
 
     def read(self, name: str, start: int, stop: int) -> Array:
         """Return rows ``start:stop`` in a new array."""
@@ -114,10 +110,10 @@ class Hdf5ShardFile:
             raise ValueError(
                 f"buffer is {out.dtype}{out.shape[1:]}, {name} is {dataset.numpy_dtype}{dataset.shape[1:]}"
             )
-        view = _bytes_of(out)
+        view, handle = _bytes_of(out), self._file.handle()
         position = (dataset.offset or 0) + start * dataset.row_bytes
         while view:
-            count = os.preadv(self._handle, [view], position)
+            count = os.preadv(handle.number, [view], position)
             if count == 0:
                 raise DamagedCacheError(
                     f"{self._path}: ends before byte {position + len(view)}, which {name} needs; "
