@@ -8,6 +8,7 @@ from pathlib import Path
 from cache import folder
 from cache.check import VerifyReport
 from cache.errors import CacheError
+from cache.recipe import is_compact
 from cache.record import CommitRecord
 
 
@@ -88,7 +89,11 @@ def as_text(path: Path | str, done: Repaired) -> str:
     if done.aside is None:
         return f"{path}: nothing to set aside"
     lines = [f"{path}: {len(done.shards)} shards set aside in {done.aside}"]
-    lines.append(f"  the next emi-extract run on this cache makes their {len(done.clips)} clips again")
+    if is_compact(folder.read_description(Path(path)).recipe):
+        remake = f"emi-cache compact SRC {path}, with the options of before,"
+    else:
+        remake = "the next emi-extract run on this cache"
+    lines.append(f"  {remake} makes their {len(done.clips)} clips again")
     if done.unreadable:
         lines.append(
             f"  {len(done.unreadable)} of them had no readable record: what the cache lacks is made again"

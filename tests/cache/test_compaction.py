@@ -308,3 +308,18 @@ def test_the_command_reports_and_keeps_its_report(full, tmp_path) -> None:
     assert "leave the other options out" in str(refused.exception)
     chosen = CliRunner().invoke(app, ["compact", str(full), str(tmp_path / "e"), "--max-gb", "1", "--json"])
     assert json.loads(chosen.stdout)["pool"] == 1
+
+
+def test_repair_of_a_compact_cache_names_the_command_that_makes_its_clips_again(
+    small, full, tmp_path
+) -> None:
+    path = tmp_path / "c"
+    shutil.copytree(small, path)
+    before = CacheReader(path)
+    shard = sorted((path / "shards").glob("*.h5"))[0]
+    shard.write_bytes(shard.read_bytes()[:-1])
+    said = CliRunner().invoke(app, ["verify", str(path), "--repair"]).stdout
+    assert f"emi-cache compact SRC {path}" in said
+    assert "emi-extract" not in said
+    assert compact(full, path, OPTIONS).clips == len(before)
+    assert verify(path).findings == ()
