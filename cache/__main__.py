@@ -148,8 +148,10 @@ def compact(
     project: Annotated[
         int | None, typer.Option(help="Principal axes to keep; 0 for no projection. [default: 256]")
     ] = None,
-    dtype: Annotated[str, typer.Option(help="int8 or float16.")] = "int8",
-    layers: Annotated[str, typer.Option(help="last, all, or numbers such as 6,12.")] = "last",
+    dtype: Annotated[str | None, typer.Option(help="int8 or float16. [default: int8]")] = None,
+    layers: Annotated[
+        str | None, typer.Option(help="last, all, or numbers such as 6,12. [default: last]")
+    ] = None,
     fit_on: Annotated[
         Path | None, typer.Option(help="Table of the clips to fit the projection on. [default: all clips]")
     ] = None,

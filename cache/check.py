@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from cache.record import CommitRecord
 from cache.store import CONTENT, ShardFile, get_store
 
 Array = NDArray[Any]
+ORPHAN_SECONDS = 3600  # after which no writer is between publishing a shard and recording it
 SHARD_FILE = re.compile(r"[0-9a-f]{16}-\d+\.(h5|zarr)")
 
 
@@ -34,6 +36,7 @@ class Finding:
         clip: its id; empty where a whole shard is concerned.
         field: the array; empty likewise.
         repair: whether setting the shard aside, to be extracted again, would mend it.
+        orphan: whether it is a shard that no commit record names.
     """
 
     shard: str
@@ -41,6 +44,7 @@ class Finding:
     clip: str = ""
     field: str = ""
     repair: bool = True
+    orphan: bool = False
 
     def __str__(self) -> str:
         where = ", ".join(filter(None, [f"clip {self.clip}" if self.clip else "", self.field]))
@@ -195,10 +199,21 @@ def _foreign_files(path: Path, records: list[CommitRecord]) -> Iterator[Finding]
         if item.suffix == ".json" or item.name in expected or item.name.endswith(files.TMP_SUFFIX):
             continue
         if SHARD_FILE.fullmatch(item.name):
-            what = "no commit record names this file; emi-extract run settles or replaces it"
-            yield Finding(item.name, what, repair=False)  # its writer may be about to write the record
+            # Its writer may be about to write the record, or the next run may settle it: that has its time.
+            is_old = _age(item) > ORPHAN_SECONDS
+            way_out = "--repair sets it aside" if is_old else "emi-extract run settles or replaces it"
+            what = f"no commit record names this file; {way_out}"
+            yield Finding(item.name, what, repair=is_old, orphan=True)
         else:
             yield Finding(item.name, "a foreign file: no shard of this cache")
+
+
+def _age(item: Path) -> float:
+    """Return seconds since it was written; 0 when it is gone, as a running extract may have settled it."""
+    try:
+        return time.time() - item.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _duplicates(records: list[CommitRecord]) -> Iterator[Finding]:

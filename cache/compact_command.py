@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cache import fidelity, files
 from cache.choices import CompactOptions, choose_for_size
-from cache.compaction import Compacted, compact
+from cache.compaction import Compacted, compact, options_of
 from cache.console import json_ready, size
 from cache.errors import CacheError
 from cache.reader import CacheReader
@@ -49,7 +49,7 @@ def run(
         raise CacheError("--like brings pool, project and projection along: leave the other options out")
     if max_gb and {"pool", "project"} & chosen.keys():
         raise CacheError("--max-gb chooses pool and project: leave --pool and --project out")
-    options = CompactOptions(**chosen)
+    options = replace(options_of(like), **chosen) if like else CompactOptions(**chosen)
     if max_gb:
         with CacheReader(source) as reader:
             options = choose_for_size(reader, max_gb, options)
@@ -110,7 +110,7 @@ def _text(made: Compacted, found: fidelity.Fidelity | None, fit_on: Path | None,
             f"  {name}: {axes.basis.shape[1]} of {axes.basis.shape[0]} axes keep {axes.explained:.1%} of the "
             f"variance of {len(made.projection.fitted_on)} clips"
         )
-    if made.projection.axes and not fit_on and not like:
+    if made.projection.axes and not made.projection.asked and not fit_on and not like:
         lines.append("  fitted on every clip, held-out ones too: name the training clips with --fit-on CSV")
     if found:
         lines.append(fidelity.as_text(found))

@@ -5,6 +5,8 @@ What it costs is measured, not assumed: see ``cache.fidelity``.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -63,21 +65,26 @@ def compact(
     Args:
         source: a full cache.
         target: folder of the compact cache; continued when it exists.
-        options: what becomes of the frames; ``like`` and an existing target bring their own.
-        fit_on: clips to fit the projection on; default all. Ids the cache does not hold are passed over.
+        options: what becomes of the frames; ``like`` brings its own, which those given must equal, and
+            so must those an existing target was made with.
+        fit_on: clips to fit the projection on; default all, or those an existing target was fitted on.
+            Ids the cache does not hold are passed over.
         like: apply the projection of this compact cache, which gives the same recipe.
         told: called with the phase, and shards done and in all.
 
     Raises:
-        CacheError: the options do not fit the source, or each other.
+        CacheError: the options do not fit the source, each other, or what the target was made with.
     """
     source, target = Path(source), Path(target)
+    if like and fit_on is not None:
+        raise CacheError(f"{like} brings its projection along: there is nothing to fit on clips")
     with CacheReader(source) as reader:
         if source_recipe(reader.recipe) is not None:
             raise CacheError(f"{source} is a compact cache already; make it from the full cache")
         model = Path(like) if like else target if (target / folder.DESCRIPTION).exists() else None
         if model:
-            projection = _projection_of(model, reader, None if like else options)
+            wanted = options or (None if like else CompactOptions())
+            projection = _projection_of(model, reader, wanted, fit_on)
             description = folder.read_description(model)
         else:
             projection = fit(reader, options or CompactOptions(), fit_on, told)
@@ -90,7 +97,7 @@ def compact(
         source_bytes = sum(record.num_bytes for record in reader.records)
     records = folder.read_records(target)
     size = sum(record.num_bytes for record in records)
-    made = _options_of(description.recipe)
+    made = _made_with(description.recipe)
     return Compacted(target, projection, made, len(folder.effective(records)), source_bytes, size)
 
 
@@ -115,7 +122,14 @@ def fit(
             moments[name].add(pool_frames(reader.read_frames(clip_id, name), options.pool))
         told("fitting", done + 1, len(wanted))
     axes = {name: moments[name].axes(options.project) for name in names}
-    return Projection(options.pool, axes, tuple(wanted))
+    return Projection(options.pool, axes, tuple(wanted), _digest(fit_on))
+
+
+def _digest(fit_on: Sequence[str] | None) -> str:
+    """Return the sha256 of the ids in any order; empty for None."""
+    if fit_on is None:
+        return ""
+    return hashlib.sha256(json.dumps(sorted(set(fit_on))).encode()).hexdigest()
 
 
 def _described(
@@ -136,15 +150,23 @@ def _described(
     return recipe, fields
 
 
-def _options_of(recipe: dict[str, Any]) -> CompactOptions:
+def options_of(path: Path) -> CompactOptions:
+    """Return what a compact cache was made with; raises CacheError for any other cache."""
+    Projection.load(path)
+    return _made_with(folder.read_description(path).recipe)
+
+
+def _made_with(recipe: dict[str, Any]) -> CompactOptions:
     layers = [
         name.removeprefix("hidden_states/") for name in recipe["stored_dtype"] if "hidden_states/" in name
     ]
     return CompactOptions(recipe["pool"], recipe["project"], recipe["dtype"], ",".join(layers) or "last")
 
 
-def _projection_of(model: Path, reader: CacheReader, options: CompactOptions | None) -> Projection:
-    """Return the projection of an existing compact cache, if it goes with the source and the options."""
+def _projection_of(
+    model: Path, reader: CacheReader, options: CompactOptions | None, fit_on: Sequence[str] | None
+) -> Projection:
+    """Return the projection of an existing compact cache, if it is what the source and the options ask for."""
     projection, recipe = Projection.load(model), folder.read_description(model).recipe
     theirs = source_recipe(recipe) or {}
     if not same_values(theirs, reader.recipe):
@@ -153,13 +175,31 @@ def _projection_of(model: Path, reader: CacheReader, options: CompactOptions | N
             + "; ".join(recipe_diff(theirs, reader.recipe))
         )
     require_fields(projection, list(reader.frame_fields), reader.path)
-    made = _options_of(recipe)
-    if options and (options.pool, options.project, options.dtype) != (made.pool, made.project, made.dtype):
+    differing = _differing(_made_with(recipe), options, reader) if options else []
+    if projection.axes and fit_on is not None and _digest(fit_on) != projection.asked:
+        held = {clip_id for clip_id in fit_on if clip_id in reader}
+        if held != set(projection.fitted_on):
+            differing.append(
+                f"fitted on {len(projection.fitted_on)} clips, not those {len(held)} of --fit-on"
+            )
+    if differing:
         raise RecipeMismatchError(
-            f"{model} exists and was made with pool {made.pool}, project {made.project}, dtype {made.dtype}; "
-            "choose another folder, or these options"
+            f"{model} exists and was made with {', '.join(differing)}; choose another folder for these "
+            "options, or leave them as they were"
         )
     return projection
+
+
+def _differing(made: CompactOptions, asked: CompactOptions, reader: CacheReader) -> list[str]:
+    names = ("pool", "project", "dtype")
+    lines = [
+        f"{name} {getattr(made, name)}, not {getattr(asked, name)}"
+        for name in names
+        if getattr(made, name) != getattr(asked, name)
+    ]
+    if set(chosen_fields(reader, made.layers)) != set(chosen_fields(reader, asked.layers)):
+        lines.append(f"layers {made.layers}, not {asked.layers}")
+    return lines
 
 
 def _open(target: Path, description: folder.Description, projection: Projection) -> CacheWriter:

@@ -3,6 +3,7 @@
 Measured: this layout reads as fast as npy and stays fast when the cache outgrows memory. h5py lays the
 file out and writes its metadata into memory; ``cache.files`` puts that and the arrays, straight from
 where they are, on the disk, since HDF5's own writes under a full disk can end in a segmentation fault.
+Only building and describing a shard imports h5py: a reader never needs it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import google_crc32c
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +22,12 @@ from cache import files
 from cache.checksums import crc32c, crc32c_of_whole
 from cache.errors import DamagedCacheError
 from cache.features import ShardArrays
+from cache.handles import ReadFile
 from cache.record import STORED_KINDS, Dataset
 from cache.store import CONTENT, Stored
+
+if TYPE_CHECKING:
+    import h5py
 
 Array = NDArray[Any]
 CHECKSUM_BLOCK = 1 << 22  # bytes
@@ -57,6 +61,8 @@ class Hdf5Store:
 
     def describe(self, path: Path) -> Stored:
         """Read a published file's own layout with h5py, and its checksum."""
+        import h5py
+
         try:
             with h5py.File(path, "r") as file:
                 datasets = dict(_layout(file))
@@ -87,18 +93,13 @@ class Hdf5Store:
 class Hdf5ShardFile:
     """A shard's file handle. Positioned reads share no state, so threads and forks may use it at once.
 
-    The handle is closed when the last user lets go of this object.
+    The handle is closed when the last user lets go of this object, or other files need it more.
     """
 
     def __init__(self, path: Path, datasets: Mapping[str, Dataset]) -> None:
         self._path = path
         self._datasets = datasets
-        self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-
-    def __del__(self) -> None:
-        handle = getattr(self, "_handle", None)
-        if handle is not None:
-            os.close(handle)
+        self._file = ReadFile(path)
 
     def read(self, name: str, start: int, stop: int) -> Array:
         """Return rows ``start:stop`` in a new array."""
@@ -114,10 +115,10 @@ class Hdf5ShardFile:
             raise ValueError(
                 f"buffer is {out.dtype}{out.shape[1:]}, {name} is {dataset.numpy_dtype}{dataset.shape[1:]}"
             )
-        view = _bytes_of(out)
+        view, handle = _bytes_of(out), self._file.handle()
         position = (dataset.offset or 0) + start * dataset.row_bytes
         while view:
-            count = os.preadv(self._handle, [view], position)
+            count = os.preadv(handle.number, [view], position)
             if count == 0:
                 raise DamagedCacheError(
                     f"{self._path}: ends before byte {position + len(view)}, which {name} needs; "
@@ -143,6 +144,8 @@ class _Layout:
 
     def of(self, arrays: Mapping[str, Array], attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
         """Have h5py lay the arrays out; return the byte at which each begins."""
+        import h5py
+
         with h5py.File(self, "w") as file:
             for name, array in arrays.items():
                 dataset = _allocated(file, name, array)
@@ -215,6 +218,8 @@ class _Layout:
 
 def _allocated(file: h5py.File, name: str, array: Array) -> h5py.Dataset:
     """Make a contiguous dataset that has its place now and its bytes later; text is marked as UTF-8."""
+    import h5py
+
     text = array.dtype.kind == "S"
     kind = h5py.h5t.py_create(
         h5py.string_dtype("utf-8", array.dtype.itemsize) if text else array.dtype, logical=True
@@ -229,6 +234,8 @@ def _allocated(file: h5py.File, name: str, array: Array) -> h5py.Dataset:
 
 
 def _layout(file: h5py.File) -> Iterator[tuple[str, Dataset]]:
+    import h5py
+
     names: list[str] = []
     file.visit_links(names.append)
     for name in names:

@@ -54,11 +54,13 @@ class Projection:
         pool: frames a window; the last window of a clip is over what is left.
         axes: frame field → its axes; a field that is not named is pooled only.
         fitted_on: ids of the clips the axes were fitted on.
+        asked: digest of the ids that were named to fit on; empty where none were, and in older files.
     """
 
     pool: int
     axes: Mapping[str, Axes]
     fitted_on: tuple[str, ...] = ()
+    asked: str = ""
 
     def frames(self, field: str, values: Array) -> Array:
         """Return a clip's frames (frames, width) as (windows, channels) float32, not quantised."""
@@ -85,6 +87,8 @@ class Projection:
         arrays: dict[str, Array] = {"pool": np.array([self.pool], np.int64)}
         if self.fitted_on:
             arrays["fitted_on"] = text_array(self.fitted_on)
+        if self.asked:
+            arrays["asked"] = text_array((self.asked,))
         for name, axes in self.axes.items():
             arrays[f"mean/{name}"] = axes.mean
             arrays[f"basis/{name}"] = axes.basis
@@ -119,8 +123,9 @@ class Projection:
             names = [name.removeprefix("basis/") for name in arrays if name.startswith("basis/")]
             axes = {name: _axes(arrays, name) for name in names}
             fitted_on = tuple(text.decode() for text in arrays.get("fitted_on", np.array([])).tolist())
-            return cls(int(arrays["pool"][0]), axes, fitted_on)
-        except (OSError, KeyError, IndexError, ValueError, zipfile.BadZipFile) as error:
+            asked = arrays["asked"][0].decode() if "asked" in arrays else ""
+            return cls(int(arrays["pool"][0]), axes, fitted_on, asked)
+        except (OSError, KeyError, IndexError, ValueError, AttributeError, zipfile.BadZipFile) as error:
             raise DamagedCacheError(f"{path}: not a projection ({error}); restore it from a copy") from None
 
 

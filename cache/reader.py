@@ -23,7 +23,7 @@ from cache.store import ShardFile, get_store
 
 Array = NDArray[Any]
 CLIP_LEVEL = (schema.GLOBAL_MEAN, schema.CLIPS, schema.SCALE, schema.OFFSET)
-MAX_OPEN_FILES = 200  # stays below the usual limit of 1,024 handles a process
+MAX_OPEN_FILES = 200  # shards; cache.handles bounds their handles
 
 
 @dataclass(frozen=True)

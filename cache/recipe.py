@@ -46,6 +46,11 @@ def source_recipe(recipe: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
+def is_compact(recipe: Mapping[str, Any]) -> bool:
+    """Say whether a cache of this recipe was made by ``compact``, not by extract."""
+    return recipe.get("derived") == "compact"
+
+
 def is_made_from(compact: Mapping[str, Any], recipe: Mapping[str, Any]) -> bool:
     """Say whether ``recipe`` is that of the caches from which a cache of recipe ``compact`` was made.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from cache import folder
 from cache.check import VerifyReport
 from cache.errors import CacheError
+from cache.recipe import is_compact
 from cache.record import CommitRecord
 
 
@@ -21,6 +22,7 @@ class Repaired:
         clips: of these shards, as far as their records could be read.
         unreadable: shards whose record could not be read: their clips are those the cache lacks now.
         outdated: clips whose older values count until they are extracted again.
+        orphans: shards without a record, which never were part of the cache.
     """
 
     aside: Path | None
@@ -28,6 +30,7 @@ class Repaired:
     clips: tuple[str, ...]
     unreadable: tuple[str, ...]
     outdated: tuple[str, ...]
+    orphans: tuple[str, ...] = ()
 
 
 def repair(path: Path | str, report: VerifyReport) -> Repaired:
@@ -41,7 +44,9 @@ def repair(path: Path | str, report: VerifyReport) -> Repaired:
     """
     path = Path(path)
     shards = path / folder.SHARDS
-    found = {finding.shard for finding in report.findings if finding.repair}
+    found = {finding.shard for finding in report.findings if finding.repair and not finding.orphan}
+    orphans = [finding.shard for finding in report.findings if finding.repair and finding.orphan]
+    orphans = [file for file in orphans if not (shards / f"{_shard_name(file)}.json").exists()]
     names = sorted({_shard_name(file) for file in found if _is_shard(file)})
     clips: set[str] = set()
     unreadable = []
@@ -54,11 +59,12 @@ def repair(path: Path | str, report: VerifyReport) -> Repaired:
             unreadable.append(name)
         moved += [record, *sorted(item for item in shards.glob(f"{name}.*") if _is_data(item))]
     moved += [shards / file for file in sorted(found) if not _is_shard(file)]
-    moved = [item for item in moved if item.exists() or item.is_symlink()]
+    moved += [shards / file for file in orphans]
+    moved = [item for item in dict.fromkeys(moved) if item.exists() or item.is_symlink()]
     aside = folder.set_aside(path, *moved) if moved else None
     left = folder.effective(_readable_records(path))
     outdated = tuple(sorted(clips & left.keys()))
-    return Repaired(aside, tuple(names), tuple(sorted(clips)), tuple(unreadable), outdated)
+    return Repaired(aside, tuple(names), tuple(sorted(clips)), tuple(unreadable), outdated, tuple(orphans))
 
 
 def _shard_name(file: str) -> str:
@@ -88,7 +94,16 @@ def as_text(path: Path | str, done: Repaired) -> str:
     if done.aside is None:
         return f"{path}: nothing to set aside"
     lines = [f"{path}: {len(done.shards)} shards set aside in {done.aside}"]
-    lines.append(f"  the next emi-extract run on this cache makes their {len(done.clips)} clips again")
+    if is_compact(folder.read_description(Path(path)).recipe):
+        remake = f"emi-cache compact SRC {path}, with the options of before,"
+    else:
+        remake = "the next emi-extract run on this cache"
+    if done.shards:
+        lines.append(f"  {remake} makes their {len(done.clips)} clips again")
+    if done.orphans:
+        lines.append(
+            f"  and {len(done.orphans)} shards that no record names: no clip of the cache stood there"
+        )
     if done.unreadable:
         lines.append(
             f"  {len(done.unreadable)} of them had no readable record: what the cache lacks is made again"

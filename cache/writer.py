@@ -39,6 +39,8 @@ class CacheWriter:
         self.path = path
         self.description = description
         self.store = get_store(description.store)
+        if description.store == "hdf5":
+            import h5py  # noqa: F401  # every record names its version, the first one too
         self._recipe_id = recipe_id(description.recipe)
         self.lease_seconds = leases.LEASE_SECONDS
         self._ledger = FailureLedger(path)

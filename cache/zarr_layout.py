@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from cache import files
 from cache.errors import DamagedCacheError
+from cache.handles import ReadFile
 from cache.record import Dataset
 
 Array = NDArray[Any]
@@ -56,11 +57,6 @@ class ArrayLayout:
     def row_bytes(self) -> int:
         """Bytes of a row."""
         return int(self.dtype.itemsize) * math.prod(self.shape[1:])
-
-    @property
-    def num_files(self) -> int:
-        """Files of the array."""
-        return -(-self.shape[0] // self.file_rows)
 
 
 def read_kind(path: Path) -> str:
@@ -187,19 +183,15 @@ class _ChunkFile:
         self._path = path
         self._layout = layout
         self._chunk_bytes = layout.chunk_rows * layout.row_bytes
-        self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        self._file = ReadFile(path)
         self._starts = self._index() if layout.is_sharded else np.zeros(1, np.int64)
-
-    def __del__(self) -> None:
-        handle = getattr(self, "_handle", None)
-        if handle is not None:
-            os.close(handle)
 
     def _index(self) -> Array:
         """Return the byte at which each chunk begins, from the index at the file's end."""
         count = self._layout.file_rows // self._layout.chunk_rows
-        size, length = os.fstat(self._handle).st_size, count * 16 + CRC_BYTES
-        data = os.pread(self._handle, length, max(0, size - length)) if size >= length else b""
+        handle = self._file.handle()
+        size, length = os.fstat(handle.number).st_size, count * 16 + CRC_BYTES
+        data = os.pread(handle.number, length, max(0, size - length)) if size >= length else b""
         if len(data) != length or google_crc32c.value(data[:-4]) != int.from_bytes(data[-4:], "little"):
             raise DamagedCacheError(f"{self._path}: its index is damaged; {WAY_OUT}")
         index = np.frombuffer(data[:-4], "<u8").reshape(count, 2)
@@ -209,10 +201,11 @@ class _ChunkFile:
 
     def read_rows(self, row: int, out: memoryview) -> None:
         """Fill ``out`` with the bytes of the rows from ``row`` on."""
+        handle = self._file.handle()
         for begin, piece in self._pieces(row, out):
             position, view = begin, piece
             while view:
-                count = os.preadv(self._handle, [view], position)
+                count = os.preadv(handle.number, [view], position)
                 if count == 0:
                     raise DamagedCacheError(f"{self._path}: ends before byte {position}; {WAY_OUT}")
                 view, position = view[count:], position + count

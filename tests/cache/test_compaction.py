@@ -193,7 +193,7 @@ def test_running_again_adds_what_is_new_and_nothing_else(full, tmp_path) -> None
     assert before.items() < after.items()
     reader = CacheReader(target)
     assert reader.num_frames("07") == 20
-    with pytest.raises(RecipeMismatchError, match="pool 5, project 20"):
+    with pytest.raises(RecipeMismatchError, match="pool 5, not 3, project 20, not 256"):
         compact(source, target, CompactOptions(pool=3))
 
 
@@ -308,3 +308,71 @@ def test_the_command_reports_and_keeps_its_report(full, tmp_path) -> None:
     assert "leave the other options out" in str(refused.exception)
     chosen = CliRunner().invoke(app, ["compact", str(full), str(tmp_path / "e"), "--max-gb", "1", "--json"])
     assert json.loads(chosen.stdout)["pool"] == 1
+
+
+def test_repair_of_a_compact_cache_names_the_command_that_makes_its_clips_again(
+    small, full, tmp_path
+) -> None:
+    path = tmp_path / "c"
+    shutil.copytree(small, path)
+    before = CacheReader(path)
+    shard = sorted((path / "shards").glob("*.h5"))[0]
+    shard.write_bytes(shard.read_bytes()[:-1])
+    said = CliRunner().invoke(app, ["verify", str(path), "--repair"]).stdout
+    assert f"emi-cache compact SRC {path}" in said
+    assert "emi-extract" not in said
+    assert compact(full, path, OPTIONS).clips == len(before)
+    assert verify(path).findings == ()
+
+
+TEN = [f"{n:02}" for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("options", "fit_on", "differs"),
+    [
+        (replace(OPTIONS, layers="all"), None, "layers 12, not all"),
+        (replace(OPTIONS, layers="6"), None, "layers 12, not 6"),
+        (replace(OPTIONS, dtype="float16"), None, "dtype int8, not float16"),
+        (OPTIONS, TEN[:9], "fitted on 10 clips, not those 9"),
+        (OPTIONS, [*TEN, "10"], "fitted on 10 clips, not those 11"),
+        (None, TEN, "project 20, not 256"),
+    ],
+)
+def test_an_existing_target_is_continued_only_with_what_it_was_made_with(
+    full, small, tmp_path, options, fit_on, differs
+) -> None:
+    shutil.copytree(small, tmp_path / "c")
+    with pytest.raises(RecipeMismatchError, match=f"{differs}.*another folder"):
+        compact(full, tmp_path / "c", options, fit_on=fit_on)
+
+
+def test_an_interrupted_compact_goes_on_with_the_same_options_even_when_the_source_grew(tmp_path) -> None:
+    source = write(tmp_path / "s", TEN)
+    named = [*TEN[:5], "12"]
+    compact(source, tmp_path / "c", OPTIONS, fit_on=named)
+    for file in sorted((tmp_path / "c" / "shards").glob("*"))[:2]:
+        file.unlink()
+    write(source, ["12", "13"])
+    for _ in range(2):
+        done = compact(source, tmp_path / "c", replace(OPTIONS, layers="12"), fit_on=named[::-1])
+        assert (done.clips, len(done.projection.fitted_on)) == (12, 5)
+    assert compact(source, tmp_path / "c", OPTIONS).clips == 12
+    assert verify(tmp_path / "c").findings == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--dtype", "float16"), ("--layers", "all"), ("--layers", "6")]
+)
+def test_options_beside_like_that_contradict_it_are_refused(full, small, tmp_path, option, value) -> None:
+    arguments = ["compact", str(full), str(tmp_path / "c"), "--like", str(small), "--no-measure"]
+    refused = CliRunner().invoke(app, [*arguments, option, value])
+    assert f"not {value}" in str(refused.exception)
+    assert not (tmp_path / "c").exists()
+    done = CliRunner().invoke(app, [*arguments, "--dtype", "int8", "--layers", "12"])
+    assert done.exit_code == 0, done.output
+    with pytest.raises(CacheError, match="nothing to fit"):
+        compact(full, tmp_path / "c", like=small, fit_on=TEN)
+    compact(full, tmp_path / "other", CompactOptions(3, 8))
+    with pytest.raises(RecipeMismatchError, match="another recipe"):
+        compact(full, tmp_path / "other", like=small)

@@ -228,3 +228,12 @@ def test_more_shards_than_open_files(tmp_path, make_cache, monkeypatch) -> None:
     for clip_id in [*written, *written]:
         np.testing.assert_array_equal(reader[clip_id].frames["vad"], written[clip_id].frames["vad"])
     assert len(reader._open) <= 3
+
+
+@pytest.mark.parametrize(("store", "library"), [("hdf5", "h5py"), ("zarr", "zarr")])
+def test_reading_needs_no_library_of_the_back_end(tmp_path, make_cache, python, store, library) -> None:
+    make_cache(tmp_path / "c", store=store)
+    code = "import sys; from cache import CacheReader; reader = CacheReader(sys.argv[1])\n"
+    code += "print(len([reader[clip_id] for clip_id in reader]), sys.argv[2] in sys.modules)"
+    done = python("-c", code, str(tmp_path / "c"), library)
+    assert done.stdout.split() == ["6", "False"], done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from cache import CacheReader, CacheWriter, diff, repair, verify
 from cache.__main__ import app
+from cache.repairing import as_text
 from cache.store import STORES
 
 
@@ -118,6 +120,28 @@ def test_foreign_files_go_too_but_a_shard_waiting_for_its_record_stays(planned_c
     assert not (path / "shards" / "notes.txt").exists()
     assert (done.aside / "notes.txt").read_text() == "x"
     assert (path / "shards" / (record.stem + writer.store.suffix)).exists()
+
+
+def test_a_shard_that_waits_for_its_record_for_hours_is_set_aside(planned_cache, make_clip) -> None:
+    path, writer, planned = planned_cache
+    record = sorted((path / "shards").glob("*.json"))[0]
+    kept = record.read_bytes()
+    shard = record.with_suffix(writer.store.suffix)
+    record.unlink()
+    assert "emi-extract run settles" in str(verify(path).findings[0])
+    os.utime(shard, (0, 0))
+    report = verify(path)
+    assert "--repair sets it aside" in str(report.findings[0])
+    record.write_bytes(kept)
+    assert repair(path, report).aside is None, "its writer was there after all"
+    record.unlink()
+    done = repair(path, report)
+    assert (done.orphans, done.shards, done.clips) == ((shard.name,), (), ())
+    assert (done.aside / shard.name).exists()
+    assert "1 shards that no record names" in as_text(path, done)
+    assert verify(path).findings == ()
+    assert len(remake(writer, planned, make_clip)) == 3
+    assert diff(path, path.parent / "intact", exact=True) == []
 
 
 def test_the_command(planned_cache) -> None:
