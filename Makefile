@@ -41,6 +41,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[extract,train,dev]'
 	@touch $@
+	@echo "ready: $(VENV); source $(VENV)/bin/activate puts emi-extract, emi-cache and emi-train on your path"
 
 demo: setup $(DEMO)/demo.json ## synthetic clips to intensities: corpus, cache, head, scores, pictures
 	$(call run,emi-extract run $(DEMO)/media --out $(DEMO)/cache --model $(DEMO)/encoder,$(LISTED_IS_FINE))
