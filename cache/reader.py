@@ -237,8 +237,11 @@ class CacheReader:
         return self.path / folder.SHARDS / self.records[shard].file
 
     def _file(self, shard: int) -> ShardFile:
+        opened = self._open.get(shard)
+        if opened is not None:
+            return opened
         with self._lock:
-            opened = self._open.pop(shard, None) or self._open_shard(shard)
+            opened = self._open.get(shard) or self._open_shard(shard)
             self._open[shard] = opened
             if len(self._open) > MAX_OPEN_FILES:
                 self._open.popitem(last=False)
