@@ -158,21 +158,25 @@ def bench_encoder(clips: int, rounds: int) -> dict[str, Any]:
 
 
 def bench_workers(clips: int) -> dict[str, float]:
-    """One worker with two threads against two workers with one thread each, float32, × real time together."""
+    """One worker with two threads against two workers with one thread each, × real time together."""
     result = {}
-    for workers, threads in ((1, 2), (2, 1)):
+    for precision, workers, threads in (
+        ("float32", 1, 2), ("float32", 2, 1), ("bfloat16", 1, 2), ("bfloat16", 2, 1),
+    ):  # fmt: skip
         env = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, __file__, "--worker", "--clips", str(clips)]
+        command = [sys.executable, __file__, "--worker", precision, "--clips", str(clips)]
         running = [
             subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(workers)
         ]
-        result[f"{workers} × {threads} threads"] = sum(float(one.communicate()[0]) for one in running)
+        result[f"{precision}, {workers} × {threads} threads"] = sum(
+            float(one.communicate()[0]) for one in running
+        )
     return result
 
 
-def work(clips: int) -> None:
+def work(clips: int, precision: str) -> None:
     """Print the × real time of one worker, measured while the other one is at work too."""
-    encoder = make_encoder("float32", "cpu")
+    encoder = make_encoder(precision, "cpu")
     sounds = [voice(seconds, seed=number)[:, 0] for number, seconds in enumerate(draw_lengths(clips))]
     run = our_loop(encoder)
     run(sounds[:1])
@@ -283,10 +287,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["decode", "pipeline", "memory", "encoder"])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", metavar="PRECISION", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        work(options.clips)
+        work(options.clips, options.worker)
         return
     if options.memory:
         measure_memory(options.memory)
