@@ -25,6 +25,7 @@ from extract.encoders.base import WHOLE_SECONDS, Encoded, EncoderOptions
 from extract.encoders.checkpoint import Checkpoint, fill
 from extract.encoders.layout import FAMILIES, config_class, read_layout
 from extract.encoders.long_clips import CHUNKING, convolve, windows
+from extract.encoders.matrix_products import quicken
 from extract.errors import ClipError, EncoderError
 
 CPU_CHUNK = (
@@ -86,6 +87,8 @@ class SpeechTransformer:
             for module in self._model.modules():
                 if isinstance(module, nn.Linear | nn.Conv1d):
                     module.to(devices.DTYPES[self._precision])
+        if self._precision == "bfloat16" and self._device.type == "cpu":
+            quicken(self._model)
         for number in self._layout.layers:
             if number != self._layout.num_layers:
                 self._model.encoder.layers[number - 1].register_forward_hook(self._keeper(number))
