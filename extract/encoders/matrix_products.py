@@ -31,7 +31,8 @@ class MatrixConvolution(nn.Module):
         self.kernel_size, self.stride = convolution.kernel_size, convolution.stride
         self.out_channels = convolution.out_channels
         self._padding, self._groups = int(convolution.padding[0]), convolution.groups
-        weight = convolution.weight.detach().unflatten(0, (self._groups, -1))  # group, out, in, kernel
+        outer, inner, kernel = convolution.weight.shape
+        weight = convolution.weight.detach().view(self._groups, outer // self._groups, inner, kernel)
         self.weight = nn.Parameter(weight.transpose(2, 3).flatten(2).contiguous(), requires_grad=False)
         self.bias = convolution.bias
 

@@ -66,7 +66,7 @@ def test_every_family_is_as_exact_as_with_torchs_own(
         return np.stack([one.frames["hidden_states/2"] for one in encoder.encode(samples)])
 
     exact, ours = encoded("float32"), encoded("bfloat16")
-    monkeypatch.setattr("extract.encoders.transformer.quicken", lambda model: None)
+    monkeypatch.setattr("extract.encoders.transformer.quicken", lambda _model: None)
     torchs = encoded("bfloat16")
     error, expected = (np.linalg.norm(one - exact) / np.linalg.norm(exact) for one in (ours, torchs))
     assert not np.array_equal(ours, torchs)
