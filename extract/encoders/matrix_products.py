@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 ATTENTION = "matrix_products"
-MAX_FRAMES = 1024  # beyond, the scores of all pairs of frames would take more memory than they save time
+MAX_SCORES = 1 << 18  # of a head at once: a clip of 10 s whole, longer ones in parts that stay in the cache
 
 
 class MatrixConvolution(nn.Module):
@@ -60,12 +59,11 @@ class MatrixConvolution(nn.Module):
 
 
 def attention(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any
+    _layer: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:
-    """Attend with two matrix products and a softmax in float32, as transformers' attention functions do.
+    """Attend with two matrix products and a softmax, called as transformers calls its attention functions.
 
     Args:
-        module: the attention layer.
         query, key, value: (clips, heads, frames, width).
         mask: (clips, 1, frames, frames), true where a frame may be looked at; None for everywhere.
         options: ``scaling``, and what is of no use here.
@@ -73,14 +71,17 @@ def attention(
     Returns:
         (clips, frames, heads, width), and no weights.
     """
-    if query.shape[2] > MAX_FRAMES:
-        output, _ = sdpa_attention_forward(module, query, key, value, mask, **options)
-        return output, None
-    scores = (query * options["scaling"]) @ key.transpose(2, 3)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    weights = scores.softmax(dim=3, dtype=torch.float32).to(value.dtype)
-    return (weights @ value).transpose(1, 2), None
+    rows = max(1, MAX_SCORES // key.shape[2])
+    query, key, value = (query * options["scaling"]).contiguous(), key.contiguous(), value.contiguous()
+    outputs = []
+    with torch.autocast(query.device.type, enabled=False):  # it would copy the scores for their softmax
+        for start in range(0, query.shape[2], rows):
+            scores = query[:, :, start : start + rows] @ key.transpose(2, 3)
+            if mask is not None:
+                scores = scores.masked_fill(~mask[:, :, start : start + rows], float("-inf"))
+            outputs.append(scores.softmax(dim=3) @ value)
+    output = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
+    return output.transpose(1, 2), None
 
 
 def quicken(model: Any) -> None:
