@@ -1,35 +1,38 @@
 """Shards as Zarr 3: flat arrays, sharding codec with an inner crc32c, no compressor, ``fill_value`` NaN.
 
-zarr-python lays the shard out, into memory, through its own store interface; what it would put into a
-store becomes the files of one folder. Text stands as (clips, width) uint8 with its numpy dtype in an
-attribute, since Zarr 3 has no settled fixed-width text. Reading needs no zarr: ``cache.zarr_layout``.
+A shard is written through zarr's own store interface: zarr says what an array is, ``cache.zarr_encoding``
+gives the bytes of its chunks. Text stands as (clips, width) uint8 with its numpy dtype in an attribute,
+since Zarr 3 has no settled fixed-width text. Reading needs no zarr: ``cache.zarr_layout``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from cache import files
-from cache.checksums import crc32c
+from cache.checksums import crc32c, crc32c_of_whole
 from cache.errors import DamagedCacheError
 from cache.features import ShardArrays
 from cache.record import Dataset
 from cache.store import CONTENT, Stored
+from cache.zarr_encoding import Grid
 from cache.zarr_layout import METADATA, NUMPY_DTYPE, ZarrShardFile, read_kind, read_layout
 
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
 Array = NDArray[Any]
-CHUNK_BYTES = 1 << 19  # about a clip at 1024 channels; zarr-python reads whole chunks, our reader only rows
-SHARD_BYTES = 1 << 24  # of one file; zarr-python holds about three times as much while it writes
 BLOCK = 1 << 22
 TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
 
@@ -41,28 +44,18 @@ class ZarrStore:
     suffix = ".zarr"
 
     def stage(self, tmp: Path, shard: ShardArrays, content: bytes) -> Stored:
-        """Lay the shard out in memory, then write every file and folder durably."""
+        """Write a folder through zarr; every file and folder of it is on the disk then."""
         arrays = {**shard.arrays, CONTENT: np.frombuffer(content, np.uint8)}
-        laid_out = _laid_out(arrays, shard.attributes)
         try:
-            for key in sorted(laid_out):
-                (tmp / key).parent.mkdir(parents=True, exist_ok=True)
-                (tmp / key).write_bytes(laid_out[key].data)
-            files.fsync_all(tmp / key for key in laid_out)
-            files.fsync_all({tmp / parent for key in laid_out for parent in Path(key).parents})
+            written = _write(tmp, arrays, shard.attributes)
         except BaseException:
             shutil.rmtree(tmp, ignore_errors=True)
             raise
-        checksum = google_crc32c.Checksum()
-        for key in sorted(laid_out):
-            checksum.update(key.encode() + b"\0")
-            checksum.update(laid_out[key])
         datasets = {
             name: Dataset(array.shape, array.dtype.str, None, shard.checksums.get(name) or crc32c(array))
             for name, array in arrays.items()
         }
-        num_bytes = sum(len(data) for data in laid_out.values())
-        return Stored(num_bytes, int.from_bytes(checksum.digest(), "big"), datasets)
+        return Stored(sum(size for size, _ in written.values()), _crc32c_of_files(written), datasets)
 
     def publish(self, tmp: Path, final: Path) -> bool:
         """Rename the folder; onto an existing shard that fails, which means it is committed already."""
@@ -92,13 +85,7 @@ class ZarrStore:
 
     def checksum(self, path: Path) -> int:
         """crc32c of every file's name and bytes, in the order of the names."""
-        checksum = google_crc32c.Checksum()
-        for key, _ in sorted(_entries(path)):
-            checksum.update(key.encode() + b"\0")
-            with (path / key).open("rb") as file:
-                while block := file.read(BLOCK):
-                    checksum.update(block)
-        return int.from_bytes(checksum.digest(), "big")
+        return _crc32c_of_files({key: (size, _crc32c_of_file(path / key)) for key, size in _entries(path)})
 
     def open(self, path: Path, datasets: Mapping[str, Dataset]) -> ZarrShardFile:
         """Open for positioned reads inside the chunks."""
@@ -126,50 +113,99 @@ def _entries(path: Path) -> Iterator[tuple[str, int]]:
                     raise DamagedCacheError(f"{entry.path}: not a regular file; a shard never holds links")
 
 
-def _laid_out(arrays: Mapping[str, Array], attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Array]:
-    """Let zarr write the arrays into memory; return what it wrote by its key."""
+def _crc32c_of_file(path: Path) -> int:
+    checksum = google_crc32c.Checksum()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            checksum.update(block)
+    return int.from_bytes(checksum.digest(), "big")
+
+
+def _crc32c_of_files(known: Mapping[str, tuple[int, int]]) -> int:
+    """Return the checksum of a shard from its files: name → (bytes, crc32c)."""
+    parts, lengths = [], []
+    for key in sorted(known):
+        name, (size, checksum) = key.encode() + b"\0", known[key]
+        parts += [google_crc32c.value(name), checksum]
+        lengths += [len(name), size]
+    return crc32c_of_whole(parts, lengths)
+
+
+def _write(
+    folder: Path, arrays: Mapping[str, Array], attributes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[int, int]]:
+    """Write arrays through zarr's store for folders; return what was written: name → (bytes, crc32c).
+
+    The largest go first, and the disk begins with a file while the next one is made.
+    """
+    from zarr.core.sync import sync
+    from zarr.storage import LocalStore
+
+    store, written = LocalStore(folder), {}
+    grids = {name: Grid.of(_plain(array)) for name, array in arrays.items()}
+    with files.FsyncPool() as pool:
+
+        def put(data: Mapping[str, Array], sums: Mapping[str, int]) -> None:
+            sync(_set_all(store, data))
+            for key, value in data.items():
+                written[key] = len(value), sums[key]
+                pool.fsync(folder / key)
+
+        small, small_sums = {}, {}
+        for name in sorted(arrays, key=lambda name: -arrays[name].nbytes):
+            for file, data, checksum in grids[name].encoded(_plain(arrays[name])):
+                key = f"{name}/{file}"
+                if grids[name].is_sharded:
+                    put({key: data}, {key: checksum})
+                else:
+                    small[key], small_sums[key] = data, checksum
+        metadata = _metadata(arrays, attributes, grids)
+        put({**small, **metadata}, {**small_sums, **{key: crc32c(data) for key, data in metadata.items()}})
+        for path in {folder / parent for key in written for parent in Path(key).parents}:
+            pool.fsync(path)
+    return written
+
+
+async def _set_all(store: Store, data: Mapping[str, Array]) -> None:
+    from zarr.buffer.cpu import Buffer
+
+    await asyncio.gather(*(store.set(key, Buffer.from_array_like(value)) for key, value in data.items()))
+
+
+def _metadata(
+    arrays: Mapping[str, Array], attributes: Mapping[str, Mapping[str, Any]], grids: Mapping[str, Grid]
+) -> dict[str, Array]:
+    """Let zarr describe the arrays; return its metadata files."""
     import zarr
     from zarr.codecs import BytesCodec, Crc32cCodec
     from zarr.storage import MemoryStore
 
-    written: dict[str, Any] = {}
-    group = zarr.create_group(MemoryStore(written), zarr_format=3)
+    described: dict[str, Any] = {}
+    group = zarr.create_group(MemoryStore(described), zarr_format=3)
     for name, array in arrays.items():
-        plain, more = _plain(array)
-        chunks, shards = _chunks(plain)
-        target = group.create_array(
+        plain, grid = _plain(array), grids[name]
+        text = {NUMPY_DTYPE: array.dtype.str} if array.dtype.kind == "S" else {}
+        group.create_array(
             name,
             shape=plain.shape,
             dtype=plain.dtype,
-            chunks=chunks,
-            shards=shards,
+            chunks=(grid.chunk_rows, *plain.shape[1:]),
+            shards=(grid.file_rows, *plain.shape[1:]) if grid.is_sharded else None,
             serializer=BytesCodec(endian="little" if plain.dtype.itemsize > 1 else None),
             compressors=[Crc32cCodec()],
             filters=None,
             fill_value=float("nan") if plain.dtype.kind == "f" else None,
             chunk_key_encoding={"name": "default", "separator": "."},
-            attributes={**attributes.get(name, {}), **more},
-            config={"write_empty_chunks": True},
+            attributes={**attributes.get(name, {}), **text},
         )
-        target[...] = plain
-    return {key: value.as_numpy_array().view(np.uint8) for key, value in written.items()}
+    return {key: value.as_numpy_array().view(np.uint8) for key, value in described.items()}
 
 
-def _plain(array: Array) -> tuple[Array, dict[str, str]]:
-    """Return what Zarr can store of an array without doubt, and the attribute that says what it was."""
+def _plain(array: Array) -> Array:
+    """Return what Zarr can store of an array without doubt; its metadata says what it was."""
     if array.dtype.kind != "S":
-        return array, {}
-    return array.view(np.uint8).reshape(len(array), array.dtype.itemsize), {NUMPY_DTYPE: array.dtype.str}
-
-
-def _chunks(array: Array) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-    """Return the shapes of an inner chunk and of a file, both whole rows; small arrays need one chunk."""
-    row_bytes = max(1, array.nbytes // max(1, len(array)))
-    inner = max(1, CHUNK_BYTES // row_bytes)
-    if len(array) <= inner:
-        return (max(1, len(array)), *array.shape[1:]), None
-    outer = min(-(-len(array) // inner), max(1, SHARD_BYTES // (inner * row_bytes))) * inner
-    return (inner, *array.shape[1:]), (outer, *array.shape[1:])
+        return array
+    return array.view(np.uint8).reshape(len(array), array.dtype.itemsize)
 
 
 def _dataset(path: Path, name: str, num_bytes: int) -> tuple[str, Dataset]:
