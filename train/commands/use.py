@@ -14,6 +14,7 @@ from train.commands.options import (
     Json,
     RecipeDiff,
     RunPath,
+    Speakers,
     Threads,
     check_choice,
     threads_of,
@@ -28,7 +29,7 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="Rows of a table with a split column, or file of a folder.")
     ] = "valid",
-    speakers: Annotated[Path | None, typer.Option(help="Table clip_id,speaker.")] = None,
+    speakers: Speakers = None,
     metric: Annotated[
         str | None, typer.Option(help="pearson, ccc, spearman or mae.  [default: the run's]")
     ] = None,
