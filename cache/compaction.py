@@ -23,7 +23,7 @@ from cache.errors import CacheError, RecipeMismatchError
 from cache.features import ShardArrays, frame_arrays, frame_checksums
 from cache.projection import FILE, Moments, Projection, pool_frames, require_fields
 from cache.reader import CacheReader
-from cache.recipe import recipe_diff, recipe_id, same_values, source_recipe
+from cache.recipe import as_block, recipe_diff, recipe_id, same_values, source_recipe
 from cache.schema import FORMAT_VERSION, FrameField
 from cache.writer import CacheWriter, versions
 
@@ -171,8 +171,9 @@ def _projection_of(
     theirs = source_recipe(recipe) or {}
     if not same_values(theirs, reader.recipe):
         raise RecipeMismatchError(
-            f"{model} was made from a cache of another recipe than {reader.path} (its source -> this one): "
-            + "; ".join(recipe_diff(theirs, reader.recipe))
+            f"{model} was made from a cache of another recipe than {reader.path} (its source -> this one):"
+            f"{as_block(recipe_diff(theirs, reader.recipe))}"
+            "Extract this one with the options of that source, or compact it without --like"
         )
     require_fields(projection, list(reader.frame_fields), reader.path)
     differing = _differing(_made_with(recipe), options, reader) if options else []

@@ -182,7 +182,8 @@ def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
             "warning: the run does not say which clips shaped this head (no clips.csv, as in a bundle)"
         )
     if result["recipe_diff"]:
-        lines.append(f"warning: the cache's recipe differs: {'; '.join(result['recipe_diff'])}")
+        lines.append("warning: the cache's recipe differs (trained -> found):")
+        lines += [f"  {line}" for line in result["recipe_diff"]]
     first = result["metric"]
     unclipped, clipped = (score_table(result[key], names, first) for key in ("scores", "scores_clipped"))
     clipping = "clipped to the range of the training labels"
