@@ -11,6 +11,7 @@ from cache import schema
 from cache.console import size
 from cache.failures import read_failures
 from cache.reader import CacheReader
+from cache.recipe import recipe_lines
 from cache.tables import read_table, split_name
 
 
@@ -81,6 +82,6 @@ def info_text(description: Mapping[str, Any]) -> str:
     for split, count in description.get("coverage", {}).items():
         lines.append(f"  {split}: {count['cached']} cached, {count['missing']} missing")
     lines.append(f"  recipe {description['recipe_id']}")
-    lines += [f"    {key}: {value}" for key, value in description["recipe"].items()]
+    lines += [f"    {line}" for line in recipe_lines(description["recipe"])]
     lines.append(f"  licence: {description['licence'] or 'not stated'}")
     return "\n".join(lines)
