@@ -91,8 +91,8 @@ def evidence(
 
 
 def described(interval: Interval) -> dict[str, Any]:
-    """Return an interval with its caption, as JSON values."""
-    return {**asdict(interval), "caption": interval.caption}
+    """Return an interval with its caption and why it has no ends, as JSON values."""
+    return {**asdict(interval), "caption": interval.caption, "why_none": interval.why_none}
 
 
 def evidence_text(found: Mapping[str, Any]) -> str:
@@ -160,5 +160,6 @@ def _groups_text(groups: Sequence[Mapping[str, Any]]) -> str:
         warned = f"  {'; '.join(group['warnings'])}" if group["warnings"] else ""
         score = shown_interval(group)
         lines.append(f"{group['group']:<{width}}  {group['clips']:>6}  {people:>8}  {score}{warned}")
+    lines += [f"[no interval]: {why}" for why in dict.fromkeys(group["why_none"] for group in groups) if why]
     lines.append("a score within a group is not comparable with one over all: the labels vary less there")
     return "\n".join(lines)

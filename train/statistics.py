@@ -58,6 +58,15 @@ class Interval:
     warnings: tuple[str, ...] = ()
 
     @property
+    def why_none(self) -> str:
+        """Why a defined score has no interval; empty if it has one."""
+        if self.method != "none" or np.isnan(self.estimate):
+            return ""
+        if self.clusters < 2:
+            return f"a single {self.by} does not tell how much scores vary"
+        return f"with one of the {self.by}s left out the score is undefined: a column is constant then"
+
+    @property
     def caption(self) -> str:
         """What the interval is, in one line."""
         people = f"{self.clusters} speakers" if self.by == "speaker" else "clip-level, speakers unknown"
@@ -67,9 +76,9 @@ class Interval:
         if self.method in DRAWN:
             found = f"{100 * self.level:.0f} % {self.method} interval, {self.resamples} resamples"
         else:
-            found = (
-                f"{100 * self.level:.0f} % {self.method} interval" if self.method != "none" else "no interval"
-            )
+            found = f"{100 * self.level:.0f} % {self.method} interval"
+            if self.method == "none":
+                found = f"no interval: {self.why_none}" if self.why_none else "no interval"
         lost = ""
         if self.undefined_draws and self.method in DRAWN:
             lost = f"; {self.undefined_draws} undefined draws left out"
@@ -267,7 +276,7 @@ def _interval(
 
 def _warnings(resampler: Resampler, undefined: int, method: str) -> tuple[str, ...]:
     found = []
-    if resampler.by == "speaker" and resampler.clusters < FEW_CLUSTERS:
+    if method != "none" and resampler.by == "speaker" and resampler.clusters < FEW_CLUSTERS:
         found.append(f"warning: only {resampler.clusters} speakers, too few to trust the interval")
     if method in DRAWN and undefined > resampler.resamples / 20:
         found.append("warning: so many draws are undefined that the rest are no fair sample")
