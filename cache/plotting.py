@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cache import files, schema
+from cache.console import counted
 from cache.errors import CacheError
 from cache.reader import CacheReader
 
@@ -36,7 +37,7 @@ def plot(cache: Path | str, picture: Path | str) -> None:
         _loudness(axes[0, 1], reader)
         _frames(axes[1, 0], reader)
         _vad(axes[1, 1], reader)
-        figure.suptitle(f"{Path(cache).name}: {len(reader)} clips, {_hours(reader):.2f} h")
+        figure.suptitle(f"{Path(cache).name}: {counted(len(reader), 'clip')}, {_hours(reader):.2f} h")
     with files.storage_errors(Path(picture)):
         figure.savefig(picture, dpi=120, format="png")
 
@@ -59,7 +60,7 @@ def _loudness(axes: Any, reader: CacheReader) -> None:
     silent = reader.clip_table("clips/silent")
     axes.hist(loudness[~silent], bins=BINS, color=COLOURS[1])
     axes.set(
-        title=f"Loudness ({int(silent.sum())} silent clips left out)",
+        title=f"Loudness ({counted(int(silent.sum()), 'silent clip')} left out)",
         xlabel="dB re full scale",
         ylabel="clips",
     )

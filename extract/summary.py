@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cache import folder
-from cache.console import clock
+from cache.console import clock, counted
 from cache.failures import Failure, read_failures
 from cache.partition import ShardPlan
 from cache.record import CommitRecord
@@ -116,7 +116,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
 
 def as_text(summary: Summary) -> str:
     """Return the summary as lines for a terminal."""
-    lines = [f"{summary.out}: {summary.cached} of {summary.clips} clips cached"]
+    lines = [f"{summary.out}: {summary.cached} of {counted(summary.clips, 'clip')} cached"]
     if summary.extracted:
         speed = summary.hours * 3600 / max(1e-6, summary.seconds)
         lines.append(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cache.console import counted
 from train.labels import Labels
 from train.metrics import shown
 from train.null import PERMUTATIONS, permutation_null
@@ -132,7 +133,8 @@ def few_orders(clusters: int, by: str) -> str:
     if by != "speaker" or clusters > ENOUGH_SPEAKERS:
         return ""
     orders = factorial(clusters)
-    return f"; warning: {clusters} speakers have {orders} orders, p cannot be below {1 / orders:.2g}"
+    few = f"{counted(clusters, 'speaker')} in {counted(orders, 'order')}"
+    return f"; warning: only {few}, p cannot be below {1 / orders:.2g}"
 
 
 def shown_p(value: float | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from cache import CacheReader
-from cache.console import Progress, clock
+from cache.console import Progress, clock, counted
 from train.audit import Audit, audit_splits
 from train.checkpoint import EpochRecord, Training, load_checkpoint, new_training, save_checkpoint
 from train.config import FitConfig
@@ -137,7 +137,9 @@ def _features(reader: CacheReader, task: Task, bank: FrameBank | None, progress:
     features = load_features(reader, task.clip_ids, task.config, bank=bank, told=told)
     if task.config.lstm:
         frames, where = int(features.lengths.sum()), "in memory" if features.in_memory else "read per batch"
-        progress.line(f"{total} clips, {frames} frames, {features.width} channels, {where}")
+        progress.line(
+            f"{counted(total, 'clip')}, {counted(frames, 'frame')}, {counted(features.width, 'channel')}, {where}"
+        )
     return features
 
 

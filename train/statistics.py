@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from cache.console import counted
 from train.bootstrap import Resampler, ScoreDraws, joined
 from train.bounds import LEVEL, Bounds, Jackknife, bca_bounds
 
@@ -69,7 +70,7 @@ class Interval:
     @property
     def caption(self) -> str:
         """What the interval is, in one line."""
-        people = f"{self.clusters} speakers" if self.by == "speaker" else "clip-level, speakers unknown"
+        people = counted(self.clusters, "speaker") if self.by == "speaker" else "clip-level, speakers unknown"
         seeds = (
             f"{self.seeds} seeds" if self.seeds > 1 else "one seed, so without the variation between seeds"
         )
@@ -277,7 +278,7 @@ def _interval(
 def _warnings(resampler: Resampler, undefined: int, method: str) -> tuple[str, ...]:
     found = []
     if method != "none" and resampler.by == "speaker" and resampler.clusters < FEW_CLUSTERS:
-        found.append(f"warning: only {resampler.clusters} speakers, too few to trust the interval")
+        found.append(f"warning: only {counted(resampler.clusters, 'speaker')}, too few to trust the interval")
     if method in DRAWN and undefined > resampler.resamples / 20:
         found.append("warning: so many draws are undefined that the rest are no fair sample")
     return tuple(found)

@@ -223,7 +223,7 @@ def test_options_that_cannot_be_are_refused(full, small, tmp_path) -> None:
         CompactOptions(dtype="float8")
     with pytest.raises(CacheError, match="holds layers 6, 12"):
         compact(full, tmp_path / "c", CompactOptions(layers="3"))
-    with pytest.raises(CacheError, match="holds none of the 1 clips"):
+    with pytest.raises(CacheError, match="holds none of the 1 clip to"):
         compact(full, tmp_path / "c", fit_on=["nobody"], options=OPTIONS)
     with pytest.raises(CacheError, match="compact cache already"):
         compact(small, tmp_path / "c")

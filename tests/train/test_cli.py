@@ -117,7 +117,7 @@ BAD_TABLES = {
     "NaN label": ("Filename,Joy\n00001,0.1\n00002,0.2\n00003,nan\n", "line 4, column Joy: found 'nan'"),
     "no label column": ("Filename\n00001\n", "no numeric label column, found only Filename"),
     "labels matching no clip": ("Filename,Joy\nx1,0.1\nx2,0.3\nx3,0.4\n", "no clip in common"),
-    "single clip": ("Filename,Joy\n00001,0.1\n", "1 training clip(s) cannot be divided"),
+    "single clip": ("Filename,Joy\n00001,0.1\n", "1 training clip cannot be divided"),
     "id twice": ("Filename,Joy\n00001,0.1\n00001,0.1\n", "stands in lines 2 and 3"),
 }
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cache.console import print_json
+from cache.console import counted, print_json
 from train.commands.options import (
     CachePath,
     Device,
@@ -120,7 +120,7 @@ def predict(
         notes = write_submission(out, loaded, predictions, wanted, clip=clip == "auto")
     if predictions.filled:
         typer.echo(
-            f"{len(predictions.filled)} clip(s) not in the cache got the training mean: "
+            f"{counted(len(predictions.filled), 'clip')} not in the cache got the training mean: "
             f"{', '.join(predictions.filled)}",
             err=True,
         )
@@ -132,4 +132,6 @@ def predict(
             if clip == "auto"
             else "unclipped"
         )
-        typer.echo(f"{out}: {len(predictions.clip_ids)} clips, {', '.join(predictions.names)}, {how}")
+        typer.echo(
+            f"{out}: {counted(len(predictions.clip_ids), 'clip')}, {', '.join(predictions.names)}, {how}"
+        )
