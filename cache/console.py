@@ -123,6 +123,11 @@ class Progress:
             self._write(text())
             self._last = self._now()
 
+    def live(self, text: Callable[[], str]) -> None:
+        """Show ``text()`` on a terminal only: what a log need not keep."""
+        if self._live:
+            self.update(text)
+
     def line(self, text: str) -> None:
         """Show ``text`` on a line of its own, whatever the time."""
         self.close()

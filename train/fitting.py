@@ -190,7 +190,7 @@ def _train_epoch(training: Training, task: Task, features: Features, progress: P
                     f"the loss became {loss.value.item()} in epoch {epoch + 1}, step {step + 1}; "
                     f"lower --lr (now {config.lr:g}) or use --precision float32"
                 )
-        progress.update(partial(_step_line, epoch, step + 1, len(batches), config, started))
+        progress.live(partial(_step_line, epoch, step + 1, len(batches), config, started))
     training.waited += feed.waited
     return EpochRecord(epoch + 1, lr, total / done if done else math.nan, math.nan, skipped)
 
