@@ -53,7 +53,7 @@ def info(
 def verify(
     cache: CachePath,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Set damaged shards aside; emi-extract run then redoes them.")
+        bool, typer.Option("--repair", help="Set damaged shards aside; extract or compact makes them again.")
     ] = False,
     json: Json = False,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from dataclasses import replace
@@ -322,6 +323,19 @@ def test_repair_of_a_compact_cache_names_the_command_that_makes_its_clips_again(
     assert f"emi-cache compact SRC {path}" in said
     assert "emi-extract" not in said
     assert compact(full, path, OPTIONS).clips == len(before)
+    assert verify(path).findings == ()
+
+
+def test_a_shard_without_a_record_names_the_command_that_settles_it(small, full, tmp_path) -> None:
+    path = tmp_path / "c"
+    shutil.copytree(small, path)
+    record = sorted((path / "shards").glob("*.json"))[0]
+    record.unlink()
+    os.utime(record.with_suffix(".h5"))
+    (finding,) = verify(path).findings
+    assert "emi-cache compact settles or replaces it" in finding.problem
+    assert "emi-extract" not in finding.problem
+    compact(full, path, OPTIONS)
     assert verify(path).findings == ()
 
 
