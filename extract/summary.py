@@ -13,6 +13,7 @@ from cache.console import clock, counted
 from cache.failures import Failure, read_failures
 from cache.partition import ShardPlan
 from cache.record import CommitRecord
+from extract.heard import unchanged_clips
 from extract.media import Source
 from extract.progress import RunMeter
 
@@ -47,7 +48,8 @@ class Summary:
         cached: clips of the source in the cache now, whoever put them there.
         cached_before: clips of the source found committed.
         updated: of those, clips that were extracted again since their sound had changed.
-        touched: cached clips whose file has another size or time than when it was extracted.
+        touched: cached clips whose file has another size or time than when it was extracted, and was not
+            found to sound the same since.
         failures: clips of the source that are not in the cache, with reasons.
         failed_per_split: split → reason → count.
         hours: of sound, encoded by this run.
@@ -81,7 +83,8 @@ def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
     before = {clip_id for record in outcome.records for clip_id in record.clip_ids}
     now = {clip_id for record in folder.read_records(out) for clip_id in record.clip_ids}
     options, splits = outcome.stages.options, outcome.source.splits
-    ids = {clip.clip_id for clip in outcome.source.clips}
+    clips = {clip.clip_id: clip for clip in outcome.source.clips}
+    ids = clips.keys()
     missing = {failure.clip_id for failure in outcome.source.failures}
     taken = {clip_id for plan in outcome.plans for clip_id in plan.planned}
     whole = options.part == (1, 1) and options.limit is None
@@ -98,7 +101,7 @@ def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
         cached=len(now & ids),
         cached_before=len(before & ids),
         updated=len(meter.clip_ids & set(outcome.changed)),
-        touched=len(outcome.touched),
+        touched=len(set(outcome.touched) - unchanged_clips(clips, outcome.touched, out)),
         failures=tuple(failures),
         failed_per_split={split: dict(count) for split, count in counts.items()},
         hours=meter.seconds_of_sound / 3600,
