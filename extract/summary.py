@@ -127,14 +127,14 @@ def as_text(summary: Summary) -> str:
             f"({speed:.0f} × real time, bound by {summary.bound})"
         )
     else:
-        lines.append(f"  nothing to extract: {summary.cached_before} clips were cached before")
+        lines.append(f"  nothing to extract: {counted(summary.cached_before, 'clip')} cached before")
     if summary.cached_before and summary.extracted:
-        lines.append(f"  {summary.cached_before - summary.updated} were cached before and not touched")
+        lines.append(f"  {summary.cached_before - summary.updated} cached before and not touched")
     if summary.updated:
-        lines.append(f"  {summary.updated} were extracted again: their sound has changed")
+        lines.append(f"  {summary.updated} extracted again, since the sound has changed")
     elif summary.touched:
         lines.append(
-            f"  {summary.touched} cached clips come from files whose size or time has changed since; "
+            f"  {counted(summary.touched, 'cached clip')} from files whose size or time has changed since; "
             "--update compares their sound"
         )
     lines += _failure_lines(summary)
