@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cache.console import EXIT_LISTED, Progress, bar, print_json, run_command_line, size
+from cache.console import EXIT_LISTED, Progress, bar, counted, print_json, run_command_line, size
 
 app = typer.Typer(
     name="emi-cache",
@@ -53,7 +53,7 @@ def info(
 def verify(
     cache: CachePath,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Set damaged shards aside; emi-extract run then redoes them.")
+        bool, typer.Option("--repair", help="Set damaged shards aside; extract or compact makes them again.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -76,9 +76,10 @@ def verify(
         )
     else:
         _list([str(finding) for finding in report.findings], len(report.findings))
-        damage = f"{len(report.findings)} findings" if report.findings else "no damage"
+        damage = counted(len(report.findings), "finding") if report.findings else "no damage"
         typer.echo(
-            f"{cache}: {report.clips} clips in {report.shards} shards, {size(report.num_bytes)}: {damage}"
+            f"{cache}: {counted(report.clips, 'clip')} in {counted(report.shards, 'shard')}, "
+            f"{size(report.num_bytes)}: {damage}"
         )
         if done:
             typer.echo(as_text(cache, done))
@@ -101,7 +102,8 @@ def diff(
         print_json([vars(difference) for difference in found])
     else:
         _list([str(difference) for difference in found], MAX_LISTED)
-        typer.echo(f"{one} and {other}: {f'{len(found)} differences' if found else 'no difference'}")
+        told = counted(len(found), "difference") if found else "no difference"
+        typer.echo(f"{one} and {other}: {told}")
     if found:
         raise typer.Exit(EXIT_LISTED)
 
@@ -122,7 +124,7 @@ def merge(
         print_json({**vars(merged), "path": str(merged.path)})
     else:
         _list([f"clip {clip_id} stood there with different values" for clip_id in merged.settled], MAX_LISTED)
-        typer.echo(f"{out}: {merged.clips} clips, {merged.added} of them added now")
+        typer.echo(f"{out}: {counted(merged.clips, 'clip')}, {merged.added} of them added now")
     if merged.settled:
         raise typer.Exit(EXIT_LISTED)
 
@@ -137,7 +139,7 @@ def convert(
     from cache.merging import convert as change
 
     clips = change(source, target, backend, _progress("converting"))
-    typer.echo(f"{target}: {clips} clips in {backend}")
+    typer.echo(f"{target}: {counted(clips, 'clip')} in {backend}")
 
 
 @app.command()
@@ -196,7 +198,7 @@ def export(
     from cache.exporting import export as write
 
     clips = write(cache, target, field or (), parquet=parquet, told=_progress("exporting"))
-    typer.echo(f"{target}: {clips} clips")
+    typer.echo(f"{target}: {counted(clips, 'clip')}")
 
 
 def _progress(what: str) -> Callable[[int, int], None]:

@@ -17,7 +17,7 @@ from cache import files, folder, schema
 from cache.checksums import crc32c
 from cache.errors import CacheError
 from cache.projection import FILE, Projection
-from cache.recipe import recipe_id
+from cache.recipe import is_compact, recipe_id
 from cache.record import CommitRecord
 from cache.store import CONTENT, ShardFile, get_store
 
@@ -79,7 +79,7 @@ def verify(path: Path | str) -> VerifyReport:
             continue
         records.append(record)
         findings += _check_shard(path, record, description)
-    findings += _foreign_files(path, records)
+    findings += _foreign_files(path, records, is_compact(description.recipe))
     findings += _duplicates(records)
     findings += _projection(path, description)
     clips = sum(len(record.clip_ids) for record in records)
@@ -192,16 +192,17 @@ def _frame_problem(shard: ShardFile, name: str, start: int, frames: int, expecte
     return None
 
 
-def _foreign_files(path: Path, records: list[CommitRecord]) -> Iterator[Finding]:
+def _foreign_files(path: Path, records: list[CommitRecord], compact: bool) -> Iterator[Finding]:
     """A shard without a record is what a kill between publishing and recording leaves: harmless, but said."""
     expected = {record.file for record in records}
+    writer = "emi-cache compact" if compact else "emi-extract run"
     for item in sorted((path / folder.SHARDS).iterdir()):
         if item.suffix == ".json" or item.name in expected or item.name.endswith(files.TMP_SUFFIX):
             continue
         if SHARD_FILE.fullmatch(item.name):
             # Its writer may be about to write the record, or the next run may settle it: that has its time.
             is_old = _age(item) > ORPHAN_SECONDS
-            way_out = "--repair sets it aside" if is_old else "emi-extract run settles or replaces it"
+            way_out = "--repair sets it aside" if is_old else f"{writer} settles or replaces it"
             what = f"no commit record names this file; {way_out}"
             yield Finding(item.name, what, repair=is_old, orphan=True)
         else:

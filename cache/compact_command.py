@@ -11,7 +11,7 @@ from typing import Any
 from cache import fidelity, files
 from cache.choices import CompactOptions, choose_for_size
 from cache.compaction import Compacted, compact, options_of
-from cache.console import json_ready, size
+from cache.console import counted, json_ready, size
 from cache.errors import CacheError
 from cache.reader import CacheReader
 from cache.tables import Table, read_table, split_name
@@ -102,13 +102,13 @@ def _text(made: Compacted, found: fidelity.Fidelity | None, fit_on: Path | None,
     options = made.options
     ratio = made.source_bytes / made.num_bytes if made.num_bytes else float("nan")
     lines = [
-        f"{made.path}: {made.clips} clips, {size(made.num_bytes)}, {ratio:.1f} × smaller "
+        f"{made.path}: {counted(made.clips, 'clip')}, {size(made.num_bytes)}, {ratio:.1f} × smaller "
         f"(pool {options.pool}, project {options.project or 'none'}, {options.dtype})"
     ]
     for name, axes in made.projection.axes.items():
         lines.append(
             f"  {name}: {axes.basis.shape[1]} of {axes.basis.shape[0]} axes keep {axes.explained:.1%} of the "
-            f"variance of {len(made.projection.fitted_on)} clips"
+            f"variance of {counted(len(made.projection.fitted_on), 'clip')}"
         )
     if made.projection.axes and not made.projection.asked and not fit_on and not like:
         lines.append("  fitted on every clip, held-out ones too: name the training clips with --fit-on CSV")

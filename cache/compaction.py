@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from cache import files, folder, schema
 from cache.choices import CompactOptions, chosen_fields, compact_fields, is_projected
+from cache.console import counted
 from cache.copying import content_of, counting_rows, read_shard
 from cache.errors import CacheError, RecipeMismatchError
 from cache.features import ShardArrays, frame_arrays, frame_checksums
 from cache.projection import FILE, Moments, Projection, pool_frames, require_fields
 from cache.reader import CacheReader
-from cache.recipe import recipe_diff, recipe_id, same_values, source_recipe
+from cache.recipe import as_block, recipe_diff, recipe_id, same_values, source_recipe
 from cache.schema import FORMAT_VERSION, FrameField
 from cache.writer import CacheWriter, versions
 
@@ -114,7 +115,7 @@ def fit(
         return Projection(options.pool, {})
     if not wanted:
         raise CacheError(
-            f"{reader.path} holds none of the {len(fit_on or ())} clips to fit the projection on"
+            f"{reader.path} holds none of the {counted(len(fit_on or ()), 'clip')} to fit the projection on"
         )
     moments = {name: Moments(reader.frame_fields[name].width) for name in names}
     for done, clip_id in enumerate(wanted):
@@ -171,8 +172,9 @@ def _projection_of(
     theirs = source_recipe(recipe) or {}
     if not same_values(theirs, reader.recipe):
         raise RecipeMismatchError(
-            f"{model} was made from a cache of another recipe than {reader.path} (its source -> this one): "
-            + "; ".join(recipe_diff(theirs, reader.recipe))
+            f"{model} was made from a cache of another recipe than {reader.path} (its source -> this one):"
+            f"{as_block(recipe_diff(theirs, reader.recipe))}"
+            "Extract this one with the options of that source, or compact it without --like"
         )
     require_fields(projection, list(reader.frame_fields), reader.path)
     differing = _differing(_made_with(recipe), options, reader) if options else []
@@ -180,7 +182,7 @@ def _projection_of(
         held = {clip_id for clip_id in fit_on if clip_id in reader}
         if held != set(projection.fitted_on):
             differing.append(
-                f"fitted on {len(projection.fitted_on)} clips, not those {len(held)} of --fit-on"
+                f"fitted on {counted(len(projection.fitted_on), 'clip')}, not those {len(held)} of --fit-on"
             )
     if differing:
         raise RecipeMismatchError(

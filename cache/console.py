@@ -89,6 +89,11 @@ def bar(done: float, total: float, width: int = 20) -> str:
     return "[" + "#" * filled + "-" * (width - filled) + "]"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 clip``, but ``24 clips``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def size(num_bytes: float) -> str:
     """Return ``num_bytes`` as ``1.234 GB``, or ``5.6 MB`` where that says more."""
     return f"{num_bytes / 1e9:.3f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.2f} MB"
@@ -117,6 +122,11 @@ class Progress:
         if self._now() - self._last >= interval:
             self._write(text())
             self._last = self._now()
+
+    def live(self, text: Callable[[], str]) -> None:
+        """Show ``text()`` on a terminal only: what a log need not keep."""
+        if self._live:
+            self.update(text)
 
     def line(self, text: str) -> None:
         """Show ``text`` on a line of its own, whatever the time."""

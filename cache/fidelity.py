@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import schema
+from cache.console import counted
 from cache.projection import BLOCK_FRAMES, Projection, pool_frames
 from cache.reader import CacheReader
 from cache.tables import Table
@@ -230,7 +231,7 @@ def as_json(fidelity: Fidelity) -> dict[str, Any]:
 def as_text(fidelity: Fidelity | Mapping[str, Any]) -> str:
     """Return the measurement as lines for a terminal."""
     found = fidelity if isinstance(fidelity, Mapping) else as_json(fidelity)
-    lines = [f"  measured on {found['clips']} clips:"]
+    lines = [f"  measured on {counted(found['clips'], 'clip')}:"]
     for name, error in found["relative_l2"].items():
         share = found["explained"].get(name)
         kept = f", {share:.1%} of the variance kept" if share is not None else ""
@@ -241,7 +242,8 @@ def as_text(fidelity: Fidelity | Mapping[str, Any]) -> str:
     for probe in found["probes"]:
         lines.append(
             f"    ridge probe on {probe['features']}: Pearson {probe['full']:.3f} full, "
-            f"{probe['compact']:.3f} compact ({probe['clips']} held-out clips; {', '.join(found['targets'])})"
+            f"{probe['compact']:.3f} compact ({counted(probe['clips'], 'held-out clip')}; "
+            f"{', '.join(found['targets'])})"
         )
     if not found["probes"]:
         lines.append("    no ridge probe: no target columns and no clips/vad, or fewer than 10 clips")

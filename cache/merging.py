@@ -10,7 +10,7 @@ from cache import files, folder, partition
 from cache.copying import content_of, copy_ledgers, counting_rows, read_shard
 from cache.errors import CacheError, RecipeMismatchError
 from cache.reader import CacheReader
-from cache.recipe import recipe_diff, recipe_id
+from cache.recipe import as_block, recipe_diff, recipe_id
 from cache.record import CommitRecord
 from cache.schema import CRC
 from cache.writer import CacheWriter
@@ -99,8 +99,8 @@ def _require_one_recipe(paths: Sequence[Path]) -> None:
         lines = recipe_diff(first.recipe, other.recipe)
         if lines or first.fields != other.fields:
             raise RecipeMismatchError(
-                f"{paths[0]} and {path} were made with different recipes (first -> second): "
-                f"{'; '.join(lines) or 'the frame fields differ'}. Only caches of one recipe can be joined"
+                f"{paths[0]} and {path} were made with different recipes (first -> second):"
+                f"{as_block(lines or ['the frame fields differ'])}Only caches of one recipe can be joined"
             )
 
 

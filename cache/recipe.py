@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cache.errors import RecipeMismatchError
@@ -15,6 +15,7 @@ NAMES = frozenset({"model", "revision"})
 HASHES = ("weights_sha256", "config_sha256")
 SOURCE = frozenset({"source_recipe", "source_recipe_id"})
 MISSING = "(absent)"
+LONGEST = 40  # characters of a value in a difference; a sha256 has 64
 
 
 def canonical_json(value: Any) -> str:
@@ -66,14 +67,49 @@ def same_values(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
 
 
 def recipe_diff(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """Return one line per difference, ``key: ours -> theirs``."""
+    """Return one line per difference, ``key: ours -> theirs``; keys inside a value follow it after a dot."""
     lines: list[str] = []
+    both_derived = source_recipe(ours) is not None and source_recipe(theirs) is not None
     for key in differing_keys(ours, theirs):
-        source, other = source_recipe(ours), source_recipe(theirs)
-        if key == "source_recipe" and source is not None and other is not None:
-            lines += [f"source's {line}" for line in recipe_diff(source, other)]
-        elif key != "source_recipe":
-            lines.append(f"{key}: {ours.get(key, MISSING)} -> {theirs.get(key, MISSING)}")
+        one, two = ours.get(key, MISSING), theirs.get(key, MISSING)
+        if isinstance(one, Mapping) and isinstance(two, Mapping):
+            lines += [f"{key}.{line}" for line in recipe_diff(one, two)]
+        # Of a cache that was not derived every key would differ; of two that were, the id says nothing more.
+        elif key not in ({"source_recipe_id"} if both_derived else {"source_recipe"}):
+            lines.append(f"{key}: {_change(one, two)}")
+    return lines
+
+
+def _change(one: Any, two: Any) -> str:
+    before, after = _shown(one), _shown(two)
+    if _shortened(before) != _shortened(after):
+        before, after = _shortened(before), _shortened(after)
+    return f"{before} -> {after}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value)) or "none"
+    return str(value)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}…{text[-LONGEST // 4 :]}"
+
+
+def as_block(lines: Iterable[str]) -> str:
+    """Return lines as an indented block inside a message, one below the other."""
+    return "".join(f"\n  {line}" for line in lines) + "\n"
+
+
+def recipe_lines(recipe: Mapping[str, Any]) -> list[str]:
+    """Return a recipe as lines for a terminal; what a key holds in turn is indented below it."""
+    lines = []
+    for key, value in recipe.items():
+        if isinstance(value, Mapping):
+            lines += [f"{key}:", *(f"  {line}" for line in recipe_lines(value))]
+        else:
+            lines.append(f"{key}: {_shown(value)}")
     return lines
 
 
@@ -82,6 +118,6 @@ def require_same_values(cached: Mapping[str, Any], wanted: Mapping[str, Any], wh
     lines = recipe_diff(cached, wanted)
     if lines:
         raise RecipeMismatchError(
-            f"{where} was made with another recipe (cached -> wanted): {'; '.join(lines)}. "
+            f"{where} was made with another recipe (cached -> wanted):{as_block(lines)}"
             "Choose another folder, or the options the cache was made with (emi-cache info shows them)"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cache import folder
 from cache.check import VerifyReport
+from cache.console import counted
 from cache.errors import CacheError
 from cache.recipe import is_compact
 from cache.record import CommitRecord
@@ -93,21 +94,21 @@ def as_text(path: Path | str, done: Repaired) -> str:
     """Return what was done as lines for a terminal."""
     if done.aside is None:
         return f"{path}: nothing to set aside"
-    lines = [f"{path}: {len(done.shards)} shards set aside in {done.aside}"]
+    lines = [f"{path}: {counted(len(done.shards), 'shard')} set aside in {done.aside}"]
     if is_compact(folder.read_description(Path(path)).recipe):
         remake = f"emi-cache compact SRC {path}, with the options of before,"
     else:
         remake = "the next emi-extract run on this cache"
     if done.shards:
-        lines.append(f"  {remake} makes their {len(done.clips)} clips again")
+        lines.append(f"  {remake} makes {counted(len(done.clips), 'clip')} again")
     if done.orphans:
         lines.append(
-            f"  and {len(done.orphans)} shards that no record names: no clip of the cache stood there"
+            f"  and {counted(len(done.orphans), 'shard')} that no record names: no clip of the cache stood there"
         )
     if done.unreadable:
         lines.append(
             f"  {len(done.unreadable)} of them had no readable record: what the cache lacks is made again"
         )
     if done.outdated:
-        lines.append(f"  until then, older values count for {len(done.outdated)} clips")
+        lines.append(f"  until then, older values count for {counted(len(done.outdated), 'clip')}")
     return "\n".join(lines)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cache import schema
-from cache.console import size
+from cache.console import counted, size
 from cache.failures import read_failures
 from cache.reader import CacheReader
+from cache.recipe import recipe_lines
 from cache.tables import read_table, split_name
 
 
@@ -67,8 +68,8 @@ def _coverage(labels: Sequence[Path], cached: set[str]) -> dict[str, dict[str, i
 def info_text(description: Mapping[str, Any]) -> str:
     """Return ``info`` as lines for a terminal."""
     lines = [
-        f"{description['path']}: {description['clips']} clips, {description['hours']:.2f} h, "
-        f"{description['frames']} frames in {description['shards']} shards, "
+        f"{description['path']}: {counted(description['clips'], 'clip')}, {description['hours']:.2f} h, "
+        f"{counted(description['frames'], 'frame')} in {counted(description['shards'], 'shard')}, "
         f"{size(description['gigabytes'] * 1e9)} ({description['store']})",
     ]
     lines += [
@@ -81,6 +82,6 @@ def info_text(description: Mapping[str, Any]) -> str:
     for split, count in description.get("coverage", {}).items():
         lines.append(f"  {split}: {count['cached']} cached, {count['missing']} missing")
     lines.append(f"  recipe {description['recipe_id']}")
-    lines += [f"    {key}: {value}" for key, value in description["recipe"].items()]
+    lines += [f"    {line}" for line in recipe_lines(description["recipe"])]
     lines.append(f"  licence: {description['licence'] or 'not stated'}")
     return "\n".join(lines)

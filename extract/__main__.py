@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cache.console import EXIT_LISTED, EXIT_STOPPED, Progress, print_json, run_command_line
+from cache.console import EXIT_LISTED, EXIT_STOPPED, Progress, counted, print_json, run_command_line
 
 app = typer.Typer(
     name="emi-extract",
@@ -189,8 +189,8 @@ def demo(
     )
     progress.close()
     typer.echo(
-        f"{out}: {corpus.num_clips} clips of synthetic speech ({corpus.num_train} train, {corpus.num_valid} valid) "
-        "and a tiny encoder with random weights"
+        f"{out}: {counted(corpus.num_clips, 'clip')} of synthetic speech "
+        f"({corpus.num_train} train, {corpus.num_valid} valid) and a tiny encoder with random weights"
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cache import files, folder
+from cache.console import counted
 from cache.errors import EmiError, NotACacheError
 from cache.recipe import recipe_diff
 from cache.schema import SAMPLING_RATE
@@ -187,6 +188,6 @@ def as_text(checks: Sequence[Check]) -> str:
         lines.append(f"{check.name:{width}}  {check.state:7}  {check.found}")
         if check.advice and check.state != OK:
             lines.append(f"{'':{width}}  {'':7}  → {check.advice}")
-    failed = sum(check.state == FAILED for check in checks)
-    lines.append(f"{len(checks)} checks, {failed} failed")
+    failed, warned = (sum(check.state == state for check in checks) for state in (FAILED, WARNING))
+    lines.append(f"{counted(len(checks), 'check')}, {failed} failed, {counted(warned, 'warning')}")
     return "\n".join(lines)

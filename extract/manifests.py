@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cache.console import counted
 from cache.errors import TableError
 from cache.failures import Failure
 from cache.tables import Table, clip_id_from_text, split_name
@@ -44,7 +45,7 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
             clips.append(SourceClip(clip_id, path, shown, start, end, _channel(table, row), splits[row]))
     if not clips:
         raise SourceError(
-            f"{table.path}: none of its {len(missing)} clips (such as {missing[0].path}) has a file in "
+            f"{table.path}: none of its {counted(len(missing), 'clip')} (such as {missing[0].path}) has a file in "
             f"{whereabouts}; check --media"
         )
     return Source(tuple(clips), tuple(missing), splits=dict(zip(ids, splits, strict=True)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cache import folder
+from cache.console import counted
 from cache.errors import NotACacheError
 from cache.failures import Failure
 from cache.schema import SAMPLING_RATE
@@ -118,7 +119,7 @@ def _splits(found: Source, headers: _Headers) -> dict[str, SplitPlan]:
         header = headers[clip.path]
         if isinstance(header, Header):
             split.seconds += clip_seconds(clip, header)
-            shape = f"{header.sampling_rate} Hz, {header.channels} channel{'s' * (header.channels > 1)}"
+            shape = f"{header.sampling_rate} Hz, {counted(header.channels, 'channel')}"
             split.formats[f"{header.container}/{header.codec}, {shape}"] += 1
     return dict(sorted(splits.items()))
 
@@ -156,12 +157,12 @@ def as_json(report: Plan) -> dict[str, Any]:
 def as_text(report: Plan, out: Path) -> str:
     """Return the plan as lines for a terminal."""
     lines = [
-        f"{report.clips} clips, {report.hours:.2f} h of sound",
+        f"{counted(report.clips, 'clip')}, {report.hours:.2f} h of sound",
         f"  {report.cached} are in {out} already, {report.to_do} to extract: {report.hours_to_do:.2f} h for the "
         f"encoder, {report.gigabytes:.3f} GB to write",
     ]
     for name, split in report.splits.items():
-        lines.append(f"  {name}: {split.clips} clips, {split.seconds / 3600:.2f} h")
+        lines.append(f"  {name}: {counted(split.clips, 'clip')}, {split.seconds / 3600:.2f} h")
         lines += [f"    {count:6} {shape}" for shape, count in split.formats.most_common()]
     lines += [f"  warning: {warning}" for warning in report.warnings]
     if report.failures:

@@ -15,6 +15,7 @@ from extract.audio import clip_seconds, decode, source_stat
 from extract.decoders import Header, read_header
 from extract.encoders.base import Encoder
 from extract.errors import ClipError
+from extract.heard import Heard, remember, unchanged_clips
 from extract.media import SourceClip
 from extract.options import ExtractOptions
 
@@ -90,23 +91,34 @@ def changed_clips(
     """Return those of the touched clips that sound different now: a copied file has a new time only.
 
     A clip that cannot be decoded any more counts as changed: it goes to the ledger, its old values stay.
+    One that sounds as before is remembered, and not decoded again before its file has changed again.
     """
+    unchanged = unchanged_clips(clips, touched, out)
+    unheard = [clip_id for clip_id in touched if clip_id not in unchanged]
+    changed: list[str] = []
+    same: dict[str, Heard] = {}
     with CacheReader(out) as reader, ThreadPoolExecutor(options.workers, "compare") as pool:
-        known = reader.clip_table(schema.CLIPS + "audio_sha256", touched)
-        heard = pool.map(lambda clip_id: _sha256(clips[clip_id], options.max_seconds), touched)
-        changed = []
-        for number, (clip_id, before, now) in enumerate(zip(touched, known, heard, strict=True)):
-            told(number + 1, len(touched))
-            if before != now:
-                changed.append(clip_id)
+        known = reader.clip_table(schema.CLIPS + "audio_sha256", unheard)
+        heard = pool.map(lambda clip_id: _heard(clips[clip_id], options.max_seconds), unheard)
+        try:
+            for number, (clip_id, before, now) in enumerate(zip(unheard, known, heard, strict=True)):
+                told(number + 1, len(unheard))
+                if now is not None and now.audio_sha256 == before:
+                    same[clip_id] = now
+                else:
+                    changed.append(clip_id)
+        finally:
+            pool.shutdown(cancel_futures=True)
+            remember(out, same)
     return changed
 
 
-def _sha256(clip: SourceClip, max_seconds: float) -> str | None:
+def _heard(clip: SourceClip, max_seconds: float) -> Heard | None:
     try:
-        return decode(clip, max_seconds).sha256
+        audio = decode(clip, max_seconds)
     except ClipError:
         return None
+    return Heard(audio.source_bytes, audio.source_mtime_ns, audio.sha256)
 
 
 def selected(plans: Sequence[ShardPlan], options: ExtractOptions) -> list[ShardPlan]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from cache.console import Progress, bar, clock
+from cache.console import Progress, bar, clock, counted
 from cache.files import storage_errors
 from cache.record import CommitRecord
 
@@ -103,7 +103,9 @@ class RunMeter:
 
     def committed(self, record: CommitRecord) -> None:
         """Count a committed shard."""
-        self.log(f"committed {record.name}: {len(record.clip_ids)} clips, {record.num_bytes} bytes")
+        self.log(
+            f"committed {record.name}: {counted(len(record.clip_ids), 'clip')}, {record.num_bytes} bytes"
+        )
         self._commit(record.clip_ids)
 
     def _commit(self, clip_ids: Collection[str]) -> None:

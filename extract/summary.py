@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cache import folder
-from cache.console import clock
+from cache.console import clock, counted
 from cache.failures import Failure, read_failures
 from cache.partition import ShardPlan
 from cache.record import CommitRecord
+from extract.heard import unchanged_clips
 from extract.media import Source
 from extract.progress import RunMeter
 
@@ -47,7 +48,8 @@ class Summary:
         cached: clips of the source in the cache now, whoever put them there.
         cached_before: clips of the source found committed.
         updated: of those, clips that were extracted again since their sound had changed.
-        touched: cached clips whose file has another size or time than when it was extracted.
+        touched: cached clips whose file has another size or time than when it was extracted, and was not
+            found to sound the same since.
         failures: clips of the source that are not in the cache, with reasons.
         failed_per_split: split → reason → count.
         hours: of sound, encoded by this run.
@@ -81,7 +83,8 @@ def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
     before = {clip_id for record in outcome.records for clip_id in record.clip_ids}
     now = {clip_id for record in folder.read_records(out) for clip_id in record.clip_ids}
     options, splits = outcome.stages.options, outcome.source.splits
-    ids = {clip.clip_id for clip in outcome.source.clips}
+    clips = {clip.clip_id: clip for clip in outcome.source.clips}
+    ids = clips.keys()
     missing = {failure.clip_id for failure in outcome.source.failures}
     taken = {clip_id for plan in outcome.plans for clip_id in plan.planned}
     whole = options.part == (1, 1) and options.limit is None
@@ -98,7 +101,7 @@ def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
         cached=len(now & ids),
         cached_before=len(before & ids),
         updated=len(meter.clip_ids & set(outcome.changed)),
-        touched=len(outcome.touched),
+        touched=len(set(outcome.touched) - unchanged_clips(clips, outcome.touched, out)),
         failures=tuple(failures),
         failed_per_split={split: dict(count) for split, count in counts.items()},
         hours=meter.seconds_of_sound / 3600,
@@ -116,7 +119,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
 
 def as_text(summary: Summary) -> str:
     """Return the summary as lines for a terminal."""
-    lines = [f"{summary.out}: {summary.cached} of {summary.clips} clips cached"]
+    lines = [f"{summary.out}: {summary.cached} of {counted(summary.clips, 'clip')} cached"]
     if summary.extracted:
         speed = summary.hours * 3600 / max(1e-6, summary.seconds)
         lines.append(
@@ -124,14 +127,14 @@ def as_text(summary: Summary) -> str:
             f"({speed:.0f} × real time, bound by {summary.bound})"
         )
     else:
-        lines.append(f"  nothing to extract: {summary.cached_before} clips were cached before")
+        lines.append(f"  nothing to extract: {counted(summary.cached_before, 'clip')} cached before")
     if summary.cached_before and summary.extracted:
-        lines.append(f"  {summary.cached_before - summary.updated} were cached before and not touched")
+        lines.append(f"  {summary.cached_before - summary.updated} cached before and not touched")
     if summary.updated:
-        lines.append(f"  {summary.updated} were extracted again: their sound has changed")
+        lines.append(f"  {summary.updated} extracted again, since the sound has changed")
     elif summary.touched:
         lines.append(
-            f"  {summary.touched} cached clips come from files whose size or time has changed since; "
+            f"  {counted(summary.touched, 'cached clip')} from files whose size or time has changed since; "
             "--update compares their sound"
         )
     lines += _failure_lines(summary)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cache import CacheReader
-from cache.console import Progress, clock
+from cache.console import Progress, clock, counted
 from cache.files import storage_errors
 from train.config import FitConfig
 from train.data import MEMORY_SHARE, FrameBank
@@ -252,12 +252,12 @@ def caption(bench: Bench, rows: Sequence[Row], seeds: Sequence[int]) -> str:
         "valid": "epoch selected on valid, so that the scores are too high",
         "last": "last epoch",
     }
-    epochs = sorted({row.config.epochs for row in rows})
+    epochs = ", ".join(map(str, sorted({row.config.epochs for row in rows})))
     selection = "; ".join(chosen[each] for each in sorted({row.config.select for row in rows}))
     clips = len(_cached_everywhere(bench.labels.valid, bench.readers))
     return (
-        f"Mean {config.metric} on {clips} validation clips, {len(seeds)} seed(s). Cache: {caches}. "
-        f"Frozen encoder; hidden {', '.join(hidden)}; {', '.join(map(str, epochs))} epochs; {selection}."
+        f"Mean {config.metric} on {counted(clips, 'validation clip')}, {counted(len(seeds), 'seed')}. "
+        f"Cache: {caches}. Frozen encoder; hidden {', '.join(hidden)}; {epochs} epochs; {selection}."
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
+from cache.console import counted
 from cache.errors import UnknownFieldError
 from cache.failures import read_failures
 from cache.projection import Projection
@@ -201,7 +202,11 @@ def _speakers(one: _Side, two: _Side) -> Check:
     sizes = " and ".join(str(len(set(who))) for who in known)
     unknown = len(one.labels) + len(two.labels) - sum(map(len, known))
     if unknown:
-        return Check(name, NOT_CHECKED, f"none of {sizes} in both, but {unknown} clips have no known speaker")
+        return Check(
+            name,
+            NOT_CHECKED,
+            f"none of {sizes} in both, but {counted(unknown, 'clip')} without a known speaker",
+        )
     return Check(name, PASSED, f"none of {sizes} in both")
 
 
@@ -213,10 +218,12 @@ def _same_audio(one: _Side, two: _Side) -> Check:
     heard = {key: clip_id for clip_id, key in first.items()}
     pairs = [f"{heard[key]} = {clip_id}" for clip_id, key in second.items() if key in heard]
     skipped = len(one.cached) + len(two.cached) - len(first) - len(second)
-    note = f"; {skipped} silent clips left out" if skipped else ""
+    note = f"; {counted(skipped, 'silent clip')} left out" if skipped else ""
     if pairs:
         return Check(
-            name, FAILED, f"{len(pairs)} {two.name} clips sound like one of {one.name}: {_some(pairs)}{note}"
+            name,
+            FAILED,
+            f"{counted(len(pairs), two.name + ' clip')} with the sound of one of {one.name}: {_some(pairs)}{note}",
         )
     compared = f"{len(one.cached)} and {len(two.cached)} clips compared"
     return Check(name, PASSED, f"no two alike, {compared}{note}")
@@ -261,10 +268,14 @@ def _fitted_outside(train: _Side, reader: CacheReader) -> Check:
         return Check(name, NOT_CHECKED, "the projection does not say which clips it was fitted on")
     outside = sorted(set(projection.fitted_on) - set(train.labels.clip_ids))
     if outside:
-        found = f"the projection was fitted on {len(outside)} clips that are not in train: {_some(outside)}"
+        found = (
+            f"the projection was fitted on {counted(len(outside), 'clip')} outside train: {_some(outside)}"
+        )
         return Check(name, FAILED, found)
     return Check(
-        name, PASSED, f"the projection was fitted on {len(projection.fitted_on)} clips, all of train"
+        name,
+        PASSED,
+        f"the projection was fitted on {counted(len(projection.fitted_on), 'clip')}, all of train",
     )
 
 

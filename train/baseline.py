@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from cache.console import Progress
+from cache.console import Progress, counted
 from cache.files import storage_errors
 from train.config import FitConfig
 from train.errors import RunError
@@ -91,7 +91,7 @@ def baseline(
             reference=REFERENCE,
             metric=config.metric,
             caption=(
-                f"Baselines on {len(task.valid)} validation clips. Cache: {reader.path.name} "
+                f"Baselines on {counted(len(task.valid), 'validation clip')}. Cache: {reader.path.name} "
                 f"({reader.recipe_id[:8]}). Regularisation chosen by {config.metric} in {FOLDS} inner folds "
                 f"({SVR_FOLDS} for SVR) of the training clips."
             ),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cache.console import counted
 from train.labels import Labels
 from train.metrics import shown
 from train.null import PERMUTATIONS, permutation_null
@@ -91,8 +92,8 @@ def evidence(
 
 
 def described(interval: Interval) -> dict[str, Any]:
-    """Return an interval with its caption, as JSON values."""
-    return {**asdict(interval), "caption": interval.caption}
+    """Return an interval with its caption and why it has no ends, as JSON values."""
+    return {**asdict(interval), "caption": interval.caption, "why_none": interval.why_none}
 
 
 def evidence_text(found: Mapping[str, Any]) -> str:
@@ -132,7 +133,8 @@ def few_orders(clusters: int, by: str) -> str:
     if by != "speaker" or clusters > ENOUGH_SPEAKERS:
         return ""
     orders = factorial(clusters)
-    return f"; warning: {clusters} speakers have {orders} orders, p cannot be below {1 / orders:.2g}"
+    few = f"{counted(clusters, 'speaker')} in {counted(orders, 'order')}"
+    return f"; warning: only {few}, p cannot be below {1 / orders:.2g}"
 
 
 def shown_p(value: float | None) -> str:
@@ -160,5 +162,6 @@ def _groups_text(groups: Sequence[Mapping[str, Any]]) -> str:
         warned = f"  {'; '.join(group['warnings'])}" if group["warnings"] else ""
         score = shown_interval(group)
         lines.append(f"{group['group']:<{width}}  {group['clips']:>6}  {people:>8}  {score}{warned}")
+    lines += [f"[no interval]: {why}" for why in dict.fromkeys(group["why_none"] for group in groups) if why]
     lines.append("a score within a group is not comparable with one over all: the labels vary less there")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from cache import CacheReader
-from cache.console import Progress, clock
+from cache.console import Progress, clock, counted
 from train.audit import Audit, audit_splits
 from train.checkpoint import EpochRecord, Training, load_checkpoint, new_training, save_checkpoint
 from train.config import FitConfig
@@ -137,7 +137,9 @@ def _features(reader: CacheReader, task: Task, bank: FrameBank | None, progress:
     features = load_features(reader, task.clip_ids, task.config, bank=bank, told=told)
     if task.config.lstm:
         frames, where = int(features.lengths.sum()), "in memory" if features.in_memory else "read per batch"
-        progress.line(f"{total} clips, {frames} frames, {features.width} channels, {where}")
+        progress.line(
+            f"{counted(total, 'clip')}, {counted(frames, 'frame')}, {counted(features.width, 'channel')}, {where}"
+        )
     return features
 
 
@@ -188,7 +190,7 @@ def _train_epoch(training: Training, task: Task, features: Features, progress: P
                     f"the loss became {loss.value.item()} in epoch {epoch + 1}, step {step + 1}; "
                     f"lower --lr (now {config.lr:g}) or use --precision float32"
                 )
-        progress.update(partial(_step_line, epoch, step + 1, len(batches), config, started))
+        progress.live(partial(_step_line, epoch, step + 1, len(batches), config, started))
     training.waited += feed.waited
     return EpochRecord(epoch + 1, lr, total / done if done else math.nan, math.nan, skipped)
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader, read_table
+from cache.console import counted
 from cache.files import storage_errors
 from train.config import FitConfig
 from train.errors import ConfigError, LabelError
@@ -181,8 +182,8 @@ def folds_text(found: dict[str, Any]) -> str:
     """Return what a person reads after a cross-validation."""
     lines = [f"{found['folds']} folds, divided {found['divided']}", ""]
     for fold in found["runs"]:
-        people = "" if fold["speakers"] is None else f" of {fold['speakers']} speakers"
-        lines.append(f"{fold['run']:<8}  {shown(fold['score']):>9}  {fold['clips']} clips{people}")
+        people = "" if fold["speakers"] is None else f" of {counted(fold['speakers'], 'speaker')}"
+        lines.append(f"{fold['run']:<8}  {shown(fold['score']):>9}  {counted(fold['clips'], 'clip')}{people}")
     lines += ["", f"mean {found['metric']} over the folds {shown_interval(found['mean'])}"]
     lines += [f"  {found['mean']['caption']}", ""]
     lines.append(f"pooled {shown(found['pooled']['score'])}: {found['pooled']['note']}")

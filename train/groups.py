@@ -24,11 +24,17 @@ def group_of_clips(labels: Labels, reader: CacheReader, by: str) -> tuple[str, .
         by: "speaker", a column of the label table, or "duration" [s].
 
     Raises:
-        LabelError: if there is no such column.
+        LabelError: if there is no such column, or within its groups nothing is left to score.
     """
     if by == "speaker":
         return tuple(who or UNKNOWN for who in labels.speakers)
     table = read_table(labels.path)
+    if by in {*labels.names, labels.id_column}:
+        what = "a target" if by in labels.names else "the id"
+        raise LabelError(
+            f"{labels.path}: --by {by} is {what} column: groups made by it leave nothing to score; "
+            "choose speaker, duration or another column"
+        )
     if by in table.columns:
         of = dict(zip(table.ids(), (row[by].strip() for row in table.rows), strict=True))
         texts = [of[clip_id] for clip_id in labels.clip_ids]
@@ -37,14 +43,15 @@ def group_of_clips(labels: Labels, reader: CacheReader, by: str) -> tuple[str, .
     else:
         columns = ", ".join(table.columns)
         raise LabelError(f"{labels.path}: no column {by!r} to group by, found {columns}; or use duration")
-    return _binned(texts)
+    # No two clips are equally long: even a few are to be divided into quarters.
+    return _binned(texts, BINS if by == "duration" else MOST_VALUES)
 
 
-def _binned(texts: list[str]) -> tuple[str, ...]:
-    """Return the texts, or, if they are many different numbers, the quarter that each lies in."""
+def _binned(texts: list[str], most: int) -> tuple[str, ...]:
+    """Return the texts, or, if they are more than ``most`` numbers, the quarter that each lies in."""
     numbers = np.array([_number(text) for text in texts])
     known = numbers[~np.isnan(numbers)]
-    if len(np.unique(known)) <= MOST_VALUES or len(known) < sum(map(bool, texts)):
+    if len(np.unique(known)) <= most or len(known) < sum(map(bool, texts)):
         return tuple(text or UNKNOWN for text in texts)
     edges = np.quantile(known, np.linspace(0, 1, BINS + 1))
     which = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, BINS - 1)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import read_table
+from cache.console import counted
 from cache.tables import Table, split_name
 from train.errors import LabelError
 
@@ -85,7 +86,7 @@ class Splits:
         shared = sorted(set(self.train.clip_ids) & set(self.valid.clip_ids))
         if shared:
             raise LabelError(
-                f"{len(shared)} clip(s) are in both train ({self.train.path}) and valid ({self.valid.path}): "
+                f"{counted(len(shared), 'clip')} in both train ({self.train.path}) and valid ({self.valid.path}): "
                 f"{_list(shared)}; a clip belongs to one split"
             )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from cache.console import counted
 from train.errors import ConfigError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
@@ -37,7 +38,7 @@ def choose_device(name: str, *, compact: bool = False) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
-        raise ConfigError(f"device {name}: found {found} CUDA device(s); use --device cpu or auto")
+        raise ConfigError(f"device {name}: found {counted(found, 'CUDA device')}; use --device cpu or auto")
     return device
 
 

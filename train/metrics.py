@@ -33,10 +33,7 @@ def pearson(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> FloatArray:
     Raises:
         LabelError: if the shapes differ.
     """
-    truth, prediction = _columns(truth, prediction)
-    return _only_where(
-        _varies(truth) & _varies(prediction), lambda at: _pearson(truth[:, at], prediction[:, at])
-    )
+    return _where_both_vary(truth, prediction, _pearson)
 
 
 def ccc(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> FloatArray:
@@ -52,15 +49,7 @@ def ccc(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> FloatArray:
     Raises:
         LabelError: if the shapes differ.
     """
-    truth, prediction = _columns(truth, prediction)
-
-    def defined(at: npt.NDArray[np.bool_]) -> FloatArray:
-        one, two = truth[:, at], prediction[:, at]
-        shared = ((one - one.mean(0)) * (two - two.mean(0))).mean(0)
-        total = one.var(0) + two.var(0) + (one.mean(0) - two.mean(0)) ** 2
-        return np.asarray(2 * shared / total, dtype=np.float64)
-
-    return _only_where(_varies(truth) & _varies(prediction), defined)
+    return _where_both_vary(truth, prediction, _ccc)
 
 
 def spearman(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> FloatArray:
@@ -76,14 +65,7 @@ def spearman(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> FloatArray:
     Raises:
         LabelError: if the shapes differ.
     """
-    from scipy.stats import rankdata
-
-    truth, prediction = _columns(truth, prediction)
-
-    def defined(at: npt.NDArray[np.bool_]) -> FloatArray:
-        return _pearson(rankdata(truth[:, at], axis=0), rankdata(prediction[:, at], axis=0))
-
-    return _only_where(_varies(truth) & _varies(prediction), defined)
+    return _where_both_vary(truth, prediction, _spearman)
 
 
 def mae(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> FloatArray:
@@ -157,12 +139,15 @@ def _varies(columns: FloatArray) -> npt.NDArray[np.bool_]:
     return np.asarray(np.ptp(columns, axis=0) > CONSTANT * np.abs(columns).max(0), dtype=np.bool_)
 
 
-def _only_where(
-    defined: npt.NDArray[np.bool_], score: Callable[[npt.NDArray[np.bool_]], FloatArray]
+def _where_both_vary(
+    truth: npt.ArrayLike, prediction: npt.ArrayLike, score: Callable[[FloatArray, FloatArray], FloatArray]
 ) -> FloatArray:
-    values = np.full(len(defined), np.nan)
-    if defined.any():
-        values[defined] = score(defined)
+    """Return the score of each column; NaN where one of the two is constant, and ``score`` undefined."""
+    one, two = _columns(truth, prediction)
+    at = _varies(one) & _varies(two)
+    values = np.full(len(at), np.nan)
+    if at.any():
+        values[at] = score(one[:, at], two[:, at])
     return values
 
 
@@ -171,3 +156,15 @@ def _pearson(one: FloatArray, two: FloatArray) -> FloatArray:
     # Scaled to length 1 first: products of tiny deviations would underflow to 0 / 0.
     one, two = one / np.linalg.norm(one, axis=0), two / np.linalg.norm(two, axis=0)
     return np.asarray(np.clip((one * two).sum(0), -1.0, 1.0), dtype=np.float64)
+
+
+def _ccc(one: FloatArray, two: FloatArray) -> FloatArray:
+    shared = ((one - one.mean(0)) * (two - two.mean(0))).mean(0)
+    total = one.var(0) + two.var(0) + (one.mean(0) - two.mean(0)) ** 2
+    return np.asarray(2 * shared / total, dtype=np.float64)
+
+
+def _spearman(one: FloatArray, two: FloatArray) -> FloatArray:
+    from scipy.stats import rankdata
+
+    return _pearson(rankdata(one, axis=0), rankdata(two, axis=0))

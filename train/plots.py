@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cache.console import counted
 from train.checkpoint import EpochRecord
 from train.config import FitConfig
 from train.files import replacing
@@ -106,7 +107,9 @@ def plot_scatter(
         selected = ", selected on valid" if note.selected_on == "valid" else ""
         selected += f", first of {note.seeds} seeds" if note.seeds > 1 else ""
         mean = f"mean {title} {_sign(mean_over(scores))}"
-        figure.suptitle(f"{len(truth)} validation clips{selected}: {mean}", x=0.01, ha="left", fontsize=12)
+        figure.suptitle(
+            f"{counted(len(truth), 'validation clip')}{selected}: {mean}", x=0.01, ha="left", fontsize=12
+        )
         figure.supxlabel("label", fontsize=10)
         figure.supylabel("prediction", fontsize=10)
 

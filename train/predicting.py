@@ -14,7 +14,7 @@ import torch
 
 from cache import CacheReader, read_table
 from cache.files import storage_errors
-from cache.recipe import is_made_from, recipe_diff, same_values
+from cache.recipe import as_block, is_made_from, recipe_diff, same_values
 from train.config import FitConfig
 from train.data import BatchFeed, Features, load_features
 from train.errors import LabelError, RunError
@@ -267,6 +267,6 @@ def _checked_recipe(run: Run, reader: CacheReader, allow: bool) -> tuple[str, ..
     if not allow:
         raise RunError(
             f"{reader.path}: made with another recipe than the cache {run.path} was trained on "
-            f"(trained → found): {'; '.join(diff)}; use that cache, or go on with --allow-recipe-diff"
+            f"(trained -> found):{as_block(diff)}Use that cache, or go on with --allow-recipe-diff"
         )
     return diff

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import read_table
+from cache.console import counted
 from cache.files import storage_errors
 from train.errors import LabelError, RunError
 from train.files import read_json, write_text
@@ -80,7 +81,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
 
 def _kind(study: Study) -> str:
     fits = sum(len(row.runs) for row in study.rows)
-    return "one head" if fits == 1 else f"{len(study.rows)} rows, {fits} fits"
+    return "one head" if fits == 1 else f"{counted(len(study.rows), 'row')}, {fits} fits"
 
 
 def _scores(study: Study, scores: Scores, out: Path) -> list[str]:

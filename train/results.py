@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cache import CacheReader
+from cache.console import counted
 from train.checkpoint import Training
 from train.data import Features
 from train.files import sha256, write_csv, write_json
@@ -130,18 +131,16 @@ def selected_on(task: Task, training: Training) -> str:
 def statement(task: Task, training: Training, epoch: int) -> str:
     """Say in one sentence what the head was trained on and what chose its epoch."""
     config, parts = task.config, task.parts
-    text = f"trained on {len(parts['fit'])} clips; epoch {epoch} of {config.epochs}"
+    text = f"trained on {counted(len(parts['fit']), 'clip')}; epoch {epoch} of {config.epochs}"
     if config.train_on_all:
         return f"{text} (the last), train and valid together: no clip is left to report on"
     if config.select == "last":
         return f"{text} (the last)"
     which = {"inner": "inner", "valid": "validation"}[config.select]
+    chooser = counted(len(task.chooser), f"{which} clip")
     if training.best_epoch is None:
-        return (
-            f"{text}, the last, since {config.metric} was undefined on the {len(task.chooser)} {which} clips "
-            "at every epoch"
-        )
-    text += f" chosen by {config.metric} ({shown(training.best_score)}) on {len(task.chooser)} {which} clips"
+        return f"{text}, the last, since {config.metric} was undefined on the {chooser} at every epoch"
+    text += f" chosen by {config.metric} ({shown(training.best_score)}) on {chooser}"
     if config.select == "valid":
         return f"{text}: selected on valid, so that the scores are too high"
     return f"{text} of the training data, divided by {task.inner_by}"
@@ -156,7 +155,7 @@ def results_text(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
     clips = metrics["clips"]["valid"]
     note = ", selected on valid" if metrics["selected_on"] == "valid" else ""
     metric, interval = metrics["metric"], metrics["interval"]
-    text = f"{metrics['statement']}\n\nscores on {clips} validation clips{note}\n"
+    text = f"{metrics['statement']}\n\nscores on {counted(clips, 'validation clip')}{note}\n"
     text += score_table(metrics["valid"], names, metric)
     if interval is not None:
         text += f"\n\nmean {metric} {shown_interval(interval)}\n  {interval['caption']}"
@@ -169,7 +168,8 @@ def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
 
     found = result["coverage"]
     lines = [
-        f"scores on {result['clips']} clips ({found['cached']} of {found['labelled']} labelled are cached)"
+        f"scores on {counted(result['clips'], 'clip')} "
+        f"({found['cached']} of {found['labelled']} labelled are cached)"
     ]
     if result["selected_on"] == "valid":
         lines[0] += "; the run's epoch was selected on valid"
@@ -182,7 +182,8 @@ def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
             "warning: the run does not say which clips shaped this head (no clips.csv, as in a bundle)"
         )
     if result["recipe_diff"]:
-        lines.append(f"warning: the cache's recipe differs: {'; '.join(result['recipe_diff'])}")
+        lines.append("warning: the cache's recipe differs (trained -> found):")
+        lines += [f"  {line}" for line in result["recipe_diff"]]
     first = result["metric"]
     unclipped, clipped = (score_table(result[key], names, first) for key in ("scores", "scores_clipped"))
     clipping = "clipped to the range of the training labels"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cache.console import counted
 from train.errors import LabelError
 
 IntArray = npt.NDArray[np.int64]
@@ -41,7 +42,7 @@ def inner_split(
     total = len(clip_ids)
     if total < SMALLEST_INNER + 1:
         raise LabelError(
-            f"{total} training clip(s) cannot be divided to choose the epoch, it takes at least "
+            f"{counted(total, 'training clip')} cannot be divided to choose the epoch, it takes at least "
             f"{SMALLEST_INNER + 1}; use --select last, or label more clips"
         )
     known = {speaker for speaker in speakers if speaker is not None}

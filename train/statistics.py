@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from cache.console import counted
 from train.bootstrap import Resampler, ScoreDraws, joined
 from train.bounds import LEVEL, Bounds, Jackknife, bca_bounds
 
@@ -58,18 +59,27 @@ class Interval:
     warnings: tuple[str, ...] = ()
 
     @property
+    def why_none(self) -> str:
+        """Why a defined score has no interval; empty if it has one."""
+        if self.method != "none" or np.isnan(self.estimate):
+            return ""
+        if self.clusters < 2:
+            return f"a single {self.by} does not tell how much scores vary"
+        return f"with one of the {self.by}s left out the score is undefined: a column is constant then"
+
+    @property
     def caption(self) -> str:
         """What the interval is, in one line."""
-        people = f"{self.clusters} speakers" if self.by == "speaker" else "clip-level, speakers unknown"
+        people = counted(self.clusters, "speaker") if self.by == "speaker" else "clip-level, speakers unknown"
         seeds = (
             f"{self.seeds} seeds" if self.seeds > 1 else "one seed, so without the variation between seeds"
         )
         if self.method in DRAWN:
             found = f"{100 * self.level:.0f} % {self.method} interval, {self.resamples} resamples"
         else:
-            found = (
-                f"{100 * self.level:.0f} % {self.method} interval" if self.method != "none" else "no interval"
-            )
+            found = f"{100 * self.level:.0f} % {self.method} interval"
+            if self.method == "none":
+                found = f"no interval: {self.why_none}" if self.why_none else "no interval"
         lost = ""
         if self.undefined_draws and self.method in DRAWN:
             lost = f"; {self.undefined_draws} undefined draws left out"
@@ -267,8 +277,8 @@ def _interval(
 
 def _warnings(resampler: Resampler, undefined: int, method: str) -> tuple[str, ...]:
     found = []
-    if resampler.by == "speaker" and resampler.clusters < FEW_CLUSTERS:
-        found.append(f"warning: only {resampler.clusters} speakers, too few to trust the interval")
+    if method != "none" and resampler.by == "speaker" and resampler.clusters < FEW_CLUSTERS:
+        found.append(f"warning: only {counted(resampler.clusters, 'speaker')}, too few to trust the interval")
     if method in DRAWN and undefined > resampler.resamples / 20:
         found.append("warning: so many draws are undefined that the rest are no fair sample")
     return tuple(found)

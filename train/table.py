@@ -119,27 +119,25 @@ def score_rows(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Score
 
 def build_table(study: Study, scores: Scores, extra: Sequence[ColumnProvider] = ()) -> Table:
     """Return the table of a study: scores, differences, size and time, then what ``extra`` adds."""
-    title = metric_sign(study.metric)
+    title, compared = metric_sign(study.metric), len(study.rows) > 1
     differences = [
         "reference" if row.name == study.reference else _difference_text(each)
         for row, each in zip(study.rows, scores.differences, strict=True)
     ]
+    p_values = [_p_text(value) for value in scores.p_values]
     columns = [
         Column("", [row.name for row in study.rows]),
         Column(f"{title} [95 %]", [interval_text(interval) for interval in scores.intervals]),
         Column("sd", [f"{value:.3f}" if np.isfinite(value) else "–" for value in scores.spread]),
-        Column("Δ [95 %]", differences),
-        Column("p", [_p_text(value) for value in scores.p_values]),
+        *([Column("Δ [95 %]", differences), Column("p", p_values)] if compared else []),
         Column("parameters", [f"{row.parameters:,}" for row in study.rows]),
         Column("s / fit", [f"{row.seconds:.1f}" for row in study.rows]),
     ]
     for provider in extra:
         columns += provider(study)
     about = scores.intervals[[row.name for row in study.rows].index(study.reference)].caption
-    caption = (
-        f"{study.caption} Δ: row minus “{study.reference}”; p after Holm, intervals uncorrected. {about}"
-    )
-    return Table(tuple(columns), caption)
+    how = f" Δ: row minus “{study.reference}”; p after Holm, intervals uncorrected." if compared else ""
+    return Table(tuple(columns), f"{study.caption}{how} {about}")
 
 
 def interval_text(interval: Interval) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from dataclasses import replace
@@ -223,7 +224,7 @@ def test_options_that_cannot_be_are_refused(full, small, tmp_path) -> None:
         CompactOptions(dtype="float8")
     with pytest.raises(CacheError, match="holds layers 6, 12"):
         compact(full, tmp_path / "c", CompactOptions(layers="3"))
-    with pytest.raises(CacheError, match="holds none of the 1 clips"):
+    with pytest.raises(CacheError, match="holds none of the 1 clip to"):
         compact(full, tmp_path / "c", fit_on=["nobody"], options=OPTIONS)
     with pytest.raises(CacheError, match="compact cache already"):
         compact(small, tmp_path / "c")
@@ -322,6 +323,19 @@ def test_repair_of_a_compact_cache_names_the_command_that_makes_its_clips_again(
     assert f"emi-cache compact SRC {path}" in said
     assert "emi-extract" not in said
     assert compact(full, path, OPTIONS).clips == len(before)
+    assert verify(path).findings == ()
+
+
+def test_a_shard_without_a_record_names_the_command_that_settles_it(small, full, tmp_path) -> None:
+    path = tmp_path / "c"
+    shutil.copytree(small, path)
+    record = sorted((path / "shards").glob("*.json"))[0]
+    record.unlink()
+    os.utime(record.with_suffix(".h5"))
+    (finding,) = verify(path).findings
+    assert "emi-cache compact settles or replaces it" in finding.problem
+    assert "emi-extract" not in finding.problem
+    compact(full, path, OPTIONS)
     assert verify(path).findings == ()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cache import CacheReader, CompactOptions, compact, export
+from cache import CacheReader, CacheWriter, CompactOptions, compact, export
 from cache.__main__ import app
 from cache.errors import CacheError, StorageError, UnknownFieldError
 from cache.exporting import file_name
@@ -82,6 +82,16 @@ def test_the_table_holds_every_clip_level_field(tmp_path, make_cache) -> None:
     assert (tmp_path / "out" / "vad" / table["file"][row]).exists()
     np.testing.assert_allclose(table["global_mean/vad"][row], written["1/00002"].global_mean["vad"])
     np.testing.assert_allclose(table["vad"][row], written["1/00002"].clip["vad"])
+
+
+def test_a_picture_of_one_clip_and_of_one_long_clip_among_short_ones(
+    tmp_path, make_clip, recipe, fields
+) -> None:
+    for name, lengths in (("one", [7]), ("long", [7, 8, 9, 2000])):
+        writer = CacheWriter.open(tmp_path / name, recipe, fields)
+        writer.commit([make_clip(f"{number}", frames) for number, frames in enumerate(lengths)])
+        plot(tmp_path / name, tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_picture_is_a_png(tmp_path, make_cache) -> None:

@@ -138,7 +138,7 @@ def test_a_shard_that_waits_for_its_record_for_hours_is_set_aside(planned_cache,
     done = repair(path, report)
     assert (done.orphans, done.shards, done.clips) == ((shard.name,), (), ())
     assert (done.aside / shard.name).exists()
-    assert "1 shards that no record names" in as_text(path, done)
+    assert "1 shard that no record names" in as_text(path, done)
     assert verify(path).findings == ()
     assert len(remake(writer, planned, make_clip)) == 3
     assert diff(path, path.parent / "intact", exact=True) == []
@@ -149,8 +149,8 @@ def test_the_command(planned_cache) -> None:
     flip(data_file(path, 0), 10)
     result = CliRunner().invoke(app, ["verify", str(path), "--repair"])
     assert result.exit_code == 3
-    assert "1 shards set aside" in result.stdout
-    assert "makes their 3 clips again" in result.stdout
+    assert "1 shard set aside" in result.stdout
+    assert "makes 3 clips again" in result.stdout
     assert CliRunner().invoke(app, ["verify", str(path), "--repair"]).exit_code == 0
 
 

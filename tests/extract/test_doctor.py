@@ -109,3 +109,5 @@ def test_decoders_that_give_back_another_sound_are_named(monkeypatch) -> None:
 def test_the_table_says_what_to_do(name) -> None:
     text = doctor.as_text([encoder_checks.Check("links", name, "found", "do this")])
     assert ("do this" in text) == (name != "ok")
+    failed, warned = name == "FAILED", name == "warning"
+    assert text.splitlines()[-1] == f"1 check, {failed:d} failed, {warned:d} warning{'' if warned else 's'}"

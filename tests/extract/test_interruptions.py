@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from cache import CacheReader, verify
+from extract import planning
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 from extract.pipeline import extract
@@ -116,6 +117,39 @@ def test_the_time_that_is_given_ends_the_run_with_75(assert_same, tmp_path, clip
     assert_same(logmel_reference, tmp_path / "c")
 
 
+def test_update_decodes_a_file_that_sounds_as_before_only_once(
+    tmp_path, voice, write_media, options, monkeypatch
+) -> None:
+    folder, update = tmp_path / "clips", replace(options, update=True)
+    for number in range(2):
+        write_media(folder / f"{number}.wav", voice(0.5, seed=number))
+    extract(folder, tmp_path / "c", options)
+    decoded = []
+    plain = planning.decode
+    monkeypatch.setattr(
+        planning, "decode", lambda clip, most: decoded.append(clip.clip_id) or plain(clip, most)
+    )
+
+    def updated(decodes: list[str]) -> None:
+        decoded.clear()
+        assert extract(folder, tmp_path / "c", update).extracted == 0
+        assert decoded == decodes
+
+    os.utime(folder / "1.wav", (1, 1))
+    assert extract(folder, tmp_path / "c", options).touched == 1
+    updated(["1"])
+    updated([])
+    assert extract(folder, tmp_path / "c", options).touched == 0
+    os.utime(folder / "1.wav", (2, 2))
+    updated(["1"])
+    (tmp_path / "c" / "heard.json").write_text("[3]")
+    updated(["1"])
+    write_media(folder / "1.wav", voice(0.7, seed=9))
+    assert extract(folder, tmp_path / "c", update).updated == 1
+    updated([])
+    assert verify(tmp_path / "c").findings == ()
+
+
 def test_update_extracts_again_what_sounds_different_and_nothing_else(
     tmp_path, voice, write_media, options
 ) -> None:
@@ -137,6 +171,7 @@ def test_update_extracts_again_what_sounds_different_and_nothing_else(
         np.testing.assert_array_equal(reader[clip_id].frames["vad"], before[clip_id])
     assert verify(tmp_path / "c").findings == ()
     assert extract(folder, tmp_path / "c", update).extracted == 0
+    assert extract(folder, tmp_path / "c", options).touched == 0, "its sound was compared"
     (folder / "3.wav").write_bytes(b"broken now")
     broken = extract(folder, tmp_path / "c", update)
     assert [failure.reason for failure in broken.failures] == ["unreadable"]

@@ -69,10 +69,10 @@ def test_every_leak_is_named(leaky, tmp_path):
     assert "1 in both (s00), with 1 of the valid clips" in speakers.detail
     audio = checks["identical audio, train and valid"]
     assert audio.outcome == "failed"
-    assert "1 valid clips sound like one of train: 007 = 045; 2 silent clips left out" in audio.detail
+    assert "1 valid clip with the sound of one of train: 007 = 045; 2 silent clips left out" in audio.detail
     fitted = checks["fitted outside train"]
     assert fitted.outcome == "failed"
-    assert "fitted on 20 clips that are not in train: 040, 041" in fitted.detail
+    assert "fitted on 20 clips outside train: 040, 041" in fitted.detail
     assert checks["container, train and valid"].outcome == "failed"
     assert "100% .wav against 100% .mp3" in checks["container, train and valid"].detail
     assert checks["loudness [dB], train and valid"].outcome == "failed"
@@ -106,7 +106,7 @@ def test_a_clean_corpus_passes_and_unknown_speakers_are_not_checked(corpus, spli
     some = table(tmp_path / "s.csv", ["clip_id", "speaker"], one)
     partly = found(corpus.cache, read_splits(*parts, speakers=some))[1]["speakers, train and valid"]
     assert partly.outcome == "not checked"
-    assert "30 clips have no known speaker" in partly.detail
+    assert "30 clips without a known speaker" in partly.detail
 
 
 def test_a_projection_fitted_on_train_passes_and_so_does_pooling(leaky, tmp_path):

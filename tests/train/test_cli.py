@@ -103,8 +103,7 @@ def test_a_cache_of_another_recipe_is_refused_or_recorded(cli, run, corpus, make
     recipe = {"format_version": 1, "model": "other", "layers": [1, 2], "stored_dtype": "float16"}
     other = make_cache(tmp_path / "cache", {"00001": corpus.truth["00001"]}, recipe)
     code, _, err = cli("predict", run.path, other, "--out", tmp_path / "p.csv")
-    assert (code, len(err.splitlines())) == (1, 1)
-    assert "model: toy -> other" in err
+    assert (code, err.splitlines()[1:-1]) == (1, ["  model: toy -> other"])
     code, _, _ = cli("predict", run.path, other, "--out", tmp_path / "p.csv", "--allow-recipe-diff")
     assert code == 0
     assert json.loads((tmp_path / "p.csv.notes.json").read_text())["recipe_diff"] == ["model: toy -> other"]
@@ -118,7 +117,7 @@ BAD_TABLES = {
     "NaN label": ("Filename,Joy\n00001,0.1\n00002,0.2\n00003,nan\n", "line 4, column Joy: found 'nan'"),
     "no label column": ("Filename\n00001\n", "no numeric label column, found only Filename"),
     "labels matching no clip": ("Filename,Joy\nx1,0.1\nx2,0.3\nx3,0.4\n", "no clip in common"),
-    "single clip": ("Filename,Joy\n00001,0.1\n", "1 training clip(s) cannot be divided"),
+    "single clip": ("Filename,Joy\n00001,0.1\n", "1 training clip cannot be divided"),
     "id twice": ("Filename,Joy\n00001,0.1\n00001,0.1\n", "stands in lines 2 and 3"),
 }
 

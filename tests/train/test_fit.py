@@ -100,6 +100,24 @@ def test_a_stopped_fit_goes_on_with_the_same_bits(run, corpus, splits, small, qu
     assert sittings == [1, 1]
 
 
+class Terminal(io.StringIO):
+    """A stream that a person watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "steps"), [(io.StringIO, False), (Terminal, True)])
+def test_steps_are_shown_on_a_terminal_and_whole_epochs_in_a_log(
+    corpus, splits, small, tmp_path, stream, steps
+):
+    shown, hours = stream(), iter(range(0, 10**9, 3600))  # an hour between any two looks at the clock
+    fit(corpus.cache, splits, small, tmp_path / "run", progress=Progress(shown, lambda: next(hours)))
+    lines = [line for line in shown.getvalue().replace("\r", "\n").splitlines() if line.startswith("epoch ")]
+    assert sum("loss" in line for line in lines) == small.epochs
+    assert any(" step " in line for line in lines) == steps
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 75), (signal.SIGINT, 75)]
 )

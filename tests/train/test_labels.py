@@ -89,7 +89,7 @@ def test_splits_must_have_the_same_targets_and_no_clip_in_common(table, tmp_path
     same = table(tmp_path / "s.csv", ["Filename", "Joy"], [["2", 1]])
     with pytest.raises(LabelError, match=r"targets are Awe, those of .*t.csv are Joy"):
         read_splits(train, other)
-    with pytest.raises(LabelError, match=r"1 clip\(s\) are in both train .* and valid .*: 2"):
+    with pytest.raises(LabelError, match=r"1 clip in both train .* and valid .*: 2"):
         read_splits(train, same)
 
 

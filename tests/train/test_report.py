@@ -39,6 +39,7 @@ def test_a_run(cli, corpus, files, tmp_path):
     assert f"emi-train reproduce {out}" in text
     assert "only 5 speakers" in text
     assert "Student's t interval" in text
+    assert "Δ" not in text, "there is no row to compare with"
 
 
 def test_an_ablation_with_the_baselines_below(cli, corpus, files, tmp_path):

@@ -51,7 +51,7 @@ def test_the_inner_part_has_about_the_share_asked_for():
 
 
 def test_two_clips_cannot_be_divided():
-    with pytest.raises(LabelError, match=r"2 training clip\(s\) cannot be divided.*--select last"):
+    with pytest.raises(LabelError, match=r"2 training clips cannot be divided.*--select last"):
         inner_split(["a", "b"], [None, None], 0.2, seed=0)
 
 

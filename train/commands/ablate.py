@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cache.console import print_json
 from train.commands.options import (
     Json,
-    LabelSource,
-    Names,
-    Speakers,
     Strict,
-    TrainTable,
-    ValidTable,
     check_choice,
-    names_in,
+    label_options,
 )
 
+if TYPE_CHECKING:
+    from train.labelled import LabelFiles
 
+
+@label_options
 def ablate(
     caches: Annotated[
         list[Path],
@@ -32,11 +31,7 @@ def ablate(
         str, typer.Option(help="components: the 12 valid sets of the method's parts; or a TOML file.")
     ] = "components",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each row.")] = 5,
-    train: TrainTable = None,
-    valid: ValidTable = None,
-    labels: LabelSource = None,
-    speakers: Speakers = None,
-    targets: Names = None,
+    files: LabelFiles,
     config: Annotated[Path | None, typer.Option(help="JSON or TOML file of config fields.")] = None,
     hidden: Annotated[int | None, typer.Option(help="LSTM units.  [default: the input width]")] = None,
     lstm_layers: Annotated[int | None, typer.Option(help="LSTM layers.  [default: 2]")] = None,
@@ -75,11 +70,9 @@ def ablate(
     from train.confirmation import confirm_rows
     from train.floor import with_floor
     from train.grid import read_grid
-    from train.labelled import LabelFiles
     from train.machine import cores
     from train.study import describe
 
-    files = LabelFiles(train, valid, labels, speakers, names_in(targets))
     named = named_caches(caches)
     rows = read_grid(grid, build_config(given, config, None), list(named))
     splits, processes = files.read(), workers or cores()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,25 +11,20 @@ from cache.console import print_json
 from train.commands.options import (
     CachePath,
     Json,
-    LabelSource,
-    Names,
-    Speakers,
     Strict,
-    TrainTable,
-    ValidTable,
-    names_in,
+    label_options,
 )
 
+if TYPE_CHECKING:
+    from train.labelled import LabelFiles
 
+
+@label_options
 def baseline(
     cache: CachePath,
     *,
     out: Annotated[Path, typer.Option(help="Folder of predictions and tables.")],
-    train: TrainTable = None,
-    valid: ValidTable = None,
-    labels: LabelSource = None,
-    speakers: Speakers = None,
-    targets: Names = None,
+    files: LabelFiles,
     layer: Annotated[int | None, typer.Option(help="Encoder layer.  [default: the last one cached]")] = None,
     metric: Annotated[str | None, typer.Option(help="pearson, ccc or spearman.  [default: pearson]")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the inner folds.  [default: 0]")] = None,
@@ -45,10 +40,8 @@ def baseline(
     from train.audit import audit_caches
     from train.baseline import baseline as run_baseline
     from train.choices import build_config
-    from train.labelled import LabelFiles
     from train.study import describe
 
-    files = LabelFiles(train, valid, labels, speakers, names_in(targets))
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
     config = build_config({**given, "select": "last"}, None, None)
     splits = files.read()
@@ -63,16 +56,13 @@ def baseline(
         typer.echo(f"{text}\n\ntables, chart and predictions: {out}")
 
 
+@label_options
 def fidelity(
     full: Annotated[Path, typer.Argument(metavar="FULL", help="Folder of the full cache.")],
     compact: Annotated[Path, typer.Argument(metavar="COMPACT", help="Folder of a compact cache of it.")],
     *,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")],
-    train: TrainTable = None,
-    valid: ValidTable = None,
-    labels: LabelSource = None,
-    speakers: Speakers = None,
-    targets: Names = None,
+    files: LabelFiles,
     hidden: Annotated[int, typer.Option(min=1, help="LSTM units of the probe.")] = 64,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 10,
     lr: Annotated[float | None, typer.Option(help="Highest learning rate.  [default: 0.001]")] = None,
@@ -91,10 +81,8 @@ def fidelity(
     from train.choices import build_config
     from train.fidelity import COMPACT, FULL, require_pair
     from train.fidelity import fidelity as run_fidelity
-    from train.labelled import LabelFiles
     from train.machine import cores
 
-    files = LabelFiles(train, valid, labels, speakers, names_in(targets))
     config, processes = build_config(given, None, None), workers or cores()
     splits = files.read()
     require_pair(full, compact)

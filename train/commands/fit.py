@@ -12,14 +12,9 @@ from train.commands.options import (
     CachePath,
     Device,
     Json,
-    LabelSource,
-    Names,
-    Speakers,
     Strict,
     Threads,
-    TrainTable,
-    ValidTable,
-    names_in,
+    label_options,
     threads_of,
 )
 
@@ -29,15 +24,12 @@ if TYPE_CHECKING:
     from train.labels import Labels
 
 
+@label_options
 def fit(
     cache: CachePath,
     *,
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
-    train: TrainTable = None,
-    valid: ValidTable = None,
-    labels: LabelSource = None,
-    speakers: Speakers = None,
-    targets: Names = None,
+    files: LabelFiles,
     config: Annotated[
         Path | None, typer.Option(help="JSON or TOML file of config fields; options override it.")
     ] = None,
@@ -113,11 +105,9 @@ def fit(
     if ensemble > 1 and folds is not None:
         raise typer.BadParameter("cannot be combined with --folds", param_hint="--ensemble")
     from train.choices import build_config
-    from train.labelled import LabelFiles
 
     with threads_of(threads):
         built = build_config(given, config, like, train_on_all=train_on_all)
-        files = LabelFiles(train, valid, labels, speakers, names_in(targets))
         if folds is not None:
             text, found = _folds(cache, files, built, out, given)
         else:

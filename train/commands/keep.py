@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cache.console import EXIT_LISTED, print_json
-from train.commands.options import (
-    Json,
-    LabelSource,
-    Names,
-    RunPath,
-    Speakers,
-    TrainTable,
-    ValidTable,
-    names_in,
-)
+from train.commands.options import Json, RunPath, label_options
+
+if TYPE_CHECKING:
+    from train.labelled import LabelFiles
 
 
+@label_options
 def reproduce(
     run: RunPath,
     *,
     cache: Annotated[
         Path | None, typer.Option(help="Where the cache is now.  [default: where it was]")
     ] = None,
-    train: TrainTable = None,
-    valid: ValidTable = None,
-    labels: LabelSource = None,
-    speakers: Speakers = None,
-    targets: Names = None,
+    files: LabelFiles,
     json: Json = False,
 ) -> None:
     """Fit a run again and compare every bit; exit code 3 if something differs, with what differs."""
     from cache.console import Progress
-    from train.labelled import LabelFiles
     from train.reproduce import reproduce as run_again
 
-    moved = train or valid or labels
-    files = LabelFiles(train, valid, labels, speakers, names_in(targets)) if moved else None
-    found = run_again(run, cache, files, Progress())
+    moved = files.train or files.valid or files.labels
+    found = run_again(run, cache, files if moved else None, Progress())
     if json:
         print_json(found)
     else:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from cache.console import print_json
+from cache.console import counted, print_json
 from train.commands.options import (
     CachePath,
     Device,
     Json,
     RecipeDiff,
     RunPath,
+    Speakers,
     Threads,
     check_choice,
     threads_of,
@@ -28,7 +29,7 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="Rows of a table with a split column, or file of a folder.")
     ] = "valid",
-    speakers: Annotated[Path | None, typer.Option(help="Table clip_id,speaker.")] = None,
+    speakers: Speakers = None,
     metric: Annotated[
         str | None, typer.Option(help="pearson, ccc, spearman or mae.  [default: the run's]")
     ] = None,
@@ -119,7 +120,7 @@ def predict(
         notes = write_submission(out, loaded, predictions, wanted, clip=clip == "auto")
     if predictions.filled:
         typer.echo(
-            f"{len(predictions.filled)} clip(s) not in the cache got the training mean: "
+            f"{counted(len(predictions.filled), 'clip')} not in the cache got the training mean: "
             f"{', '.join(predictions.filled)}",
             err=True,
         )
@@ -131,4 +132,6 @@ def predict(
             if clip == "auto"
             else "unclipped"
         )
-        typer.echo(f"{out}: {len(predictions.clip_ids)} clips, {', '.join(predictions.names)}, {how}")
+        typer.echo(
+            f"{out}: {counted(len(predictions.clip_ids), 'clip')}, {', '.join(predictions.names)}, {how}"
+        )
