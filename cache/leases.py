@@ -1,7 +1,8 @@
 """Leases on shards in extract → cache: they save double work and tell whose ``*.tmp`` is dead.
 
 Nothing depends on a lease for being right: a shard is published whole and never overwritten, whoever
-holds what. So a lease that is lost, stolen or wrongly believed costs work, never data.
+holds what. So a lease that is lost, stolen or wrongly believed costs work, never data. The one lease that
+is not on a shard is the turn at adding a record, held for milliseconds; who finds it lost looks again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from cache import files
 from cache.folder import LEASES
 
 SUFFIX = ".lease"
+TURN = "commit"  # no shard has this name
+TURN_SECONDS = 30.0
 LEASE_SECONDS = 600.0  # a shard takes about a minute on a CPU; holders renew theirs as they go
 STARTED = time.time()  # when this process began to use caches: an older *.tmp of its own id is not its own
 
@@ -54,7 +59,7 @@ class Lease:
         """
         if time.time() < self._until - self._seconds * 2 / 3:
             return True
-        if _latest(self._path.parent, _shard_of(self._path)) != self._path:
+        if self.is_lost():
             return False
         self._until = time.time() + self._seconds
         with files.storage_errors(self._path):
@@ -62,10 +67,14 @@ class Lease:
             aside.replace(self._path)
         return True
 
+    def is_lost(self) -> bool:
+        """Say whether it ran out and somebody else has taken over."""
+        return _latest(self._path.parent, _shard_of(self._path)) != self._path
+
     def release(self) -> None:
         """Give the lease back, with the expired ones before it, unless somebody else has taken over."""
         folder = self._path.parent
-        if _latest(folder, _shard_of(self._path)) == self._path:
+        if not self.is_lost():
             for path in sorted(_leases(folder, _shard_of(self._path)), key=_number):
                 path.unlink(missing_ok=True)
 
@@ -95,6 +104,21 @@ def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | 
         owner = uuid.uuid4().hex
         aside = _write_aside(path, owner, time.time() + seconds)
         return Lease(path, seconds, owner) if files.publish_file(aside, path) else None
+
+
+@contextmanager
+def turn(cache: Path) -> Iterator[Lease]:
+    """Wait for the turn at looking at a cache's records and adding one; give it back afterwards.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    while (lease := acquire(cache, TURN, TURN_SECONDS)) is None:
+        time.sleep(0.005)
+    try:
+        yield lease
+    finally:
+        lease.release()
 
 
 def _leases(folder: Path, shard: str) -> list[Path]:

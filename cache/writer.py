@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from cache.leases import Lease
 from cache.partition import Committed, ShardPlan
 from cache.recipe import recipe_id, require_same_values
 from cache.record import CommitRecord, ShardContent, SourceStat
+from cache.recorded import Recorded
 from cache.schema import CLIPS, OFFSETS, FrameField
 from cache.store import CONTENT, Stored, get_store
 
@@ -44,7 +46,7 @@ class CacheWriter:
         self._recipe_id = recipe_id(description.recipe)
         self.lease_seconds = leases.LEASE_SECONDS
         self._ledger = FailureLedger(path)
-        self._known: dict[str, CommitRecord] = {}
+        self._recorded = Recorded(path)
 
     @classmethod
     def open(
@@ -130,22 +132,26 @@ class CacheWriter:
             DuplicateClipError: one clip twice, or, without a plan, a clip that is committed already.
             StorageError: the disk said no; nothing of this shard is visible then.
         """
-        clips = self._not_elsewhere(clips, plan)
-        if not clips:
-            return None
-        plan = plan or self._plan_of(clips)
-        shard = shard_arrays(clips, self.fields)
-        return self.commit_arrays(shard, self._content(clips, plan), plan.name)
+        for _ in range(MAX_ATTEMPTS):
+            kept = self._not_elsewhere(clips, plan)
+            if not kept:
+                return None
+            planned = plan or self._plan_of(kept)
+            shard, content = shard_arrays(kept, self.fields), self._content(kept, planned)
+            record = self._commit(shard, content, planned.name)
+            if record is not None:
+                return record
+        raise self._busy(planned.name)
 
     def commit_arrays(self, shard: ShardArrays, content: ShardContent, name: str) -> CommitRecord:
         """Commit arrays laid out already; ``commit`` says the rest."""
-        final = self.path / SHARDS / (name + self.store.suffix)
-        with files.storage_errors(final):
-            stored, content = self._publish(final, shard, content)
-        record = self._record(name, final, stored, content)
-        target = self.path / SHARDS / f"{name}.json"
-        files.write_once(target, record.to_bytes())
-        return folder.read_record(target)
+        record = self._commit(shard, content, name)
+        if record is None:
+            raise DuplicateClipError(
+                f"{self.path}: another process commits the same clips in other shards at this moment; "
+                "end one of the two and run the other again"
+            )
+        return record
 
     def fail(self, failure: Failure) -> None:
         """List a clip that could not be cached."""
@@ -168,25 +174,46 @@ class CacheWriter:
 
     def _not_elsewhere(self, clips: Sequence[ClipFeatures], plan: ShardPlan | None) -> Sequence[ClipFeatures]:
         """Leave out what other shards hold: a plan may be older than what others have committed since."""
-        for path in folder.record_paths(self.path):
-            if path.stem not in self._known:
-                self._known[path.stem] = folder.read_record(path)
-        name = plan.name if plan else self._plan_of(clips).name
-        generation = plan.generation if plan else 0
-        elsewhere = {
-            clip_id: record.name
-            for record in self._known.values()
-            if record.name != name and record.content.generation >= generation
-            for clip_id in record.clip_ids
-        }
-        kept = [clip for clip in clips if clip.clip_id not in elsewhere]
-        if plan is None and len(kept) < len(clips):
-            twice = next(clip.clip_id for clip in clips if clip.clip_id in elsewhere)
+        name, generation = (plan.name, plan.generation) if plan else (self._plan_of(clips).name, 0)
+        elsewhere = self._recorded.elsewhere([clip.clip_id for clip in clips], name, generation)
+        if plan is None and elsewhere:
+            twice = next(iter(elsewhere))
             raise DuplicateClipError(
                 f"{self.path}: clip {twice} stands in shard {elsewhere[twice]} already; "
                 "plan it with replace to commit it again"
             )
-        return kept
+        return [clip for clip in clips if clip.clip_id not in elsewhere]
+
+    def _commit(self, shard: ShardArrays, content: ShardContent, name: str) -> CommitRecord | None:
+        """Publish a shard and write its record; None, and no trace, if another has brought one of its clips.
+
+        Many may publish at once. The look at what others have recorded and the record that follows are
+        one step, taken in turn: of two shards with a clip in common only one is recorded.
+        """
+        final, target = (self.path / SHARDS / (name + suffix) for suffix in (self.store.suffix, ".json"))
+        for _ in range(MAX_ATTEMPTS):
+            with files.storage_errors(final):
+                stored, content = self._publish(final, shard, content)
+            with leases.turn(self.path) as turn:
+                if target.exists():
+                    return folder.read_record(target)
+                if not final.exists():
+                    continue  # withdrawn by another writer of this shard
+                record = self._record(name, final, stored, content)
+                if not self._recorded.collides(record):
+                    files.write_once(target, record.to_bytes())
+                    if not (turn.is_lost() and self._recorded.collides(record)):
+                        return folder.read_record(target)
+                self._recorded.forget(name)
+                _withdraw(target, final)
+                return None
+        raise self._busy(name)
+
+    def _busy(self, name: str) -> StorageError:
+        return StorageError(
+            f"{self.path}: shard {name} was taken away {MAX_ATTEMPTS} times while it was committed; is a cleaner "
+            "running, or another source with the same clips?"
+        )
 
     def _publish(self, final: Path, shard: ShardArrays, content: ShardContent) -> tuple[Stored, ShardContent]:
         """Give the shard its name; when that is taken, take what is there, if it is sound, as the shard."""
@@ -202,10 +229,10 @@ class CacheWriter:
             except DamagedCacheError:
                 if (final.parent / f"{final.stem}.json").exists():
                     raise
-                set_aside(self.path, final)  # no record names it: it never was part of the cache
-        raise StorageError(
-            f"{final}: its temporary file vanished {MAX_ATTEMPTS} times; is a cleaner running?"
-        )
+                with leases.turn(self.path):
+                    if final.exists():
+                        set_aside(self.path, final)  # no record names it: it never was part of the cache
+        raise self._busy(final.stem)
 
     def _published(self, final: Path) -> tuple[Stored, ShardContent]:
         stored = self.store.describe(final)
@@ -238,6 +265,17 @@ class CacheWriter:
             datasets=stored.datasets,
             content=content,
         )
+
+
+def _withdraw(record: Path, shard: Path) -> None:
+    """Take away a shard that nobody has read yet; the record first, so that none is without its shard."""
+    record.unlink(missing_ok=True)
+    aside = files.tmp_path(shard)
+    shard.rename(aside)
+    if aside.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:

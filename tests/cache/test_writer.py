@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cache import CacheReader, CacheWriter, verify
+from cache import CacheReader, CacheWriter, files, leases, verify
 from cache.errors import (
     DuplicateClipError,
     InvalidValueError,
@@ -20,6 +23,7 @@ from cache.errors import (
 )
 from cache.failures import Failure, read_failures
 from cache.files import publish_file, write_once
+from cache.partition import ShardPlan, shard_name
 from cache.writer import check_writable
 
 
@@ -237,3 +241,76 @@ def test_a_damaged_file_without_a_record_is_set_aside_not_in_the_way(
     assert writer.commit([make_clip("a")], plan).clip_ids == ("a",)
     assert verify(tmp_path).findings == ()
     assert [path.name for path in (tmp_path / "damaged").glob("*/*")] == [f"{plan.name}.h5"]
+
+
+def committed_once(path, ids) -> None:
+    """Everything is there, once, undamaged, and nothing else lies about."""
+    assert sorted(CacheReader(path).clip_ids) == sorted(ids)
+    assert verify(path).findings == ()
+    records = {file.stem for file in (path / "shards").glob("*.json")}
+    assert {file.name.split(".")[0] for file in (path / "shards").iterdir()} == records
+    assert list((path / "leases").iterdir()) == []
+
+
+@pytest.mark.parametrize("store", ["hdf5", "zarr"])
+@pytest.mark.parametrize("planned", [True, False])
+def test_of_two_sources_with_a_clip_in_common_only_one_brings_it(
+    tmp_path, recipe, fields, make_clip, monkeypatch, store, planned
+) -> None:
+    first, second = (CacheWriter.open(tmp_path, recipe, fields, store=store) for _ in range(2))
+    [plan] = first.plan({"a": 7, "b": 7})
+    publish = first.store.publish
+
+    def overtaken(tmp, final):
+        """The other source commits after this one has looked, and before it records."""
+        if final.parent.exists() and not list(final.parent.glob("*.json")):
+            assert second.commit([make_clip("b"), make_clip("c")]).clip_ids == ("b", "c")
+        return publish(tmp, final)
+
+    monkeypatch.setattr(first.store, "publish", overtaken)
+    if planned:
+        assert first.commit([make_clip("a"), make_clip("b")], plan).clip_ids == ("a",)
+    else:
+        with pytest.raises(DuplicateClipError, match="clip b stands in shard"):
+            first.commit([make_clip("a"), make_clip("b")])
+    committed_once(tmp_path, "abc" if planned else "bc")
+
+
+def test_who_lost_the_turn_while_it_was_stopped_looks_again(
+    tmp_path, recipe, fields, make_clip, monkeypatch
+) -> None:
+    first, second = (CacheWriter.open(tmp_path, recipe, fields) for _ in range(2))
+    [plan] = first.plan({"a": 7, "b": 7})
+    write_once = files.write_once
+    monkeypatch.setattr(leases, "TURN_SECONDS", 0.05)
+
+    def stopped(target, data):
+        monkeypatch.setattr(files, "write_once", write_once)
+        time.sleep(0.1)
+        assert second.commit([make_clip("b"), make_clip("c")]).clip_ids == ("b", "c")
+        return write_once(target, data)
+
+    monkeypatch.setattr(files, "write_once", stopped)
+    assert first.commit([make_clip("a"), make_clip("b")], plan).clip_ids == ("a",)
+    committed_once(tmp_path, "abc")
+
+
+@pytest.mark.parametrize("store", ["hdf5", "zarr"])
+def test_many_writers_of_overlapping_sources_at_once(tmp_path, recipe, fields, make_clip, store) -> None:
+    ids = [f"{number:02}" for number in range(24)]
+    CacheWriter.open(tmp_path, recipe, fields, store=store)
+    barrier = threading.Barrier(4)
+
+    def work(seed: int) -> None:
+        """Every writer has all clips, in shards of its own."""
+        writer = CacheWriter.open(tmp_path, recipe, fields, store=store)
+        order = np.random.default_rng(seed).permutation(ids).tolist()
+        for start in range(0, len(order), 6):
+            clips = {clip_id: make_clip(clip_id) for clip_id in order[start : start + 6]}
+            plan = ShardPlan(shard_name([*clips, str(seed)]), dict.fromkeys(clips, 7), plan_id=str(seed))
+            barrier.wait()
+            writer.commit(list(clips.values()), plan)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    committed_once(tmp_path, ids)
