@@ -100,6 +100,10 @@ class Hdf5ShardFile:
         self._path = path
         self._datasets = datasets
         self._file = ReadFile(path)
+        self._places = {
+            name: (dataset.numpy_dtype, dataset.shape[1:], dataset.offset or 0, dataset.row_bytes)
+            for name, dataset in datasets.items()
+        }
 
     def read(self, name: str, start: int, stop: int) -> Array:
         """Return rows ``start:stop`` in a new array."""
@@ -110,28 +114,19 @@ class Hdf5ShardFile:
 
     def read_into(self, name: str, start: int, out: Array) -> None:
         """Fill ``out`` with rows from ``start`` on."""
-        dataset = self._datasets[name]
-        if out.dtype != dataset.numpy_dtype or out.shape[1:] != dataset.shape[1:]:
-            raise ValueError(
-                f"buffer is {out.dtype}{out.shape[1:]}, {name} is {dataset.numpy_dtype}{dataset.shape[1:]}"
-            )
-        view, handle = _bytes_of(out), self._file.handle()
-        position = (dataset.offset or 0) + start * dataset.row_bytes
-        while view:
-            count = os.preadv(handle.number, [view], position)
+        dtype, shape, offset, row_bytes = self._places[name]
+        if out.dtype != dtype or out.shape[1:] != shape:
+            raise ValueError(f"buffer is {out.dtype}{out.shape[1:]}, {name} is {dtype}{shape}")
+        handle, position = self._file.handle(), offset + start * row_bytes
+        done = os.preadv(handle.number, [out.data], position)
+        while done < out.nbytes:  # a signal, or more than the system reads at once
+            count = os.preadv(handle.number, [out.reshape(-1).view(np.uint8)[done:].data], position + done)
             if count == 0:
                 raise DamagedCacheError(
-                    f"{self._path}: ends before byte {position + len(view)}, which {name} needs; "
+                    f"{self._path}: ends before byte {position + out.nbytes}, which {name} needs; "
                     "emi-cache verify lists all damage"
                 )
-            view, position = view[count:], position + count
-
-
-def _bytes_of(array: Array) -> memoryview:
-    """Return an array's bytes, to be written to; the shorter way knows numbers only."""
-    if array.dtype.kind == "S" or not array.size:
-        return array.reshape(-1).view(np.uint8).data
-    return memoryview(array.data).cast("B")
+            done += count
 
 
 class _Layout:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from cache import folder, schema
 from cache.checksums import crc32c
+from cache.column import Column
 from cache.errors import DamagedCacheError, DuplicateClipError, UnknownClipError, UnknownFieldError
 from cache.quantise import dequantise
 from cache.recipe import recipe_id
@@ -23,7 +23,6 @@ from cache.store import ShardFile, get_store
 
 Array = NDArray[Any]
 CLIP_LEVEL = (schema.GLOBAL_MEAN, schema.CLIPS, schema.SCALE, schema.OFFSET)
-MAX_OPEN_FILES = 200  # shards; cache.handles bounds their handles
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,9 @@ class CacheReader:
         self.frame_fields: dict[str, FrameField] = self.description.fields
         self.records = folder.read_records(self.path)
         self._place = _index(self.records, self.path, settle)
-        self._starts = [np.cumsum([0, *record.num_frames]).tolist() for record in self.records]
-        self._open: OrderedDict[int, ShardFile] = OrderedDict()
+        self._open: dict[int, ShardFile] = {}  # cache.handles bounds how many of them hold a handle
         self._lock = threading.Lock()
-        self._checked: set[tuple[int, int, str]] = set()
-        self._promised: dict[tuple[int, str], tuple[np.dtype[Any], int]] = {}
+        self._columns: dict[tuple[int, str], Column] = {}
         self._tables: dict[tuple[int, str], Array] = {}
 
     @property
@@ -96,6 +93,7 @@ class CacheReader:
         """Let go of the open files; reading again opens them again."""
         with self._lock:
             self._open.clear()
+            self._columns.clear()
 
     def num_frames(self, clip_id: str) -> int:
         """Return the clip's number of frames."""
@@ -115,9 +113,9 @@ class CacheReader:
     def read_frames(self, clip_id: str, field: str) -> Array:
         """Return a frame field of a clip, (num_frames, width) in the stored dtype."""
         shard, row = self._locate(clip_id)
-        dtype, width = self._stored_as(shard, field)
-        out = np.empty((self.records[shard].num_frames[row], width), dtype)
-        self._fill(shard, row, field, out)
+        column = self._columns.get((shard, field)) or self._column(shard, field)
+        out = np.empty((column.lengths[row], column.width), column.dtype)
+        column.read(row, out)
         return out
 
     def read_into(self, clip_id: str, field: str, out: Array) -> None:
@@ -127,22 +125,11 @@ class CacheReader:
             DamagedCacheError: the bytes are not those that were committed.
         """
         shard, row = self._locate(clip_id)
-        expected = (self.records[shard].num_frames[row], self._stored_as(shard, field)[1])
-        if out.shape != expected or not out.flags.c_contiguous:
+        column = self._columns.get((shard, field)) or self._column(shard, field)
+        if out.shape != (column.lengths[row], column.width) or not out.flags.c_contiguous:
+            expected = column.lengths[row], column.width
             raise ValueError(f"buffer of shape {out.shape}, expected C-contiguous {expected}")
-        self._fill(shard, row, field, out)
-
-    def _fill(self, shard: int, row: int, field: str, out: Array) -> None:
-        """Read a clip's rows into a buffer that fits, and check them the first time."""
-        self._file(shard).read_into(schema.FRAMES + field, self._starts[shard][row], out)
-        if (shard, row, field) not in self._checked:
-            if crc32c(out) != int(self._table(shard, schema.CRC + field)[row]):
-                clip_id = self.records[shard].clip_ids[row]
-                raise DamagedCacheError(
-                    f"{self._where(shard)}: clip {clip_id}, frames/{field}: checksum does not match; "
-                    "emi-cache verify lists all damage"
-                )
-            self._checked.add((shard, row, field))
+        column.read(row, out)
 
     def scale_offset(self, clip_id: str, field: str) -> tuple[Array, Array] | None:
         """Return scale and offset, (width,) float16 each, of a field stored as int8; else None.
@@ -213,19 +200,18 @@ class CacheReader:
             )
         return self.frame_fields[name]
 
-    def _stored_as(self, shard: int, name: str) -> tuple[np.dtype[Any], int]:
-        """Return dtype and width of a frame field, if the shard's record promises them as ``cache.json`` does."""
-        if (shard, name) in self._promised:
-            return self._promised[shard, name]
-        field = self._field(name)
-        dataset = self.records[shard].datasets.get(schema.FRAMES + name)
+    def _column(self, shard: int, name: str) -> Column:
+        """Return a frame field of a shard, if its record promises it as ``cache.json`` does."""
+        field, record, path = self._field(name), self.records[shard], self._where(shard)
+        dataset = record.datasets.get(schema.FRAMES + name)
         if dataset is None or dataset.shape[1:] != (field.width,) or dataset.numpy_dtype != field.dtype:
             raise DamagedCacheError(
-                f"{self._where(shard)}: frames/{name} is not {field.dtype.name} of width {field.width}, as "
+                f"{path}: frames/{name} is not {field.dtype.name} of width {field.width}, as "
                 "cache.json says; emi-cache verify lists all damage"
             )
-        self._promised[shard, name] = field.dtype, field.width
-        return field.dtype, field.width
+        column = Column(self._file(shard), path, record, field, self._table(shard, schema.CRC + name))
+        with self._lock:
+            return self._columns.setdefault((shard, name), column)
 
     def _locate(self, clip_id: str) -> tuple[int, int]:
         place = self._place.get(clip_id)
@@ -237,15 +223,10 @@ class CacheReader:
         return self.path / folder.SHARDS / self.records[shard].file
 
     def _file(self, shard: int) -> ShardFile:
-        opened = self._open.get(shard)
-        if opened is not None:
-            return opened
         with self._lock:
-            opened = self._open.get(shard) or self._open_shard(shard)
-            self._open[shard] = opened
-            if len(self._open) > MAX_OPEN_FILES:
-                self._open.popitem(last=False)
-            return opened
+            if shard not in self._open:
+                self._open[shard] = self._open_shard(shard)
+            return self._open[shard]
 
     def _open_shard(self, shard: int) -> ShardFile:
         record, path = self.records[shard], self._where(shard)

@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from cache.schema import SAMPLING_RATE, SILENCE_DB
-from extract.decoders import Block, Decoder, Header, open_sound, read_header
+from extract.decoders import Block, Decoder, Header, open_sound
 from extract.errors import ClipError
 from extract.media import SourceClip
 
@@ -53,14 +53,6 @@ def clip_seconds(clip: SourceClip, header: Header) -> float:
     """Return a clip's length [s] in a file with this header; 0 when the file does not say."""
     end = header.seconds or 0.0
     return max(0.0, (min(end, clip.end) if clip.end is not None else end) - clip.start)
-
-
-def header_seconds(clip: SourceClip) -> float:
-    """Return the clip's length without decoding it [s]; 0 when the file does not say or cannot be read."""
-    try:
-        return clip_seconds(clip, read_header(clip.path))
-    except ClipError:
-        return 0.0
 
 
 def decode(clip: SourceClip, max_seconds: float) -> Audio:

@@ -219,17 +219,6 @@ def test_threads_read_one_reader_at_once(cache) -> None:
         np.testing.assert_array_equal(values, written[clip_id].frames["vad"])
 
 
-def test_more_shards_than_open_files(tmp_path, make_cache, monkeypatch) -> None:
-    import cache.reader
-
-    monkeypatch.setattr(cache.reader, "MAX_OPEN_FILES", 3)
-    written = make_cache(tmp_path / "c", shards=9, clips=2)
-    reader = CacheReader(tmp_path / "c")
-    for clip_id in [*written, *written]:
-        np.testing.assert_array_equal(reader[clip_id].frames["vad"], written[clip_id].frames["vad"])
-    assert len(reader._open) <= 3
-
-
 @pytest.mark.parametrize(("store", "library"), [("hdf5", "h5py"), ("zarr", "zarr")])
 def test_reading_needs_no_library_of_the_back_end(tmp_path, make_cache, python, store, library) -> None:
     make_cache(tmp_path / "c", store=store)
