@@ -37,11 +37,9 @@ def one_line_errors() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:  # the second is torch's
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
             raise
-        reason = " ".join(str(error).split()) or "no reason given"
-        print(
-            f"error: out of memory ({reason[:200]}); give the process more, or use a compact cache",
-            file=sys.stderr,
-        )  # noqa: T201
+        reason = " ".join(str(error).split())[:200] or "no reason given"
+        line = f"out of memory ({reason}); give the process more, or use a compact cache"
+        print(f"error: {line}", file=sys.stderr)  # noqa: T201
         raise SystemExit(EXIT_ERROR) from None
     except OSError as error:
         if error.errno is None or error.filename is None:

@@ -1,6 +1,7 @@
 """Training speed beside the plain way: per-clip npy files, a DataLoader, a packed LSTM in float32.
 
-Four ways take the same optimiser steps: the plain one, ours in float32, ours in bfloat16, and ours in bfloat16
+The same optimiser steps are taken in several ways: the plain one, ours in float32 and in bfloat16, the latter
+also with frames read batch by batch, as for a cache that does not fit in memory, and ours
 on batches that lie ready in memory, which is what no storage can beat. Once for the method's head on full
 features, once for a small head on a compact cache. Everything is synthetic and made here.
 
@@ -192,6 +193,7 @@ def measure(case: Case, folder: Path) -> None:
     config = FitConfig(hidden=case.hidden)
     with CacheReader(cache) as reader:
         features = load_features(reader, reader.clip_ids, config)
+        read = load_features(reader, reader.clip_ids, config, budget=0)  # as if it did not fit in memory
         targets = torch.rand(case.clips, TARGETS)
         (folder / "npy").mkdir()
         dataset = NpyClips(folder / "npy", features, reader, targets)
@@ -207,6 +209,7 @@ def measure(case: Case, folder: Path) -> None:
             "plain way, float32": lambda: plain(case, dataset),
             "ours, float32": lambda: ours(case, _feed(features, order), features, config, targets),
             "ours, bfloat16": lambda: ours(case, _feed(features, order), features, rough, targets),
+            "ours, bfloat16, read": lambda: ours(case, _feed(read, order), features, rough, targets),
             "in memory, float32": lambda: ours(
                 case, ready(_feed(features, order)), features, config, targets
             ),
