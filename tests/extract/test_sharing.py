@@ -59,11 +59,11 @@ def assert_same_values(one: Path, other: Path) -> None:
     assert verify(one).findings == verify(other).findings == ()
 
 
-def start(clips: Path, out: Path, encoder: Path) -> subprocess.Popen[str]:
+def start(clips: Path, out: Path, encoder: Path, store: str = "hdf5") -> subprocess.Popen[str]:
     root = Path(__file__).resolve().parents[2]
     env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     arguments = ["run", str(clips), "--out", str(out), "--model", str(encoder), "--device", "cpu"]
-    arguments += ["--shard-mb", str(SHARD_MB), "--batch-seconds", "0"]
+    arguments += ["--shard-mb", str(SHARD_MB), "--batch-seconds", "0", "--backend", store]
     program = f"import sys; {SLOW}\nfrom extract.__main__ import main; sys.argv[1:] = {arguments!r}; main()"
     return subprocess.Popen(
         [sys.executable, "-c", program], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -78,15 +78,16 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("store", ["hdf5", "zarr"])
 def test_a_run_stopped_for_longer_than_its_lease_and_continued_does_no_damage(
-    tmp_path, clips, reference, options, tiny_encoder
+    tmp_path, clips, reference, options, tiny_encoder, store
 ) -> None:
     out = tmp_path / "c"
-    stopped = start(clips, out, tiny_encoder)
+    stopped = start(clips, out, tiny_encoder, store)
     wait_for(lambda: list(out.glob("leases/*.lease")))
     stopped.send_signal(signal.SIGSTOP)
     try:
-        summary = extract(clips, out, options)
+        summary = extract(clips, out, replace(options, store=store))
     finally:
         stopped.send_signal(signal.SIGCONT)
     assert summary.extracted + summary.cached_before == 12
