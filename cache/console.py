@@ -20,6 +20,8 @@ EXIT_USAGE = 2
 EXIT_LISTED = 3  # finished, and something is listed: failed clips, damage, differences
 EXIT_STOPPED = 75  # stopped early; run the same command again to continue (EX_TEMPFAIL)
 
+TORCH_OUT_OF_MEMORY = ("allocate memory", "could not create a primitive")  # the second: within oneDNN
+
 TTY_INTERVAL = 0.2  # seconds between two updates of a live line
 LOG_INTERVAL = 10.0  # seconds between two lines in a log file
 
@@ -34,8 +36,8 @@ def one_line_errors() -> Iterator[None]:
         raise SystemExit(EXIT_ERROR) from None
     except BrokenPipeError:
         raise SystemExit(EXIT_ERROR) from None
-    except (MemoryError, RuntimeError) as error:  # the second is torch's
-        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in TORCH_OUT_OF_MEMORY):
             raise
         reason = " ".join(str(error).split())[:200] or "no reason given"
         line = f"out of memory ({reason}); give the process more, or use a compact cache"
