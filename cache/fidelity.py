@@ -223,6 +223,10 @@ def _mean_pearson(truth: Array, predicted: Array) -> float:
     return float(((a * b).sum(axis=0) / norms).mean())
 
 
+def _shown(score: float) -> str:
+    return f"{score:.3f}" if np.isfinite(score) else "undefined"
+
+
 def as_json(fidelity: Fidelity) -> dict[str, Any]:
     """Return the measurement ready for JSON."""
     return {**vars(fidelity), "probes": [vars(probe) for probe in fidelity.probes]}
@@ -241,8 +245,8 @@ def as_text(fidelity: Fidelity | Mapping[str, Any]) -> str:
         )
     for probe in found["probes"]:
         lines.append(
-            f"    ridge probe on {probe['features']}: Pearson {probe['full']:.3f} full, "
-            f"{probe['compact']:.3f} compact ({counted(probe['clips'], 'held-out clip')}; "
+            f"    ridge probe on {probe['features']}: Pearson {_shown(probe['full'])} full, "
+            f"{_shown(probe['compact'])} compact ({counted(probe['clips'], 'held-out clip')}; "
             f"{', '.join(found['targets'])})"
         )
     if not found["probes"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +50,10 @@ class LabelFiles:
         """Return the tables that ``to_dict`` described; what else is in ``values`` is left alone."""
         paths = {name: Path(values[name]) for name in PATHS if values.get(name)}
         return cls(**paths, targets=values.get("targets"))
+
+    def moved_to(self, given: LabelFiles) -> LabelFiles:
+        """Return these with what ``given`` names in its place; tables of labels are replaced together."""
+        named = {name: value for name, value in vars(given).items() if value is not None}
+        tables = ("train", "valid", "labels")
+        cleared = dict.fromkeys(tables) if any(name in named for name in tables) else {}
+        return replace(self, **{**cleared, **named})

@@ -23,13 +23,13 @@ COMPARED = (CONFIG, HEAD, HISTORY, PREDICTIONS, METRICS)
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device")
 
 
-def reproduce(run: Path, cache: Path | None, files: LabelFiles | None, progress: Progress) -> dict[str, Any]:
+def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progress) -> dict[str, Any]:
     """Fit a run again with its config and as many threads, and compare.
 
     Args:
         run: folder of a finished run.
         cache: where its cache is now; None: where it was.
-        files: where its label tables are now; None: where they were.
+        files: where its label tables are now; what is not named is where it was.
         progress: where to report.
 
     Returns:
@@ -44,7 +44,7 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles | None, progress:
         raise RunError(f"{run}: is an ensemble; reproduce its runs one by one, for example {loaded.path}")
     before = read_json(run / ENVIRONMENT)
     inputs = before.get("inputs") or {}
-    files = files or LabelFiles.from_dict(inputs)
+    files = LabelFiles.from_dict(inputs).moved_to(files)
     if "cache" not in inputs or (files.labels is None and files.train is None):
         raise RunError(
             f"{run}: does not say where its labels were; name them with --labels or --train, --valid"

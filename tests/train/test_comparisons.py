@@ -211,6 +211,15 @@ def test_reproduce_finds_the_same_bits(cli, kept):
     assert "the same bits" in out
 
 
+def test_reproduce_takes_speakers_and_targets_without_the_tables(cli, kept, tmp_path):
+    code, _, err = cli("reproduce", kept, "--speakers", tmp_path / "gone.csv")
+    assert code == 1
+    assert "gone.csv" in err
+    code, _, err = cli("reproduce", kept, "--targets", "Sorrow")
+    assert code == 1
+    assert "Sorrow" in err
+
+
 def test_reproduce_says_what_differs(cli, cli_run, corpus, tmp_path, table):
     cli_run(corpus, tmp_path / "run")
     labels = tmp_path / "labels"

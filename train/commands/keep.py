@@ -28,8 +28,7 @@ def reproduce(
     from cache.console import Progress
     from train.reproduce import reproduce as run_again
 
-    moved = files.train or files.valid or files.labels
-    found = run_again(run, cache, files if moved else None, Progress())
+    found = run_again(run, cache, files, Progress())
     if json:
         print_json(found)
     else:
