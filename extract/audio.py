@@ -197,7 +197,8 @@ def _resampled(mono: Samples, rate: int) -> Samples:
 
 
 def _rms_db(samples: Samples) -> float:
-    power = float(np.mean(np.square(samples, dtype=np.float64)))
+    exact = samples.astype(np.float64)
+    power = float(np.einsum("i,i->", exact, exact)) / max(1, len(exact))  # no BLAS: it may start threads
     return max(SILENCE_DB, 10 * float(np.log10(power))) if power else SILENCE_DB
 
 

@@ -240,17 +240,19 @@ class _AvFile:
         skip, size = start, _block_size(self.sampling_rate, self.channels)
         parts: list[Block] = []
         count = 0
-        for frame in self._frames():
-            if skip >= frame.samples:  # nothing is converted that nobody asked for
-                skip -= frame.samples
-                continue
-            with _faults("damaged", "decoding stops"):
-                parts.append(self._array(frame)[skip:])
-            count += len(parts[-1])
-            skip = 0
-            if count >= size:
-                yield np.concatenate(parts)
-                parts, count = [], 0
+        with _faults("damaged", "decoding stops"):
+            for frame in self._frames():
+                samples = frame.samples
+                if skip >= samples:  # nothing is converted that nobody asked for
+                    skip -= samples
+                    continue
+                part = self._array(frame)
+                parts.append(part[skip:] if skip else part)
+                count += samples - skip
+                skip = 0
+                if count >= size:
+                    yield np.concatenate(parts)
+                    parts, count = [], 0
         if parts:
             yield np.concatenate(parts)
 
@@ -283,6 +285,9 @@ class _AvFile:
 
     def _array(self, frame: Any) -> Block:
         """Return (samples, channels); a frame that went through the resampler holds them in one plane."""
+        if self.channels == 1:  # the same samples, without the copy that joins the planes of several channels
+            mono: Block = np.frombuffer(frame.planes[0], np.float32, frame.samples)
+            return mono[:, None]
         values: Block = frame.to_ndarray()
         return values.T if frame.format.is_planar else values.reshape(-1, self.channels)
 
