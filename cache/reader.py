@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +64,6 @@ class CacheReader:
         self.records = folder.read_records(self.path)
         self._place = _index(self.records, self.path, settle)
         self._open: dict[int, ShardFile] = {}  # cache.handles bounds how many of them hold a handle
-        self._lock = threading.Lock()
         self._columns: dict[tuple[int, str], Column] = {}
         self._tables: dict[tuple[int, str], Array] = {}
 
@@ -91,9 +89,8 @@ class CacheReader:
 
     def close(self) -> None:
         """Let go of the open files; reading again opens them again."""
-        with self._lock:
-            self._open.clear()
-            self._columns.clear()
+        self._open.clear()
+        self._columns.clear()
 
     def num_frames(self, clip_id: str) -> int:
         """Return the clip's number of frames."""
@@ -210,8 +207,7 @@ class CacheReader:
                 "cache.json says; emi-cache verify lists all damage"
             )
         column = Column(self._file(shard), path, record, field, self._table(shard, schema.CRC + name))
-        with self._lock:
-            return self._columns.setdefault((shard, name), column)
+        return self._columns.setdefault((shard, name), column)
 
     def _locate(self, clip_id: str) -> tuple[int, int]:
         place = self._place.get(clip_id)
@@ -223,10 +219,8 @@ class CacheReader:
         return self.path / folder.SHARDS / self.records[shard].file
 
     def _file(self, shard: int) -> ShardFile:
-        with self._lock:
-            if shard not in self._open:
-                self._open[shard] = self._open_shard(shard)
-            return self._open[shard]
+        # No lock, which a fork might take over held: of two threads that open it, one lets go of its own again.
+        return self._open.get(shard) or self._open.setdefault(shard, self._open_shard(shard))
 
     def _open_shard(self, shard: int) -> ShardFile:
         record, path = self.records[shard], self._where(shard)

@@ -169,7 +169,10 @@ def _write(
 async def _set_all(store: Store, data: Mapping[str, Array]) -> None:
     from zarr.buffer.cpu import Buffer
 
-    await asyncio.gather(*(store.set(key, Buffer.from_array_like(value)) for key, value in data.items()))
+    waiting = (store.set(key, Buffer.from_array_like(value)) for key, value in data.items())
+    for outcome in await asyncio.gather(*waiting, return_exceptions=True):  # none is under way afterwards
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _metadata(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,11 +24,11 @@ from cache import files
 from cache.errors import DamagedCacheError
 from cache.handles import ReadFile
 from cache.record import Dataset
+from cache.zarr_encoding import CRC_BYTES, INDEX_ENTRY
 
 Array = NDArray[Any]
 METADATA = "zarr.json"
 NUMPY_DTYPE = "numpy_dtype"
-CRC_BYTES = 4
 MAX_METADATA = 1 << 20
 CODECS = ["bytes", "crc32c"]
 WAY_OUT = "emi-cache verify lists all damage"
@@ -116,7 +115,6 @@ class ZarrShardFile:
         self._datasets = datasets
         self._layouts: dict[str, ArrayLayout] = {}
         self._files: dict[tuple[str, int], _ChunkFile] = {}
-        self._lock = threading.Lock()
 
     def read(self, name: str, start: int, stop: int) -> Array:
         """Return rows ``start:stop`` in a new array."""
@@ -148,32 +146,32 @@ class ZarrShardFile:
             row, done = row + count, done + count
 
     def _layout(self, name: str) -> ArrayLayout:
-        with self._lock:
-            if name not in self._layouts:
-                try:
-                    found = read_layout(self._path / name)
-                except (OSError, ValueError) as error:
-                    raise DamagedCacheError(f"{self._path / name}: {error}; {WAY_OUT}") from None
-                expected = self._datasets[name]
-                if (found.shape, found.dtype) != (expected.shape, expected.numpy_dtype):
-                    raise DamagedCacheError(
-                        f"{self._path / name}: {found.dtype}{found.shape}, its record promises "
-                        f"{expected.numpy_dtype}{expected.shape}; {WAY_OUT}"
-                    )
-                self._layouts[name] = found
-            return self._layouts[name]
+        return self._layouts.get(name) or self._layouts.setdefault(name, self._read_layout(name))
+
+    def _read_layout(self, name: str) -> ArrayLayout:
+        try:
+            found = read_layout(self._path / name)
+        except (OSError, ValueError) as error:
+            raise DamagedCacheError(f"{self._path / name}: {error}; {WAY_OUT}") from None
+        expected = self._datasets[name]
+        if (found.shape, found.dtype) != (expected.shape, expected.numpy_dtype):
+            raise DamagedCacheError(
+                f"{self._path / name}: {found.dtype}{found.shape}, its record promises "
+                f"{expected.numpy_dtype}{expected.shape}; {WAY_OUT}"
+            )
+        return found
 
     def _file(self, name: str, number: int, layout: ArrayLayout) -> _ChunkFile:
-        with self._lock:
-            key = (name, number)
-            if key not in self._files:
-                is_flat = len(layout.shape) == 1 and layout.dtype.kind != "S"
-                path = self._path / name / (f"c.{number}" if is_flat else f"c.{number}.0")
-                try:
-                    self._files[key] = _ChunkFile(path, layout)
-                except OSError as error:
-                    raise DamagedCacheError(f"{path}: {error.strerror or error}; {WAY_OUT}") from None
-            return self._files[key]
+        key = (name, number)
+        return self._files.get(key) or self._files.setdefault(key, self._open_file(name, number, layout))
+
+    def _open_file(self, name: str, number: int, layout: ArrayLayout) -> _ChunkFile:
+        is_flat = len(layout.shape) == 1 and layout.dtype.kind != "S"
+        path = self._path / name / (f"c.{number}" if is_flat else f"c.{number}.0")
+        try:
+            return _ChunkFile(path, layout)
+        except OSError as error:
+            raise DamagedCacheError(f"{path}: {error.strerror or error}; {WAY_OUT}") from None
 
 
 class _ChunkFile:
@@ -190,7 +188,7 @@ class _ChunkFile:
         """Return the byte at which each chunk begins, from the index at the file's end."""
         count = self._layout.file_rows // self._layout.chunk_rows
         handle = self._file.handle()
-        size, length = os.fstat(handle.number).st_size, count * 16 + CRC_BYTES
+        size, length = os.fstat(handle.number).st_size, count * INDEX_ENTRY + CRC_BYTES
         data = os.pread(handle.number, length, max(0, size - length)) if size >= length else b""
         if len(data) != length or google_crc32c.value(data[:-4]) != int.from_bytes(data[-4:], "little"):
             raise DamagedCacheError(f"{self._path}: its index is damaged; {WAY_OUT}")

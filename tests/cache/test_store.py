@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -176,6 +178,22 @@ def test_zarr_publishes_onto_an_empty_folder_and_stages_nothing_when_the_disk_is
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="space"):
         store.stage(tmp_path / "z.tmp", shard, b"{}")
+    assert not (tmp_path / "z.tmp").exists()
+
+
+def test_zarr_leaves_nothing_while_other_files_are_still_under_way(shard, tmp_path, monkeypatch) -> None:
+    put = zarr.storage.LocalStore.set
+
+    async def slow_but_for_one(self, key, value) -> None:
+        if "offsets" in key:
+            raise OSError(28, "No space left on device")
+        await asyncio.sleep(0.1)
+        await put(self, key, value)
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "set", slow_but_for_one)
+    with pytest.raises(OSError, match="space"):
+        get_store("zarr").stage(tmp_path / "z.tmp", shard, b"{}")
+    time.sleep(0.3)
     assert not (tmp_path / "z.tmp").exists()
 
 
