@@ -25,8 +25,9 @@ from cache.features import ShardArrays, frame_arrays, frame_checksums
 from cache.projection import FILE, Moments, Projection, pool_frames, require_fields
 from cache.reader import CacheReader
 from cache.recipe import as_block, recipe_diff, recipe_id, same_values, source_recipe
+from cache.record import versions
 from cache.schema import FORMAT_VERSION, FrameField
-from cache.writer import CacheWriter, versions
+from cache.writer import CacheWriter
 
 Array = NDArray[Any]
 

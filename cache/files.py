@@ -166,3 +166,16 @@ def replace_file(final: Path, data: bytes) -> None:
         write_durable(tmp, data)
         tmp.replace(final)
         fsync_folder(final.parent)
+
+
+def check_writable(path: Path) -> None:
+    """Raise StorageError unless a file can be made in ``path`` (or where it will be made)."""
+    existing = path
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise StorageError(f"{path}: {existing} is a file; choose another folder")
+    probe = tmp_path(existing / "probe")
+    with storage_errors(path):
+        write_durable(probe, b"")
+        probe.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -227,3 +228,10 @@ def _misfit(record: CommitRecord, name: str, dataset: Dataset) -> str | None:
     if (dataset.offset is not None and dataset.offset < 0) or end > record.num_bytes:
         return f"{name} ends at byte {end} of {record.num_bytes}"
     return None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that had a part in the values and are loaded right now."""
+    libraries = ("numpy", "h5py", "zarr", "torch", "transformers", "soundfile", "av", "soxr")
+    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
+    return {name: str(version) for name, version in loaded.items() if version}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from cache.folder import SHARDS, Description, set_aside
 from cache.leases import Lease
 from cache.partition import Committed, ShardPlan
 from cache.recipe import recipe_id, require_same_values
-from cache.record import CommitRecord, ShardContent, SourceStat
+from cache.record import CommitRecord, ShardContent, SourceStat, versions
 from cache.recorded import Recorded
 from cache.schema import CLIPS, OFFSETS, FrameField
 from cache.store import CONTENT, Stored, get_store
@@ -193,20 +193,21 @@ class CacheWriter:
         final, target = (self.path / SHARDS / (name + suffix) for suffix in (self.store.suffix, ".json"))
         for _ in range(MAX_ATTEMPTS):
             with files.storage_errors(final):
-                stored, content = self._publish(final, shard, content)
+                published = self._publish(final, shard, content)
             with leases.turn(self.path) as turn:
                 if target.exists():
                     return folder.read_record(target)
-                if not final.exists():
-                    continue  # withdrawn by another writer of this shard
-                record = self._record(name, final, stored, content)
-                if not self._recorded.collides(record):
-                    files.write_once(target, record.to_bytes())
-                    if not (turn.is_lost() and self._recorded.collides(record)):
-                        return folder.read_record(target)
+                if _identity(final) != published.identity:
+                    continue  # another writer of this shard has taken it away, or published it anew
+                record = self._record(name, final, published)
+                if self._recorded.collides(record):
+                    _withdraw(final)
+                    return None
+                written = files.write_once(target, record.to_bytes())
+                if not (written and turn.is_lost()):
+                    return folder.read_record(target)
+                target.unlink()  # this writer was stopped for longer than its turn: it may have looked too early
                 self._recorded.forget(name)
-                _withdraw(target, final)
-                return None
         raise self._busy(name)
 
     def _busy(self, name: str) -> StorageError:
@@ -215,15 +216,14 @@ class CacheWriter:
             "running, or another source with the same clips?"
         )
 
-    def _publish(self, final: Path, shard: ShardArrays, content: ShardContent) -> tuple[Stored, ShardContent]:
+    def _publish(self, final: Path, shard: ShardArrays, content: ShardContent) -> _Published:
         """Give the shard its name; when that is taken, take what is there, if it is sound, as the shard."""
         for _ in range(MAX_ATTEMPTS):
             tmp = files.tmp_path(final)
             try:
                 stored = self.store.stage(tmp, shard, content.to_bytes())
-                if self.store.publish(tmp, final):
-                    return stored, content
-                return self._published(final)
+                published = _Published(stored, content, _identity(tmp))
+                return published if self.store.publish(tmp, final) else self._published(final)
             except FileNotFoundError:
                 continue  # stopped for longer than its lease, this writer was taken for dead and cleaned up
             except DamagedCacheError:
@@ -234,7 +234,8 @@ class CacheWriter:
                         set_aside(self.path, final)  # no record names it: it never was part of the cache
         raise self._busy(final.stem)
 
-    def _published(self, final: Path) -> tuple[Stored, ShardContent]:
+    def _published(self, final: Path) -> _Published:
+        identity = _identity(final)
         stored = self.store.describe(final)
         try:
             opened = self.store.open(final, stored.datasets)
@@ -246,10 +247,11 @@ class CacheWriter:
             ) from None
         if content.recipe_id != self._recipe_id:
             raise DamagedCacheError(f"{final}: published without a record and made with another recipe")
-        return stored, content
+        return _Published(stored, content, identity)
 
-    def _record(self, name: str, final: Path, stored: Stored, content: ShardContent) -> CommitRecord:
+    def _record(self, name: str, final: Path, published: _Published) -> CommitRecord:
         """Make the record from the published file, so that it says what is there."""
+        stored, content = published.stored, published.content
         opened = self.store.open(final, stored.datasets)
         id_rows = stored.datasets[CLIPS + "clip_id"].shape[0]
         ids = opened.read(CLIPS + "clip_id", 0, id_rows)
@@ -267,32 +269,29 @@ class CacheWriter:
         )
 
 
-def _withdraw(record: Path, shard: Path) -> None:
-    """Take away a shard that nobody has read yet; the record first, so that none is without its shard."""
-    record.unlink(missing_ok=True)
+@dataclass(frozen=True)
+class _Published:
+    """A shard under its final name; ``identity`` tells it from another one under the same name."""
+
+    stored: Stored
+    content: ShardContent
+    identity: tuple[int, ...]
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return what a file or folder keeps when it is linked or renamed; nothing for one that is not there."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def _withdraw(shard: Path) -> None:
+    """Take away a shard that no record names."""
     aside = files.tmp_path(shard)
     shard.rename(aside)
     if aside.is_dir():
         shutil.rmtree(aside, ignore_errors=True)
     else:
         aside.unlink(missing_ok=True)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the libraries that had a part in the values and are loaded right now."""
-    libraries = ("numpy", "h5py", "zarr", "torch", "transformers", "soundfile", "av", "soxr")
-    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
-    return {name: str(version) for name, version in loaded.items() if version}
-
-
-def check_writable(path: Path) -> None:
-    """Raise StorageError unless a file can be made in ``path`` (or where it will be made)."""
-    existing = path
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        raise StorageError(f"{path}: {existing} is a file; choose another folder")
-    probe = files.tmp_path(existing / "probe")
-    with files.storage_errors(path):
-        files.write_durable(probe, b"")
-        probe.unlink()

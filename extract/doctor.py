@@ -17,9 +17,9 @@ import numpy as np
 from cache import files, folder
 from cache.console import counted
 from cache.errors import EmiError, NotACacheError
+from cache.files import check_writable
 from cache.recipe import recipe_diff
 from cache.schema import SAMPLING_RATE
-from cache.writer import check_writable
 from extract.audio import decode
 from extract.encoder_checks import FAILED, OK, TONE, WARNING, Check, Samples, encoder_checks, tone
 from extract.encoders import LOGMEL, device_names, load_encoder

@@ -15,10 +15,11 @@ from cache.console import Progress
 from cache.errors import NotACacheError
 from cache.failures import Failure
 from cache.features import ClipFeatures
+from cache.files import check_writable
 from cache.leases import Lease
 from cache.partition import ShardPlan
 from cache.schema import SAMPLING_RATE
-from cache.writer import CacheWriter, check_writable
+from cache.writer import CacheWriter
 from extract.audio import Audio
 from extract.batches import batches
 from extract.decoding import Decoded, decoded

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +23,8 @@ from cache.errors import (
     StorageError,
 )
 from cache.failures import Failure, read_failures
-from cache.files import publish_file, write_once
+from cache.files import check_writable, publish_file, write_once
 from cache.partition import ShardPlan, shard_name
-from cache.writer import check_writable
 
 
 def test_a_cache_of_another_recipe_is_refused_with_a_readable_diff(tmp_path, recipe, fields) -> None:
@@ -292,6 +292,46 @@ def test_who_lost_the_turn_while_it_was_stopped_looks_again(
 
     monkeypatch.setattr(files, "write_once", stopped)
     assert first.commit([make_clip("a"), make_clip("b")], plan).clip_ids == ("a",)
+    committed_once(tmp_path, "abc")
+
+
+@pytest.mark.parametrize("store", ["hdf5", "zarr"])
+def test_a_shard_that_was_published_anew_meanwhile_gets_the_record_of_what_is_there(
+    tmp_path, recipe, fields, make_clip, monkeypatch, store
+) -> None:
+    """Two writers of one shard; a third brings a clip of it; the second makes it anew, and is slow to record it."""
+    first, second, third = (CacheWriter.open(tmp_path, recipe, fields, store=store) for _ in range(3))
+    [plan] = first.plan({"a": 7, "b": 7})
+    clips = [make_clip("a"), make_clip("b")]
+    publish, turn = first.store.publish, leases.turn
+    reached, go_on = threading.Event(), threading.Event()
+    turns = []
+
+    @contextmanager
+    def slow_turn(path):
+        if threading.current_thread().name == "second":
+            turns.append(path)
+            if len(turns) == 2:  # the first found the clip in common
+                reached.set()
+                assert go_on.wait(30)
+        with turn(path) as mine:
+            yield mine
+
+    slow = threading.Thread(target=second.commit, args=(clips, plan), name="second")
+
+    def overtaken(tmp, final):
+        published = publish(tmp, final)
+        if not turns:
+            third.commit([make_clip("b"), make_clip("c")])
+            slow.start()
+            assert reached.wait(30)
+        return published
+
+    monkeypatch.setattr(leases, "turn", slow_turn)
+    monkeypatch.setattr(first.store, "publish", overtaken)
+    assert first.commit(clips, plan).clip_ids == ("a",)
+    go_on.set()
+    slow.join()
     committed_once(tmp_path, "abc")
 
 
