@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
 import socket
 import stat
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +19,7 @@ from cache.errors import StorageError
 
 TMP_SUFFIX = ".tmp"
 FSYNCS_AT_ONCE = 8
+TURN_SECONDS = 30.0
 BEGIN_BYTES = 1 << 23  # whole pages: one that is on its way to the disk cannot be written to
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 WAY_OUT = {
@@ -78,7 +82,8 @@ def _begin_writing(handle: int, start: int) -> None:
     Linux does so for pages that are said to be of no more use, and keeps them meanwhile.
     """
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(handle, start, BEGIN_BYTES, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):  # not every file system takes hints
+            os.posix_fadvise(handle, start, BEGIN_BYTES, os.POSIX_FADV_DONTNEED)
 
 
 def read_regular(path: Path, limit: int = 1 << 28) -> bytes:
@@ -123,6 +128,42 @@ class FsyncPool:
         self._running.append(self._pool.submit(fsync_folder, path))
 
 
+def remove(path: Path) -> None:
+    """Remove a file or folder of ours; whoever is about to publish it finds it gone at once, not half gone."""
+    aside = tmp_path(path)
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def turn(folder: Path, seconds: float = TURN_SECONDS) -> Iterator[None]:
+    """Take turns with other processes and threads at something short in a folder.
+
+    A courtesy, which saves work: nothing may depend on it. Where the file system has no locks, or whoever has
+    the turn does not give it back within ``seconds``, it is taken all the same.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.005)
+            except OSError:
+                break
+        yield
+    finally:
+        os.close(handle)
+
+
 def publish_file(tmp: Path, final: Path) -> bool:
     """Give ``tmp`` its final name unless that name is taken; ``tmp`` is gone afterwards.
 
@@ -130,8 +171,7 @@ def publish_file(tmp: Path, final: Path) -> bool:
         True when ``final`` is now what ``tmp`` was, False when it had existed already.
 
     A hard link fails when the name is taken, also between two machines. Where the file system has no
-    links, the name is looked at before the rename: the one gap left is two writers of the same
-    shard within the same instant, and both hold the same clips.
+    links, the name is looked at before the rename: of two writers within the same instant the later one wins.
     """
     try:
         os.link(tmp, final)

@@ -1,19 +1,16 @@
 """Leases on shards in extract → cache: they save double work and tell whose ``*.tmp`` is dead.
 
 Nothing depends on a lease for being right: a shard is published whole and never overwritten, whoever
-holds what. So a lease that is lost, stolen or wrongly believed costs work, never data. The one lease that
-is not on a shard is the turn at adding a record, held for milliseconds; who finds it lost looks again.
+holds what. So a lease that is lost, stolen or wrongly believed costs work, never data.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,9 +18,8 @@ from cache import files
 from cache.folder import LEASES
 
 SUFFIX = ".lease"
-TURN = "commit"  # no shard has this name
-TURN_SECONDS = 30.0
 LEASE_SECONDS = 600.0  # a shard takes about a minute on a CPU; holders renew theirs as they go
+MAX_SECONDS = 86_400.0
 STARTED = time.time()  # when this process began to use caches: an older *.tmp of its own id is not its own
 
 
@@ -38,8 +34,12 @@ class Holder:
 
     @property
     def alive(self) -> bool:
-        """Whether the lease still counts: not expired, and its process not known to be dead."""
-        return time.time() < self.until and not (self.host == host_name() and is_gone(self.pid))
+        """Whether the lease still counts: not expired, and its process not known to be dead.
+
+        One that lasts longer than any was given for comes from a wrong clock.
+        """
+        now = time.time()
+        return now < self.until < now + MAX_SECONDS and not (self.host == host_name() and is_gone(self.pid))
 
 
 class Lease:
@@ -69,7 +69,9 @@ class Lease:
 
     def is_lost(self) -> bool:
         """Say whether it ran out and somebody else has taken over."""
-        return _latest(self._path.parent, _shard_of(self._path)) != self._path
+        holder = read_holder(self._path)
+        latest = _latest(self._path.parent, _shard_of(self._path))
+        return latest != self._path or holder is None or holder.owner != self._owner
 
     def release(self) -> None:
         """Give the lease back, with the expired ones before it, unless somebody else has taken over."""
@@ -82,8 +84,8 @@ class Lease:
 def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | None:
     """Return a lease on a shard, or None while another writer holds one.
 
-    Leases on one shard are numbered, the highest counts, and a number is given once: of several writers
-    that find the last one expired, one gets the next.
+    Leases on one shard are numbered and the highest counts: of several writers that find the last one
+    expired, one gets the next.
 
     Args:
         cache: folder of the cache.
@@ -104,21 +106,6 @@ def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | 
         owner = uuid.uuid4().hex
         aside = _write_aside(path, owner, time.time() + seconds)
         return Lease(path, seconds, owner) if files.publish_file(aside, path) else None
-
-
-@contextmanager
-def turn(cache: Path) -> Iterator[Lease]:
-    """Wait for the turn at looking at a cache's records and adding one; give it back afterwards.
-
-    Raises:
-        StorageError: the folder cannot be written.
-    """
-    while (lease := acquire(cache, TURN, TURN_SECONDS)) is None:
-        time.sleep(0.005)
-    try:
-        yield lease
-    finally:
-        lease.release()
 
 
 def _leases(folder: Path, shard: str) -> list[Path]:
@@ -151,7 +138,12 @@ def read_holder(path: Path) -> Holder | None:
 def _write_aside(path: Path, owner: str, until: float) -> Path:
     """Written whole before it gets its name: a lease that is seen empty would be stolen."""
     aside = files.tmp_path(path)
-    aside.write_text(json.dumps(asdict(Holder(owner, host_name(), os.getpid(), until))))
+    try:
+        aside.write_text(json.dumps(asdict(Holder(owner, host_name(), os.getpid(), until))))
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()
+        raise
     return aside
 
 
@@ -180,11 +172,16 @@ def remove_dead_tmp(cache: Path, folder: Path, older_than: float = LEASE_SECONDS
     """
     dead = [path for path in folder.glob(f"*{files.TMP_SUFFIX}") if _is_dead(cache, path, older_than)]
     for path in dead:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        files.remove(path)
     return len(dead)
+
+
+def remove_dead(cache: Path) -> None:
+    """Remove the leases that count no longer: of killed writers, and expired ones."""
+    for path in (cache / LEASES).glob(f"*{SUFFIX}"):
+        holder = read_holder(path)
+        if holder is not None and not holder.alive:
+            path.unlink(missing_ok=True)
 
 
 def _is_dead(cache: Path, path: Path, older_than: float) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache import folder
+from cache.errors import DamagedCacheError
 from cache.record import CommitRecord
 
 
@@ -19,10 +20,16 @@ class Recorded:
 
     def _look(self) -> None:
         for path in folder.record_paths(self._path):
-            if path.stem not in self._known:
+            if path.stem in self._known:
+                continue
+            try:
                 record = self._known[path.stem] = folder.read_record(path)
-                for clip_id in record.clip_ids:
-                    self._holders.setdefault(clip_id, []).append(record)
+            except DamagedCacheError:
+                if not path.exists():  # taken back, or set aside, just now
+                    continue
+                raise
+            for clip_id in record.clip_ids:
+                self._holders.setdefault(clip_id, []).append(record)
 
     def forget(self, name: str) -> None:
         """Forget a shard that was taken away."""

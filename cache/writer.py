@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from cache import files, folder, leases, partition
 from cache.card import card
@@ -18,14 +13,15 @@ from cache.failures import Failure, FailureLedger
 from cache.features import ClipFeatures, ShardArrays, shard_arrays
 from cache.folder import SHARDS, Description, set_aside
 from cache.leases import Lease
+from cache.orphan import Published, identity, read_orphan, record_of
 from cache.partition import Committed, ShardPlan
 from cache.recipe import recipe_id, require_same_values
 from cache.record import CommitRecord, ShardContent, SourceStat, versions
 from cache.recorded import Recorded
-from cache.schema import CLIPS, OFFSETS, FrameField
-from cache.store import CONTENT, Stored, get_store
+from cache.schema import FrameField
+from cache.store import get_store
 
-MAX_ATTEMPTS = 3  # at publishing one shard
+MAX_ATTEMPTS = 5  # at publishing one shard
 
 
 class CacheWriter:
@@ -84,6 +80,7 @@ class CacheWriter:
         with files.storage_errors(path):
             for folder_path in (path, path / SHARDS, path / folder.LEASES):
                 leases.remove_dead_tmp(path, folder_path)
+            leases.remove_dead(path)
         return cls(path, description)
 
     @property
@@ -187,27 +184,34 @@ class CacheWriter:
     def _commit(self, shard: ShardArrays, content: ShardContent, name: str) -> CommitRecord | None:
         """Publish a shard and write its record; None, and no trace, if another has brought one of its clips.
 
-        Many may publish at once. The look at what others have recorded and the record that follows are
-        one step, taken in turn: of two shards with a clip in common only one is recorded.
+        Many may publish at once. Before its record is written a writer looks at those of others, and after it
+        once more: of two shards with a clip in common, whichever is recorded last is taken back, whatever
+        else happened. Taking turns keeps both from seeing each other, and readers from seeing either.
         """
         final, target = (self.path / SHARDS / (name + suffix) for suffix in (self.store.suffix, ".json"))
         for _ in range(MAX_ATTEMPTS):
+            if target.exists():
+                return folder.read_record(target)
             with files.storage_errors(final):
                 published = self._publish(final, shard, content)
-            with leases.turn(self.path) as turn:
-                if target.exists():
-                    return folder.read_record(target)
-                if _identity(final) != published.identity:
-                    continue  # another writer of this shard has taken it away, or published it anew
-                record = self._record(name, final, published)
-                if self._recorded.collides(record):
-                    _withdraw(final)
-                    return None
-                written = files.write_once(target, record.to_bytes())
-                if not (written and turn.is_lost()):
-                    return folder.read_record(target)
-                target.unlink()  # this writer was stopped for longer than its turn: it may have looked too early
-                self._recorded.forget(name)
+                if published is None:
+                    continue
+                with files.turn(self.path / SHARDS):
+                    if target.exists() or identity(final) != published.identity:
+                        continue  # another writer of this shard has recorded, taken away or replaced it
+                    record = record_of(self.store, final, published)
+                    collides = self._recorded.collides(record)
+                    if not collides:
+                        if not files.write_once(target, record.to_bytes()):
+                            continue
+                        collides = self._recorded.collides(record)
+                        if not collides and identity(final) == published.identity:
+                            return folder.read_record(target)
+                        target.unlink(missing_ok=True)
+                        self._recorded.forget(name)
+                    if collides:
+                        files.remove(final)
+                        return None
         raise self._busy(name)
 
     def _busy(self, name: str) -> StorageError:
@@ -216,82 +220,35 @@ class CacheWriter:
             "running, or another source with the same clips?"
         )
 
-    def _publish(self, final: Path, shard: ShardArrays, content: ShardContent) -> _Published:
-        """Give the shard its name; when that is taken, take what is there, if it is sound, as the shard."""
-        for _ in range(MAX_ATTEMPTS):
-            tmp = files.tmp_path(final)
-            try:
-                stored = self.store.stage(tmp, shard, content.to_bytes())
-                published = _Published(stored, content, _identity(tmp))
-                return published if self.store.publish(tmp, final) else self._published(final)
-            except FileNotFoundError:
-                continue  # stopped for longer than its lease, this writer was taken for dead and cleaned up
-            except DamagedCacheError:
-                if (final.parent / f"{final.stem}.json").exists():
-                    raise
-                with leases.turn(self.path):
-                    if final.exists():
-                        set_aside(self.path, final)  # no record names it: it never was part of the cache
-        raise self._busy(final.stem)
+    def _publish(self, final: Path, shard: ShardArrays, content: ShardContent) -> Published | None:
+        """Give the shard its name; when that is taken, take what is there, if it is sound, as the shard.
 
-    def _published(self, final: Path) -> _Published:
-        identity = _identity(final)
-        stored = self.store.describe(final)
+        None when neither went: stopped for longer than its lease, this writer was taken for dead and its file
+        cleaned away, or what stood there is damaged, and set aside.
+        """
+        tmp = files.tmp_path(final)
         try:
-            opened = self.store.open(final, stored.datasets)
-            raw = opened.read(CONTENT, 0, stored.datasets[CONTENT].shape[0])
-            content = ShardContent.from_json(json.loads(raw.tobytes()))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedCacheError(
-                f"{final}: published without a record and not readable ({error})"
-            ) from None
-        if content.recipe_id != self._recipe_id:
-            raise DamagedCacheError(f"{final}: published without a record and made with another recipe")
-        return _Published(stored, content, identity)
+            stored = self.store.stage(tmp, shard, content.to_bytes())
+            published = Published(stored, content, identity(tmp))
+            return published if self.store.publish(tmp, final) else self._adopt(final, content)
+        except FileNotFoundError:
+            return None
+        except DamagedCacheError:
+            self._clear(final, content)
+            return None
 
-    def _record(self, name: str, final: Path, published: _Published) -> CommitRecord:
-        """Make the record from the published file, so that it says what is there."""
-        stored, content = published.stored, published.content
-        opened = self.store.open(final, stored.datasets)
-        id_rows = stored.datasets[CLIPS + "clip_id"].shape[0]
-        ids = opened.read(CLIPS + "clip_id", 0, id_rows)
-        offsets = opened.read(OFFSETS, 0, id_rows + 1)
-        return CommitRecord(
-            name=name,
-            store=self.store.name,
-            file=final.name,
-            num_bytes=stored.num_bytes,
-            checksum=stored.checksum,
-            clip_ids=tuple(value.decode() for value in ids.tolist()),
-            num_frames=tuple(np.diff(offsets).tolist()),
-            datasets=stored.datasets,
-            content=content,
-        )
+    def _adopt(self, final: Path, content: ShardContent) -> Published:
+        return read_orphan(self.store, final, self.fields, content)
 
-
-@dataclass(frozen=True)
-class _Published:
-    """A shard under its final name; ``identity`` tells it from another one under the same name."""
-
-    stored: Stored
-    content: ShardContent
-    identity: tuple[int, ...]
-
-
-def _identity(path: Path) -> tuple[int, ...]:
-    """Return what a file or folder keeps when it is linked or renamed; nothing for one that is not there."""
-    try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return ()
-    return status.st_dev, status.st_ino, status.st_mtime_ns
-
-
-def _withdraw(shard: Path) -> None:
-    """Take away a shard that no record names."""
-    aside = files.tmp_path(shard)
-    shard.rename(aside)
-    if aside.is_dir():
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        aside.unlink(missing_ok=True)
+    def _clear(self, final: Path, content: ShardContent) -> None:
+        """Set a damaged file aside that stands in a shard's place, unless it was recorded or replaced by now."""
+        with files.turn(final.parent):
+            if (final.parent / f"{final.stem}.json").exists():
+                return
+            try:
+                self._adopt(final, content)
+            except FileNotFoundError:
+                return
+            except DamagedCacheError:
+                if identity(final):
+                    set_aside(self.path, final)  # it never was part of the cache

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -276,23 +277,108 @@ def test_of_two_sources_with_a_clip_in_common_only_one_brings_it(
     committed_once(tmp_path, "abc" if planned else "bc")
 
 
-def test_who_lost_the_turn_while_it_was_stopped_looks_again(
-    tmp_path, recipe, fields, make_clip, monkeypatch
+@pytest.mark.parametrize("late", ["link", "look"])
+def test_without_turns_whoever_records_last_takes_it_back(
+    tmp_path, recipe, fields, make_clip, monkeypatch, late
 ) -> None:
+    """A file system without locks, or a writer stopped in its turn: the look after the record decides."""
+    monkeypatch.setattr(files, "turn", lambda _folder: nullcontext())
     first, second = (CacheWriter.open(tmp_path, recipe, fields) for _ in range(2))
     [plan] = first.plan({"a": 7, "b": 7})
     write_once = files.write_once
-    monkeypatch.setattr(leases, "TURN_SECONDS", 0.05)
 
-    def stopped(target, data):
+    def overtaken(target, data):
         monkeypatch.setattr(files, "write_once", write_once)
-        time.sleep(0.1)
-        assert second.commit([make_clip("b"), make_clip("c")]).clip_ids == ("b", "c")
-        return write_once(target, data)
+        written = write_once(target, data) if late == "look" else None
+        if late == "link":
+            assert second.commit([make_clip("b"), make_clip("c")]).clip_ids == ("b", "c")
+            return write_once(target, data)
+        with pytest.raises(DuplicateClipError):
+            second.commit([make_clip("b"), make_clip("c")])
+        return written
 
-    monkeypatch.setattr(files, "write_once", stopped)
-    assert first.commit([make_clip("a"), make_clip("b")], plan).clip_ids == ("a",)
+    monkeypatch.setattr(files, "write_once", overtaken)
+    record = first.commit([make_clip("a"), make_clip("b")], plan)
+    assert record.clip_ids == (("a",) if late == "link" else ("a", "b"))
+    committed_once(tmp_path, "abc" if late == "link" else "ab")
+
+
+def test_two_that_record_at_once_both_take_it_back_and_try_again(
+    tmp_path, recipe, fields, make_clip, monkeypatch
+) -> None:
+    monkeypatch.setattr(files, "turn", lambda _folder: nullcontext())
+    plans = [["a", "b"], ["b", "c"]]
+    barrier, write_once, calls = threading.Barrier(2, timeout=20), files.write_once, []
+
+    def both_at_once(target, data):
+        written = write_once(target, data)
+        if target.parent.name == "shards" and len(calls) < 2:
+            calls.append(target)
+            barrier.wait()
+        return written
+
+    def work(ids: list[str]) -> None:
+        writer = CacheWriter.open(tmp_path, recipe, fields)
+        plan = ShardPlan(shard_name(ids), dict.fromkeys(ids, 7), plan_id="x")
+        writer.commit([make_clip(clip_id) for clip_id in ids], plan)
+
+    CacheWriter.open(tmp_path, recipe, fields)
+    monkeypatch.setattr(files, "write_once", both_at_once)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, plans))
     committed_once(tmp_path, "abc")
+
+
+def test_a_turn_is_taken_by_one_at_a_time_and_after_a_while_all_the_same(tmp_path) -> None:
+    inside, most = [], []
+
+    def work(_: int) -> None:
+        with files.turn(tmp_path):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.002)
+            inside.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(60)))
+    assert max(most) == 1
+    with files.turn(tmp_path), files.turn(tmp_path, seconds=0.05):
+        pass
+
+
+@pytest.mark.parametrize("store", ["hdf5", "zarr"])
+@pytest.mark.parametrize("kind", ["bit", "other clips"])
+def test_what_stands_in_a_shards_place_is_checked_before_it_is_recorded(
+    tmp_path, recipe, fields, make_clip, store, kind
+) -> None:
+    writer = CacheWriter.open(tmp_path, recipe, fields, store=store)
+    [plan] = writer.plan({"a": 7})
+    record = writer.commit([make_clip("a" if kind == "bit" else "zzz")])
+    [shard] = [path for path in (tmp_path / "shards").iterdir() if path.suffix != ".json"]
+    (tmp_path / "shards" / f"{record.name}.json").unlink()
+    shard = shard.rename(shard.with_name(plan.name + shard.suffix))
+    if kind == "bit":
+        chunk = shard if store == "hdf5" else shard / "frames" / "vad" / "c.0.0"
+        data = bytearray(chunk.read_bytes())
+        data[(record.datasets["frames/vad"].offset or 0) + 5] ^= 1
+        chunk.write_bytes(data)
+    found = CacheWriter.open(tmp_path, recipe, fields).commit([make_clip("a")], plan)
+    assert found.clip_ids == ("a",)
+    committed_once(tmp_path, "a")
+    assert len(list((tmp_path / "damaged").iterdir())) == 1
+
+
+def test_what_is_left_of_killed_writers_goes_with_the_next(tmp_path, recipe, fields) -> None:
+    CacheWriter.open(tmp_path, recipe, fields)
+    lease = tmp_path / "leases" / "0123456789abcdef-0.0.lease"
+    gone = {"owner": "x", "host": leases.host_name(), "pid": 2**22 + 1, "until": time.time() + 100}
+    lease.write_text(json.dumps(gone))
+    year = tmp_path / "leases" / "0123456789abcdef-1.0.lease"  # a clock that is wrong
+    year.write_text(json.dumps(gone | {"host": "elsewhere", "until": time.time() + 3e7}))
+    other = tmp_path / "leases" / "0123456789abcdef-2.0.lease"
+    other.write_text(json.dumps(gone | {"host": "elsewhere"}))
+    CacheWriter.open(tmp_path, recipe, fields)
+    assert list((tmp_path / "leases").iterdir()) == [other]
 
 
 @pytest.mark.parametrize("store", ["hdf5", "zarr"])
@@ -303,7 +389,7 @@ def test_a_shard_that_was_published_anew_meanwhile_gets_the_record_of_what_is_th
     first, second, third = (CacheWriter.open(tmp_path, recipe, fields, store=store) for _ in range(3))
     [plan] = first.plan({"a": 7, "b": 7})
     clips = [make_clip("a"), make_clip("b")]
-    publish, turn = first.store.publish, leases.turn
+    publish, turn = first.store.publish, files.turn
     reached, go_on = threading.Event(), threading.Event()
     turns = []
 
@@ -327,7 +413,7 @@ def test_a_shard_that_was_published_anew_meanwhile_gets_the_record_of_what_is_th
             assert reached.wait(30)
         return published
 
-    monkeypatch.setattr(leases, "turn", slow_turn)
+    monkeypatch.setattr(files, "turn", slow_turn)
     monkeypatch.setattr(first.store, "publish", overtaken)
     assert first.commit(clips, plan).clip_ids == ("a",)
     go_on.set()
