@@ -12,15 +12,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TextIO
 
-from cache.errors import EmiError
+from cache.errors import EmiError, is_out_of_memory
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_LISTED = 3  # finished, and something is listed: failed clips, damage, differences
 EXIT_STOPPED = 75  # stopped early; run the same command again to continue (EX_TEMPFAIL)
-
-TORCH_OUT_OF_MEMORY = ("allocate memory", "could not create a primitive")  # the second: within oneDNN
 
 TTY_INTERVAL = 0.2  # seconds between two updates of a live line
 LOG_INTERVAL = 10.0  # seconds between two lines in a log file
@@ -36,12 +34,14 @@ def one_line_errors() -> Iterator[None]:
         raise SystemExit(EXIT_ERROR) from None
     except BrokenPipeError:
         raise SystemExit(EXIT_ERROR) from None
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not any(words in str(error) for words in TORCH_OUT_OF_MEMORY):
+    except (MemoryError, RuntimeError, ImportError) as error:
+        if not is_out_of_memory(error):
             raise
         reason = " ".join(str(error).split())[:200] or "no reason given"
-        line = f"out of memory ({reason}); give the process more, or use a compact cache"
-        print(f"error: {line}", file=sys.stderr)  # noqa: T201
+        way_out = (
+            "give the process more, or less to do at once (--batch-size, --batch-seconds, a compact cache)"
+        )
+        print(f"error: out of memory ({reason}); {way_out}", file=sys.stderr)  # noqa: T201
         raise SystemExit(EXIT_ERROR) from None
     except OSError as error:
         if error.errno is None or error.filename is None:

@@ -66,3 +66,14 @@ class StorageError(CacheError, OSError):
 
 class TableError(CacheError, ValueError):
     """A table of ids, labels or speakers cannot be understood."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether memory ran out: in the words of Python, torch, oneDNN, threads or the loader of libraries."""
+    text = str(error).strip()
+    if isinstance(error, RuntimeError):
+        ended = text.endswith(
+            "could not create a primitive"
+        )  # with more after it: it knows no such operation
+        return ended or "allocate memory" in text or "start new thread" in text
+    return isinstance(error, MemoryError) or (isinstance(error, ImportError) and "map segment" in text)

@@ -17,7 +17,7 @@ from cache import CacheReader
 from train.config import FitConfig
 from train.frames import FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
 from train.inputs import choose_inputs
-from train.machine import free_memory
+from train.machine import free_memory, kept_memory
 
 IntArray = npt.NDArray[np.int64]
 
@@ -176,6 +176,7 @@ class BatchFeed:
             batch = next(filled)
             self.waited += time.perf_counter() - started
             yield positions, batch
+            kept_memory().bound()
 
     def _on_the_spot(self, batches: Sequence[IntArray]) -> Iterator[Batch]:
         yield from map(self._batchers[0], batches)

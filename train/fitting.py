@@ -23,7 +23,7 @@ from train.head import HeadShape, new_head
 from train.join import is_compact, opened
 from train.labels import Splits
 from train.losses import LossValue, batch_loss, is_correlation
-from train.machine import choose_device, deterministic, keep_memory
+from train.machine import choose_device, deterministic, kept_memory
 from train.metrics import METRICS, mean_over, shown
 from train.order import epoch_batches
 from train.planning import Task, plan_fit
@@ -85,7 +85,7 @@ def fit(
     """
     out, progress = Path(out), progress or Progress()
     around = surroundings or Surroundings()
-    keep_memory()
+    kept_memory()
     with opened(cache) as reader:
         task = plan_fit(reader, labels, config)
         device = choose_device(config.device, compact=is_compact(reader))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from cache.errors import is_out_of_memory
 from extract.errors import EncoderError
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -64,11 +65,11 @@ def batch_seconds(on: torch.device) -> float:
 
 def raise_unless_out_of_memory(error: BaseException, on: torch.device) -> None:
     """Return when memory ran out; a CUDA device that failed is one line, anything else goes on as it is."""
-    text = str(error)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text:
+    if isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error):
         return
     if on.type == "cuda":
+        reason = str(error).splitlines()[0]
         raise EncoderError(
-            f"{on} failed: {text.splitlines()[0]}; check the device and run again, committed shards are intact"
+            f"{on} failed: {reason}; check the device and run again, committed shards are intact"
         ) from error
     raise error

@@ -65,7 +65,8 @@ def attention(
 
     Args:
         query, key, value: (clips, heads, frames, width).
-        mask: (clips, 1, frames, frames), true where a frame may be looked at; None for everywhere.
+        mask: (clips, 1, frames, frames), true where a frame may be looked at, or numbers to be added to the
+            scores; None for everywhere.
         options: ``scaling``, and what is of no use here.
 
     Returns:
@@ -78,7 +79,10 @@ def attention(
         for start in range(0, query.shape[2], rows):
             scores = query[:, :, start : start + rows] @ key.transpose(2, 3)
             if mask is not None:
-                scores = scores.masked_fill(~mask[:, :, start : start + rows], float("-inf"))
+                seen = mask[:, :, start : start + rows]
+                scores = (
+                    scores.masked_fill(~seen, float("-inf")) if seen.dtype == torch.bool else scores + seen
+                )
             outputs.append(scores.softmax(dim=3) @ value)
     output = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
     return output.transpose(1, 2), None

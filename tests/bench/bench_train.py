@@ -32,7 +32,7 @@ from train.checkpoint import new_training
 from train.data import Batch, BatchFeed, Features, load_features
 from train.fitting import _step
 from train.head import new_head
-from train.machine import keep_memory
+from train.machine import kept_memory
 from train.order import epoch_batches
 
 EPOCH_CLIPS = 8072
@@ -271,7 +271,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1200, help="of the compact cache")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    keep_memory()
+    kept_memory()
     cases = [
         Case("the method's head, full features", 1024, 0.02, 96, None, given.steps, 1),
         Case("compact cache, 128 units", 128, 0.1, given.clips, 128, given.clips // 32 - 2, 2),

@@ -121,7 +121,7 @@ def torment(scratch: Path, clips: int, kills: int, rng: random.Random) -> dict[s
         problems.append("committed clips were lost")
     if max(lost) > 2 * largest:  # the shard at hand, and the one whose bytes were on their way to the disk
         problems.append(f"a kill cost {max(lost)} clips, shards hold up to {largest}")
-    leftover = [str(path.name) for path in out.rglob("*.tmp")]
+    leftover = [str(path.name) for path in [*out.rglob("*.tmp"), *out.glob("leases/*")]]
     return {
         "clips": clips, "kills": kills, "shards": len(other.records), "committed_between_kills": progress,
         "clips_lost_by_a_kill": lost, "clips_in_the_largest_shard": largest,

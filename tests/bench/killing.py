@@ -123,7 +123,7 @@ def _check(path: Path, reported: list[str], outcome: Outcome) -> None:
 def _compare(path: Path, reference: Path, outcome: Outcome) -> None:
     outcome.problems += [str(difference) for difference in diff(path, reference, exact=True)]
     outcome.problems += [str(finding) for finding in verify(path).findings]
-    outcome.problems += [f"left behind: {item}" for item in path.rglob("*.tmp")]
+    outcome.problems += [f"left behind: {item}" for item in [*path.rglob("*.tmp"), *path.glob("leases/*")]]
 
 
 if __name__ == "__main__":

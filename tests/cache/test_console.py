@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cache.console import one_line_errors
+from cache.errors import is_out_of_memory
 
 
 def test_out_of_memory_is_one_line(capsys) -> None:
@@ -17,6 +18,22 @@ def test_out_of_memory_is_one_line(capsys) -> None:
         error = capsys.readouterr().err
         assert error.startswith("error: out of memory (")
         assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RuntimeError("could not create a primitive"), True),
+        (RuntimeError("could not create a primitive descriptor for the matmul primitive"), False),
+        (RuntimeError("can't start new thread"), True),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), True),
+        (ImportError("No module named 'torch'"), False),
+        (MemoryError(), True),
+        (ValueError("allocate memory"), False),
+    ],
+)
+def test_what_out_of_memory_is(error, expected) -> None:
+    assert is_out_of_memory(error) is expected
 
 
 def test_other_faults_stay_what_they_are() -> None:
