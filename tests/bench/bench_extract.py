@@ -1,6 +1,6 @@
 """Extraction against the loops everyone writes: full-size encoder, decoders, and the pipeline around a no-op one.
 
-    python tests/bench/bench_extract.py [--clips 6 --rounds 3 --only encoder decode pipeline memory --json]
+    python tests/bench/bench_extract.py [--clips 6 --rounds 3 --only encoder decode pipeline memory long --json]
 
 The encoder has 12 layers of 1024 and random weights, which cost what real ones do. All ratios come from one run
 on one machine. On a CPU a few clips take minutes; with CUDA, give thousands (--clips 2000 --rounds 1).
@@ -277,6 +277,30 @@ def measure_memory(clips: int) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
+def bench_long() -> dict[str, Any]:
+    """Return peak memory [MB] and × real time of the full-size encoder on a whole clip of 1,250 s."""
+    results = {}
+    for precision in ("float32", "bfloat16"):
+        command = [sys.executable, __file__, "--long", precision]
+        found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        results[precision] = dict(zip(("short_mb", "long_mb", "x_real_time"), map(float, found), strict=True))
+    return results
+
+
+def measure_long(precision: str, seconds: float = 1250.0) -> None:
+    """Encode 12 s, then the long clip; print the peak memory after each [MB], and × real time."""
+    import resource
+
+    encoder = make_encoder(precision, "cpu")
+    sound = np.resize(voice(60.0, seed=1)[:, 0], int(seconds * SAMPLING_RATE))
+    encoder.encode([sound[: 12 * SAMPLING_RATE]])
+    short = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    begin = time.perf_counter()
+    encoder.encode([sound])
+    taken = time.perf_counter() - begin
+    print(short, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, seconds / taken)
+
+
 def main() -> None:
     """Run the bench."""
     parser = argparse.ArgumentParser(
@@ -287,6 +311,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["decode", "pipeline", "memory", "encoder"])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--long", metavar="PRECISION", help=argparse.SUPPRESS)
     parser.add_argument("--worker", metavar="PRECISION", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -295,6 +320,9 @@ def main() -> None:
     if options.memory:
         measure_memory(options.memory)
         return
+    if options.long:
+        measure_long(options.long)
+        return
     results: dict[str, Any] = {}
     if "decode" in options.only:
         results["decode"] = bench_decode()
@@ -302,6 +330,8 @@ def main() -> None:
         results["pipeline"] = bench_pipeline(500)
     if "memory" in options.only:
         results["memory"] = bench_memory()
+    if "long" in options.only:
+        results["long"] = bench_long()
     if "encoder" in options.only:
         results["encoder"] = bench_encoder(options.clips, options.rounds)
     print(json.dumps(results, indent=2) if options.json else "\n".join(report(results)))
@@ -315,6 +345,11 @@ def report(results: dict[str, Any]) -> Iterator[str]:
         yield f"pipeline {name:22} {row['x_real_time']:7.0f} × real time, no-op encoder, bound by {row['bound']}"
     for name, peak in results.get("memory", {}).items():
         yield f"memory   {name:22} {peak:7.0f} MB at the peak"
+    for precision, row in results.get("long", {}).items():
+        yield (
+            f"long     a clip of 1,250 s, {precision}: {row['long_mb']:.0f} MB at the peak, "
+            f"{row['short_mb']:.0f} MB after one of 12 s; {row['x_real_time']:.1f} × real time"
+        )
     encoder = results.get("encoder")
     if encoder:
         ceilings = ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in encoder["gflops"].items())

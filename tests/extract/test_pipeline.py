@@ -249,6 +249,34 @@ def test_segments_of_one_file_are_clips(tmp_path, voice, write_media, options) -
     assert reader.num_frames("talk/4.500-5.100") == 29
 
 
+WHOLE = """
+import resource, sys
+from pathlib import Path
+from extract import EncoderOptions, ExtractOptions, extract
+peaks = []
+for name in ("short", "long"):
+    options = ExtractOptions(EncoderOptions(sys.argv[1], device="cpu"), max_seconds=0.0)
+    extract(Path(sys.argv[2]) / name, Path(sys.argv[2]) / f"{name}-cache", options)
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peaks[1] - peaks[0])
+"""
+
+
+def test_a_clip_of_ten_minutes_is_taken_whole_in_bounded_memory(
+    tmp_path, voice, python, tiny_encoder
+) -> None:
+    sound = np.resize(voice(30.0)[:, 0], 600 * 16_000)
+    for name, samples in (("short", sound[: 70 * 16_000]), ("long", sound)):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "x.wav", samples, 16_000)
+    done = python("-c", WHOLE, str(tiny_encoder), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert (
+        float(done.stdout.split()[-1]) < 700
+    )  # MB; its samples are 80, and attention over all of it 15,000 a head
+    assert CacheReader(tmp_path / "long-cache").num_frames("x") == (600 * 16_000 - 400) // 320 + 1
+
+
 def test_whole_clips_are_taken_and_marked_where_attention_was_windowed(
     tmp_path, voice, write_media, options
 ) -> None:
