@@ -20,6 +20,7 @@ from train.errors import ConfigError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 LARGEST = 2**31 - 1  # bytes
+SMALL = 2**17
 SLACK = 1e9  # bytes that steps may leave behind
 LOADED_LATER = 2e9  # bytes of addresses that libraries and threads still take once features are in memory
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "safetensors")
@@ -75,21 +76,22 @@ class KeptMemory:
 
     glibc hands large blocks back to the system at once, and fetching them again, page by page, was most of the
     system time of a step (0.3 of 0.3 s for 40 compact steps). What is kept falls into pieces, though, as
-    batches differ in length (4 GB after 50 steps of full features): beyond ``SLACK`` it is given back. Without
-    glibc, or under a limit of addresses, everything stays as it is.
+    batches differ in length (4 GB after 50 steps of full features): beyond ``SLACK`` it is given back. Under a
+    limit of addresses, which pieces use up too, every large block goes back at once. Elsewhere than with glibc
+    this does nothing.
     """
 
     def __init__(self) -> None:
-        limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-        self._libc = None if limited or platform.libc_ver()[0] != "glibc" else ctypes.CDLL(None)
+        self._libc = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
+        self._keeps = resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
         self._floor = resident_memory()
         if self._libc is not None:
             for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
-                self._libc.mallopt(option, LARGEST)
+                self._libc.mallopt(option, LARGEST if self._keeps else SMALL)
 
     def bound(self) -> None:
         """Give back what no tensor uses, once much of it has gathered; to be called between two steps."""
-        if self._libc is not None and resident_memory() > self._floor + SLACK:
+        if self._libc is not None and self._keeps and resident_memory() > self._floor + SLACK:
             self._libc.malloc_trim(0)
             self._floor = resident_memory()
 

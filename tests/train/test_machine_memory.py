@@ -48,9 +48,18 @@ def test_memory_is_given_back_when_much_has_gathered(monkeypatch) -> None:
 
 
 def test_under_a_limit_of_addresses_nothing_is_kept(monkeypatch) -> None:
+    options = []
+
+    class Libc:
+        def mallopt(self, option: int, value: int) -> None:
+            options.append(value)
+
     monkeypatch.setattr(resource, "getrlimit", lambda _: (2**33, 2**33))
-    monkeypatch.setattr(machine.ctypes, "CDLL", lambda _: pytest.fail("mallopt was called"))
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda _: Libc())
+    monkeypatch.setattr(machine, "SLACK", -1.0)
     machine.KeptMemory().bound()
+    assert options == [machine.SMALL] * 2
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc")
