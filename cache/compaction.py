@@ -111,7 +111,8 @@ def fit(
 ) -> Projection:
     """Fit the projection of every wide field on the pooled frames of some clips, in one pass."""
     names = [name for name in chosen_fields(reader, options.layers) if is_projected(reader, name, options)]
-    wanted = [clip_id for clip_id in reader.clip_ids if fit_on is None or clip_id in set(fit_on)]
+    chosen = None if fit_on is None else set(fit_on)
+    wanted = [clip_id for clip_id in reader.clip_ids if chosen is None or clip_id in chosen]
     if not names:
         return Projection(options.pool, {})
     if not wanted:

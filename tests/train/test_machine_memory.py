@@ -51,7 +51,7 @@ def test_under_a_limit_of_addresses_nothing_is_kept(monkeypatch) -> None:
     options = []
 
     class Libc:
-        def mallopt(self, option: int, value: int) -> None:
+        def mallopt(self, _option: int, value: int) -> None:
             options.append(value)
 
     monkeypatch.setattr(resource, "getrlimit", lambda _: (2**33, 2**33))
