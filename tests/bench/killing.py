@@ -72,13 +72,14 @@ class Outcome:
 
 
 def kill_loop(folder: Path, store: str, kills: int, seed: int, clips: int = CLIPS) -> Outcome:
-    """Kill running writers ``kills`` times at random instants; begin a new cache whenever one is complete."""
+    """Kill writers, one alone or two on the same work, ``kills`` times; begin anew whenever a cache is complete."""
     rng, outcome = random.Random(seed), Outcome()
     reference, path = folder / "reference", folder / "killed"
     write(reference, store, clips)
     while outcome.kills < kills:
-        reported = _killed_once(path, store, clips, rng.uniform(0.0, 0.25))
+        reported = _killed_once(path, store, clips, rng.uniform(0.0, 0.25), rng.randint(1, 2))
         if reported is None:
+            write(path, store, clips)  # a second writer may have been killed over its last shard
             _compare(path, reference, outcome)
             shutil.rmtree(path)
             continue
@@ -89,16 +90,19 @@ def kill_loop(folder: Path, store: str, kills: int, seed: int, clips: int = CLIP
     return outcome
 
 
-def _killed_once(path: Path, store: str, clips: int, after: float) -> list[str] | None:
-    """Return the shards that a writer reported before it was killed; None when it finished first."""
+def _killed_once(path: Path, store: str, clips: int, after: float, writers: int) -> list[str] | None:
+    """Return the shards that writers reported before they were killed; None when the first one finished first."""
     command = [sys.executable, __file__, str(path), store, str(clips)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout
-        first = writer.stdout.readline()  # interpreters start at their own pace: count from the first commit
-        time.sleep(after)
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(writers)]
+    first = running[0].stdout.readline()  # interpreters start at their own pace: count from the first commit
+    time.sleep(after)
+    for writer in running:
         writer.send_signal(signal.SIGKILL)
-        reported = [first.strip(), *(line.strip() for line in writer.stdout if line.endswith("\n"))]
-        return reported if writer.wait() == -signal.SIGKILL else None
+    reported = [first.strip()]
+    for writer in running:
+        reported += [line.strip() for line in writer.stdout if line.endswith("\n")]
+    ended = [writer.wait() for writer in running]
+    return reported if ended[0] == -signal.SIGKILL else None
 
 
 def _check(path: Path, reported: list[str], outcome: Outcome) -> None:
