@@ -36,6 +36,11 @@ class SourceClip:
     channel: int | None = None
     split: str = ""
 
+    @property
+    def source(self) -> str:
+        """What the cache says of where the clip came from: the shown path, and the channel if one is chosen."""
+        return self.shown if self.channel is None else f"{self.shown}#channel={self.channel}"
+
 
 @dataclass(frozen=True)
 class Source:
