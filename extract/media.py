@@ -51,12 +51,14 @@ class Source:
         failures: those that have none.
         ignored: suffix → number of files that are no media.
         splits: clip id → split, failures included.
+        unused: manifest → its columns that nothing uses.
     """
 
     clips: tuple[SourceClip, ...]
     failures: tuple[Failure, ...] = ()
     ignored: dict[str, int] = field(default_factory=dict)
     splits: dict[str, str] = field(default_factory=dict)
+    unused: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def from_folder(folder: Path) -> Source:

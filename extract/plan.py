@@ -14,6 +14,7 @@ from cache.errors import NotACacheError
 from cache.failures import Failure
 from cache.schema import SAMPLING_RATE
 from extract.audio import clip_seconds
+from extract.columns import unused_lines
 from extract.decoders import Header
 from extract.encoders import encoder_shape
 from extract.errors import ClipError
@@ -58,6 +59,7 @@ class Plan:
         splits: by name; empty when the source names none.
         failures: clips that have no file or cannot be read.
         warnings: what to think about before the run.
+        unused_columns: manifest → columns that nothing uses.
     """
 
     clips: int
@@ -69,6 +71,7 @@ class Plan:
     splits: dict[str, SplitPlan]
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
+    unused_columns: dict[str, tuple[str, ...]]
 
 
 def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, told: Told) -> Plan:
@@ -100,6 +103,7 @@ def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, told: Told
         splits=splits,
         failures=(*found.failures, *_unreadable(found.clips, headers, cached)),
         warnings=tuple(_warnings(splits)),
+        unused_columns=found.unused,
     )
 
 
@@ -165,6 +169,7 @@ def as_text(report: Plan, out: Path) -> str:
         lines.append(f"  {name}: {counted(split.clips, 'clip')}, {split.seconds / 3600:.2f} h")
         lines += [f"    {count:6} {shape}" for shape, count in split.formats.most_common()]
     lines += [f"  warning: {warning}" for warning in report.warnings]
+    lines += unused_lines(report.unused_columns)
     if report.failures:
         counts = Counter(failure.reason for failure in report.failures)
         said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))

@@ -14,6 +14,7 @@ from cache.failures import Failure, read_failures
 from cache.partition import ShardPlan
 from cache.record import CommitRecord
 from extract.changes import SEGMENT
+from extract.columns import unused_lines
 from extract.heard import unchanged_clips
 from extract.media import Source
 from extract.progress import RunMeter
@@ -58,6 +59,7 @@ class Summary:
         seconds: wall clock of the run.
         phases: seconds the main loop spent in ``wait_decode``, ``encode``, ``wait_write``.
         stopped: whether a signal ended the run early.
+        unused_columns: manifest → columns that nothing uses.
     """
 
     out: Path
@@ -74,6 +76,7 @@ class Summary:
     seconds: float
     phases: dict[str, float]
     stopped: bool
+    unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def bound(self) -> str:
@@ -113,6 +116,7 @@ def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
         seconds=meter.seconds,
         phases=dict(meter.phases),
         stopped=outcome.stages.stop.requested and unfinished,
+        unused_columns=outcome.source.unused,
     )
 
 
@@ -139,6 +143,7 @@ def as_text(summary: Summary) -> str:
         lines.append(f"  {summary.updated} extracted again, since the sound has changed")
     else:
         lines += _touched_lines(summary)
+    lines += unused_lines(summary.unused_columns)
     lines += _failure_lines(summary)
     if summary.stopped:
         lines.append("  stopped early; run the same command again to continue")
