@@ -24,7 +24,16 @@ def with_cached_precision(options: ExtractOptions, out: Path) -> ExtractOptions:
 
 def open_writer(out: Path, options: ExtractOptions, encoder: Encoder) -> CacheWriter:
     """Make the cache, or continue one of the same recipe."""
-    recipe, shard_mb = options.recipe(encoder), options.shard_mb
+    recipe, store, shard_mb = options.recipe(encoder), options.store or "hdf5", options.shard_mb
     return CacheWriter.open(
-        out, recipe, encoder.fields, store=options.store, shard_mb=shard_mb, licence=encoder.licence
+        out, recipe, encoder.fields, store=store, shard_mb=shard_mb, licence=encoder.licence
     )
+
+
+def kept_store(writer: CacheWriter, options: ExtractOptions) -> tuple[str, ...]:
+    """Say so where another back end was asked for than the cache has had from its start."""
+    has = writer.description.store
+    if options.store in {None, has}:
+        return ()
+    advice = f"emi-cache convert {writer.path} NEW --backend {options.store} makes a copy"
+    return (f"the cache stays {has}, not {options.store}; {advice}",)

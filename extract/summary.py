@@ -17,6 +17,7 @@ from extract.changes import SEGMENT
 from extract.columns import unused_lines
 from extract.heard import unchanged_clips
 from extract.media import Source
+from extract.opening import kept_store
 from extract.progress import RunMeter
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Summary:
         phases: seconds the main loop spent in ``wait_decode``, ``encode``, ``wait_write``.
         stopped: whether a signal ended the run early.
         unused_columns: manifest → columns that nothing uses.
+        notes: what else to know.
     """
 
     out: Path
@@ -77,6 +79,7 @@ class Summary:
     phases: dict[str, float]
     stopped: bool
     unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def bound(self) -> str:
@@ -117,6 +120,7 @@ def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
         phases=dict(meter.phases),
         stopped=outcome.stages.stop.requested and unfinished,
         unused_columns=outcome.source.unused,
+        notes=kept_store(outcome.stages.writer, options),
     )
 
 
@@ -143,7 +147,7 @@ def as_text(summary: Summary) -> str:
         lines.append(f"  {summary.updated} extracted again, since the sound has changed")
     else:
         lines += _touched_lines(summary)
-    lines += unused_lines(summary.unused_columns)
+    lines += [*unused_lines(summary.unused_columns), *(f"  {note}" for note in summary.notes)]
     lines += _failure_lines(summary)
     if summary.stopped:
         lines.append("  stopped early; run the same command again to continue")
