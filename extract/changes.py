@@ -14,12 +14,12 @@ from cache.reader import CacheReader
 from cache.record import CommitRecord
 from cache.schema import SAMPLING_RATE
 from extract.audio import decode, source_stat
-from extract.decoders import Header
 from extract.errors import ClipError
+from extract.headers import Header, Told, header_of
 from extract.heard import Heard, remember, unchanged_clips
 from extract.media import SourceClip
 from extract.options import ExtractOptions
-from extract.planning import Told, header_of, used_samples
+from extract.planning import used_samples
 
 FILE, SEGMENT = "file", "segment"  # why a clip may sound otherwise than when it was extracted
 TOLERANCE = 0.1  # seconds by which a clip may miss the end that the source states: files end early

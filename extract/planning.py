@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from cache.partition import ShardPlan
 from cache.record import CommitRecord
 from cache.schema import SAMPLING_RATE
 from extract.audio import clip_seconds
-from extract.decoders import Header, read_header
 from extract.encoders.base import Encoder
 from extract.errors import ClipError
+from extract.headers import Header, Told, read_headers
 from extract.media import SourceClip
 from extract.options import ExtractOptions
-
-Told = Callable[[int, int], None]  # called with how many are done, and of how many
-
-
-def read_headers(paths: Iterable[Path], num_workers: int, told: Told) -> dict[Path, Header | ClipError]:
-    """Read the header of every file once, however many clips it holds, several at a time."""
-    wanted = list(dict.fromkeys(paths))
-    headers: dict[Path, Header | ClipError] = {}
-    with ThreadPoolExecutor(num_workers, "headers") as pool:
-        try:
-            for path, header in zip(wanted, pool.map(header_of, wanted), strict=True):
-                headers[path] = header
-                told(len(headers), len(wanted))
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return headers
-
-
-def header_of(path: Path) -> Header | ClipError:
-    """Return a file's header, or why it has none."""
-    try:
-        return read_header(path)
-    except ClipError as error:
-        return error
 
 
 def used_samples(clip: SourceClip, header: Header | ClipError, max_seconds: float) -> int:
