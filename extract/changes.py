@@ -64,14 +64,12 @@ def _moved(
             samples = reader.clip_table(schema.CLIPS + "num_samples", cached).tolist()
     except CacheError:
         return []  # a damaged cache: verify's to list, and no reason to extract nothing more
-    segments = any(clip.start or clip.end is not None for clip in clips.values())
     headers: dict[Path, Header | ClipError] = {}
     moved = []
     for clip_id, start, num_samples in zip(cached, starts, samples, strict=True):
         clip = clips[clip_id]
-        if abs(start - clip.start) > 1e-6 or (
-            segments and not _fits(clip, num_samples, max_seconds, headers)
-        ):
+        fits = not clip.segmented or _fits(clip, num_samples, max_seconds, headers)
+        if abs(start - clip.start) > 1e-6 or not fits:
             moved.append(clip_id)
     return moved
 

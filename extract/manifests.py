@@ -34,6 +34,7 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
     named = known_split(table.path.stem)
     splits = [split_name(row[column]) if column else named for row in table.rows]
     search = _by_path if table.column_for("path") else _by_id
+    segmented = any(table.column_for(kind) for kind in ("start", "end", "duration"))
     files, whereabouts = search(table, ids, media)
     clips: list[SourceClip] = []
     missing: list[Failure] = []
@@ -45,7 +46,9 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
         else:
             path, shown = found
             start, end = table.segment(row)
-            clips.append(SourceClip(clip_id, path, shown, start, end, _channel(table, row), splits[row]))
+            clips.append(
+                SourceClip(clip_id, path, shown, start, end, _channel(table, row), splits[row], segmented)
+            )
     if not clips:
         raise SourceError(
             f"{table.path}: none of its {counted(len(missing), 'clip')} (such as {missing[0].path}) has a file in "

@@ -26,6 +26,7 @@ class SourceClip:
         end: where it ends [s]; None for the end of the file.
         channel: channel to use, counted from 0; None for the mean of all.
         split: train, valid, test, or empty when the source does not say.
+        segmented: whether its table has columns for segments, so that an empty end is a choice.
     """
 
     clip_id: str
@@ -35,6 +36,7 @@ class SourceClip:
     end: float | None = None
     channel: int | None = None
     split: str = ""
+    segmented: bool = False
 
     @property
     def source(self) -> str:

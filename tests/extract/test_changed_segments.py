@@ -147,3 +147,16 @@ def test_a_note_that_cannot_be_written_hides_no_error(run, tmp_path, monkeypatch
 
 def test_without_a_cached_clip_nothing_is_touched(tmp_path) -> None:
     assert touched_clips({}, [], tmp_path, 12.0) == {}
+
+
+def test_headers_are_read_for_open_segments_only(run, tmp_path, clips, options, monkeypatch) -> None:
+    read: list[str] = []
+    plain = changes.header_of
+    monkeypatch.setattr(changes, "header_of", lambda path: read.append(path.name) or plain(path))
+    run(*ROWS)
+    run(*ROWS)
+    assert read == ["talk.wav"]
+    sources = [tmp_path / "m.csv", clips]
+    for _ in range(2):
+        extract(sources, tmp_path / "c", options)
+    assert set(read) == {"talk.wav"}, "a folder's clips are whole files"
