@@ -38,6 +38,7 @@ def info(path: Path | str, labels: Sequence[Path] = ()) -> dict[str, Any]:
             },
             "silent": int(_table(reader, "silent").sum()),
             "cut": int(_table(reader, "cut").sum()),
+            "windowed": _windowed(reader),
             "failures": dict(Counter(failure.reason for failure in failures)),
             "recipe_id": reader.recipe_id,
             "recipe": reader.recipe,
@@ -51,6 +52,14 @@ def info(path: Path | str, labels: Sequence[Path] = ()) -> dict[str, Any]:
 
 def _table(reader: CacheReader, name: str) -> Any:
     return reader.clip_table(schema.CLIPS + name)
+
+
+def _windowed(reader: CacheReader) -> int:
+    """Shards of the first versions do not say it; they hold no such clips."""
+    name = schema.CLIPS + "windowed"
+    says = [name in record.datasets for record in reader.records]
+    clip_ids = [clip_id for clip_id in reader.clip_ids if says[reader.place(clip_id)[0]]]
+    return int(reader.clip_table(name, clip_ids).sum())
 
 
 def _coverage(labels: Sequence[Path], cached: set[str]) -> dict[str, dict[str, int]]:
@@ -76,7 +85,10 @@ def info_text(description: Mapping[str, Any]) -> str:
         f"  {'frames/' + name:28} {size(gigabytes * 1e9):>12}"
         for name, gigabytes in description["gigabytes_per_field"].items()
     ]
-    lines.append(f"  silent {description['silent']}, cut at max-seconds {description['cut']}")
+    longest = description["recipe"].get("max_seconds")
+    known = isinstance(longest, int | float) and longest > 0
+    cut = f"{description['cut']} cut" + (f" at {longest:g} s" if known else "")
+    lines.append(f"  {description['silent']} silent, {cut}, {description['windowed']} windowed")
     failures = ", ".join(f"{reason} {count}" for reason, count in description["failures"].items())
     lines.append(f"  failed clips: {failures or 'none'}")
     for split, count in description.get("coverage", {}).items():

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cache.console import EXIT_LISTED, EXIT_STOPPED, Progress, counted, print_json, run_command_line
+from cache.store import STORES
 
 app = typer.Typer(
     name="emi-extract",
@@ -17,6 +18,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _backend(name: str | None) -> str | None:
+    """Take the name in any case, and refuse others before anything is written."""
+    if name is not None and name.lower() not in STORES:
+        raise typer.BadParameter(f"found {name!r}, expected {' or '.join(STORES)}")
+    return name and name.lower()
 
 
 Sources = Annotated[
@@ -41,6 +49,9 @@ Device = Annotated[str, typer.Option(help="auto (all), cpu, cuda:N, or several: 
 Workers = Annotated[
     int | None, typer.Option(help="Decoding threads per device. [default: the cores there are]")
 ]
+Backend = Annotated[
+    str | None, typer.Option(callback=_backend, help="Storage of a new cache: hdf5 or zarr. [default: hdf5]")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 
 
@@ -58,7 +69,7 @@ def run(
         float | None, typer.Option(help="Padded seconds a batch; 0 for single clips. [default: by device]")
     ] = None,
     device: Device = "auto",
-    backend: Annotated[str, typer.Option(help="Storage of a new cache.")] = "hdf5",
+    backend: Backend = None,
     shard_mb: Annotated[float, typer.Option(help="Shard size of a new cache [MB].")] = 64.0,
     part: Annotated[str, typer.Option(help="i/n: only part i of n, for job arrays.")] = "1/1",
     limit: Annotated[

@@ -17,8 +17,9 @@ import soxr
 from numpy.typing import NDArray
 
 from cache.schema import SAMPLING_RATE, SILENCE_DB
-from extract.decoders import Block, Decoder, Header, open_sound
+from extract.decoders import Block, Decoder, open_sound
 from extract.errors import ClipError
+from extract.headers import Header
 from extract.media import SourceClip
 
 Samples = NDArray[np.float32]
@@ -104,7 +105,7 @@ class _Cut:
         self._rate, self._promised = decoder.sampling_rate, decoder.promised
         self._limit = (clip.end - clip.start) if clip.end is not None else None
         wanted = min(filter(None, [self._limit, max_seconds + MARGIN if max_seconds else None]), default=None)
-        self.error = _segment_error(clip, decoder)
+        self.error = segment_error(clip, decoder.promised, decoder.channels)
         self.first = round(max(0.0, clip.start) * self._rate)
         self.stop = None if wanted is None else self.first + round(wanted * self._rate)
         self._parts: list[Samples] = []
@@ -146,16 +147,15 @@ class _Cut:
             raise ClipError("damaged", f"promises {expected:.2f} s of sound, {decoded:.2f} s decode")
 
 
-def _segment_error(clip: SourceClip, decoder: Decoder) -> ClipError | None:
-    length = decoder.promised
+def segment_error(clip: SourceClip, promised: float | None, channels: int) -> ClipError | None:
+    """Say why a file with so many seconds, if it says how many, and channels cannot hold the clip, or None."""
+    segment = f"segment {clip.start:g}-{'end' if clip.end is None else f'{clip.end:g}'} s"
     if clip.start < 0 or (clip.end is not None and clip.end <= clip.start):
-        return ClipError("bad_segment", f"segment {clip.start:g}-{clip.end:g} s is empty or reversed")
-    if length is not None and (clip.end or clip.start) > length + DAMAGE_TOLERANCE:
-        return ClipError(
-            "bad_segment", f"segment {clip.start:g}-{clip.end or 0:g} s, the file has {length:.2f} s"
-        )
-    if clip.channel is not None and not 0 <= clip.channel < decoder.channels:
-        return ClipError("bad_segment", f"channel {clip.channel}, the file has {decoder.channels} (from 0)")
+        return ClipError("bad_segment", f"{segment} is empty, reversed or before the file's start")
+    if promised is not None and (clip.end or clip.start) > promised + DAMAGE_TOLERANCE:
+        return ClipError("bad_segment", f"{segment}, the file has {promised:.2f} s")
+    if clip.channel is not None and not 0 <= clip.channel < channels:
+        return ClipError("bad_segment", f"channel {clip.channel}, the file has {channels} (from 0)")
     return None
 
 

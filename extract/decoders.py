@@ -11,7 +11,6 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,25 +38,6 @@ DECODER_FAULTS = (
     av.error.FFmpegError, soundfile.SoundFileError, OSError, ValueError, RuntimeError, ArithmeticError,
     LookupError, EOFError, MemoryError, AttributeError, TypeError,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a file says about itself.
-
-    Attributes:
-        container: for example ``wav`` or ``mp4``.
-        codec: for example ``pcm_16`` or ``aac``.
-        sampling_rate: [Hz].
-        channels: how many.
-        seconds: length; None when neither header nor packets tell.
-    """
-
-    container: str
-    codec: str
-    sampling_rate: int
-    channels: int
-    seconds: float | None
 
 
 class Decoder(Protocol):
@@ -100,20 +80,6 @@ def open_sound(path: Path) -> Decoder:
         except soundfile.SoundFileError:
             pass  # a codec or container inside that libsndfile does not know
     return _AvFile(path, start)
-
-
-def read_header(path: Path) -> Header:
-    """Return what a file says about itself; its packets are counted where the header gives no length.
-
-    Raises:
-        ClipError: it cannot be read.
-    """
-    decoder = open_sound(path)
-    try:
-        seconds = decoder.promised if decoder.promised is not None else decoder.measured()
-        return Header(decoder.container, decoder.codec, decoder.sampling_rate, decoder.channels, seconds)
-    finally:
-        decoder.close()
 
 
 def _start(path: Path) -> bytes:

@@ -26,7 +26,7 @@ def finish(
         num_samples=len(audio.samples),
         rms_db=audio.rms_db,
         audio_sha256=audio.sha256,
-        source=clip.shown,
+        source=clip.source,
         source_bytes=audio.source_bytes,
         source_mtime_ns=audio.source_mtime_ns,
         start=clip.start,

@@ -10,6 +10,7 @@ from cache.console import counted
 from cache.errors import TableError
 from cache.failures import Failure
 from cache.tables import Table, clip_id_from_text, split_name
+from extract.columns import check_columns, no_path_column
 from extract.errors import SourceError
 from extract.media import Source, SourceClip, index_files, known_split, media_files, shown_path
 
@@ -24,13 +25,16 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
 
     Raises:
         SourceError: no clip of it has a file, or a path leaves its folders.
-        TableError: ids or numbers cannot be understood.
+        TableError: ids, numbers or columns cannot be understood.
     """
+    names_files = table.column_for("path") or not table.id_column  # else a table of ids, or of labels
+    unused = check_columns(table) if names_files else ()
     ids = table.ids()
     column = table.column_for("split")
     named = known_split(table.path.stem)
     splits = [split_name(row[column]) if column else named for row in table.rows]
     search = _by_path if table.column_for("path") else _by_id
+    segmented = any(table.column_for(kind) for kind in ("start", "end", "duration"))
     files, whereabouts = search(table, ids, media)
     clips: list[SourceClip] = []
     missing: list[Failure] = []
@@ -42,13 +46,18 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
         else:
             path, shown = found
             start, end = table.segment(row)
-            clips.append(SourceClip(clip_id, path, shown, start, end, _channel(table, row), splits[row]))
+            clips.append(
+                SourceClip(clip_id, path, shown, start, end, _channel(table, row), splits[row], segmented)
+            )
     if not clips:
         raise SourceError(
             f"{table.path}: none of its {counted(len(missing), 'clip')} (such as {missing[0].path}) has a file in "
-            f"{whereabouts}; check --media"
+            f"{whereabouts}; check --media{no_path_column(table)}"
         )
-    return Source(tuple(clips), tuple(missing), splits=dict(zip(ids, splits, strict=True)))
+    named_unused = {str(table.path): unused} if unused else {}
+    return Source(
+        tuple(clips), tuple(missing), splits=dict(zip(ids, splits, strict=True)), unused=named_unused
+    )
 
 
 _Found = list[tuple[Path, str] | str]
@@ -59,7 +68,7 @@ def _by_id(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tuple[_Fo
     if not media:
         raise SourceError(
             f"{table.path} names clips without files: add --media DIR (searched for <id>.*), "
-            "or a column 'path'"
+            f"or a column 'path'{no_path_column(table)}"
         )
     indexes = [(folder, index_files(folder, media_files(folder)[0])) for folder in media]
     files: _Found = []

@@ -26,6 +26,7 @@ class SourceClip:
         end: where it ends [s]; None for the end of the file.
         channel: channel to use, counted from 0; None for the mean of all.
         split: train, valid, test, or empty when the source does not say.
+        segmented: whether its table has columns for segments, so that an empty end is a choice.
     """
 
     clip_id: str
@@ -35,6 +36,12 @@ class SourceClip:
     end: float | None = None
     channel: int | None = None
     split: str = ""
+    segmented: bool = False
+
+    @property
+    def source(self) -> str:
+        """What the cache says of where the clip came from: the shown path, and the channel if one is chosen."""
+        return self.shown if self.channel is None else f"{self.shown}#channel={self.channel}"
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,14 @@ class Source:
         failures: those that have none.
         ignored: suffix → number of files that are no media.
         splits: clip id → split, failures included.
+        unused: manifest → its columns that nothing uses.
     """
 
     clips: tuple[SourceClip, ...]
     failures: tuple[Failure, ...] = ()
     ignored: dict[str, int] = field(default_factory=dict)
     splits: dict[str, str] = field(default_factory=dict)
+    unused: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def from_folder(folder: Path) -> Source:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.schema import FORMAT_VERSION, SAMPLING_RATE
+from cache.store import STORES
 from extract.encoders import DEFAULT_MODEL
 from extract.encoders.base import WHOLE_SECONDS, Encoder, EncoderOptions
 from extract.errors import ExtractError
@@ -24,7 +25,7 @@ class ExtractOptions:
         media: folders searched in order for ``<id>.*`` when the source names ids only.
         max_seconds: how much of a clip is used [s]; the method uses the first 12; 0 takes whole clips.
         batch_seconds: padded seconds a batch; None for what suits the device.
-        store: back end of a new cache.
+        store: back end of a new cache, in any case; None for hdf5. One that exists keeps its own.
         shard_mb: target shard size of a new cache [10^6 bytes].
         part: (i, n) takes part i of n, 1 ≤ i ≤ n.
         limit: stop planning after the shards that hold the first ``limit`` clips to do.
@@ -39,7 +40,7 @@ class ExtractOptions:
     media: tuple[Path, ...] = ()
     max_seconds: float = 12.0
     batch_seconds: float | None = None
-    store: str = "hdf5"
+    store: str | None = None
     shard_mb: float = 64.0
     part: tuple[int, int] = (1, 1)
     limit: int | None = None
@@ -50,6 +51,10 @@ class ExtractOptions:
     log_file: Path | None = None
 
     def __post_init__(self) -> None:
+        if self.store is not None:
+            object.__setattr__(self, "store", self.store.lower())
+            if self.store not in STORES:
+                raise ExtractError(f"store {self.store!r}: expected one of {', '.join(STORES)}")
         index, count = self.part
         if not 1 <= index <= count:
             raise ExtractError(f"--part {index}/{count}: expected i/n with 1 <= i <= n, such as 2/8")

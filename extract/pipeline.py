@@ -12,7 +12,6 @@ from typing import Any
 
 from cache import folder
 from cache.console import Progress
-from cache.errors import NotACacheError
 from cache.failures import Failure
 from cache.features import ClipFeatures
 from cache.files import check_writable
@@ -22,14 +21,16 @@ from cache.schema import SAMPLING_RATE
 from cache.writer import CacheWriter
 from extract.audio import Audio
 from extract.batches import batches
+from extract.changes import changed_clips, touched_clips
 from extract.decoding import Decoded, decoded
 from extract.encoders import device_names, load_encoder
 from extract.encoders.base import Encoded, Encoder
 from extract.errors import ClipError
 from extract.finishing import finish
 from extract.media import Source, SourceClip
+from extract.opening import open_writer, with_cached_precision
 from extract.options import ExtractOptions
-from extract.planning import changed_clips, planned_frames, selected, touched_clips
+from extract.planning import planned_frames, selected
 from extract.progress import RunMeter
 from extract.sources import find_all
 from extract.stopping import Stopped, StopRequest
@@ -65,7 +66,7 @@ def extract(
     sources = [Path(source)] if isinstance(source, str | Path) else [Path(part) for part in source]
     found = find_all(sources, options.media)
     check_writable(out)
-    options = _with_cached_precision(options, out)
+    options = with_cached_precision(options, out)
     devices = device_names(options.encoder) if encoder is None else [options.encoder.device]
     encoder = encoder or load_encoder(replace(options.encoder, device=devices[0]))
     writer = open_writer(out, options, encoder)
@@ -83,24 +84,6 @@ def extract(
         summary = summarise(outcome, writer.path, meter)
         meter.log(f"stopped: {summary.stopped}, {len(summary.failures)} failed")
     return summary
-
-
-def _with_cached_precision(options: ExtractOptions, out: Path) -> ExtractOptions:
-    """``auto`` continues a cache in the precision it was begun with, on whatever device."""
-    if options.encoder.precision != "auto":
-        return options
-    try:
-        precision = folder.read_description(out).recipe.get("precision", "auto")
-    except NotACacheError:
-        return options
-    return replace(options, encoder=replace(options.encoder, precision=precision))
-
-
-def open_writer(out: Path, options: ExtractOptions, encoder: Encoder) -> CacheWriter:
-    """Make the cache, or continue one of the same recipe."""
-    recipe = options.recipe(encoder)
-    store, shard_mb, licence = options.store, options.shard_mb, encoder.licence
-    return CacheWriter.open(out, recipe, encoder.fields, store=store, shard_mb=shard_mb, licence=licence)
 
 
 @dataclass
@@ -131,18 +114,18 @@ def _planned(found: Source, out: Path, stages: Stages) -> Outcome:
 
     plans: list[ShardPlan] = []
     changed: list[str] = []
-    touched = touched_clips(clips, records)
+    touched = touched_clips(clips, records, out, options.max_seconds)
     cut_short = False
     try:
         before = [*records, *folder.read_set_aside(out)]
         frames = planned_frames(clips, before, stages.encoder, options, told)
         if options.update and touched:
-            changed = changed_clips(clips, touched, out, options, told)
+            changed = changed_clips(clips, list(touched), out, options, told)
         plans = selected(stages.writer.plan(frames, replace=changed), options)
     except Stopped:
         cut_short = True
     meter.start(sum(len(plan.planned) for plan in plans))
-    return Outcome(found, records, plans, stages, tuple(touched), tuple(changed), cut_short)
+    return Outcome(found, records, plans, stages, touched, tuple(changed), cut_short)
 
 
 def run_on(

@@ -13,13 +13,14 @@ from cache.console import counted
 from cache.errors import NotACacheError
 from cache.failures import Failure
 from cache.schema import SAMPLING_RATE
-from extract.audio import clip_seconds
-from extract.decoders import Header
+from extract.audio import clip_seconds, segment_error
+from extract.columns import unused_lines
 from extract.encoders import encoder_shape
 from extract.errors import ClipError
+from extract.headers import Header, Told, read_headers
 from extract.media import Source, SourceClip
 from extract.options import ExtractOptions
-from extract.planning import Told, read_headers, used_samples
+from extract.planning import used_samples
 from extract.sources import find_all
 
 MAX_LISTED = 20
@@ -56,8 +57,9 @@ class Plan:
         hours_to_do: of sound the encoder would see: the first ``max_seconds`` of every clip to do.
         gigabytes: to be written [10^9 bytes].
         splits: by name; empty when the source names none.
-        failures: clips that have no file or cannot be read.
+        failures: clips that have no file, cannot be read, or are no part of their file.
         warnings: what to think about before the run.
+        unused_columns: manifest → columns that nothing uses.
     """
 
     clips: int
@@ -69,6 +71,7 @@ class Plan:
     splits: dict[str, SplitPlan]
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
+    unused_columns: dict[str, tuple[str, ...]]
 
 
 def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, told: Told) -> Plan:
@@ -81,11 +84,18 @@ def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, told: Told
     shape = encoder_shape(options.encoder)
     headers = read_headers([clip.path for clip in found.clips], options.workers, told)
     cached = _cached(out)
+    new = [clip for clip in found.clips if clip.clip_id not in cached]
+    errors = _errors(new, headers)
     samples = {
         clip.clip_id: used_samples(clip, headers[clip.path], options.max_seconds)
-        for clip in found.clips
-        if clip.clip_id not in cached and not isinstance(headers[clip.path], ClipError)
+        for clip in new
+        if clip.clip_id not in errors
     }
+    unusable = [
+        Failure(clip.clip_id, clip.shown, "decode", errors[clip.clip_id].reason, str(errors[clip.clip_id]))
+        for clip in new
+        if clip.clip_id in errors
+    ]
     frame_bytes = sum(frame_field.bytes_per_frame for frame_field in shape.fields)
     clip_bytes = BYTES_PER_CLIP + 4 * sum(frame_field.width for frame_field in shape.fields)
     frames = sum(map(shape.num_frames, samples.values()))
@@ -98,8 +108,9 @@ def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, told: Told
         hours_to_do=sum(samples.values()) / SAMPLING_RATE / 3600,
         gigabytes=(frames * frame_bytes + len(samples) * clip_bytes) / 1e9,
         splits=splits,
-        failures=(*found.failures, *_unreadable(found.clips, headers, cached)),
+        failures=(*found.failures, *unusable),
         warnings=tuple(_warnings(splits)),
+        unused_columns=found.unused,
     )
 
 
@@ -124,13 +135,15 @@ def _splits(found: Source, headers: _Headers) -> dict[str, SplitPlan]:
     return dict(sorted(splits.items()))
 
 
-def _unreadable(clips: Sequence[SourceClip], headers: _Headers, cached: set[str]) -> list[Failure]:
-    failures = []
+def _errors(clips: Sequence[SourceClip], headers: _Headers) -> dict[str, ClipError]:
+    """Return clip id → why a run would not extract it, as far as headers tell."""
+    errors = {}
     for clip in clips:
-        error = headers[clip.path]
-        if isinstance(error, ClipError) and clip.clip_id not in cached:
-            failures.append(Failure(clip.clip_id, clip.shown, "decode", error.reason, str(error)))
-    return failures
+        found = headers[clip.path]
+        error = segment_error(clip, found.promised, found.channels) if isinstance(found, Header) else found
+        if error is not None:
+            errors[clip.clip_id] = error
+    return errors
 
 
 def _warnings(splits: Mapping[str, SplitPlan]) -> list[str]:
@@ -165,10 +178,11 @@ def as_text(report: Plan, out: Path) -> str:
         lines.append(f"  {name}: {counted(split.clips, 'clip')}, {split.seconds / 3600:.2f} h")
         lines += [f"    {count:6} {shape}" for shape, count in split.formats.most_common()]
     lines += [f"  warning: {warning}" for warning in report.warnings]
+    lines += unused_lines(report.unused_columns)
     if report.failures:
         counts = Counter(failure.reason for failure in report.failures)
         said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
-        lines.append(f"  {len(report.failures)} have no file or cannot be read: {said}")
+        lines.append(f"  {len(report.failures)} have no file, or cannot be read as stated: {said}")
         lines += [f"    {f.clip_id}: {f.reason}: {f.message}" for f in report.failures[:MAX_LISTED]]
         if len(report.failures) > MAX_LISTED:
             lines.append(f"    and {len(report.failures) - MAX_LISTED} more (--json lists all)")

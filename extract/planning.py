@@ -1,46 +1,18 @@
-"""What a run of clips → extract → cache is to do: expected lengths, changed files, this part's shards."""
+"""What a run of clips → extract → cache is to do: expected lengths, this part's shards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from cache import folder, schema
 from cache.partition import ShardPlan
-from cache.reader import CacheReader
 from cache.record import CommitRecord
 from cache.schema import SAMPLING_RATE
-from extract.audio import clip_seconds, decode, source_stat
-from extract.decoders import Header, read_header
+from extract.audio import clip_seconds
 from extract.encoders.base import Encoder
 from extract.errors import ClipError
-from extract.heard import Heard, remember, unchanged_clips
+from extract.headers import Header, Told, read_headers
 from extract.media import SourceClip
 from extract.options import ExtractOptions
-
-Told = Callable[[int, int], None]  # called with how many are done, and of how many
-
-
-def read_headers(paths: Iterable[Path], num_workers: int, told: Told) -> dict[Path, Header | ClipError]:
-    """Read the header of every file once, however many clips it holds, several at a time."""
-    wanted = list(dict.fromkeys(paths))
-    headers: dict[Path, Header | ClipError] = {}
-    with ThreadPoolExecutor(num_workers, "headers") as pool:
-        try:
-            for path, header in zip(wanted, pool.map(_header, wanted), strict=True):
-                headers[path] = header
-                told(len(headers), len(wanted))
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return headers
-
-
-def _header(path: Path) -> Header | ClipError:
-    try:
-        return read_header(path)
-    except ClipError as error:
-        return error
 
 
 def used_samples(clip: SourceClip, header: Header | ClipError, max_seconds: float) -> int:
@@ -70,55 +42,6 @@ def planned_frames(
         else encoder.num_frames(used_samples(clip, headers[clip.path], options.max_seconds))
         for clip_id, clip in clips.items()
     }
-
-
-def touched_clips(clips: Mapping[str, SourceClip], records: Sequence[CommitRecord]) -> list[str]:
-    """Return the committed clips whose file has another size or time than when it was extracted."""
-    effective = folder.effective(records)
-    stats = {clip.path: source_stat(clip.path) for clip_id, clip in clips.items() if clip_id in effective}
-    touched = []
-    for clip_id, record in effective.items():
-        known = record.content.sources.get(clip_id)
-        found = stats.get(clips[clip_id].path) if clip_id in clips else None
-        if known is not None and found is not None and found != (known.size, known.mtime_ns):
-            touched.append(clip_id)
-    return touched
-
-
-def changed_clips(
-    clips: Mapping[str, SourceClip], touched: Sequence[str], out: Path, options: ExtractOptions, told: Told
-) -> list[str]:
-    """Return those of the touched clips that sound different now: a copied file has a new time only.
-
-    A clip that cannot be decoded any more counts as changed: it goes to the ledger, its old values stay.
-    One that sounds as before is remembered, and not decoded again before its file has changed again.
-    """
-    unchanged = unchanged_clips(clips, touched, out)
-    unheard = [clip_id for clip_id in touched if clip_id not in unchanged]
-    changed: list[str] = []
-    same: dict[str, Heard] = {}
-    with CacheReader(out) as reader, ThreadPoolExecutor(options.workers, "compare") as pool:
-        known = reader.clip_table(schema.CLIPS + "audio_sha256", unheard)
-        heard = pool.map(lambda clip_id: _heard(clips[clip_id], options.max_seconds), unheard)
-        try:
-            for number, (clip_id, before, now) in enumerate(zip(unheard, known, heard, strict=True)):
-                told(number + 1, len(unheard))
-                if now is not None and now.audio_sha256 == before:
-                    same[clip_id] = now
-                else:
-                    changed.append(clip_id)
-        finally:
-            pool.shutdown(cancel_futures=True)
-            remember(out, same)
-    return changed
-
-
-def _heard(clip: SourceClip, max_seconds: float) -> Heard | None:
-    try:
-        audio = decode(clip, max_seconds)
-    except ClipError:
-        return None
-    return Heard(audio.source_bytes, audio.source_mtime_ns, audio.sha256)
 
 
 def selected(plans: Sequence[ShardPlan], options: ExtractOptions) -> list[ShardPlan]:

@@ -35,6 +35,7 @@ def find_all(sources: Sequence[Path], media: Sequence[Path] = ()) -> Source:
         tuple(failure for source in found for failure in source.failures),
         dict(ignored),
         {clip_id: split for source in found for clip_id, split in source.splits.items()},
+        {path: columns for source in found for path, columns in source.unused.items()},
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,11 @@ from cache.console import clock, counted
 from cache.failures import Failure, read_failures
 from cache.partition import ShardPlan
 from cache.record import CommitRecord
+from extract.changes import SEGMENT
+from extract.columns import unused_lines
 from extract.heard import unchanged_clips
 from extract.media import Source
+from extract.opening import kept_store
 from extract.progress import RunMeter
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ class Outcome:
     records: Sequence[CommitRecord]
     plans: Sequence[ShardPlan]
     stages: Stages
-    touched: tuple[str, ...] = ()
+    touched: Mapping[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
     cut_short: bool = False
 
@@ -48,14 +51,17 @@ class Summary:
         cached: clips of the source in the cache now, whoever put them there.
         cached_before: clips of the source found committed.
         updated: of those, clips that were extracted again since their sound had changed.
-        touched: cached clips whose file has another size or time than when it was extracted, and was not
-            found to sound the same since.
+        touched: cached clips whose file or segment is another one than when they were extracted, and that were
+            not found to sound the same since, nor extracted again.
+        resegmented: of those, clips with another start, end, channel or path in the source.
         failures: clips of the source that are not in the cache, with reasons.
         failed_per_split: split → reason → count.
         hours: of sound, encoded by this run.
         seconds: wall clock of the run.
         phases: seconds the main loop spent in ``wait_decode``, ``encode``, ``wait_write``.
         stopped: whether a signal ended the run early.
+        unused_columns: manifest → columns that nothing uses.
+        notes: what else to know.
     """
 
     out: Path
@@ -65,12 +71,15 @@ class Summary:
     cached_before: int
     updated: int
     touched: int
+    resegmented: int
     failures: tuple[Failure, ...]
     failed_per_split: dict[str, dict[str, int]]
     hours: float
     seconds: float
     phases: dict[str, float]
     stopped: bool
+    unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def bound(self) -> str:
@@ -91,6 +100,7 @@ def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
     stale = set(outcome.changed) - meter.clip_ids  # committed, but not what the source holds now
     failures = [f for f in read_failures(out, now - stale) if f.clip_id in taken | missing]
     unfinished = outcome.cut_short or bool(taken - (now - stale) - {f.clip_id for f in failures})
+    touched = outcome.touched.keys() - unchanged_clips(clips, list(outcome.touched), out) - meter.clip_ids
     counts: dict[str, Counter[str]] = {}
     for failure in failures:
         counts.setdefault(splits.get(failure.clip_id, "") or "all", Counter())[failure.reason] += 1
@@ -101,13 +111,16 @@ def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
         cached=len(now & ids),
         cached_before=len(before & ids),
         updated=len(meter.clip_ids & set(outcome.changed)),
-        touched=len(set(outcome.touched) - unchanged_clips(clips, outcome.touched, out)),
+        touched=len(touched),
+        resegmented=sum(outcome.touched[clip_id] == SEGMENT for clip_id in touched),
         failures=tuple(failures),
         failed_per_split={split: dict(count) for split, count in counts.items()},
         hours=meter.seconds_of_sound / 3600,
         seconds=meter.seconds,
         phases=dict(meter.phases),
         stopped=outcome.stages.stop.requested and unfinished,
+        unused_columns=outcome.source.unused,
+        notes=kept_store(outcome.stages.writer, options),
     )
 
 
@@ -132,15 +145,25 @@ def as_text(summary: Summary) -> str:
         lines.append(f"  {summary.cached_before - summary.updated} cached before and not touched")
     if summary.updated:
         lines.append(f"  {summary.updated} extracted again, since the sound has changed")
-    elif summary.touched:
-        lines.append(
-            f"  {counted(summary.touched, 'cached clip')} from files whose size or time has changed since; "
-            "--update compares their sound"
-        )
+    else:
+        lines += _touched_lines(summary)
+    lines += [*unused_lines(summary.unused_columns), *(f"  {note}" for note in summary.notes)]
     lines += _failure_lines(summary)
     if summary.stopped:
         lines.append("  stopped early; run the same command again to continue")
     return "\n".join(lines)
+
+
+def _touched_lines(summary: Summary) -> list[str]:
+    kinds = {
+        "with another segment, channel or file than when extracted": summary.resegmented,
+        "from files whose size or time has changed since": summary.touched - summary.resegmented,
+    }
+    return [
+        f"  {counted(count, 'cached clip')} {kind}; --update compares their sound"
+        for kind, count in kinds.items()
+        if count
+    ]
 
 
 def _failure_lines(summary: Summary) -> list[str]:

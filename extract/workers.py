@@ -24,8 +24,9 @@ from cache.partition import ShardPlan
 from extract.encoders import load_encoder, share_cores
 from extract.errors import ExtractError
 from extract.media import SourceClip
+from extract.opening import open_writer
 from extract.options import ExtractOptions
-from extract.pipeline import Stages, open_writer, run_shards
+from extract.pipeline import Stages, run_shards
 from extract.progress import RunMeter, Told
 from extract.stopping import StopRequest
 

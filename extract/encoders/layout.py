@@ -170,7 +170,8 @@ def _layers(text: str, count: int) -> tuple[int, ...]:
     except ValueError:
         layers = ()
     if not layers or not all(1 <= layer <= count for layer in layers):
+        example = f"{max(1, count // 2)},{count}" if count > 1 else "1"
         raise EncoderError(
-            f"--layers {text}: expected 'last' or numbers from 1 to {count}, such as 6,{count}"
+            f"--layers {text}: expected 'last' or numbers from 1 to {count}, such as {example}"
         )
     return layers

@@ -13,8 +13,8 @@ import soundfile
 
 from extract import audio
 from extract.audio import clip_seconds, decode, decode_file
-from extract.decoders import read_header
 from extract.errors import ClipError
+from extract.headers import read_header
 from extract.media import SourceClip
 
 ALL = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".m4a", ".mp4", ".mov", ".mkv", ".webm"]

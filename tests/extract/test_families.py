@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from extract.encoders import encoder_shape, load_encoder, long_clips
 from extract.encoders.base import EncoderOptions
+from extract.encoders.layout import DEFAULT_CONFIG, read_layout
 from extract.encoders.long_clips import CONTEXT, WINDOW, windows
 from extract.errors import ClipError, EncoderError
 
@@ -215,3 +216,11 @@ def test_what_does_not_fit_is_one_line(saved, tmp_path, change, config, message)
     with pytest.raises(EncoderError, match=message) as error:
         load(folder)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("count", "example"), [(1, "1"), (2, "1,2"), (12, "6,12"), (24, "12,24")])
+def test_the_layers_of_a_refusal_can_be_had(count, example) -> None:
+    config = {**DEFAULT_CONFIG, "num_hidden_layers": count}
+    with pytest.raises(EncoderError, match=rf"numbers from 1 to {count}, such as {example}$"):
+        read_layout(config, "99")
+    assert read_layout(config, example).layers == tuple(map(int, example.split(",")))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cache import CacheReader, verify
-from extract import planning
+from extract import changes
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 from extract.pipeline import extract
@@ -125,9 +125,9 @@ def test_update_decodes_a_file_that_sounds_as_before_only_once(
         write_media(folder / f"{number}.wav", voice(0.5, seed=number))
     extract(folder, tmp_path / "c", options)
     decoded = []
-    plain = planning.decode
+    plain = changes.decode
     monkeypatch.setattr(
-        planning, "decode", lambda clip, most: decoded.append(clip.clip_id) or plain(clip, most)
+        changes, "decode", lambda clip, most: decoded.append(clip.clip_id) or plain(clip, most)
     )
 
     def updated(decodes: list[str]) -> None:

@@ -192,7 +192,6 @@ def test_failed_clips_are_tried_again_and_leave_the_list_when_mended(
         (["run", "good", "--out", "c", "--max-seconds", "0.01"], "at least 0.025"),
         (["run", "good", "--out", "good"], r"holds other files \(1\.wav\)"),
         (["run", "good", "--out", "good/1.wav"], r"is a file"),
-        (["run", "good", "--out", "c", "--backend", "tape"], "tape"),
     ],
 )
 def test_refusals_are_one_line_and_exit_1(

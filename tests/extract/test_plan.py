@@ -59,3 +59,36 @@ def test_what_is_cached_is_not_planned_again(corpus) -> None:
     written = sum(path.stat().st_size for path in (corpus / "c" / "shards").glob("*.h5"))
     planned = json.loads(run(corpus, "--model", "logmel", "--json", "--out", str(corpus / "other")))
     assert planned["gigabytes"] * 1e9 * 14 / 39 == pytest.approx(written, rel=0.5)
+
+
+ROWS = {
+    "fits": "talk.wav,1,2,1",
+    "late": "talk.wav,95,99,",
+    "ends_late": "talk.wav,2,99,",
+    "starts_late": "talk.wav,95,,",
+    "reversed": "talk.wav,2,1,",
+    "before": "talk.wav,-1,,",
+    "channel": "talk.wav,0,1,5",
+    "tolerated": "talk.wav,2,3.1,0",
+    "mp3": "talk.mp3,95,99,",
+}
+
+
+def test_segments_and_channels_that_a_file_does_not_have_are_listed_as_run_lists_them(
+    tmp_path, voice, write_media
+) -> None:
+    for name in ("talk.wav", "talk.mp3"):
+        write_media(tmp_path / name, voice(3.0, channels=2))
+    rows = "".join(f"{clip_id},{row}\n" for clip_id, row in ROWS.items())
+    (tmp_path / "m.csv").write_text("clip_id,path,start,end,channel\n" + rows)
+    arguments = [str(tmp_path / "m.csv"), "--out", str(tmp_path / "c"), "--model", "logmel", "--json"]
+    planned = json.loads(CliRunner().invoke(app, ["plan", *arguments]).stdout)
+    run = json.loads(CliRunner().invoke(app, ["run", *arguments]).stdout)
+    listed = {f["clip_id"]: (f["reason"], f["message"]) for f in planned["failures"]}
+    assert listed == {f["clip_id"]: (f["reason"], f["message"]) for f in run["failures"]}
+    assert listed.keys() == ROWS.keys() - {"fits", "tolerated"}
+    assert listed["late"] == ("bad_segment", "segment 95-99 s, the file has 3.00 s")
+    assert listed["starts_late"][1] == "segment 95-end s, the file has 3.00 s"
+    assert listed["channel"][1] == "channel 5, the file has 2 (from 0)"
+    assert (planned["to_do"], planned["cached"]) == (2, 0)
+    assert planned["hours_to_do"] * 3600 == pytest.approx(2.0, abs=0.01)
