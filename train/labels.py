@@ -185,6 +185,30 @@ def read_speakers(path: Path | str) -> dict[str, str]:
     return {clip_id: speaker for clip_id, speaker in pairs if speaker}
 
 
+def require_speakers(*parts: Labels) -> None:
+    """Refuse labels of which only some clips have a known speaker; all or none of a part must have one.
+
+    A clip without one would be drawn as a speaker of its own: a corpus of a few speakers then looks like one of
+    many, and intervals and p-values come out far too small.
+
+    Raises:
+        LabelError: if a part is incomplete.
+    """
+    for labels in parts:
+        pairs = zip(labels.written_ids, labels.speakers, strict=True)
+        unknown = [written for written, speaker in pairs if speaker is None]
+        if 0 < len(unknown) < len(labels):
+            raise LabelError(_without_speaker(labels.path, unknown, len(labels)))
+
+
+def _without_speaker(path: Path, unknown: Sequence[str], total: int) -> str:
+    return (
+        f"{path}: {len(unknown)} of {total} clips have no known speaker, expected all or none: {_list(unknown)}; "
+        "complete the --speakers table (or the speaker column), or leave speakers out: intervals are then "
+        "clip-level"
+    )
+
+
 def _labels_of(
     table: Table, rows: Sequence[int], targets: Sequence[str] | None, speakers: Mapping[str, str]
 ) -> Labels:
@@ -194,6 +218,9 @@ def _labels_of(
     names = _named_targets(table, targets) if targets else _numeric_columns(table, rows)
     speaker_column = table.column_for("speaker")
     own = [table.rows[i][speaker_column].strip() if speaker_column else "" for i in rows]
+    who = tuple(speakers.get(clip_ids[i]) or mine or None for i, mine in zip(rows, own, strict=True))
+    if speakers and not any(who):
+        raise LabelError(_without_speaker(table.path, [clip_ids[i] for i in rows], len(rows)))
     return Labels(
         path=table.path,
         clip_ids=tuple(clip_ids[i] for i in rows),
@@ -201,7 +228,7 @@ def _labels_of(
         targets=np.array([[_number(table, i, name) for name in names] for i in rows], dtype=np.float64),
         names=tuple(names),
         id_column=table.id_column or "clip_id",
-        speakers=tuple(speakers.get(clip_ids[i]) or mine or None for i, mine in zip(rows, own, strict=True)),
+        speakers=who,
         ignored=tuple(name for name in table.columns if name not in names and not table.is_known(name)),
     )
 
