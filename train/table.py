@@ -130,6 +130,7 @@ def build_table(study: Study, scores: Scores, extra: Sequence[ColumnProvider] = 
         Column(f"{title} [95 %]", [interval_text(interval) for interval in scores.intervals]),
         Column("sd", [f"{value:.3f}" if np.isfinite(value) else "–" for value in scores.spread]),
         *([Column("Δ [95 %]", differences), Column("p", p_values)] if compared else []),
+        *_rates(study),
         Column("parameters", [f"{row.parameters:,}" for row in study.rows]),
         Column("s / fit", [f"{row.seconds:.1f}" for row in study.rows]),
     ]
@@ -138,6 +139,14 @@ def build_table(study: Study, scores: Scores, extra: Sequence[ColumnProvider] = 
     about = scores.intervals[[row.name for row in study.rows].index(study.reference)].caption
     how = f" Δ: row minus “{study.reference}”; p after Holm, intervals uncorrected." if compared else ""
     return Table(tuple(columns), f"{study.caption}{how} {about}")
+
+
+def _rates(study: Study) -> list[Column]:
+    """Return the learning rates, where they may differ: tuned, or set by the grid."""
+    rates = [row.config.get("lr") for row in study.rows]  # a baseline has none
+    if not study.tuned and len({rate for rate in rates if rate is not None}) < 2:
+        return []
+    return [Column("lr", ["–" if rate is None else f"{rate:g}" for rate in rates])]
 
 
 def interval_text(interval: Interval) -> str:
