@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from cache import CacheReader
 from train.errors import ConfigError
 
+VAD = "vad"
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -26,6 +28,11 @@ class Inputs:
         return sum(self.widths)
 
 
+def has_vad(reader: CacheReader) -> bool:
+    """Whether the cache holds arousal, dominance and valence of each frame."""
+    return VAD in reader.frame_fields
+
+
 def choose_inputs(reader: CacheReader, layer: int | None, vad: bool) -> Inputs:
     """Find the cached fields that a config asks for.
 
@@ -34,12 +41,13 @@ def choose_inputs(reader: CacheReader, layer: int | None, vad: bool) -> Inputs:
     """
     names = [_main_field(reader, layer)]
     if vad:
-        if "vad" not in reader.frame_fields:
+        if not has_vad(reader):
             found = ", ".join(reader.frame_fields)
             raise ConfigError(
-                f"{reader.path}: no vad in this cache, found {found}; switch it off with --no-vad"
+                f"{reader.path}: no vad in this cache, found {found}; switch it off with --no-vad (in a config "
+                "or grid file: vad = false)"
             )
-        names.append("vad")
+        names.append(VAD)
     fields = [reader.frame_fields[name] for name in names]
     return Inputs(tuple(names), tuple(field.width for field in fields))
 
@@ -47,7 +55,7 @@ def choose_inputs(reader: CacheReader, layer: int | None, vad: bool) -> Inputs:
 def _main_field(reader: CacheReader, layer: int | None) -> str:
     prefix = "hidden_states/"
     layers = sorted(int(name.removeprefix(prefix)) for name in reader.frame_fields if name.startswith(prefix))
-    others = [name for name in reader.frame_fields if not name.startswith(prefix) and name != "vad"]
+    others = [name for name in reader.frame_fields if not name.startswith(prefix) and name != VAD]
     if layers:
         if layer is not None and layer not in layers:
             found = ", ".join(map(str, layers))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cache.console import print_json
+from train.commands.ablate import caches_without_vad
 from train.commands.options import (
     CachePath,
     Json,
@@ -86,6 +88,9 @@ def fidelity(
     config, processes = build_config(given, None, None), workers or cores()
     splits = files.read()
     require_pair(full, compact)
+    if caches_without_vad({FULL: full}):
+        config = replace(config, vad=False)
+        typer.echo(f"{full}: no vad in this cache, both heads are fitted without it", err=True)
     checked = audit_caches({FULL: full, COMPACT: compact}, splits, strict=strict)
     typer.echo(checked.text(), err=True)
     found = run_fidelity(full, compact, splits, config, seeds, out, processes, files.to_dict())
