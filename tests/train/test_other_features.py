@@ -94,3 +94,18 @@ def test_fidelity_trains_without_vad_and_says_so(cli, corpus, splits, logmel, tm
     assert code == 0, err
     assert "no vad in this cache, both heads are fitted without it" in err
     assert "difference (compact − full)" in out
+
+
+@pytest.mark.parametrize("command", ["ablate", "baseline", "fidelity"])
+def test_too_small_a_coverage_can_be_accepted(command, cli, corpus, make_cache, splits, tmp_path):
+    half = {clip: corpus.truth[clip] for clip in (*splits.train.clip_ids[:30], *splits.valid.clip_ids[:20])}
+    caches = [make_cache(tmp_path / "half", half)]
+    if command == "fidelity":
+        caches.append(tmp_path / "small")
+        compact(caches[0], caches[1], CompactOptions(pool=2, project=3, dtype="float16"))
+    args = [command, *caches, "--labels", corpus.labels, "--out", tmp_path / "out"]
+    args += [] if command == "baseline" else SMALL
+    code, _, err = cli(*args)
+    assert (code, "accept it with --min-coverage" in err) == (1, True)
+    code, _, err = cli(*args, "--min-coverage", 0.4)
+    assert code == 0, err

@@ -10,6 +10,7 @@ import typer
 from cache.console import print_json
 from train.commands.options import (
     Json,
+    MinCoverage,
     Strict,
     check_choice,
     label_options,
@@ -44,6 +45,7 @@ def ablate(
     patience: Annotated[int | None, typer.Option(help="As for fit.  [default: never]")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.  [default: float32]")] = None,
     device: Annotated[str | None, typer.Option(help="As for fit.  [default: auto]")] = None,
+    min_coverage: MinCoverage = None,
     tune: Annotated[
         str | None, typer.Option(help="lr: choose each row's learning rate on the inner part first.")
     ] = None,

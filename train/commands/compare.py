@@ -13,6 +13,7 @@ from train.commands.ablate import caches_without_vad
 from train.commands.options import (
     CachePath,
     Json,
+    MinCoverage,
     Strict,
     label_options,
 )
@@ -30,9 +31,7 @@ def baseline(
     layer: Annotated[int | None, typer.Option(help="Encoder layer.  [default: the last one cached]")] = None,
     metric: Annotated[str | None, typer.Option(help="pearson, ccc or spearman.  [default: pearson]")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the inner folds.  [default: 0]")] = None,
-    min_coverage: Annotated[
-        float | None, typer.Option(help="Least share of labelled clips in the cache.  [default: 0.95]")
-    ] = None,
+    min_coverage: MinCoverage = None,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
@@ -71,6 +70,7 @@ def fidelity(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds on each cache.")] = 3,
     metric: Annotated[str | None, typer.Option(help="pearson, ccc or spearman.  [default: pearson]")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.  [default: float32]")] = None,
+    min_coverage: MinCoverage = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of one thread.  [default: one per core]")
     ] = None,

@@ -12,6 +12,7 @@ from train.commands.options import (
     CachePath,
     Device,
     Json,
+    MinCoverage,
     Strict,
     Threads,
     label_options,
@@ -92,9 +93,7 @@ def fit(
     seed: Annotated[int | None, typer.Option(help="Of weights, inner part, batches.  [default: 0]")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.  [default: float32]")] = None,
     device: Device = None,
-    min_coverage: Annotated[
-        float | None, typer.Option(help="Least share of labelled clips in the cache.  [default: 0.95]")
-    ] = None,
+    min_coverage: MinCoverage = None,
     threads: Threads = None,
     strict: Strict = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
