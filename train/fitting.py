@@ -21,6 +21,7 @@ from train.errors import RunError
 from train.files import write_json
 from train.head import HeadShape, new_head
 from train.join import is_compact, opened
+from train.labelled import target_lines
 from train.labels import Splits
 from train.losses import LossValue, batch_loss, is_correlation
 from train.machine import choose_device, deterministic, keep_memory
@@ -94,6 +95,9 @@ def fit(
             progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
             return load_run(out)
         write_json(out / CONFIG, config.to_dict())
+        if not around.audited:  # once for all fits of an ablation
+            for line in target_lines(labels.train, labels.valid):
+                progress.line(line)
         _keep(checked, out, progress)
         with deterministic(device):
             features = _features(reader, task, around.bank, progress)

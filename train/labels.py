@@ -36,7 +36,8 @@ class Labels:
         names: names of the targets, as the table calls them.
         id_column: name of the id column.
         speakers: (clips,) None where the speaker is unknown.
-        ignored: text columns that are no targets.
+        ignored: columns that are no targets: text, or, where targets were named, all others.
+        named: whether the targets were named, and not all numeric columns taken.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Labels:
     id_column: str
     speakers: tuple[str | None, ...]
     ignored: tuple[str, ...]
+    named: bool = False
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -62,6 +64,7 @@ class Labels:
             id_column=self.id_column,
             speakers=tuple(self.speakers[i] for i in positions),
             ignored=self.ignored,
+            named=self.named,
         )
 
 
@@ -230,6 +233,7 @@ def _labels_of(
         id_column=table.id_column or "clip_id",
         speakers=who,
         ignored=tuple(name for name in table.columns if name not in names and not table.is_known(name)),
+        named=bool(targets),
     )
 
 

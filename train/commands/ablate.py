@@ -72,6 +72,7 @@ def ablate(
     from train.confirmation import confirm_rows
     from train.floor import with_floor
     from train.grid import COMPONENTS, read_grid
+    from train.labelled import target_lines
     from train.machine import cores
     from train.study import describe
 
@@ -85,7 +86,7 @@ def ablate(
             )
     splits, processes = files.read(), workers or cores()
     checked = audit_caches(named, splits, strict=strict)
-    typer.echo(checked.text(), err=True)
+    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
     study = run_ablation(
         named,
         splits,

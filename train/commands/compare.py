@@ -41,6 +41,7 @@ def baseline(
     from train.audit import audit_caches
     from train.baseline import baseline as run_baseline
     from train.choices import build_config
+    from train.labelled import target_lines
     from train.study import describe
 
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
@@ -49,7 +50,7 @@ def baseline(
     checked = audit_caches({"cache": cache}, splits, strict=strict)
     study = run_baseline(cache, splits, config, out, inputs=files.to_dict())
     checked.save(out)
-    typer.echo(checked.text(), err=True)
+    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
     text = write_tables(study)
     if json:
         print_json(describe(study))
@@ -83,6 +84,7 @@ def fidelity(
     from train.choices import build_config
     from train.fidelity import COMPACT, FULL, require_pair
     from train.fidelity import fidelity as run_fidelity
+    from train.labelled import target_lines
     from train.machine import cores
 
     config, processes = build_config(given, None, None), workers or cores()
@@ -92,7 +94,7 @@ def fidelity(
         config = replace(config, vad=False)
         typer.echo(f"{full}: no vad in this cache, both heads are fitted without it", err=True)
     checked = audit_caches({FULL: full, COMPACT: compact}, splits, strict=strict)
-    typer.echo(checked.text(), err=True)
+    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
     found = run_fidelity(full, compact, splits, config, seeds, out, processes, files.to_dict())
     checked.save(out)
     text = found.pop("text")
