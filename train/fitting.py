@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from train.order import epoch_batches
 from train.planning import Task, plan_fit
 from train.predicting import apply_head, autocast
 from train.results import Found, write_results
-from train.run import CHECKPOINT, CONFIG, Run, claim, load_run
+from train.run import CHECKPOINT, CONFIG, Run, claim, keep_run_folder, load_run
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,16 @@ def fit(
         LabelError: if labels and cache do not fit together.
         ConfigError: if the cache has not what the config asks for.
         AuditError: if a check of the audit fails and ``surroundings`` are strict.
-        RunError: if ``out`` holds another run, or the loss is not a number.
+        RunError: if ``out`` holds another run, another fit is writing it, or the loss is not a number.
     """
     out, progress = Path(out), progress or Progress()
     around = surroundings or Surroundings()
     keep_memory()
-    with opened(cache) as reader:
+    with opened(cache) as reader, ExitStack() as held:
         task = plan_fit(reader, labels, config)
         device = choose_device(config.device, compact=is_compact(reader))
         checked = None if around.audited else audit_splits(reader, labels, strict=around.strict)
+        held.enter_context(keep_run_folder(out))
         if claim(out, task.identity, overwrite):
             progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
             return load_run(out)
