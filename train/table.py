@@ -106,7 +106,9 @@ def score_rows(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Score
     draws = {r.name: resampler.scores(study.truth, study.predictions(r), study.metric) for r in study.rows}
     defined = [row.name for row in study.rows if np.isfinite(draws[row.name].estimate).all()]
     others = [name for name in defined if name != study.reference and study.reference in defined]
-    found = {name: difference_of(resampler, draws[name], draws[study.reference]) for name in others}
+    found = {
+        name: difference_of(resampler, draws[name], draws[study.reference], study.metric) for name in others
+    }
     corrected = dict(zip(others, holm([found[name].p_value for name in others]), strict=True))
     spread = [_spread(study, row.name) for row in study.rows]
     return Scores(
