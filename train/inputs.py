@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from cache import CacheReader
 from train.errors import ConfigError
@@ -50,6 +51,34 @@ def choose_inputs(reader: CacheReader, layer: int | None, vad: bool) -> Inputs:
         names.append(VAD)
     fields = [reader.frame_fields[name] for name in names]
     return Inputs(tuple(names), tuple(field.width for field in fields))
+
+
+def require_inputs(reader: CacheReader, layer: int | None, vad: bool, width: int, head: Path) -> None:
+    """Refuse a cache that has not what a finished head takes; nobody can choose its layer any more.
+
+    Args:
+        reader: the cache.
+        layer: the head's; None if it was trained on a cache without layers.
+        vad: whether it takes VAD.
+        width: channels of its frames.
+        head: folder of its run, for the message.
+
+    Raises:
+        ConfigError: if a field is missing, or the frames have another number of channels.
+    """
+    needed = ([] if layer is None else [f"hidden_states/{layer}"]) + ([VAD] if vad else [])
+    way = "give a cache of the encoder, layer and recipe that it was trained on"
+    if any(name not in reader.frame_fields for name in needed):
+        raise ConfigError(
+            f"{reader.path}: the head of {head} needs {' and '.join(needed)} of its encoder, the cache has "
+            f"{', '.join(reader.frame_fields)}; {way}"
+        )
+    found = choose_inputs(reader, layer, vad)
+    if found.width != width:
+        raise ConfigError(
+            f"{reader.path}: {' + '.join(found.fields)} are {found.width} channels, the head of {head} needs "
+            f"{width}; {way}"
+        )
 
 
 def _main_field(reader: CacheReader, layer: int | None) -> str:

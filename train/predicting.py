@@ -20,6 +20,7 @@ from train.data import BatchFeed, Features, load_features
 from train.errors import LabelError, RunError
 from train.files import write_csv, write_json
 from train.head import FusionHead
+from train.inputs import require_inputs
 from train.join import check_coverage, coverage, opened
 from train.labels import Labels, require_speakers
 from train.machine import choose_device, deterministic
@@ -135,6 +136,7 @@ def predict(
 def _apply(run: Run, reader: CacheReader, clip_ids: Sequence[str], device: str) -> FloatArray:
     """Return one head's output (clips, targets)."""
     config, where = replace(run.config, layer=run.layer), choose_device(device)
+    require_inputs(reader, run.layer, config.vad, run.head.shape.width, run.path)
     features = load_features(reader, clip_ids, config)
     with deterministic(where):
         return apply_head(run.head.to(where), features, np.arange(len(clip_ids)), config)

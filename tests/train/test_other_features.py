@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cache import CacheWriter, ClipFeatures, CompactOptions, compact
 from cache.schema import FrameField
+from train import fit
 from train.grid import component_rows, read_grid
 
 SMALL = ["--seeds", 1, "--epochs", 1, "--hidden", 3, "--workers", 1]
@@ -109,3 +111,13 @@ def test_too_small_a_coverage_can_be_accepted(command, cli, corpus, make_cache, 
     assert (code, "accept it with --min-coverage" in err) == (1, True)
     code, _, err = cli(*args, "--min-coverage", 0.4)
     assert code == 0, err
+
+
+def test_a_head_says_what_it_needs_of_a_cache(cli, run, corpus, logmel, splits, small, quiet, tmp_path):
+    options = ["--out", tmp_path / "p.csv", "--allow-recipe-diff"]
+    code, _, err = cli("predict", run.path, logmel, *options)
+    assert (code, len(err.splitlines()), "--layer" in err) == (1, 1, False)
+    assert "needs hidden_states/2 and vad of its encoder, the cache has logmel" in err
+    own = fit(logmel, splits, replace(small, vad=False, epochs=1), tmp_path / "run", progress=quiet)
+    code, _, err = cli("predict", own.path, corpus.cache, *options)
+    assert (code, "hidden_states/2 are 8 channels, the head of" in err) == (1, True)
