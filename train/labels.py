@@ -198,10 +198,14 @@ def require_speakers(*parts: Labels) -> None:
         LabelError: if a part is incomplete.
     """
     for labels in parts:
-        pairs = zip(labels.written_ids, labels.speakers, strict=True)
-        unknown = [written for written, speaker in pairs if speaker is None]
-        if 0 < len(unknown) < len(labels):
-            raise LabelError(_without_speaker(labels.path, unknown, len(labels)))
+        check_speakers(labels.path, labels.written_ids, labels.speakers)
+
+
+def check_speakers(path: Path, ids: Sequence[str], speakers: Sequence[str | None]) -> None:
+    """Do as ``require_speakers`` for clips of a table at ``path``."""
+    unknown = [clip_id for clip_id, speaker in zip(ids, speakers, strict=True) if speaker is None]
+    if 0 < len(unknown) < len(ids):
+        raise LabelError(_without_speaker(path, unknown, len(ids)))
 
 
 def _without_speaker(path: Path, unknown: Sequence[str], total: int) -> str:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from cache import read_table
 from train.errors import RunError
 from train.files import read_json, write_csv, write_json
-from train.labels import Labels
+from train.labels import Labels, check_speakers
 from train.run import PREDICTIONS
 
 FloatArray = npt.NDArray[np.float64]
@@ -119,6 +119,7 @@ def load_study(path: Path) -> Study:
 
     Raises:
         RunError: if the folder holds none.
+        LabelError: if only some of its clips have a speaker.
     """
     if not (path / RESULTS).exists():
         raise RunError(f"{path}: holds no finished study ({RESULTS} is missing); emi-train ablate makes one")
@@ -132,6 +133,7 @@ def load_study(path: Path) -> Study:
         told["tuned"] = bool(found.get("tuned", False))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / RESULTS}: not a study this version knows ({error})") from None
+    check_speakers(path / TRUTH, table.ids(), speakers)
     return Study(path, rows, names=names, clip_ids=tuple(table.ids()), truth=truth, speakers=speakers, **told)
 
 
