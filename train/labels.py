@@ -191,8 +191,7 @@ def read_speakers(path: Path | str) -> dict[str, str]:
 def require_speakers(*parts: Labels) -> None:
     """Refuse labels of which only some clips have a known speaker; all or none of a part must have one.
 
-    A clip without one would be drawn as a speaker of its own: a corpus of a few speakers then looks like one of
-    many, and intervals and p-values come out far too small.
+    A clip without one would be drawn as a speaker of its own, and intervals would come out far too narrow.
 
     Raises:
         LabelError: if a part is incomplete.

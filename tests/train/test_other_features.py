@@ -121,3 +121,12 @@ def test_a_head_says_what_it_needs_of_a_cache(cli, run, corpus, logmel, splits, 
     own = fit(logmel, splits, replace(small, vad=False, epochs=1), tmp_path / "run", progress=quiet)
     code, _, err = cli("predict", own.path, corpus.cache, *options)
     assert (code, "hidden_states/2 are 8 channels, the head of" in err) == (1, True)
+
+
+def test_a_cache_that_cannot_confirm_is_refused_before_the_fits(cli, corpus, logmel, tmp_path):
+    args = ["ablate", corpus.cache, "--labels", corpus.labels, "--out", tmp_path / "out", *SMALL]
+    code, _, err = cli(*args, "--confirm", logmel)
+    assert (code, "no vad in this cache" in err.splitlines()[-1]) == (1, True)
+    assert not (tmp_path / "out").exists()
+    assert cli(*args, "--confirm", tmp_path / "nowhere")[0] == 1
+    assert not (tmp_path / "out").exists()

@@ -69,7 +69,7 @@ def ablate(
     from train.ablation import write_tables
     from train.audit import audit_caches
     from train.choices import build_config
-    from train.confirmation import confirm_rows
+    from train.confirmation import confirm_rows, require_confirmable
     from train.floor import with_floor
     from train.grid import COMPONENTS, read_grid
     from train.labelled import target_lines
@@ -85,6 +85,8 @@ def ablate(
                 f"{named[name]}: no vad in this cache, the 6 sets of parts without it are fitted", err=True
             )
     splits, processes = files.read(), workers or cores()
+    if confirm is not None:
+        require_confirmable(confirm, splits, rows[0])
     checked = audit_caches(named, splits, strict=strict)
     typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
     study = run_ablation(
