@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from cache import CacheReader
-from cache.console import Progress, clock, counted
+from cache.console import Progress, clock
 from cache.files import storage_errors
+from train.captions import caption
 from train.config import FitConfig
 from train.data import MEMORY_SHARE, FrameBank
 from train.errors import ConfigError, LabelError
@@ -162,8 +163,9 @@ def run_study(bench: Bench, rows: Sequence[Row], seeds: Sequence[int], *, tune: 
     """Fit rows × seeds on a prepared bench, and save the study."""
     for row in rows:  # before the first hour of fitting, not after it
         plan_fit(bench.readers[row.cache], bench.labels, row.config)
+    tried = rates_to_try(rows) if tune else ()
     if tune:
-        rows = tuned(bench, rows)
+        rows = tuned(bench, rows, tried)
     folders = {row.name: [bench.out / "runs" / row.slug / f"seed-{seed}" for seed in seeds] for row in rows}
     bench.fit_all(
         [
@@ -172,7 +174,7 @@ def run_study(bench: Bench, rows: Sequence[Row], seeds: Sequence[int], *, tune: 
             for seed, folder in zip(seeds, folders[row.name], strict=True)
         ]
     )
-    config = rows[0].config
+    valid = _cached_everywhere(bench.labels.valid, bench.readers)
     results = [
         row_result(
             row.name, row.config.to_dict(), bench.readers[row.cache].path, bench.out, folders[row.name]
@@ -183,25 +185,38 @@ def run_study(bench: Bench, rows: Sequence[Row], seeds: Sequence[int], *, tune: 
         path=bench.out,
         rows=tuple(results),
         reference=rows[0].name,
-        metric=config.metric,
-        caption=caption(bench, rows, seeds),
+        metric=rows[0].config.metric,
+        caption=caption(bench.readers.values(), len(valid), rows, len(seeds), tried),
         selected_on=load_run(folders[rows[0].name][0]).metrics["selected_on"],
-        **reported(_cached_everywhere(bench.labels.valid, bench.readers)),
+        tuned=tune,
+        **reported(valid),
     )
     save_study(study)
     return study
 
 
-def tuned(bench: Bench, rows: Sequence[Row]) -> list[Row]:
-    """Return the rows with the learning rate that scores best on the inner part of the training clips.
+def rates_to_try(rows: Sequence[Row]) -> list[float]:
+    """Return the learning rates that ``--tune lr`` tries for each row.
 
     Raises:
-        ConfigError: if a row chooses its epoch on anything else.
+        ConfigError: if the rows are about learning rates themselves, or one chooses its epoch on anything but
+            the inner part of the training clips.
     """
     for row in rows:
         if row.config.select != "inner":
             raise ConfigError(f"row {row.name!r}: --tune lr chooses on the inner part; use --select inner")
-    rates = sorted({*RATES, *(row.config.lr for row in rows)})
+        # A grid of a single rate names it too.
+        if row.config.lr != rows[0].config.lr or f"lr {row.config.lr}" in row.name:
+            found = ", ".join(f"{rate:g}" for rate in sorted({each.config.lr for each in rows}))
+            raise ConfigError(
+                f"--tune lr: the grid sets lr itself (row {row.name!r}; {found}), and a tuned row would not be "
+                "fitted with the rate it names; take lr out of the grid, or leave --tune out"
+            )
+    return sorted({*RATES, rows[0].config.lr})
+
+
+def tuned(bench: Bench, rows: Sequence[Row], rates: Sequence[float]) -> list[Row]:
+    """Return the rows with the learning rate that scores best on the inner part of the training clips."""
     jobs = []
     for row in rows:
         for rate in rates:
@@ -242,25 +257,6 @@ def bench_of(
         yield Bench(readers, labels, out, workers, inputs, progress)
 
 
-def caption(bench: Bench, rows: Sequence[Row], seeds: Sequence[int]) -> str:
-    """Say what the numbers of a table rest on: caches, widths, selection, frozen encoder."""
-    config = rows[0].config
-    caches = "; ".join(_cache_line(reader) for reader in bench.readers.values())
-    hidden = sorted({str(row.config.hidden or "input width") for row in rows})
-    chosen = {
-        "inner": f"epoch chosen by {config.metric} on an inner part of the training clips",
-        "valid": "epoch selected on valid, so that the scores are too high",
-        "last": "last epoch",
-    }
-    epochs = ", ".join(map(str, sorted({row.config.epochs for row in rows})))
-    selection = "; ".join(chosen[each] for each in sorted({row.config.select for row in rows}))
-    clips = len(_cached_everywhere(bench.labels.valid, bench.readers))
-    return (
-        f"Mean {config.metric} on {counted(clips, 'validation clip')}, {counted(len(seeds), 'seed')}. "
-        f"Cache: {caches}. Frozen encoder; hidden {', '.join(hidden)}; {epochs} epochs; {selection}."
-    )
-
-
 def write_tables(study: Study) -> str:
     """Write the tables and the chart of a study; return the one for the terminal."""
     from train.plots_ablation import plot_rows
@@ -273,12 +269,6 @@ def write_tables(study: Study) -> str:
         write_text(study.path / f"table.{suffix}", text)
     plot_rows(study.path / "chart.png", study, scores)
     return table.text()
-
-
-def _cache_line(reader: CacheReader) -> str:
-    widths = ", ".join(f"{name} {field.width}" for name, field in reader.frame_fields.items())
-    shift = next(iter(reader.frame_fields.values())).frame_shift
-    return f"{reader.path.name} ({reader.recipe_id[:8]}, {widths}, frame shift {shift:g} s)"
 
 
 def _cached_everywhere(labels: Labels, readers: Mapping[str, CacheReader]) -> Labels:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from cache.files import storage_errors
 from train.config import FitConfig
 from train.errors import RunError
 from train.files import lock_folder, write_json
-from train.inputs import choose_inputs
+from train.inputs import VAD, choose_inputs, has_vad
 from train.labels import Splits
 from train.metrics import METRICS, mean_over, score_all
 from train.planning import Task, plan_fit
@@ -35,6 +36,7 @@ ALPHAS = tuple(float(10.0**power) for power in range(-1, 6))  # of ridge, on sta
 COSTS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the support vector regression
 SVR_FOLDS = 3
 REFERENCE = "global mean, ridge"
+NO_VAD = "no vad in this cache, the baseline of it is left out"
 
 
 class Baseline(NamedTuple):
@@ -78,7 +80,10 @@ def baseline(
         (out / "baselines").mkdir(parents=True, exist_ok=True)
     with CacheReader(cache) as reader, lock_folder(out):
         (out / RESULTS).unlink(missing_ok=True)
-        task = plan_fit(reader, labels, config)
+        without = "" if has_vad(reader) else NO_VAD
+        if without:
+            progress.line(f"{reader.path}: {without}")
+        task = plan_fit(reader, labels, replace(config, vad=has_vad(reader)))
         rows = []
         for each in baselines(reader, task):
             folder = out / "baselines" / each.name.replace(" ", "-").replace(",", "").replace("+", "and")
@@ -94,6 +99,7 @@ def baseline(
                 f"Baselines on {counted(len(task.valid), 'validation clip')}. Cache: {reader.path.name} "
                 f"({reader.recipe_id[:8]}). Regularisation chosen by {config.metric} in {FOLDS} inner folds "
                 f"({SVR_FOLDS} for SVR) of the training clips."
+                + (f" {without.capitalize()}." if without else "")
             ),
             selected_on="inner",
             **reported(task.valid),
@@ -111,10 +117,9 @@ def baselines(reader: CacheReader, task: Task) -> list[Baseline]:
         Baseline("constant", np.zeros((len(ids), 0)), "mean"),
         Baseline("duration + loudness", np.stack([seconds, np.log(seconds), loudness], axis=1), "ridge"),
     ]
-    has_vad = "vad" in reader.frame_fields
-    if has_vad:
-        found.append(Baseline("VAD, ridge", _means(reader, ids, ["vad"]), "ridge"))
-    whole = _means(reader, ids, choose_inputs(reader, task.config.layer, vad=has_vad).fields)
+    if has_vad(reader):
+        found.append(Baseline("VAD, ridge", _means(reader, ids, [VAD]), "ridge"))
+    whole = _means(reader, ids, choose_inputs(reader, task.config.layer, vad=has_vad(reader)).fields)
     return [*found, Baseline(REFERENCE, whole, "ridge"), Baseline("global mean, SVR", whole, "svr")]
 
 

@@ -7,14 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cache import CacheReader
 from train.ablation import ablate
 from train.config import FitConfig
 from train.grid import Row
 from train.labels import Splits
+from train.planning import plan_fit
 from train.study import RowResult, Study
 from train.table import score_rows
 
 BEST = 2  # rows that are confirmed, besides the reference
+
+
+def require_confirmable(full: Path, labels: Splits, reference: Row) -> None:
+    """Refuse, before the first fit, a cache on which not even the reference could be fitted.
+
+    Raises:
+        ConfigError: if it has not the fields of the reference.
+        LabelError: if labels and cache do not fit together.
+    """
+    with CacheReader(full) as reader:
+        plan_fit(reader, labels, reference.config)
 
 
 def confirm_rows(study: Study, full: Path, labels: Splits, workers: int, inputs: dict[str, Any]) -> Study:

@@ -128,12 +128,17 @@ def shown_interval(interval: Mapping[str, Any]) -> str:
     return f"{shown(interval['estimate'])} [{shown(interval['low'])}, {shown(interval['high'])}]"
 
 
+def orders_of(clusters: int) -> int:
+    """Return in how many orders speakers (or clips) can swap their predictions; many are not counted."""
+    return factorial(min(clusters, ENOUGH_SPEAKERS + 1))
+
+
 def few_orders(clusters: int, by: str) -> str:
-    """Warn where speakers that swap whole have so few orders that the true one is often among the draws."""
-    if by != "speaker" or clusters > ENOUGH_SPEAKERS:
+    """Warn where there are so few orders that the true one is often among the draws."""
+    if clusters > ENOUGH_SPEAKERS:
         return ""
-    orders = factorial(clusters)
-    few = f"{counted(clusters, 'speaker')} in {counted(orders, 'order')}"
+    orders = orders_of(clusters)
+    few = f"{counted(clusters, by)} in {counted(orders, 'order')}"
     return f"; warning: only {few}, p cannot be below {1 / orders:.2g}"
 
 

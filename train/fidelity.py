@@ -16,6 +16,7 @@ from train.ablation import ablate
 from train.config import FitConfig
 from train.errors import ConfigError
 from train.grid import Row
+from train.join import check_coverage, coverage
 from train.labels import Splits
 from train.statistics import paired_difference, score_interval
 from train.table import interval_text
@@ -61,8 +62,11 @@ def fidelity(
 
     Raises:
         ConfigError: if the second cache was not made from the first.
+        LabelError: if one of them holds too few of the labelled clips.
     """
     require_pair(full, compact)
+    for path in (full, compact):
+        _require_coverage(path, labels, config.min_coverage)
     rows = [Row(FULL, config, FULL), Row(COMPACT, config, COMPACT)]
     caches = {FULL: full, COMPACT: compact}
     study = ablate(caches, labels, rows, range(seeds), out, workers=workers, inputs=inputs)
@@ -83,3 +87,10 @@ def fidelity(
         "seeds": seeds,
         "text": text,
     }
+
+
+def _require_coverage(path: Path, labels: Splits, least: float) -> None:
+    """Refuse a cache that lacks many clips: the common clips of both would hide it."""
+    with CacheReader(path) as reader:
+        for part in (labels.train, labels.valid):
+            check_coverage(coverage(part, reader), part, reader, least)

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from cache.console import json_ready
 from cache.files import storage_errors
@@ -46,25 +46,40 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Keep a folder for this process and those forked from it.
+def lock_folder(folder: Path, taken: str = "another process is at work here") -> Iterator[None]:
+    """Keep a folder for this process and those forked from it; the system ends it with the process.
+
+    Args:
+        folder: that exists.
+        taken: what to say if another process has it.
 
     Raises:
         RunError: if another process has it.
     """
-    with storage_errors(folder), (folder / LOCK).open("w") as file:
-        last = time.monotonic() + LOCK_PATIENCE
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > last:
-                    raise RunError(
-                        f"{folder}: another process is at work here; wait for it, or give another --out"
-                    ) from None
-                time.sleep(0.1)
-        yield
+    last = time.monotonic() + LOCK_PATIENCE
+    while (file := _locked(folder)) is None:
+        if time.monotonic() > last:
+            raise RunError(f"{folder}: {taken}; wait for it, or give another --out")
+        time.sleep(0.1)
+    with file:  # an error of the work itself is none of the lock's
+        try:
+            yield
+        finally:
+            (folder / LOCK).unlink(missing_ok=True)
+
+
+def _locked(folder: Path) -> TextIO | None:
+    """Return the open, locked file of a folder; None if another process has it."""
+    with storage_errors(folder):
+        file = (folder / LOCK).open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(folder / LOCK)):
+                return file
+        except (BlockingIOError, FileNotFoundError):  # the latter: its owner removed it in between
+            pass
+        file.close()
+    return None
 
 
 def remove_leftovers(folder: Path) -> None:

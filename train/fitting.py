@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from train.errors import RunError
 from train.files import write_json
 from train.head import HeadShape, new_head
 from train.join import is_compact, opened
+from train.labelled import target_lines
 from train.labels import Splits
 from train.losses import LossValue, batch_loss, is_correlation
 from train.machine import choose_device, deterministic, kept_memory
@@ -29,7 +31,7 @@ from train.order import epoch_batches
 from train.planning import Task, plan_fit
 from train.predicting import apply_head, autocast
 from train.results import Found, write_results
-from train.run import CHECKPOINT, CONFIG, Run, claim, load_run
+from train.run import CHECKPOINT, CONFIG, Run, claim, keep_run_folder, load_run
 
 
 @dataclass(frozen=True)
@@ -81,19 +83,23 @@ def fit(
         LabelError: if labels and cache do not fit together.
         ConfigError: if the cache has not what the config asks for.
         AuditError: if a check of the audit fails and ``surroundings`` are strict.
-        RunError: if ``out`` holds another run, or the loss is not a number.
+        RunError: if ``out`` holds another run, another fit is writing it, or the loss is not a number.
     """
     out, progress = Path(out), progress or Progress()
     around = surroundings or Surroundings()
     kept_memory()
-    with opened(cache) as reader:
+    with opened(cache) as reader, ExitStack() as held:
         task = plan_fit(reader, labels, config)
         device = choose_device(config.device, compact=is_compact(reader))
         checked = None if around.audited else audit_splits(reader, labels, strict=around.strict)
+        held.enter_context(keep_run_folder(out))
         if claim(out, task.identity, overwrite):
             progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
             return load_run(out)
         write_json(out / CONFIG, config.to_dict())
+        if not around.audited:  # once for all fits of an ablation
+            for line in target_lines(labels.train, labels.valid):
+                progress.line(line)
         _keep(checked, out, progress)
         with deterministic(device):
             features = _features(reader, task, around.bank, progress)

@@ -29,7 +29,7 @@ def with_floor(
         study: of an ablation.
         cache: the baselines' cache.
         labels: of the fits.
-        rows: of the ablation; the first one's layer, metric, seed and coverage count.
+        rows: of the ablation; the first one's layer, metric and seed count.
         inputs: where the labels were found.
 
     Returns:
@@ -40,7 +40,7 @@ def with_floor(
         layer=first.layer,
         metric=first.metric,
         seed=first.seed,
-        min_coverage=first.min_coverage,
+        min_coverage=0.0,  # what the cache lacks was accepted before the rows were fitted
         select="last",  # every training clip is learned from
     )
     floor = baseline(cache, labels, config, study.path / FLOOR, inputs=inputs)

@@ -21,15 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader, read_table
-from cache.console import counted
+from cache.console import Progress, counted
 from cache.files import storage_errors
 from train.config import FitConfig
 from train.errors import ConfigError, LabelError
 from train.evidence import described, shown_interval
 from train.files import write_csv, write_json
 from train.fitting import Surroundings, fit
-from train.labelled import LabelFiles
-from train.labels import Labels, read_labels, read_speakers
+from train.labelled import LabelFiles, target_lines
+from train.labels import Labels, read_labels, read_speakers, require_speakers
 from train.metrics import METRICS, shown
 from train.predicting import predict
 from train.run import Run
@@ -102,10 +102,10 @@ def divide(labels: Labels, folding: Folding) -> list[IntArray]:
     """
     from sklearn.model_selection import GroupKFold, KFold
 
-    unknown = sum(who is None for who in labels.speakers)
-    if folding.group is not None and unknown:
+    require_speakers(labels)
+    if folding.group is not None and None in labels.speakers:
         raise LabelError(
-            f"{labels.path}: {unknown} of {len(labels)} clips have no known speaker; give a speaker column or "
+            f"{labels.path}: {len(labels)} of {len(labels)} clips have no known speaker; give a speaker column or "
             "--speakers, or divide by clip with --allow-speaker-overlap and without --group"
         )
     names = labels.speakers if folding.group is not None else labels.clip_ids
@@ -155,6 +155,8 @@ def fit_folds(
     if config.train_on_all:
         raise ConfigError("--train-on-all leaves no clip to report on; do without --folds")
     runs, parts = [], divide(labels, folding)
+    for line in target_lines(labels):
+        Progress().line(line)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(parts, 1):

@@ -19,7 +19,7 @@ import difflib
 import hashlib
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,30 +59,33 @@ class Row:
         return replace(self.config, seed=seed)
 
 
-def component_rows(base: FitConfig, cache: str) -> list[Row]:
-    """Return the 12 valid combinations of the method's four switches, the full set first."""
+def component_rows(base: FitConfig, cache: str, *, vad: bool = True) -> list[Row]:
+    """Return the 12 valid combinations of the method's four switches, the full set first; 6 without VAD."""
     rows = []
     for values in itertools.product((True, False), repeat=len(SWITCHES)):
         on: dict[str, Any] = dict(zip(SWITCHES, values, strict=True))
-        if on["lstm"] or on["global_mean"]:
+        if (on["lstm"] or on["global_mean"]) and (vad or not on["vad"]):
             name = " + ".join(label for switch, label in SWITCHES.items() if on[switch])
             rows.append(Row(name, replace(base, **on), cache))
     return rows
 
 
-def read_grid(source: str, base: FitConfig, caches: Sequence[str]) -> list[Row]:
+def read_grid(
+    source: str, base: FitConfig, caches: Sequence[str], without_vad: Collection[str] = ()
+) -> list[Row]:
     """Return the rows of ``--grid``: "components", or the name of a TOML file.
 
     Args:
         source: as given.
         base: what a row takes where the grid says nothing.
         caches: names of the caches that are compared; a row without one is fitted on each.
+        without_vad: those of them that hold no VAD: "components" are then the sets without it.
 
     Raises:
         ConfigError: if the file cannot be read, a field is unknown, or two rows are the same.
     """
     if source == COMPONENTS:
-        rows = [row for name in caches for row in component_rows(base, name)]
+        rows = [row for name in caches for row in component_rows(base, name, vad=name not in without_vad)]
     else:
         path = Path(source)
         if path.suffix != ".toml":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from train.labels import Splits, read_splits
+from train.labels import Labels, Splits, read_splits
 
 PATHS = ("train", "valid", "labels", "speakers")
 
@@ -57,3 +57,13 @@ class LabelFiles:
         tables = ("train", "valid", "labels")
         cleared = dict.fromkeys(tables) if any(name in named for name in tables) else {}
         return replace(self, **{**cleared, **named})
+
+
+def target_lines(*parts: Labels) -> list[str]:
+    """Say which columns were taken as targets and which were not; nothing where the user named them."""
+    first = parts[0]
+    if first.named:
+        return []
+    lines = [f"{first.path}: targets (all numeric columns; --targets names others): {', '.join(first.names)}"]
+    ignored = {part.path: part.ignored for part in parts if part.ignored}
+    return lines + [f"{path}: not numeric, ignored: {', '.join(names)}" for path, names in ignored.items()]

@@ -36,7 +36,8 @@ class Labels:
         names: names of the targets, as the table calls them.
         id_column: name of the id column.
         speakers: (clips,) None where the speaker is unknown.
-        ignored: text columns that are no targets.
+        ignored: columns that are no targets: text, or, where targets were named, all others.
+        named: whether the targets were named, and not all numeric columns taken.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Labels:
     id_column: str
     speakers: tuple[str | None, ...]
     ignored: tuple[str, ...]
+    named: bool = False
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -62,6 +64,7 @@ class Labels:
             id_column=self.id_column,
             speakers=tuple(self.speakers[i] for i in positions),
             ignored=self.ignored,
+            named=self.named,
         )
 
 
@@ -185,6 +188,33 @@ def read_speakers(path: Path | str) -> dict[str, str]:
     return {clip_id: speaker for clip_id, speaker in pairs if speaker}
 
 
+def require_speakers(*parts: Labels) -> None:
+    """Refuse labels of which only some clips have a known speaker; all or none of a part must have one.
+
+    A clip without one would be drawn as a speaker of its own, and intervals would come out far too narrow.
+
+    Raises:
+        LabelError: if a part is incomplete.
+    """
+    for labels in parts:
+        check_speakers(labels.path, labels.written_ids, labels.speakers)
+
+
+def check_speakers(path: Path, ids: Sequence[str], speakers: Sequence[str | None]) -> None:
+    """Do as ``require_speakers`` for clips of a table at ``path``."""
+    unknown = [clip_id for clip_id, speaker in zip(ids, speakers, strict=True) if speaker is None]
+    if 0 < len(unknown) < len(ids):
+        raise LabelError(_without_speaker(path, unknown, len(ids)))
+
+
+def _without_speaker(path: Path, unknown: Sequence[str], total: int) -> str:
+    return (
+        f"{path}: {len(unknown)} of {total} clips have no known speaker, expected all or none: {_list(unknown)}; "
+        "complete the --speakers table (or the speaker column), or leave speakers out: intervals are then "
+        "clip-level"
+    )
+
+
 def _labels_of(
     table: Table, rows: Sequence[int], targets: Sequence[str] | None, speakers: Mapping[str, str]
 ) -> Labels:
@@ -194,6 +224,9 @@ def _labels_of(
     names = _named_targets(table, targets) if targets else _numeric_columns(table, rows)
     speaker_column = table.column_for("speaker")
     own = [table.rows[i][speaker_column].strip() if speaker_column else "" for i in rows]
+    who = tuple(speakers.get(clip_ids[i]) or mine or None for i, mine in zip(rows, own, strict=True))
+    if speakers and not any(who):
+        raise LabelError(_without_speaker(table.path, [clip_ids[i] for i in rows], len(rows)))
     return Labels(
         path=table.path,
         clip_ids=tuple(clip_ids[i] for i in rows),
@@ -201,8 +234,9 @@ def _labels_of(
         targets=np.array([[_number(table, i, name) for name in names] for i in rows], dtype=np.float64),
         names=tuple(names),
         id_column=table.id_column or "clip_id",
-        speakers=tuple(speakers.get(clip_ids[i]) or mine or None for i, mine in zip(rows, own, strict=True)),
+        speakers=who,
         ignored=tuple(name for name in table.columns if name not in names and not table.is_known(name)),
+        named=bool(targets),
     )
 
 

@@ -14,7 +14,7 @@ from cache import CacheReader
 from train.config import FitConfig
 from train.inputs import choose_inputs
 from train.join import check_coverage, coverage
-from train.labels import Labels, Splits
+from train.labels import Labels, Splits, require_speakers
 from train.selection import inner_split
 
 FloatArray = npt.NDArray[np.float64]
@@ -65,7 +65,8 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     """Join labels and cache, and divide the training clips; no feature is read.
 
     Raises:
-        LabelError: if labels and cache have too few clips in common, or too few to divide.
+        LabelError: if labels and cache have too few clips in common, or too few to divide, or speakers are
+            known of some clips only.
         ConfigError: if the cache has not the fields that the config asks for.
     """
     found = {"train": coverage(labels.train, reader), "valid": coverage(labels.valid, reader)}
@@ -74,6 +75,7 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     labelled = {*labels.train.clip_ids, *labels.valid.clip_ids}
     unlabelled = [clip_id for clip_id in reader.clip_ids if clip_id not in labelled]
     train, valid = (_cached(part, reader) for part in (labels.train, labels.valid))
+    require_speakers(train, valid)
     parts = {"fit": np.arange(len(train)), "valid": len(train) + np.arange(len(valid))}
     by = None
     if config.train_on_all:

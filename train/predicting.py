@@ -20,8 +20,9 @@ from train.data import BatchFeed, Features, load_features
 from train.errors import LabelError, RunError
 from train.files import write_csv, write_json
 from train.head import FusionHead
+from train.inputs import require_inputs
 from train.join import check_coverage, coverage, opened
-from train.labels import Labels
+from train.labels import Labels, require_speakers
 from train.machine import choose_device, deterministic
 from train.metrics import score_all
 from train.order import scoring_batches
@@ -135,6 +136,7 @@ def predict(
 def _apply(run: Run, reader: CacheReader, clip_ids: Sequence[str], device: str) -> FloatArray:
     """Return one head's output (clips, targets)."""
     config, where = replace(run.config, layer=run.layer), choose_device(device)
+    require_inputs(reader, run.layer, config.vad, run.head.shape.width, run.path)
     features = load_features(reader, clip_ids, config)
     with deterministic(where):
         return apply_head(run.head.to(where), features, np.arange(len(clip_ids)), config)
@@ -168,7 +170,8 @@ def evaluate(
         head; None if its run, an unpacked bundle, does not know), ``selected_on`` and ``recipe_diff``.
 
     Raises:
-        LabelError: if the targets are not the head's, or too few clips are in the cache.
+        LabelError: if the targets are not the head's, or too few clips are in the cache, or speakers
+            are known of some of them only.
         RunError: if the cache's recipe differs from the one the head was trained on.
     """
     from train.evidence import Question, evidence  # with scipy, which a fit does not wait for
@@ -184,6 +187,7 @@ def evaluate(
         found = coverage(labels, reader)
         check_coverage(found, labels, reader, min_coverage)
         kept = labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
+        require_speakers(kept)
         groups = group_of_clips(kept, reader, question.by) if question.by else None
     predictions = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
     names, shaped = run.targets.names, run.trained_on()

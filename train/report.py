@@ -20,6 +20,7 @@ from train.errors import LabelError, RunError
 from train.files import read_json, write_text
 from train.folds import FOLDS, read_all_labels
 from train.labelled import LabelFiles
+from train.labels import require_speakers
 from train.metrics import METRICS
 from train.null import permutation_null
 from train.plots import ScatterNote, metric_sign, plot_scatter
@@ -183,6 +184,8 @@ def _study_of_run(path: Path) -> Study:
         raise LabelError(
             f"{labels.path}: no label for clip {missing[0]}, which {path} reported on; restore the table"
         )
+    labels = labels.take([at[clip_id] for clip_id in ids])
+    require_speakers(labels)
     cache, folders = Path(inputs["cache"]), [run.path, *(other.path for other in run.others)]
     row = row_result(path.resolve().name, run.config.to_dict(), cache, path, folders)
     return Study(
@@ -192,5 +195,5 @@ def _study_of_run(path: Path) -> Study:
         metric=run.config.metric,
         caption=f"{run.metrics['statement']}.".capitalize(),
         selected_on=run.metrics["selected_on"],
-        **reported(labels.take([at[clip_id] for clip_id in ids])),
+        **reported(labels),
     )

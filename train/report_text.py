@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from train.audit import Audit
-from train.evidence import shown_p
+from train.evidence import few_orders, orders_of, shown_p
 from train.files import read_json
 from train.metrics import METRICS, shown
 from train.null import Null
@@ -48,10 +48,13 @@ def metrics_section(study: Study, means: Mapping[str, Mapping[str, float]]) -> s
 def null_section(study: Study, null: Null) -> str:
     """Say what chance alone reaches."""
     sign = metric_sign(study.metric)
+    clusters = len(set(study.speakers)) if null.by == "speaker" else len(study.truth)
+    # With fewer orders than twenty the most extreme one is no case of twenty.
+    beyond = f" and beyond {shown(null.upper)} in one case of twenty" if orders_of(clusters) >= 20 else ""
     return (
         f"With the predictions of “{study.reference}” given to the wrong {null.by}s ({null.permutations} "
-        f"permutations), mean {sign} is {shown(null.mean)} on average and beyond {shown(null.upper)} in one "
-        f"case of twenty; as it is, it is {shown(null.observed)} ({shown_p(null.p_value)})."
+        f"permutations), mean {sign} is {shown(null.mean)} on average{beyond}; as it is, it is "
+        f"{shown(null.observed)} ({shown_p(null.p_value)}){few_orders(clusters, null.by)}."
     )
 
 

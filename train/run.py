@@ -18,7 +18,8 @@ An ensemble's folder holds one run a seed and ensemble.json, which names them.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from cache.files import storage_errors
 from train.checkpoint import read_tensors, write_tensors
 from train.config import FitConfig
 from train.errors import ConfigError, RunError
-from train.files import read_json, remove_leftovers, write_json
+from train.files import lock_folder, read_json, remove_leftovers, write_json
 from train.head import FusionHead, HeadShape
 
 FloatArray = npt.NDArray[np.float64]
@@ -180,6 +181,20 @@ def _load_ensemble(path: Path) -> Run:
         raise RunError(f"{path / ENSEMBLE}: names no runs of this folder")
     first, *others = (load_run(path / name) for name in names)
     return replace(first, path=path / names[0], others=tuple(others))
+
+
+@contextmanager
+def keep_run_folder(out: Path) -> Iterator[None]:
+    """Make ``out`` a folder that only this fit writes; nothing is made where no run may be.
+
+    Raises:
+        RunError: if another fit is writing it, or it holds other files.
+    """
+    _present(out)
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with lock_folder(out, "another fit is writing this folder"):
+        yield
 
 
 def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:

@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 RESAMPLES = 2000
 LIMITS = {"pearson": (-1.0, 1.0), "ccc": (-1.0, 1.0), "spearman": (-1.0, 1.0), "mae": (0.0, float("inf"))}
 DRAWN = ("BCa", "percentile")  # methods that rest on the draws
-FEW_CLUSTERS = 20  # below, a warning
+FEW_CLUSTERS = 20  # speakers, or clips where they are unknown; below, a warning
 # Below, Student's t: in 1,000 simulated corpora (ICC .2) BCa intervals covered the truth in 88 % with 12
 # speakers, 91 % with 30 and 94 % with 50, Student's t in 95, 95 and 96 %.
 T_CLUSTERS = 50
@@ -162,7 +162,7 @@ def paired_difference(
     labels = np.asarray(truth)
     resampler = Resampler.of(len(labels), clusters, resamples, seed)
     first, second = (resampler.scores(labels, np.asarray(rows), metric) for rows in (ours, theirs))
-    return difference_of(resampler, first, second)
+    return difference_of(resampler, first, second, metric)
 
 
 def interval_of(resampler: Resampler, scores: ScoreDraws) -> Interval:
@@ -173,8 +173,8 @@ def interval_of(resampler: Resampler, scores: ScoreDraws) -> Interval:
     return _interval(resampler, estimate, draws, jackknife, len(scores.estimate))
 
 
-def difference_of(resampler: Resampler, ours: ScoreDraws, theirs: ScoreDraws) -> Difference:
-    """Return the paired difference of two rows that were scored on the same draws."""
+def difference_of(resampler: Resampler, ours: ScoreDraws, theirs: ScoreDraws, metric: str) -> Difference:
+    """Return the paired difference of two rows that were scored on the same draws by ``metric``."""
     pairs = len(ours.estimate) == len(theirs.estimate)
     first = resampler.seed_weights(len(ours.estimate))
     second = first if pairs else resampler.seed_weights(len(theirs.estimate), stream=1)
@@ -185,7 +185,9 @@ def difference_of(resampler: Resampler, ours: ScoreDraws, theirs: ScoreDraws) ->
         seeds = [_without_each(ours.estimate), -_without_each(theirs.estimate)]
     estimate = float(ours.estimate.mean() - theirs.estimate.mean())
     jackknife, most = Jackknife(left_out, *seeds), max(len(ours.estimate), len(theirs.estimate))
+    lowest, highest = LIMITS[metric]
     interval = _interval(resampler, estimate, draws, jackknife, most)
+    interval = interval.within(lowest - highest, highest - lowest)
     return Difference(interval, jackknife.p_value(estimate))
 
 
@@ -277,8 +279,10 @@ def _interval(
 
 def _warnings(resampler: Resampler, undefined: int, method: str) -> tuple[str, ...]:
     found = []
-    if method != "none" and resampler.by == "speaker" and resampler.clusters < FEW_CLUSTERS:
-        found.append(f"warning: only {counted(resampler.clusters, 'speaker')}, too few to trust the interval")
+    if method != "none" and resampler.clusters < FEW_CLUSTERS:
+        found.append(
+            f"warning: only {counted(resampler.clusters, resampler.by)}, too few to trust the interval"
+        )
     if method in DRAWN and undefined > resampler.resamples / 20:
         found.append("warning: so many draws are undefined that the rest are no fair sample")
     return tuple(found)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from cache import read_table
 from train.errors import RunError
 from train.files import read_json, write_csv, write_json
-from train.labels import Labels
+from train.labels import Labels, check_speakers
 from train.run import PREDICTIONS
 
 FloatArray = npt.NDArray[np.float64]
@@ -61,6 +61,7 @@ class Study:
         clip_ids: (clips,) reported on.
         truth: (clips, targets) their labels.
         speakers: (clips,) None where unknown.
+        tuned: whether each row's learning rate was chosen for it.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class Study:
     clip_ids: tuple[str, ...]
     truth: FloatArray
     speakers: tuple[str | None, ...]
+    tuned: bool = False
 
     def predictions(self, row: RowResult) -> FloatArray:
         """Return what the runs of a row predict: (seeds, clips, targets).
@@ -107,9 +109,8 @@ def save_study(study: Study) -> None:
         for clip_id, values, speaker in zip(study.clip_ids, study.truth.tolist(), speakers, strict=True)
     )
     write_csv(study.path / TRUTH, ["clip_id", *study.names, SPEAKER], rows)
-    described = {
-        name: getattr(study, name) for name in ("reference", "metric", "caption", "selected_on", "names")
-    }
+    told = ("reference", "metric", "caption", "selected_on", "names", "tuned")
+    described = {name: getattr(study, name) for name in told}
     write_json(study.path / RESULTS, {"format": 1, **described, "rows": [asdict(row) for row in study.rows]})
 
 
@@ -118,6 +119,7 @@ def load_study(path: Path) -> Study:
 
     Raises:
         RunError: if the folder holds none.
+        LabelError: if only some of its clips have a speaker.
     """
     if not (path / RESULTS).exists():
         raise RunError(f"{path}: holds no finished study ({RESULTS} is missing); emi-train ablate makes one")
@@ -128,8 +130,10 @@ def load_study(path: Path) -> Study:
         truth = np.array([[float(row[name]) for name in names] for row in table.rows], dtype=np.float64)
         speakers = tuple(row[SPEAKER] or None for row in table.rows)
         told = {name: found[name] for name in ("reference", "metric", "caption", "selected_on")}
+        told["tuned"] = bool(found.get("tuned", False))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / RESULTS}: not a study this version knows ({error})") from None
+    check_speakers(path / TRUTH, table.ids(), speakers)
     return Study(path, rows, names=names, clip_ids=tuple(table.ids()), truth=truth, speakers=speakers, **told)
 
 
@@ -151,6 +155,7 @@ def describe(study: Study) -> dict[str, Any]:
     rows = [
         {
             **asdict(row),
+            "lr": row.config.get("lr"),
             study.metric: asdict(interval),
             "difference": None if difference is None else asdict(difference),
             "p": p_value,

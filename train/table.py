@@ -106,7 +106,9 @@ def score_rows(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Score
     draws = {r.name: resampler.scores(study.truth, study.predictions(r), study.metric) for r in study.rows}
     defined = [row.name for row in study.rows if np.isfinite(draws[row.name].estimate).all()]
     others = [name for name in defined if name != study.reference and study.reference in defined]
-    found = {name: difference_of(resampler, draws[name], draws[study.reference]) for name in others}
+    found = {
+        name: difference_of(resampler, draws[name], draws[study.reference], study.metric) for name in others
+    }
     corrected = dict(zip(others, holm([found[name].p_value for name in others]), strict=True))
     spread = [_spread(study, row.name) for row in study.rows]
     return Scores(
@@ -130,6 +132,7 @@ def build_table(study: Study, scores: Scores, extra: Sequence[ColumnProvider] = 
         Column(f"{title} [95 %]", [interval_text(interval) for interval in scores.intervals]),
         Column("sd", [f"{value:.3f}" if np.isfinite(value) else "–" for value in scores.spread]),
         *([Column("Δ [95 %]", differences), Column("p", p_values)] if compared else []),
+        *_rates(study),
         Column("parameters", [f"{row.parameters:,}" for row in study.rows]),
         Column("s / fit", [f"{row.seconds:.1f}" for row in study.rows]),
     ]
@@ -138,6 +141,14 @@ def build_table(study: Study, scores: Scores, extra: Sequence[ColumnProvider] = 
     about = scores.intervals[[row.name for row in study.rows].index(study.reference)].caption
     how = f" Δ: row minus “{study.reference}”; p after Holm, intervals uncorrected." if compared else ""
     return Table(tuple(columns), f"{study.caption}{how} {about}")
+
+
+def _rates(study: Study) -> list[Column]:
+    """Return the learning rates, where they may differ: tuned, or set by the grid."""
+    rates = [row.config.get("lr") for row in study.rows]  # a baseline has none
+    if not study.tuned and len({rate for rate in rates if rate is not None}) < 2:
+        return []
+    return [Column("lr", ["–" if rate is None else f"{rate:g}" for rate in rates])]
 
 
 def interval_text(interval: Interval) -> str:

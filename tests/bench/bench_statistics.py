@@ -34,7 +34,7 @@ def time_table(metric: str, speakers: int | None) -> float:
     scores = [resampler.scores(truth, row, metric) for row in rows]
     for row in scores:
         interval_of(resampler, row)
-    holm([difference_of(resampler, row, scores[0]).p_value for row in scores[1:]])
+    holm([difference_of(resampler, row, scores[0], metric).p_value for row in scores[1:]])
     return time.perf_counter() - started
 
 

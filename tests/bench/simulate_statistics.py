@@ -73,7 +73,9 @@ def simulate_tests(corpora: int, icc: float, resamples: int) -> dict[str, float]
         truth, rows = draw_corpus(rng, icc, ROWS, SHARED)
         resampler = Resampler.of(len(truth), people, resamples, seed=corpus)
         scores = [resampler.scores(truth, row[None], "pearson") for row in rows]
-        p_values = np.array([difference_of(resampler, row, scores[0]).p_value for row in scores[1:]])
+        p_values = np.array(
+            [difference_of(resampler, row, scores[0], "pearson").p_value for row in scores[1:]]
+        )
         single += float((p_values <= 0.05).mean())
         family += bool((holm(p_values) <= 0.05).any())
     return {"single": single / corpora, "family": family / corpora}

@@ -251,19 +251,6 @@ def test_several_caches_are_compared_on_their_common_clips(corpus, splits, make_
         ablate({"a": corpus.cache, "b": foreign}, splits, rows, [0], tmp_path / "two", workers=1)
 
 
-def test_tune_gives_each_row_the_rate_that_scores_best_on_the_inner_part(corpus, splits, tmp_path):
-    rows = component_rows(BASE, "cache")[-1:]
-    found = ablate({"cache": corpus.cache}, splits, rows, [0], tmp_path / "out", workers=2, tune=True)
-    scores = {}
-    for path in (tmp_path / "out" / "tuning").glob("*/*/metrics.json"):
-        scores[float(path.parent.name.removeprefix("lr-"))] = json.loads(path.read_text())["selection_score"]
-    assert set(scores) == {3e-4, 1e-3, 3e-3, 5e-3}
-    assert found.rows[0].config["lr"] == max(scores, key=scores.get)
-    last = [replace(row, config=replace(row.config, select="last")) for row in rows]
-    with pytest.raises(ConfigError, match="--tune lr chooses on the inner part"):
-        ablate({"cache": corpus.cache}, splits, last, [0], tmp_path / "two", workers=1, tune=True)
-
-
 GOOD_GRID = """
 [base]
 epochs = 2

@@ -50,6 +50,22 @@ def test_options_override_the_config_file(cli, corpus, tmp_path):
     assert (config["hidden"], config["lstm_layers"], config["vad"]) == (3, 1, False)
 
 
+def test_the_targets_that_were_taken_are_told(cli, corpus, table, tmp_path):
+    ids = list(corpus.truth)[:90]
+    parts = ["train"] * 60 + ["valid"] * 30
+    rows = [[clip, *corpus.truth[clip], "yes", part] for clip, part in zip(ids, parts, strict=True)]
+    labels = table(tmp_path / "lab.csv", ["clip_id", "Warmth", "Pain", "rater_count", "note", "split"], rows)
+    args = ["fit", corpus.cache, "--labels", labels, "--epochs", 1, "--hidden", 3]
+    code, _, err = cli(*args, "--out", tmp_path / "all")
+    assert code == 0
+    assert (
+        f"{labels}: targets (all numeric columns; --targets names others): Warmth, Pain, rater_count" in err
+    )
+    assert "not numeric, ignored: note\n" in err
+    code, _, err = cli(*args, "--out", tmp_path / "one", "--targets", "Warmth")
+    assert (code, "not numeric" in err, "rater_count" in err) == (0, False, False)
+
+
 def test_predict_writes_exactly_the_ids_asked_for(cli, run, corpus, tmp_path):
     (tmp_path / "ids.csv").write_text("File_ID\n[00093]\n[00002]\n[00041]\n")
     code, _, _ = cli(

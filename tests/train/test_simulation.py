@@ -53,7 +53,7 @@ def test_equal_rows_differ_as_rarely_as_promised():
         truth, rows, people = corpus(number, rows=5)
         resampler = Resampler.of(len(truth), people, 100, seed=number)
         scores = [resampler.scores(truth, row[None], "pearson") for row in rows]
-        p_values = [difference_of(resampler, row, scores[0]).p_value for row in scores[1:]]
+        p_values = [difference_of(resampler, row, scores[0], "pearson").p_value for row in scores[1:]]
         single += np.mean(np.array(p_values) <= 0.05)
         family += min(holm(p_values)) <= 0.05
     assert 0.02 < single / CORPORA < 0.08

@@ -227,3 +227,22 @@ def test_an_interval_holds_no_value_that_a_score_cannot_have() -> None:
     assert found.method == "Student's t"
     assert -1 <= found.low <= found.estimate <= found.high <= 1
     assert score_interval(truth, predictions, "mae", ["a"] * 10 + ["b"] * 10 + ["c"] * 10).low >= 0
+
+
+@pytest.mark.parametrize("metric", ["pearson", "ccc", "spearman"])
+def test_no_difference_lies_beyond_what_two_scores_can_differ(metric):
+    rng = np.random.default_rng(1)
+    truth, ours, theirs = (rng.random((2, 6, 1)) for _ in range(3))
+    found = paired_difference(truth[0], ours, theirs, metric).interval
+    assert -2 <= found.low <= found.estimate <= found.high <= 2
+    assert found.low == -2 or found.high == 2
+    wide = paired_difference(truth[0], ours, theirs, "mae").interval
+    assert wide.low < wide.estimate < wide.high  # errors know no limit
+
+
+@pytest.mark.parametrize("clips", [6, 30])
+def test_few_clips_come_with_a_warning_as_few_speakers_do(clips):
+    rng = np.random.default_rng(0)
+    truth = rng.random((clips, 1))
+    found = score_interval(truth, truth[None] + rng.random((1, clips, 1)), "pearson")
+    assert ("warning: only 6 clips, too few to trust the interval" in found.caption) is (clips == 6)

@@ -10,6 +10,7 @@ import typer
 from cache.console import print_json
 from train.commands.options import (
     Json,
+    MinCoverage,
     Strict,
     check_choice,
     label_options,
@@ -44,6 +45,7 @@ def ablate(
     patience: Annotated[int | None, typer.Option(help="As for fit.  [default: never]")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.  [default: float32]")] = None,
     device: Annotated[str | None, typer.Option(help="As for fit.  [default: auto]")] = None,
+    min_coverage: MinCoverage = None,
     tune: Annotated[
         str | None, typer.Option(help="lr: choose each row's learning rate on the inner part first.")
     ] = None,
@@ -67,17 +69,26 @@ def ablate(
     from train.ablation import write_tables
     from train.audit import audit_caches
     from train.choices import build_config
-    from train.confirmation import confirm_rows
+    from train.confirmation import confirm_rows, require_confirmable
     from train.floor import with_floor
-    from train.grid import read_grid
+    from train.grid import COMPONENTS, read_grid
+    from train.labelled import target_lines
     from train.machine import cores
     from train.study import describe
 
     named = named_caches(caches)
-    rows = read_grid(grid, build_config(given, config, None), list(named))
+    without_vad = caches_without_vad(named)
+    rows = read_grid(grid, build_config(given, config, None), list(named), without_vad)
+    if grid == COMPONENTS:
+        for name in without_vad:
+            typer.echo(
+                f"{named[name]}: no vad in this cache, the 6 sets of parts without it are fitted", err=True
+            )
     splits, processes = files.read(), workers or cores()
+    if confirm is not None:
+        require_confirmable(confirm, splits, rows[0])
     checked = audit_caches(named, splits, strict=strict)
-    typer.echo(checked.text(), err=True)
+    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
     study = run_ablation(
         named,
         splits,
@@ -91,7 +102,7 @@ def ablate(
     checked.save(out)
     confirmed = confirm_rows(study, confirm, splits, processes, files.to_dict()) if confirm else None
     if baselines:
-        study = with_floor(study, next(iter(named.values())), splits, rows, files.to_dict())
+        study = with_floor(study, named[rows[0].cache], splits, rows, files.to_dict())
     text, found = write_tables(study), describe(study)
     if confirmed is not None:
         text += f"\n\nconfirmed on {confirm}\n{write_tables(confirmed)}"
@@ -108,3 +119,16 @@ def named_caches(paths: list[Path]) -> dict[str, Path]:
     return {
         str(path) if names.count(name) > 1 else name: path for path, name in zip(paths, names, strict=True)
     }
+
+
+def caches_without_vad(named: dict[str, Path]) -> list[str]:
+    """Return the names of the caches that hold no VAD."""
+    from cache import CacheReader
+    from train.inputs import has_vad
+
+    found = []
+    for name, path in named.items():
+        with CacheReader(path) as reader:
+            if not has_vad(reader):
+                found.append(name)
+    return found

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cache.console import print_json
+from train.commands.ablate import caches_without_vad
 from train.commands.options import (
     CachePath,
     Json,
+    MinCoverage,
     Strict,
     label_options,
 )
@@ -28,9 +31,7 @@ def baseline(
     layer: Annotated[int | None, typer.Option(help="Encoder layer.  [default: the last one cached]")] = None,
     metric: Annotated[str | None, typer.Option(help="pearson, ccc or spearman.  [default: pearson]")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the inner folds.  [default: 0]")] = None,
-    min_coverage: Annotated[
-        float | None, typer.Option(help="Least share of labelled clips in the cache.  [default: 0.95]")
-    ] = None,
+    min_coverage: MinCoverage = None,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
@@ -40,6 +41,7 @@ def baseline(
     from train.audit import audit_caches
     from train.baseline import baseline as run_baseline
     from train.choices import build_config
+    from train.labelled import target_lines
     from train.study import describe
 
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
@@ -48,7 +50,7 @@ def baseline(
     checked = audit_caches({"cache": cache}, splits, strict=strict)
     study = run_baseline(cache, splits, config, out, inputs=files.to_dict())
     checked.save(out)
-    typer.echo(checked.text(), err=True)
+    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
     text = write_tables(study)
     if json:
         print_json(describe(study))
@@ -69,6 +71,7 @@ def fidelity(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds on each cache.")] = 3,
     metric: Annotated[str | None, typer.Option(help="pearson, ccc or spearman.  [default: pearson]")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.  [default: float32]")] = None,
+    min_coverage: MinCoverage = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of one thread.  [default: one per core]")
     ] = None,
@@ -81,13 +84,17 @@ def fidelity(
     from train.choices import build_config
     from train.fidelity import COMPACT, FULL, require_pair
     from train.fidelity import fidelity as run_fidelity
+    from train.labelled import target_lines
     from train.machine import cores
 
     config, processes = build_config(given, None, None), workers or cores()
     splits = files.read()
     require_pair(full, compact)
+    if caches_without_vad({FULL: full}):
+        config = replace(config, vad=False)
+        typer.echo(f"{full}: no vad in this cache, both heads are fitted without it", err=True)
     checked = audit_caches({FULL: full, COMPACT: compact}, splits, strict=strict)
-    typer.echo(checked.text(), err=True)
+    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
     found = run_fidelity(full, compact, splits, config, seeds, out, processes, files.to_dict())
     checked.save(out)
     text = found.pop("text")

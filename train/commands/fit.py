@@ -12,6 +12,7 @@ from train.commands.options import (
     CachePath,
     Device,
     Json,
+    MinCoverage,
     Strict,
     Threads,
     label_options,
@@ -21,7 +22,6 @@ from train.commands.options import (
 if TYPE_CHECKING:
     from train.config import FitConfig
     from train.labelled import LabelFiles
-    from train.labels import Labels
 
 
 @label_options
@@ -92,9 +92,7 @@ def fit(
     seed: Annotated[int | None, typer.Option(help="Of weights, inner part, batches.  [default: 0]")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.  [default: float32]")] = None,
     device: Device = None,
-    min_coverage: Annotated[
-        float | None, typer.Option(help="Least share of labelled clips in the cache.  [default: 0.95]")
-    ] = None,
+    min_coverage: MinCoverage = None,
     threads: Threads = None,
     strict: Strict = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
@@ -130,7 +128,6 @@ def _heads(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: 
 
     splits, inputs = files.read(), files.to_dict()
     overwrite, strict = given["overwrite"], given["strict"]
-    _tell_ignored(splits.train, splits.valid)
     if given["ensemble"] > 1:
         return fit_seeds(cache, splits, config, out, given["ensemble"], overwrite, inputs, strict)
     around = Surroundings(strict=strict)
@@ -144,7 +141,6 @@ def _folds(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: 
 
     folding = Folding(given["folds"], given["group"], given["allow_speaker_overlap"])
     labels = read_all_labels(files)
-    _tell_ignored(labels)
     found = fit_folds(
         cache,
         labels,
@@ -155,9 +151,3 @@ def _folds(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: 
         strict=given["strict"],
     )
     return folds_text(found), found
-
-
-def _tell_ignored(*parts: Labels) -> None:
-    for path, ignored in {part.path: part.ignored for part in parts}.items():
-        if ignored:
-            typer.echo(f"{path}: not numeric, ignored: {', '.join(ignored)}", err=True)

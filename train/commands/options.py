@@ -34,6 +34,10 @@ LABEL_OPTIONS = {
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.  [default: all cores]")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.  [default: auto]")]
 Strict = Annotated[bool, typer.Option("--strict", help="Make a failed check of the audit an error.")]
+MinCoverage = Annotated[
+    float | None,
+    typer.Option("--min-coverage", help="Least share of labelled clips in the cache.  [default: 0.95]"),
+]
 RecipeDiff = Annotated[
     bool,
     typer.Option("--allow-recipe-diff", help="Go on with a cache of another recipe; record the difference."),
