@@ -22,6 +22,7 @@ from train.machine import free_memory, kept_memory
 IntArray = npt.NDArray[np.int64]
 
 MEMORY_SHARE = 0.5  # of the memory that is free now; the other half is for the head and its gradients
+FRAMES_STEP = 8  # batches are as long as a multiple of this: oneDNN compiles its LSTM anew for every length
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def load_features(
 
 
 class Batch(NamedTuple):
-    """Some clips, padded to the longest.
+    """Some clips, padded to one length.
 
     Attributes:
         frames: (clips, frames, width) float32; None without LSTM.
@@ -147,7 +148,8 @@ class Batcher:
         return Batch(frames, torch.from_numpy(lengths).to(self._device), means)
 
     def _padded(self, store: FrameStore, positions: IntArray, lengths: IntArray) -> Tensor:
-        shape = (len(positions), int(lengths.max()), self._features.width)
+        frames = -(-int(lengths.max()) // FRAMES_STEP) * FRAMES_STEP
+        shape = (len(positions), frames, self._features.width)
         size = shape[0] * shape[1] * shape[2]
         if self._buffer.numel() < size:
             self._buffer = torch.empty(size, pin_memory=self._device.type == "cuda")
