@@ -100,9 +100,9 @@ def _killed_once(path: Path, store: str, clips: int, after: float, writers: int)
         writer.send_signal(signal.SIGKILL)
     reported = [first.strip()]
     for writer in running:
-        reported += [line.strip() for line in writer.stdout if line.endswith("\n")]
-    ended = [writer.wait() for writer in running]
-    return reported if ended[0] == -signal.SIGKILL else None
+        lines = writer.communicate()[0].splitlines(keepends=True)
+        reported += [line.strip() for line in lines if line.endswith("\n")]
+    return reported if running[0].returncode == -signal.SIGKILL else None
 
 
 def _check(path: Path, reported: list[str], outcome: Outcome) -> None:
