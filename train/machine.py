@@ -21,6 +21,7 @@ from train.errors import ConfigError
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 LARGEST = 2**31 - 1  # bytes
 SMALL = 2**17
+STEPS_BETWEEN = 4  # two looks at how much there is
 SLACK = 1e9  # bytes that steps may leave behind
 LOADED_LATER = 2e9  # bytes of addresses that libraries and threads still take once features are in memory
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "safetensors")
@@ -85,13 +86,17 @@ class KeptMemory:
         self._libc = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
         self._keeps = resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
         self._floor = resident_memory()
+        self._steps = 0
         if self._libc is not None:
             for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
                 self._libc.mallopt(option, LARGEST if self._keeps else SMALL)
 
     def bound(self) -> None:
         """Give back what no tensor uses, once much of it has gathered; to be called between two steps."""
-        if self._libc is not None and self._keeps and resident_memory() > self._floor + SLACK:
+        self._steps += 1
+        if self._steps % STEPS_BETWEEN or self._libc is None or not self._keeps:
+            return
+        if resident_memory() > self._floor + SLACK:
             self._libc.malloc_trim(0)
             self._floor = resident_memory()
 

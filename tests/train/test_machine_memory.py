@@ -40,6 +40,7 @@ def test_memory_is_given_back_when_much_has_gathered(monkeypatch) -> None:
     monkeypatch.setattr(machine, "resident_memory", lambda: held[0])
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
     monkeypatch.setattr(machine.ctypes, "CDLL", lambda _: Libc())
+    monkeypatch.setattr(machine, "STEPS_BETWEEN", 1)
     memory = machine.KeptMemory()
     for now in (1.2e9, 1.9e9, 2.1e9, 1.3e9, 2.0e9, 2.2e9):
         held[0] = now
