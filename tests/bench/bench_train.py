@@ -191,7 +191,7 @@ def _timed(one: torch.Tensor, two: torch.Tensor) -> float:
 
 
 def measure(case: Case, folder: Path) -> None:
-    """Make the case's cache, take the steps in four ways, and print the table."""
+    """Make the case's cache, take the steps in every way, and print the table."""
     cache, _ = _corpus().make_corpus(folder, case.width, case.frame_shift, case.clips, 0)
     config = FitConfig(hidden=case.hidden)
     with CacheReader(cache) as reader:
