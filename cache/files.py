@@ -161,6 +161,8 @@ def turn(folder: Path, seconds: float = TURN_SECONDS) -> Iterator[None]:
                 break
         yield
     finally:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)  # closing would not do: a fork meanwhile has it open too
         os.close(handle)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -344,6 +345,17 @@ def test_a_turn_is_taken_by_one_at_a_time_and_after_a_while_all_the_same(tmp_pat
     assert max(most) == 1
     with files.turn(tmp_path), files.turn(tmp_path, seconds=0.05):
         pass
+    with files.turn(tmp_path):
+        child = os.fork()
+        if not child:
+            time.sleep(20)
+            os._exit(0)
+    begun = time.monotonic()
+    with files.turn(tmp_path):
+        waited = time.monotonic() - begun
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert waited < 10
 
 
 @pytest.mark.parametrize("store", ["hdf5", "zarr"])
