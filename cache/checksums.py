@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import google_crc32c
@@ -11,12 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+BLOCK = 1 << 22  # bytes
 POLYNOMIAL = np.uint32(0x82F63B78)  # Castagnoli, reflected
 
 
 def crc32c(array: Array) -> int:
     """Return the crc32c of an array's bytes as they are stored."""
     return int(google_crc32c.value(np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
+
+
+def crc32c_of_file(path: Path) -> int:
+    """Return the crc32c of a file, read in blocks."""
+    checksum = google_crc32c.Checksum()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            checksum.update(block)
+    return int.from_bytes(checksum.digest(), "big")
 
 
 def crc32c_of_whole(parts: Sequence[int] | Array, lengths: Sequence[int] | Array) -> int:

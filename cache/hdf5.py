@@ -14,12 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from cache import files
-from cache.checksums import crc32c, crc32c_of_whole
+from cache.checksums import crc32c, crc32c_of_file, crc32c_of_whole
 from cache.errors import DamagedCacheError
 from cache.features import ShardArrays
 from cache.handles import ReadFile
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     import h5py
 
 Array = NDArray[Any]
-CHECKSUM_BLOCK = 1 << 22  # bytes
 
 
 class Hdf5Store:
@@ -71,12 +69,8 @@ class Hdf5Store:
         return Stored(self.num_bytes(path), self.checksum(path), datasets)
 
     def checksum(self, path: Path) -> int:
-        """crc32c of the file, read in blocks."""
-        checksum = google_crc32c.Checksum()
-        with path.open("rb") as file:
-            while block := file.read(CHECKSUM_BLOCK):
-                checksum.update(block)
-        return int.from_bytes(checksum.digest(), "big")
+        """crc32c of the file."""
+        return crc32c_of_file(path)
 
     def open(self, path: Path, datasets: Mapping[str, Dataset]) -> Hdf5ShardFile:
         """Open for positioned reads at the recorded byte offsets; h5py is not needed for reading."""

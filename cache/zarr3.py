@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import files
-from cache.checksums import crc32c, crc32c_of_whole
+from cache.checksums import crc32c, crc32c_of_file, crc32c_of_whole
 from cache.errors import DamagedCacheError
 from cache.features import ShardArrays
 from cache.record import Dataset
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 Array = NDArray[Any]
-BLOCK = 1 << 22
 TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
 
 
@@ -85,7 +84,7 @@ class ZarrStore:
 
     def checksum(self, path: Path) -> int:
         """crc32c of every file's name and bytes, in the order of the names."""
-        return _crc32c_of_files({key: (size, _crc32c_of_file(path / key)) for key, size in _entries(path)})
+        return _crc32c_of_files({key: (size, crc32c_of_file(path / key)) for key, size in _entries(path)})
 
     def open(self, path: Path, datasets: Mapping[str, Dataset]) -> ZarrShardFile:
         """Open for positioned reads inside the chunks."""
@@ -111,14 +110,6 @@ def _entries(path: Path) -> Iterator[tuple[str, int]]:
                     yield Path(entry.path).relative_to(path).as_posix(), status.st_size
                 else:
                     raise DamagedCacheError(f"{entry.path}: not a regular file; a shard never holds links")
-
-
-def _crc32c_of_file(path: Path) -> int:
-    checksum = google_crc32c.Checksum()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            checksum.update(block)
-    return int.from_bytes(checksum.digest(), "big")
 
 
 def _crc32c_of_files(known: Mapping[str, tuple[int, int]]) -> int:

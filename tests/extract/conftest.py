@@ -214,3 +214,16 @@ def assert_same() -> Callable[[Path, Path], None]:
         assert verify(one).findings == verify(other).findings == ()
 
     return compare
+
+
+@pytest.fixture
+def touch(tmp_path):
+    """Make files of one byte under these names; return their folder."""
+
+    def make(*names: str) -> Path:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(b"x")
+        return tmp_path
+
+    return make

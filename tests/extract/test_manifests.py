@@ -12,17 +12,6 @@ from extract.errors import SourceError
 from extract.sources import find_all, find_clips
 
 
-@pytest.fixture
-def touch(tmp_path):
-    def make(*names: str) -> Path:
-        for name in names:
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).write_bytes(b"x")
-        return tmp_path
-
-    return make
-
-
 def table(folder: Path, text: str, name: str = "table.csv") -> Path:
     (folder / name).write_text(text)
     return folder / name

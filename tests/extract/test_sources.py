@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from cache.errors import TableError
 from extract.errors import SourceError
 from extract.sources import find_clips
-
-
-@pytest.fixture
-def touch(tmp_path):
-    def make(*names: str) -> Path:
-        for name in names:
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).write_bytes(b"x")
-        return tmp_path
-
-    return make
 
 
 def ids(source) -> list[str]:

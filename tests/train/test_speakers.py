@@ -79,6 +79,8 @@ def test_a_clip_that_is_not_used_needs_no_speaker(corpus, bare, some):
     labels = read_labels(bare, None, "valid", {clip: "s" for clip in list(corpus.truth)[:80]})
 
     require_speakers(labels.take(range(20)))  # those of the cache, say
+    with pytest.raises(LabelError, match="have no known speaker"):
+        require_speakers(labels)
 
 
 def test_a_report_refuses_speakers_of_some_clips(corpus, small, bare, table, tmp_path, quiet, cli):
