@@ -9,44 +9,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cache.check import verify
-    from cache.choices import CompactOptions
-    from cache.compaction import compact
-    from cache.comparing import diff
-    from cache.errors import CacheError, EmiError
-    from cache.exporting import export
-    from cache.failures import Failure, read_failures
-    from cache.features import ClipFeatures
-    from cache.merging import convert, merge
-    from cache.projection import Projection
+    from cache.commit.failures import Failure, read_failures
+    from cache.common.errors import CacheError, EmiError
+    from cache.common.tables import Table, clip_id_from_text, read_table
+    from cache.compaction.compact import compact
+    from cache.compaction.options import CompactOptions
+    from cache.compaction.projection import Projection
+    from cache.format.schema import FrameField
     from cache.reader import CacheReader, Clip
-    from cache.repairing import repair
-    from cache.schema import FrameField
-    from cache.tables import Table, clip_id_from_text, read_table
+    from cache.shards.arrays import ClipFeatures
+    from cache.tools.diff import diff
+    from cache.tools.export import export
+    from cache.tools.merge import convert, merge
+    from cache.tools.repair import repair
+    from cache.tools.verify import verify
     from cache.writer import CacheWriter
 
 _HOMES = {
-    "CacheError": "errors",
+    "CacheError": "common.errors",
     "CacheReader": "reader",
     "CacheWriter": "writer",
     "Clip": "reader",
-    "ClipFeatures": "features",
-    "CompactOptions": "choices",
-    "EmiError": "errors",
-    "Failure": "failures",
-    "FrameField": "schema",
-    "Projection": "projection",
-    "Table": "tables",
-    "clip_id_from_text": "tables",
-    "compact": "compaction",
-    "convert": "merging",
-    "diff": "comparing",
-    "export": "exporting",
-    "merge": "merging",
-    "read_failures": "failures",
-    "read_table": "tables",
-    "repair": "repairing",
-    "verify": "check",
+    "ClipFeatures": "shards.arrays",
+    "CompactOptions": "compaction.options",
+    "EmiError": "common.errors",
+    "Failure": "commit.failures",
+    "FrameField": "format.schema",
+    "Projection": "compaction.projection",
+    "Table": "common.tables",
+    "clip_id_from_text": "common.tables",
+    "compact": "compaction.compact",
+    "convert": "tools.merge",
+    "diff": "tools.diff",
+    "export": "tools.export",
+    "merge": "tools.merge",
+    "read_failures": "commit.failures",
+    "read_table": "common.tables",
+    "repair": "tools.repair",
+    "verify": "tools.verify",
 }
 
 __all__ = [

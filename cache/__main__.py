@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from cache.console import EXIT_LISTED, Progress, bar, counted, print_json, run_command_line, size
-from cache.store import STORES
+from cache.common.console import EXIT_LISTED, Progress, bar, counted, print_json, run_command_line, size
+from cache.shards.store import STORES
 
 app = typer.Typer(
     name="emi-cache",
@@ -43,8 +43,8 @@ def info(
     json: Json = False,
 ) -> None:
     """Show clips, hours, frames, size per field, recipe, failures and coverage of labels."""
-    from cache.summary import info as describe
-    from cache.summary import info_text
+    from cache.tools.info import info as describe
+    from cache.tools.info import info_text
 
     description = describe(cache, labels or [])
     if json:
@@ -52,7 +52,7 @@ def info(
     else:
         typer.echo(info_text(description))
     if plot:
-        from cache.plotting import plot as draw
+        from cache.tools.info_plot import plot as draw
 
         draw(cache, plot)
 
@@ -66,9 +66,9 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check every checksum; list all damage by shard, clip and field (exit code 3 if there is any)."""
-    from cache.check import verify as check
-    from cache.repairing import as_text
-    from cache.repairing import repair as set_aside
+    from cache.tools.repair import as_text
+    from cache.tools.repair import repair as set_aside
+    from cache.tools.verify import verify as check
 
     report = check(cache)
     done = set_aside(cache, report) if repair and report.findings else None
@@ -103,7 +103,7 @@ def diff(
     json: Json = False,
 ) -> None:
     """Compare recipe, ids and values of two caches (exit code 3 if they differ)."""
-    from cache.comparing import diff as compare
+    from cache.tools.diff import diff as compare
 
     found = compare(one, other, exact=exact, told=_progress("comparing"))
     if json:
@@ -125,7 +125,7 @@ def merge(
     json: Json = False,
 ) -> None:
     """Join caches of one recipe; of clips that stand in several, the latest values are kept."""
-    from cache.merging import merge as join
+    from cache.tools.merge import merge as join
 
     merged = join(caches, out, _progress("joining"))
     if json:
@@ -144,7 +144,7 @@ def convert(
     backend: Annotated[str, typer.Option(callback=_backend, help="hdf5 or zarr.")],
 ) -> None:
     """Write a cache again in another back end, with bit-identical fields."""
-    from cache.merging import convert as change
+    from cache.tools.merge import convert as change
 
     clips = change(source, target, backend, _progress("converting"))
     typer.echo(f"{target}: {counted(clips, 'clip')} in {backend}")
@@ -175,7 +175,7 @@ def compact(
     json: Json = False,
 ) -> None:
     """Make the laptop cache: pooled over time, projected, quantised; says what that costs."""
-    from cache.compact_command import run
+    from cache.compaction.command import run
 
     result = run(
         source,
@@ -203,7 +203,7 @@ def export(
     parquet: Annotated[bool, typer.Option(help="Write clips.parquet with the clip-level fields.")] = True,
 ) -> None:
     """Write one npy per clip and frame field, and one parquet of clip-level fields, for other tools."""
-    from cache.exporting import export as write
+    from cache.tools.export import export as write
 
     clips = write(cache, target, field or (), parquet=parquet, told=_progress("exporting"))
     typer.echo(f"{target}: {counted(clips, 'clip')}")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.checksums import crc32c
-from cache.errors import DamagedCacheError
-from cache.record import CommitRecord
-from cache.schema import FRAMES, FrameField
-from cache.store import ShardFile
+from cache.common.errors import DamagedCacheError
+from cache.format.checksums import crc32c
+from cache.format.record import CommitRecord
+from cache.format.schema import FRAMES, FrameField
+from cache.shards.store import ShardFile
 
 Array = NDArray[Any]
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import folder, schema
-from cache.checksums import crc32c
 from cache.column import Column
-from cache.errors import DamagedCacheError, DuplicateClipError, UnknownClipError, UnknownFieldError
-from cache.quantise import dequantise
-from cache.recipe import recipe_id
-from cache.record import CommitRecord
-from cache.schema import FrameField
-from cache.store import ShardFile, get_store
+from cache.common.errors import DamagedCacheError, DuplicateClipError, UnknownClipError, UnknownFieldError
+from cache.format import catalog, schema
+from cache.format.checksums import crc32c
+from cache.format.recipe import recipe_id
+from cache.format.record import CommitRecord
+from cache.format.schema import FrameField
+from cache.shards.quantise import dequantise
+from cache.shards.store import ShardFile, get_store
 
 Array = NDArray[Any]
 CLIP_LEVEL = (schema.GLOBAL_MEAN, schema.CLIPS, schema.SCALE, schema.OFFSET)
@@ -57,13 +57,13 @@ class CacheReader:
 
     def __init__(self, path: Path | str, *, settle: bool = False) -> None:
         self.path = Path(path)
-        self.description = folder.read_description(self.path)
+        self.description = catalog.read_description(self.path)
         self.recipe = self.description.recipe
         self.recipe_id = recipe_id(self.recipe)
         self.frame_fields: dict[str, FrameField] = self.description.fields
-        self.records = folder.read_records(self.path)
+        self.records = catalog.read_records(self.path)
         self._place = _index(self.records, self.path, settle)
-        self._open: dict[int, ShardFile] = {}  # cache.handles bounds how many of them hold a handle
+        self._open: dict[int, ShardFile] = {}  # cache.shards.open_files bounds how many of them hold a handle
         self._columns: dict[tuple[int, str], Column] = {}
         self._tables: dict[tuple[int, str], Array] = {}
 
@@ -216,7 +216,7 @@ class CacheReader:
         return place
 
     def _where(self, shard: int) -> Path:
-        return self.path / folder.SHARDS / self.records[shard].file
+        return self.path / catalog.SHARDS / self.records[shard].file
 
     def _file(self, shard: int) -> ShardFile:
         # No lock, which a fork might take over held: of two threads that open it, one lets go of its own again.
@@ -257,7 +257,7 @@ class CacheReader:
 
 
 def _index(records: Sequence[CommitRecord], path: Path, settle: bool) -> dict[str, tuple[int, int]]:
-    replaced = folder.superseded(records)
+    replaced = catalog.superseded(records)
     place: dict[str, tuple[int, int]] = {}
     for shard, record in enumerate(records):
         for row, clip_id in enumerate(record.clip_ids):

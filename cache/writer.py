@@ -6,20 +6,22 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cache import files, folder, leases, partition
-from cache.card import card
-from cache.errors import DamagedCacheError, DuplicateClipError, StorageError
-from cache.failures import Failure, FailureLedger
-from cache.features import ClipFeatures, ShardArrays, shard_arrays
-from cache.folder import SHARDS, Description, set_aside
-from cache.leases import Lease
-from cache.orphan import Published, identity, read_orphan, record_of
-from cache.partition import Committed, ShardPlan
-from cache.recipe import recipe_id, require_same_values
-from cache.record import CommitRecord, ShardContent, SourceStat, versions
-from cache.recorded import Recorded
-from cache.schema import FrameField
-from cache.store import get_store
+from cache.commit import leases, partition
+from cache.commit.committed import Recorded
+from cache.commit.failures import Failure, FailureLedger
+from cache.commit.leases import Lease
+from cache.commit.orphan import Published, identity, read_orphan, record_of
+from cache.commit.partition import Committed, ShardPlan
+from cache.common import durable
+from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageError
+from cache.format import catalog
+from cache.format.card import card
+from cache.format.catalog import SHARDS, Description, set_aside
+from cache.format.recipe import recipe_id, require_same_values
+from cache.format.record import CommitRecord, ShardContent, SourceStat, versions
+from cache.format.schema import FrameField
+from cache.shards.arrays import ClipFeatures, ShardArrays, shard_arrays
+from cache.shards.store import get_store
 
 MAX_ATTEMPTS = 5  # at publishing one shard
 
@@ -71,14 +73,14 @@ class CacheWriter:
             StorageError: it cannot be written.
         """
         path = Path(path)
-        if (path / folder.DESCRIPTION).exists():
-            description = folder.read_description(path)
+        if (path / catalog.DESCRIPTION).exists():
+            description = catalog.read_description(path)
         else:
             wanted = Description(dict(recipe), {f.name: f for f in fields}, store, shard_mb, licence)
-            description = folder.create(path, wanted, card(wanted))
+            description = catalog.create(path, wanted, card(wanted))
         require_same_values(description.recipe, recipe, str(path))
-        with files.storage_errors(path):
-            for folder_path in (path, path / SHARDS, path / folder.LEASES):
+        with durable.storage_errors(path):
+            for folder_path in (path, path / SHARDS, path / catalog.LEASES):
                 leases.remove_dead_tmp(path, folder_path)
             leases.remove_dead(path)
         return cls(path, description)
@@ -101,7 +103,7 @@ class CacheWriter:
             planned: clip id → expected frames, of the whole source.
             replace: committed clips to be made again; their old values count until the new are committed.
         """
-        committed = Committed(folder.read_records(self.path), folder.read_set_aside(self.path))
+        committed = Committed(catalog.read_records(self.path), catalog.read_set_aside(self.path))
         shards = partition.plan_shards(planned, committed, self.frames_per_shard, replace)
         return [shard for shard in shards if shard.name not in committed.names]
 
@@ -191,26 +193,26 @@ class CacheWriter:
         final, target = (self.path / SHARDS / (name + suffix) for suffix in (self.store.suffix, ".json"))
         for _ in range(MAX_ATTEMPTS):
             if target.exists():
-                return folder.read_record(target)
-            with files.storage_errors(final):
+                return catalog.read_record(target)
+            with durable.storage_errors(final):
                 published = self._publish(final, shard, content)
                 if published is None:
                     continue
-                with files.turn(self.path / SHARDS):
+                with durable.turn(self.path / SHARDS):
                     if target.exists() or identity(final) != published.identity:
                         continue  # another writer of this shard has recorded, taken away or replaced it
                     record = record_of(self.store, final, published)
                     collides = self._recorded.collides(record)
                     if not collides:
-                        if not files.write_once(target, record.to_bytes()):
+                        if not durable.write_once(target, record.to_bytes()):
                             continue
                         collides = self._recorded.collides(record)
                         if not collides and identity(final) == published.identity:
-                            return folder.read_record(target)
+                            return catalog.read_record(target)
                         target.unlink(missing_ok=True)
                         self._recorded.forget(name)
                     if collides:
-                        files.remove(final)
+                        durable.remove(final)
                         return None
         raise self._busy(name)
 
@@ -226,7 +228,7 @@ class CacheWriter:
         None when neither went: stopped for longer than its lease, this writer was taken for dead and its file
         cleaned away, or what stood there is damaged, and set aside.
         """
-        tmp = files.tmp_path(final)
+        tmp = durable.tmp_path(final)
         try:
             stored = self.store.stage(tmp, shard, content.to_bytes())
             published = Published(stored, content, identity(tmp))
@@ -242,7 +244,7 @@ class CacheWriter:
 
     def _clear(self, final: Path, content: ShardContent) -> None:
         """Set a damaged file aside that stands in a shard's place, unless it was recorded or replaced by now."""
-        with files.turn(final.parent):
+        with durable.turn(final.parent):
             if (final.parent / f"{final.stem}.json").exists():
                 return
             try:

@@ -9,23 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from extract.demo import make_demo
+    from extract.demo.corpus import make_demo
     from extract.encoders import load_encoder
     from extract.encoders.base import Encoder, EncoderOptions
     from extract.errors import ExtractError
     from extract.options import ExtractOptions
-    from extract.pipeline import extract
-    from extract.summary import Summary
+    from extract.run.pipeline import extract
+    from extract.run.summary import Summary
 
 _HOMES = {
     "Encoder": "encoders.base",
     "EncoderOptions": "encoders.base",
     "ExtractError": "errors",
     "ExtractOptions": "options",
-    "Summary": "summary",
-    "extract": "pipeline",
+    "Summary": "run.summary",
+    "extract": "run.pipeline",
     "load_encoder": "encoders",
-    "make_demo": "demo",
+    "make_demo": "demo.corpus",
 }
 
 __all__ = [

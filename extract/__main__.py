@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cache.console import EXIT_LISTED, EXIT_STOPPED, Progress, counted, print_json, run_command_line
-from cache.store import STORES
+from cache.common.console import EXIT_LISTED, EXIT_STOPPED, Progress, counted, print_json, run_command_line
+from cache.shards.store import STORES
 
 app = typer.Typer(
     name="emi-extract",
@@ -90,8 +90,8 @@ def run(
     from extract.encoders import DEFAULT_MODEL
     from extract.encoders.base import EncoderOptions
     from extract.options import ExtractOptions, parse_part
-    from extract.pipeline import extract
-    from extract.summary import as_json, as_text
+    from extract.run.pipeline import extract
+    from extract.run.summary import as_json, as_text
 
     options = ExtractOptions(
         encoder=EncoderOptions(model or DEFAULT_MODEL, revision, layers, device, precision),
@@ -135,7 +135,7 @@ def plan(
     from extract.encoders import DEFAULT_MODEL
     from extract.encoders.base import EncoderOptions
     from extract.options import ExtractOptions
-    from extract.plan import as_json, as_text, plan
+    from extract.preflight.plan import as_json, as_text, plan
 
     options = ExtractOptions(
         encoder=EncoderOptions(model or DEFAULT_MODEL, revision, layers),
@@ -167,11 +167,11 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Check libraries, decoders, the encoder's weights and golden values, batches, precision and the folder."""
-    from extract.doctor import as_text, examine
-    from extract.encoder_checks import FAILED
     from extract.encoders import DEFAULT_MODEL
     from extract.encoders.base import EncoderOptions
     from extract.options import ExtractOptions
+    from extract.preflight.doctor import as_text, examine
+    from extract.preflight.encoder_checks import FAILED
 
     options = ExtractOptions(
         EncoderOptions(model or DEFAULT_MODEL, revision, layers, device), max_seconds=max_seconds
@@ -192,7 +192,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed gives the same corpus.")] = 0,
 ) -> None:
     """Synthesise a small corpus of speech-like clips and a tiny encoder, to try the tool without a download."""
-    from extract.demo import make_demo
+    from extract.demo.corpus import make_demo
 
     progress = Progress(sys.stderr)
     corpus = make_demo(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cache.schema import FORMAT_VERSION, SAMPLING_RATE
-from cache.store import STORES
+from cache.common.cores import available_cores
+from cache.format.schema import FORMAT_VERSION, SAMPLING_RATE
+from cache.shards.store import STORES
 from extract.encoders import DEFAULT_MODEL
 from extract.encoders.base import WHOLE_SECONDS, Encoder, EncoderOptions
 from extract.errors import ExtractError
@@ -72,7 +72,7 @@ class ExtractOptions:
     def workers(self) -> int:
         """Decoding threads per device."""
         devices = self.encoder.device.count(",") + 1
-        return self.num_workers or max(2, min(MAX_WORKERS, _cores()) // devices)
+        return self.num_workers or max(2, min(MAX_WORKERS, available_cores()) // devices)
 
     def recipe(self, encoder: Encoder) -> dict[str, Any]:
         """Return everything that determines the values, and nothing else."""
@@ -85,11 +85,6 @@ class ExtractOptions:
             "chunking": "none" if 0 < self.max_seconds <= WHOLE_SECONDS else encoder.chunking,
             "stored_dtype": {frame_field.name: frame_field.dtype.name for frame_field in encoder.fields},
         }
-
-
-def _cores() -> int:
-    """Cores this process may use: a job's share, not the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def parse_part(text: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cache.schema import FIELD_TABLE
+from cache.format.schema import FIELD_TABLE
 
 
 @pytest.fixture(scope="module")

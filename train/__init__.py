@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from train.config import FitConfig
-    from train.fitting import fit
-    from train.head import FusionHead, HeadShape
-    from train.labels import Labels, Splits, read_labels, read_splits
-    from train.predicting import evaluate, predict
-    from train.run import Run, load_run
+    from train.fitting.fit import fit
+    from train.heads.head import FusionHead, HeadShape
+    from train.labels.tables import Labels, Splits, read_labels, read_splits
+    from train.runs.predict import evaluate, predict
+    from train.runs.run_folder import Run, load_run
 
 _HOMES = {
     "FitConfig": "config",
-    "FusionHead": "head",
-    "HeadShape": "head",
-    "Labels": "labels",
-    "Run": "run",
-    "Splits": "labels",
-    "evaluate": "predicting",
-    "fit": "fitting",
-    "load_run": "run",
-    "predict": "predicting",
-    "read_labels": "labels",
-    "read_splits": "labels",
+    "FusionHead": "heads.head",
+    "HeadShape": "heads.head",
+    "Labels": "labels.tables",
+    "Run": "runs.run_folder",
+    "Splits": "labels.tables",
+    "evaluate": "runs.predict",
+    "fit": "fitting.fit",
+    "load_run": "runs.run_folder",
+    "predict": "runs.predict",
+    "read_labels": "labels.tables",
+    "read_splits": "labels.tables",
 }
 
 __all__ = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from cache.console import run_command_line
+from cache.common.console import run_command_line
 from train.commands.ablate import ablate
 from train.commands.compare import baseline, fidelity
 from train.commands.fit import fit

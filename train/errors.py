@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cache.errors import EmiError
+from cache.common.errors import EmiError
 
 
 class TrainError(EmiError):

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from cache.console import json_ready
-from cache.files import storage_errors
+from cache.common.console import json_ready
+from cache.common.durable import storage_errors
 from train.errors import RunError
 
 LEFTOVER = ".emi-train.tmp"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cache.schema import FrameField
+    from cache.format.schema import FrameField
     from extract.encoders.base import Encoder, EncoderOptions
 
 DEFAULT_MODEL = "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"

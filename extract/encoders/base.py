@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from cache.schema import FrameField
+from cache.format.schema import FrameField
 
 Array = NDArray[Any]
 WHOLE_SECONDS = 60.0  # attention sees a clip up to this length whole; part of the recipe where it matters

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from cache.recipe import canonical_json
+from cache.format.recipe import canonical_json
 from extract.encoders.hub import SAFETENSORS, TORCH_FILE, find_model
 from extract.errors import EncoderError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from cache.errors import is_out_of_memory
+from cache.common.errors import is_out_of_memory
 from extract.errors import EncoderError
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}

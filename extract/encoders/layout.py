@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from cache.recipe import canonical_json
-from cache.schema import FRAME_SHIFT, SAMPLING_RATE, VAD_DIMS, FrameField
+from cache.format.recipe import canonical_json
+from cache.format.schema import FRAME_SHIFT, SAMPLING_RATE, VAD_DIMS, FrameField
 from extract.errors import EncoderError
 
 FAMILIES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}  # as transformers names its classes

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.recipe import canonical_json
-from cache.schema import SAMPLING_RATE, FrameField
+from cache.format.recipe import canonical_json
+from cache.format.schema import SAMPLING_RATE, FrameField
 from extract.encoders.base import Encoded, EncoderOptions
 from extract.errors import EncoderError
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from transformers.utils import logging as transformers_logging
 
-from cache.schema import SAMPLING_RATE, VAD_DIMS
+from cache.format.schema import SAMPLING_RATE, VAD_DIMS
 from extract.encoders import devices
 from extract.encoders.base import WHOLE_SECONDS, Encoded, EncoderOptions
 from extract.encoders.checkpoint import Checkpoint, fill

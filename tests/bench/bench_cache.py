@@ -360,7 +360,7 @@ def startup(folder: Path, store: str) -> None:
         )
     code = (
         f"import sys, time; sys.path[:0] = {sys.path[:2]!r}; from bench_cache import peak, reset_peak\n"
-        "from cache.reader import CacheReader; import cache.hdf5, cache.zarr_layout\n"
+        "from cache.reader import CacheReader; import cache.shards.hdf5, cache.shards.zarr_reading\n"
         "reset_peak(); before, begun = peak(), time.perf_counter()\n"
         f"reader = CacheReader({str(path)!r}); reader[reader.clip_ids[9000]]\n"
         "print(f'{len(reader)} clips in {len(reader.records)} shards, to the first clip: '\n"

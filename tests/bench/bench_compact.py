@@ -49,14 +49,14 @@ def run(work: Path, clips: int, only_make: bool) -> None:
         full = sum(record.num_bytes for record in reader.records)
     code = (
         "import sys, time; from pathlib import Path; from cache.reader import CacheReader\n"
-        "from cache.choices import CompactOptions; from cache.compaction import compact, fit\n"
+        "from cache.compaction.options import CompactOptions; from cache.compaction.compact import compact, fit\n"
         f"source = Path({str(work / 'full')!r}); options = CompactOptions(5, 256, 'int8')\n"
         "begun = time.perf_counter()\n"
         "marks = {}\n"
         "def told(phase, done, total): marks[phase] = time.perf_counter() - begun\n"
         f"compact(source, Path({str(work / 'small')!r}), options, told=told)\n"
         "print(f\"fit {marks['fitting']:.1f} s, write {marks['writing'] - marks['fitting']:.1f} s\")\n"
-        "from cache.fidelity import as_text, measure\n"
+        "from cache.compaction.measure import as_text, measure\n"
         f"print(as_text(measure(source, Path({str(work / 'small')!r}))))\n"
         "print(f'all with measuring {time.perf_counter() - begun:.1f} s')\n"
     )

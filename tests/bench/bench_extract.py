@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from media import voice, write
 
-from cache.schema import SAMPLING_RATE, VAD_DIMS, FrameField
+from cache.format.schema import SAMPLING_RATE, VAD_DIMS, FrameField
 
 GFLOP_PER_SECOND = 21.0  # of audio, for this encoder
 PLAIN_BATCH = {"cpu": 4, "cuda": 32}
@@ -90,7 +90,7 @@ def plain_loop(device: str, batch: int) -> Callable[[Sequence[np.ndarray]], None
 
 def our_loop(encoder: Any, batch_seconds: float | None = None) -> Callable[[Sequence[np.ndarray]], None]:
     """Return what extract does with decoded clips: sorted by length, batched under the device's budget."""
-    from extract.batches import batches
+    from extract.run.batches import batches
 
     budget = encoder.batch_seconds if batch_seconds is None else batch_seconds
 
@@ -194,8 +194,8 @@ def media_names(folder: Path, kinds: Sequence[tuple[str, int, int]]) -> Iterator
 
 def bench_decode() -> dict[str, float]:
     """Return × real time of decoding to 16 kHz mono, one thread."""
-    from extract.audio import decode
-    from extract.media import SourceClip
+    from extract.audio.decode import decode
+    from extract.sources.clips import SourceClip
 
     speeds = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -237,9 +237,9 @@ class NoEncoder:
 
 def bench_pipeline(clips: int, kinds: Sequence[tuple[str, int, int]] = PIPED) -> dict[str, dict[str, Any]]:
     """Return × real time of the whole command but for the encoder: headers, decoding, checks, shards on disk."""
-    from cache.console import Progress
+    from cache.common.console import Progress
     from extract.options import ExtractOptions
-    from extract.pipeline import extract
+    from extract.run.pipeline import extract
 
     speeds = {}
     for kind in kinds:

@@ -28,12 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from cache import CacheReader
 from train import FitConfig, HeadShape
-from train.checkpoint import new_training
-from train.data import Batch, BatchFeed, Features, load_features
-from train.fitting import _step
-from train.head import new_head
+from train.features.batches import Batch, BatchFeed, Features, load_features
+from train.features.order import epoch_batches
+from train.fitting.checkpoint import new_training
+from train.fitting.fit import _step
+from train.heads.head import new_head
 from train.machine import kept_memory
-from train.order import epoch_batches
 
 EPOCH_CLIPS = 8072
 TARGETS = 6

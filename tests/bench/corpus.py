@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cache import CacheWriter, ClipFeatures
-from cache.schema import VAD_DIMS, FrameField
+from cache.format.schema import VAD_DIMS, FrameField
 
 NAMES = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
 NON_ZERO = (0.447, 0.364, 0.325, 0.101, 0.382, 0.325)

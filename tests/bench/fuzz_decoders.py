@@ -29,10 +29,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from media import voice, write
 
-from extract.audio import clip_seconds, decode
+from extract.audio.decode import clip_seconds, decode
+from extract.audio.headers import read_header
 from extract.errors import ClipError
-from extract.headers import read_header
-from extract.media import SourceClip
+from extract.sources.clips import SourceClip
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".m4a", ".mp4", ".mov", ".mkv", ".webm")
 EXTREMES = (

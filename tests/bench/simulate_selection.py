@@ -19,10 +19,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from cache import CacheWriter, ClipFeatures
-from cache.console import Progress
-from cache.schema import FrameField
+from cache.common.console import Progress
+from cache.format.schema import FrameField
 from train import FitConfig, fit, read_splits
-from train.fitting import Surroundings
+from train.fitting.fit import Surroundings
 
 TRAIN, CLIPS, WIDTH = 60, 90, 8
 FIELD = "hidden_states/1"

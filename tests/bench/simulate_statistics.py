@@ -21,8 +21,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from train.bootstrap import Resampler
-from train.statistics import difference_of, holm, interval_of
+from train.scores.intervals import difference_of, holm, interval_of
+from train.scores.resampling import Resampler
 
 SPEAKERS, CLIPS, TARGETS = 200, 23, 2
 ROWS, SHARED = 12, 0.5  # rows of a table, and how much of their errors they have in common

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cache import CacheWriter, ClipFeatures, FrameField
-from cache.record import CommitRecord
+from cache.format.record import CommitRecord
 
 WIDTH = 8
 RECIPE = {"model": "test", "revision": "1", "weights_sha256": "a" * 64, "config_sha256": "b" * 64}

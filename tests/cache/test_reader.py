@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cache import CacheReader
-from cache.errors import (
+from cache.common.errors import (
     CacheError,
     DamagedCacheError,
     DuplicateClipError,

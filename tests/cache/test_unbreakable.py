@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from cache import CacheReader, CacheWriter, verify
-from cache.errors import CacheError, DamagedCacheError, InvalidValueError, StorageError
-from cache.failures import read_failures
-from cache.store import STORES
+from cache.commit.failures import read_failures
+from cache.common.errors import CacheError, DamagedCacheError, InvalidValueError, StorageError
+from cache.shards.store import STORES
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_killed_between_publishing_and_the_record(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("cache.files.write_once", killed)
+        patched.setattr("cache.common.durable.write_once", killed)
         with pytest.raises(KeyboardInterrupt):
             writer.commit(clips, plan)
     assert len(CacheReader(tmp_path)) == 0
@@ -69,7 +69,7 @@ def test_a_full_disk_is_one_line_and_goes_on_when_there_is_space(python, tmp_pat
 import resource, signal
 import numpy as np
 from cache import CacheWriter, ClipFeatures, FrameField
-from cache.errors import StorageError
+from cache.common.errors import StorageError
 fields = [FrameField("vad", 300, np.dtype("float32"))]
 def clip(name, frames):
     x = np.ones((frames, 300), np.float32)
@@ -237,7 +237,7 @@ def test_a_value_that_is_not_finite_is_found_under_a_right_checksum(
 ) -> None:
     writer = CacheWriter.open(tmp_path / "c", recipe, fields)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("cache.features.check_clip", lambda *_: None)
+        patched.setattr("cache.shards.arrays.check_clip", lambda *_: None)
         clip = make_clip("bad")
         clip.frames["vad"][1, 2] = np.nan
         clip.global_mean["vad"][0] = np.inf

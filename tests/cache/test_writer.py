@@ -16,17 +16,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache import CacheReader, CacheWriter, files, leases, verify
-from cache.errors import (
+from cache import CacheReader, CacheWriter, verify
+from cache.commit import leases
+from cache.commit.failures import Failure, read_failures
+from cache.commit.partition import ShardPlan, shard_name
+from cache.common import durable
+from cache.common.durable import check_writable, publish_file, write_once
+from cache.common.errors import (
     DuplicateClipError,
     InvalidValueError,
     NotACacheError,
     RecipeMismatchError,
     StorageError,
 )
-from cache.failures import Failure, read_failures
-from cache.files import check_writable, publish_file, write_once
-from cache.partition import ShardPlan, shard_name
 
 
 def test_a_cache_of_another_recipe_is_refused_with_a_readable_diff(tmp_path, recipe, fields) -> None:
@@ -97,7 +99,7 @@ import resource, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np
 from cache import CacheWriter, ClipFeatures, FrameField
-from cache.errors import StorageError
+from cache.common.errors import StorageError
 fields = [FrameField("vad", 300, np.dtype("float32"))]
 def clip(name, frames):
     x = np.ones((frames, 300), np.float32)
@@ -283,13 +285,13 @@ def test_without_turns_whoever_records_last_takes_it_back(
     tmp_path, recipe, fields, make_clip, monkeypatch, late
 ) -> None:
     """A file system without locks, or a writer stopped in its turn: the look after the record decides."""
-    monkeypatch.setattr(files, "turn", lambda _folder: nullcontext())
+    monkeypatch.setattr(durable, "turn", lambda _folder: nullcontext())
     first, second = (CacheWriter.open(tmp_path, recipe, fields) for _ in range(2))
     [plan] = first.plan({"a": 7, "b": 7})
-    write_once = files.write_once
+    write_once = durable.write_once
 
     def overtaken(target, data):
-        monkeypatch.setattr(files, "write_once", write_once)
+        monkeypatch.setattr(durable, "write_once", write_once)
         written = write_once(target, data) if late == "look" else None
         if late == "link":
             assert second.commit([make_clip("b"), make_clip("c")]).clip_ids == ("b", "c")
@@ -298,7 +300,7 @@ def test_without_turns_whoever_records_last_takes_it_back(
             second.commit([make_clip("b"), make_clip("c")])
         return written
 
-    monkeypatch.setattr(files, "write_once", overtaken)
+    monkeypatch.setattr(durable, "write_once", overtaken)
     record = first.commit([make_clip("a"), make_clip("b")], plan)
     assert record.clip_ids == (("a",) if late == "link" else ("a", "b"))
     committed_once(tmp_path, "abc" if late == "link" else "ab")
@@ -307,9 +309,9 @@ def test_without_turns_whoever_records_last_takes_it_back(
 def test_two_that_record_at_once_both_take_it_back_and_try_again(
     tmp_path, recipe, fields, make_clip, monkeypatch
 ) -> None:
-    monkeypatch.setattr(files, "turn", lambda _folder: nullcontext())
+    monkeypatch.setattr(durable, "turn", lambda _folder: nullcontext())
     plans = [["a", "b"], ["b", "c"]]
-    barrier, write_once, calls = threading.Barrier(2, timeout=20), files.write_once, []
+    barrier, write_once, calls = threading.Barrier(2, timeout=20), durable.write_once, []
 
     def both_at_once(target, data):
         written = write_once(target, data)
@@ -324,7 +326,7 @@ def test_two_that_record_at_once_both_take_it_back_and_try_again(
         writer.commit([make_clip(clip_id) for clip_id in ids], plan)
 
     CacheWriter.open(tmp_path, recipe, fields)
-    monkeypatch.setattr(files, "write_once", both_at_once)
+    monkeypatch.setattr(durable, "write_once", both_at_once)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(work, plans))
     committed_once(tmp_path, "abc")
@@ -334,7 +336,7 @@ def test_a_turn_is_taken_by_one_at_a_time_and_after_a_while_all_the_same(tmp_pat
     inside, most = [], []
 
     def work(_: int) -> None:
-        with files.turn(tmp_path):
+        with durable.turn(tmp_path):
             inside.append(1)
             most.append(len(inside))
             time.sleep(0.002)
@@ -343,15 +345,15 @@ def test_a_turn_is_taken_by_one_at_a_time_and_after_a_while_all_the_same(tmp_pat
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(60)))
     assert max(most) == 1
-    with files.turn(tmp_path), files.turn(tmp_path, seconds=0.05):
+    with durable.turn(tmp_path), durable.turn(tmp_path, seconds=0.05):
         pass
-    with files.turn(tmp_path):
+    with durable.turn(tmp_path):
         child = os.fork()
         if not child:
             time.sleep(20)
             os._exit(0)
     begun = time.monotonic()
-    with files.turn(tmp_path):
+    with durable.turn(tmp_path):
         waited = time.monotonic() - begun
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -401,7 +403,7 @@ def test_a_shard_that_was_published_anew_meanwhile_gets_the_record_of_what_is_th
     first, second, third = (CacheWriter.open(tmp_path, recipe, fields, store=store) for _ in range(3))
     [plan] = first.plan({"a": 7, "b": 7})
     clips = [make_clip("a"), make_clip("b")]
-    publish, turn = first.store.publish, files.turn
+    publish, turn = first.store.publish, durable.turn
     reached, go_on = threading.Event(), threading.Event()
     turns = []
 
@@ -425,7 +427,7 @@ def test_a_shard_that_was_published_anew_meanwhile_gets_the_record_of_what_is_th
             assert reached.wait(30)
         return published
 
-    monkeypatch.setattr(files, "turn", slow_turn)
+    monkeypatch.setattr(durable, "turn", slow_turn)
     monkeypatch.setattr(first.store, "publish", overtaken)
     assert first.commit(clips, plan).clip_ids == ("a",)
     go_on.set()

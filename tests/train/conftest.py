@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from cache import CacheWriter, ClipFeatures
-from cache.console import Progress
-from cache.schema import VAD_DIMS, FrameField
+from cache.common.console import Progress
+from cache.format.schema import VAD_DIMS, FrameField
 from train import FitConfig, Run, Splits, fit, read_splits
 
 NAMES = ("Admiration", "Amusement", "Empathic Pain")

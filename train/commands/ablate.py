@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cache.console import print_json
+from cache.common.console import print_json
+from cache.common.cores import available_cores
 from train.commands.options import (
     Json,
     MinCoverage,
@@ -17,7 +18,7 @@ from train.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from train.labelled import LabelFiles
+    from train.labels.label_files import LabelFiles
 
 
 @label_options
@@ -65,16 +66,15 @@ def ablate(
     given = dict(locals())
     if tune is not None:
         check_choice("--tune", tune, ("lr",))
-    from train.ablation import ablate as run_ablation
-    from train.ablation import write_tables
-    from train.audit import audit_caches
-    from train.choices import build_config
-    from train.confirmation import confirm_rows, require_confirmable
-    from train.floor import with_floor
-    from train.grid import COMPONENTS, read_grid
-    from train.labelled import target_lines
-    from train.machine import cores
-    from train.study import describe
+    from train.commands.config_options import build_config
+    from train.labels.label_files import target_lines
+    from train.scores.audit import audit_caches
+    from train.studies.ablation import ablate as run_ablation
+    from train.studies.ablation import write_tables
+    from train.studies.confirm import confirm_rows, require_confirmable
+    from train.studies.floor import with_floor
+    from train.studies.grid import COMPONENTS, read_grid
+    from train.studies.study import describe
 
     named = named_caches(caches)
     without_vad = caches_without_vad(named)
@@ -84,7 +84,7 @@ def ablate(
             typer.echo(
                 f"{named[name]}: no vad in this cache, the 6 sets of parts without it are fitted", err=True
             )
-    splits, processes = files.read(), workers or cores()
+    splits, processes = files.read(), workers or available_cores()
     if confirm is not None:
         require_confirmable(confirm, splits, rows[0])
     checked = audit_caches(named, splits, strict=strict)
@@ -124,7 +124,7 @@ def named_caches(paths: list[Path]) -> dict[str, Path]:
 def caches_without_vad(named: dict[str, Path]) -> list[str]:
     """Return the names of the caches that hold no VAD."""
     from cache import CacheReader
-    from train.inputs import has_vad
+    from train.features.inputs import has_vad
 
     found = []
     for name, path in named.items():

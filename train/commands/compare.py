@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cache.console import print_json
+from cache.common.console import print_json
+from cache.common.cores import available_cores
 from train.commands.ablate import caches_without_vad
 from train.commands.options import (
     CachePath,
@@ -19,7 +20,7 @@ from train.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from train.labelled import LabelFiles
+    from train.labels.label_files import LabelFiles
 
 
 @label_options
@@ -37,12 +38,12 @@ def baseline(
 ) -> None:
     """Fit linear models on one vector a clip: constant, duration and loudness, VAD, global mean vector."""
     given = dict(locals())
-    from train.ablation import write_tables
-    from train.audit import audit_caches
-    from train.baseline import baseline as run_baseline
-    from train.choices import build_config
-    from train.labelled import target_lines
-    from train.study import describe
+    from train.commands.config_options import build_config
+    from train.labels.label_files import target_lines
+    from train.scores.audit import audit_caches
+    from train.studies.ablation import write_tables
+    from train.studies.baselines import baseline as run_baseline
+    from train.studies.study import describe
 
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
     config = build_config({**given, "select": "last"}, None, None)
@@ -80,14 +81,13 @@ def fidelity(
 ) -> None:
     """Fit the same small LSTM with the same seeds on a full cache and its compact one, and compare."""
     given = dict(locals())
-    from train.audit import audit_caches
-    from train.choices import build_config
-    from train.fidelity import COMPACT, FULL, require_pair
-    from train.fidelity import fidelity as run_fidelity
-    from train.labelled import target_lines
-    from train.machine import cores
+    from train.commands.config_options import build_config
+    from train.labels.label_files import target_lines
+    from train.scores.audit import audit_caches
+    from train.studies.fidelity import COMPACT, FULL, require_pair
+    from train.studies.fidelity import fidelity as run_fidelity
 
-    config, processes = build_config(given, None, None), workers or cores()
+    config, processes = build_config(given, None, None), workers or available_cores()
     splits = files.read()
     require_pair(full, compact)
     if caches_without_vad({FULL: full}):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cache.console import print_json
+from cache.common.console import print_json
 from train.commands.options import (
     CachePath,
     Device,
@@ -21,7 +21,7 @@ from train.commands.options import (
 
 if TYPE_CHECKING:
     from train.config import FitConfig
-    from train.labelled import LabelFiles
+    from train.labels.label_files import LabelFiles
 
 
 @label_options
@@ -102,7 +102,7 @@ def fit(
     given = dict(locals())
     if ensemble > 1 and folds is not None:
         raise typer.BadParameter("cannot be combined with --folds", param_hint="--ensemble")
-    from train.choices import build_config
+    from train.commands.config_options import build_config
 
     with threads_of(threads):
         built = build_config(given, config, like, train_on_all=train_on_all)
@@ -121,10 +121,10 @@ Result = tuple[str, dict[str, Any]]
 
 def _heads(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: dict[str, Any]) -> Result:
     """Fit one head or an ensemble of seeds; return what a person and what a machine reads."""
-    from train.ensemble import fit_seeds
-    from train.fitting import Surroundings
-    from train.fitting import fit as run_fit
-    from train.results import results_text
+    from train.fitting.fit import Surroundings
+    from train.fitting.fit import fit as run_fit
+    from train.fitting.write_run import results_text
+    from train.studies.ensemble import fit_seeds
 
     splits, inputs = files.read(), files.to_dict()
     overwrite, strict = given["overwrite"], given["strict"]
@@ -137,7 +137,7 @@ def _heads(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: 
 
 def _folds(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: dict[str, Any]) -> Result:
     """Fit one head for each fold; return what a person and what a machine reads."""
-    from train.folds import Folding, fit_folds, folds_text, read_all_labels
+    from train.studies.cross_validation import Folding, fit_folds, folds_text, read_all_labels
 
     folding = Folding(given["folds"], given["group"], given["allow_speaker_overlap"])
     labels = read_all_labels(files)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cache.console import EXIT_LISTED, print_json
+from cache.common.console import EXIT_LISTED, print_json
 from train.commands.options import Json, RunPath, label_options
 
 if TYPE_CHECKING:
-    from train.labelled import LabelFiles
+    from train.labels.label_files import LabelFiles
 
 
 @label_options
@@ -25,8 +25,8 @@ def reproduce(
     json: Json = False,
 ) -> None:
     """Fit a run again and compare every bit; exit code 3 if something differs, with what differs."""
-    from cache.console import Progress
-    from train.reproduce import reproduce as run_again
+    from cache.common.console import Progress
+    from train.fitting.reproduce import reproduce as run_again
 
     found = run_again(run, cache, files, Progress())
     if json:
@@ -47,7 +47,7 @@ def bundle(
     json: Json = False,
 ) -> None:
     """Pack head, config, hashes and card into one file; no data."""
-    from train.bundle import bundle as pack
+    from train.runs.bundle import bundle as pack
 
     names = pack(run, out)
     if json:

@@ -52,7 +52,7 @@ def label_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_options(**values: Any) -> None:
-        from train.labelled import LabelFiles
+        from train.labels.label_files import LabelFiles
 
         found = {name: values.pop(name) for name in LABEL_OPTIONS}
         command(files=LabelFiles(**{**found, "targets": names_in(found["targets"])}), **values)

@@ -16,6 +16,6 @@ def report(
     ] = None,
 ) -> None:
     """Write one Markdown page with pictures: scores, differences, curves, audit, how to reproduce."""
-    from train.report import write_report
+    from train.report.page import write_report
 
     typer.echo(str(write_report(path, out)))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cache.console import counted, print_json
+from cache.common.console import counted, print_json
 from train.commands.options import (
     CachePath,
     Device,
@@ -55,11 +55,11 @@ def evaluate(
     """Score a run on labelled clips, unclipped and clipped to the range of the training labels."""
     if metric is not None:
         check_choice("--metric", metric, ("pearson", "ccc", "spearman", "mae"))
-    from train.evidence import Question
-    from train.labels import read_labels, read_speakers
-    from train.predicting import evaluate as score
-    from train.results import evaluation_text
-    from train.run import load_run
+    from train.fitting.write_run import evaluation_text
+    from train.labels.tables import read_labels, read_speakers
+    from train.runs.predict import evaluate as score
+    from train.runs.run_folder import load_run
+    from train.scores.evidence import Question
 
     with threads_of(threads):
         loaded = load_run(run)
@@ -102,9 +102,9 @@ def predict(
     """Write the intensities of exactly the clips asked for, in their order."""
     check_choice("--missing", missing, ("error", "train-mean"))
     check_choice("--clip", clip, ("auto", "none"))
-    from train.predicting import predict as run_predict
-    from train.predicting import read_ids, write_submission
-    from train.run import load_run
+    from train.runs.predict import predict as run_predict
+    from train.runs.predict import read_ids, write_submission
+    from train.runs.run_folder import load_run
 
     with threads_of(threads):
         loaded = load_run(run)

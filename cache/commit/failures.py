@@ -1,0 +1,88 @@
+"""The failures ledger: every clip that could not be cached, with a reason code; never zeros instead."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from cache.common import durable
+from cache.common.errors import DamagedCacheError
+from cache.format.catalog import FAILURES
+
+REASONS = {
+    "not_found": "the source names a clip that has no file",
+    "unreadable": "no decoder can read the file",
+    "no_audio_stream": "the file has no sound",
+    "damaged": "the container promises more sound than it decodes to",
+    "too_short": "fewer than 400 samples at 16 kHz, less than one frame",
+    "bad_segment": "the segment lies outside the file",
+    "non_finite": "NaN or infinity in the audio or the features",
+    "overflow": "a feature does not fit float16",
+    "out_of_memory": "the clip alone does not fit the device's memory",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One clip that is not in the cache, and why.
+
+    Attributes:
+        clip_id: its id.
+        path: file, relative to the source folder.
+        stage: ``source``, ``decode``, ``encode`` or ``write``.
+        reason: a code of ``REASONS``.
+        message: what exactly was found.
+        time: when, seconds since 1970.
+    """
+
+    clip_id: str
+    path: str
+    stage: str
+    reason: str
+    message: str
+    time: float = field(default_factory=time.time, compare=False)
+
+
+class FailureLedger:
+    """Appends to a file of its own, so that several writers never share one."""
+
+    def __init__(self, cache: Path) -> None:
+        name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
+        self._path = cache / FAILURES / name
+
+    def add(self, failure: Failure) -> None:
+        """Append one entry and hand it to the operating system at once."""
+        line = json.dumps(asdict(failure), ensure_ascii=False) + "\n"
+        with durable.storage_errors(self._path), self._path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+
+def read_failures(cache: Path, committed: Collection[str]) -> list[Failure]:
+    """Return the latest entry of every clip that has not been committed since, in the order of ids."""
+    latest: dict[str, Failure] = {}
+    for path in sorted((cache / FAILURES).glob("*.jsonl")):
+        try:
+            text = durable.read_regular(path).decode(errors="replace")
+        except OSError as error:
+            raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
+        for line in text.splitlines():
+            failure = _parse(line)
+            if failure and failure.clip_id not in committed:
+                known = latest.get(failure.clip_id)
+                if known is None or failure.time >= known.time:
+                    latest[failure.clip_id] = failure
+    return [latest[clip_id] for clip_id in sorted(latest)]
+
+
+def _parse(line: str) -> Failure | None:
+    """A line cut short by a kill is no entry; the clip will be tried and listed again."""
+    try:
+        return Failure(**json.loads(line))
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,201 @@
+"""Leases on shards in extract → cache: they save double work and tell whose ``*.tmp`` is dead.
+
+Nothing depends on a lease for being right: a shard is published whole and never overwritten, whoever
+holds what. So a lease that is lost, stolen or wrongly believed costs work, never data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cache.common import durable
+from cache.format.catalog import LEASES
+
+SUFFIX = ".lease"
+LEASE_SECONDS = 600.0  # a shard takes about a minute on a CPU; holders renew theirs as they go
+MAX_SECONDS = 86_400.0
+STARTED = time.time()  # when this process began to use caches: an older *.tmp of its own id is not its own
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lease: a random owner id, host, process, and until when [seconds since 1970]."""
+
+    owner: str
+    host: str
+    pid: int
+    until: float
+
+    @property
+    def alive(self) -> bool:
+        """Whether the lease still counts: not expired, and its process not known to be dead.
+
+        One that lasts longer than any was given for comes from a wrong clock.
+        """
+        now = time.time()
+        return now < self.until < now + MAX_SECONDS and not (self.host == host_name() and is_gone(self.pid))
+
+
+class Lease:
+    """The right to work on one shard for a while; made by ``acquire``."""
+
+    def __init__(self, path: Path, seconds: float, owner: str) -> None:
+        self._path = path
+        self._seconds = seconds
+        self._owner = owner
+        self._until = time.time() + seconds
+
+    def renew(self) -> bool:
+        """Prolong the lease when a third of it is used up.
+
+        Returns:
+            False when it has run out and somebody else has taken over: that writer does the shard now.
+        """
+        if time.time() < self._until - self._seconds * 2 / 3:
+            return True
+        if self.is_lost():
+            return False
+        self._until = time.time() + self._seconds
+        with durable.storage_errors(self._path):
+            aside = _write_aside(self._path, self._owner, self._until)
+            aside.replace(self._path)
+        return True
+
+    def is_lost(self) -> bool:
+        """Say whether it ran out and somebody else has taken over."""
+        holder = read_holder(self._path)
+        latest = _latest(self._path.parent, _shard_of(self._path))
+        return latest != self._path or holder is None or holder.owner != self._owner
+
+    def release(self) -> None:
+        """Give the lease back, with the expired ones before it, unless somebody else has taken over."""
+        folder = self._path.parent
+        if not self.is_lost():
+            for path in sorted(_leases(folder, _shard_of(self._path)), key=_number):
+                path.unlink(missing_ok=True)
+
+
+def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | None:
+    """Return a lease on a shard, or None while another writer holds one.
+
+    Leases on one shard are numbered and the highest counts: of several writers that find the last one
+    expired, one gets the next.
+
+    Args:
+        cache: folder of the cache.
+        shard: name of the shard.
+        seconds: how long it lasts unless renewed.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    folder = cache / LEASES
+    with durable.storage_errors(folder):
+        folder.mkdir(exist_ok=True)
+        latest = _latest(folder, shard)
+        holder = read_holder(latest) if latest else None
+        if holder is not None and holder.alive:
+            return None
+        path = folder / f"{shard}.{_number(latest) + 1 if latest else 0}{SUFFIX}"
+        owner = uuid.uuid4().hex
+        aside = _write_aside(path, owner, time.time() + seconds)
+        return Lease(path, seconds, owner) if durable.publish_file(aside, path) else None
+
+
+def _leases(folder: Path, shard: str) -> list[Path]:
+    return [path for path in folder.glob(f"{shard}.*{SUFFIX}") if path.name.split(".")[-2].isdigit()]
+
+
+def _latest(folder: Path, shard: str) -> Path | None:
+    return max(_leases(folder, shard), key=_number, default=None)
+
+
+def _number(path: Path) -> int:
+    return int(path.name.split(".")[-2])
+
+
+def _shard_of(path: Path) -> str:
+    return path.name.split(".")[0]
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Return who holds the lease at ``path``, or None when nobody does."""
+    try:
+        value = json.loads(path.read_bytes())
+        return Holder(str(value["owner"]), str(value["host"]), int(value["pid"]), float(value["until"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):  # leases are linked whole, so this is not one of ours
+        return Holder("", "", 0, 0.0)
+
+
+def _write_aside(path: Path, owner: str, until: float) -> Path:
+    """Written whole before it gets its name: a lease that is seen empty would be stolen."""
+    aside = durable.tmp_path(path)
+    try:
+        aside.write_text(json.dumps(asdict(Holder(owner, host_name(), os.getpid(), until))))
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()
+        raise
+    return aside
+
+
+def host_name() -> str:
+    """This machine's name as it stands in the names of temporary files."""
+    return durable.tmp_path(Path("x")).name.split(".")[1]
+
+
+def is_gone(pid: int) -> bool:
+    """Say whether no process of this machine has this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def remove_dead_tmp(cache: Path, folder: Path, older_than: float = LEASE_SECONDS) -> int:
+    """Remove what killed writers left half-written in a folder of a cache; return how many.
+
+    Dead is what a process of this machine left that is gone, and what another machine's wrote more than
+    ``older_than`` seconds ago for a shard it holds no lease on. Should its writer live after all, it
+    writes its shard once more.
+    """
+    dead = [path for path in folder.glob(f"*{durable.TMP_SUFFIX}") if _is_dead(cache, path, older_than)]
+    for path in dead:
+        durable.remove(path)
+    return len(dead)
+
+
+def remove_dead(cache: Path) -> None:
+    """Remove the leases that count no longer: of killed writers, and expired ones."""
+    for path in (cache / LEASES).glob(f"*{SUFFIX}"):
+        holder = read_holder(path)
+        if holder is not None and not holder.alive:
+            path.unlink(missing_ok=True)
+
+
+def _is_dead(cache: Path, path: Path, older_than: float) -> bool:
+    parts = path.name.split(".")
+    if len(parts) < 5 or not parts[-3].isdigit():
+        return False
+    host, pid = parts[-4], int(parts[-3])
+    try:
+        written = path.stat().st_mtime
+    except OSError:
+        return False
+    if host == host_name():
+        return is_gone(pid) or (pid == os.getpid() and written < STARTED)
+    latest = _latest(cache / LEASES, parts[0])
+    holder = read_holder(latest) if latest else None
+    held = holder is not None and holder.alive and (holder.host, holder.pid) == (host, pid)
+    return not held and time.time() - written > older_than

@@ -1,0 +1,1 @@
+"""What all three packages share, knowing no cache: errors, tables, ids, durable files, the console."""

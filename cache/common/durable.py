@@ -1,0 +1,223 @@
+"""Files that are whole or absent: write aside, fsync, publish without overwriting, fsync the folder."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import socket
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cache.common.errors import StorageError
+
+TMP_SUFFIX = ".tmp"
+FSYNCS_AT_ONCE = 8
+TURN_SECONDS = 30.0
+BEGIN_BYTES = 1 << 23  # whole pages: one that is on its way to the disk cannot be written to
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+WAY_OUT = {
+    errno.ENOSPC: "the disk is full: make space and run again, committed shards are intact",
+    errno.EDQUOT: "the disk quota is used up: make space and run again, committed shards are intact",
+    errno.EFBIG: "a file-size limit was hit (ulimit -f, or the file system's): raise it and run again",
+    errno.EROFS: "the file system is read-only: choose a folder that can be written",
+    errno.EACCES: "no permission: choose another folder, or ask for the right to write here",
+    errno.EPERM: "not permitted: choose another folder, or ask for the right to write here",
+    errno.ENOTDIR: "a part of this path is a file: choose another folder",
+    errno.EEXIST: "a file of that name is in the way: choose another folder",
+    errno.ENAMETOOLONG: "the name is too long for this file system",
+}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError while writing ``path`` into one line that says what to do."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        hint = WAY_OUT.get(error.errno or 0, "check the disk and run again")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StorageError(f"cannot write {path}: {reason}; {hint}") from error
+
+
+def tmp_path(final: Path) -> Path:
+    """Return a name beside ``final`` that no other writer uses; it tells host and process."""
+    host = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname())[:40]
+    return final.with_name(f"{final.name}.{host}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TMP_SUFFIX}")
+
+
+def write_durable(path: Path, *pieces: bytes | memoryview) -> None:
+    """Write ``pieces`` one after the other to ``path`` and force them to the disk; whole or nothing.
+
+    The disk begins while the rest is still being copied to it: a fifth less time for a shard of 64 MB.
+    """
+    try:
+        with path.open("wb", buffering=0) as file:
+            position = 0
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    count = file.write(view[: BEGIN_BYTES - position % BEGIN_BYTES])
+                    view, position = view[count:], position + count
+                    if position % BEGIN_BYTES == 0:
+                        _begin_writing(file.fileno(), position - BEGIN_BYTES)
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _begin_writing(handle: int, start: int) -> None:
+    """Have the system write a block to the disk now, without waiting for it; errors come with fsync.
+
+    Linux does so for pages that are said to be of no more use, and keeps them meanwhile.
+    """
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):  # not every file system takes hints
+            os.posix_fadvise(handle, start, BEGIN_BYTES, os.POSIX_FADV_DONTNEED)
+
+
+def read_regular(path: Path, limit: int = 1 << 28) -> bytes:
+    """Read a file of at most ``limit`` bytes that is neither a link nor a device; raises OSError."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+            raise OSError(errno.EINVAL, "not a regular file, or a huge one")
+        return file.read()
+
+
+def fsync_folder(folder: Path) -> None:
+    """Force a folder's entries (or a file's bytes) to the disk, so that they survive a power cut."""
+    if os.name == "nt":  # pragma: no cover - folders cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class FsyncPool:
+    """Forces files and folders to the disk, several at a time and while others are written.
+
+    Leaving the context waits for all of them, and raises the first error.
+    """
+
+    def __enter__(self) -> FsyncPool:
+        self._pool = ThreadPoolExecutor(FSYNCS_AT_ONCE)
+        self._running: list[Future[None]] = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+        for future in self._running:
+            future.result()
+
+    def fsync(self, path: Path) -> None:
+        """Begin with a file or folder."""
+        self._running.append(self._pool.submit(fsync_folder, path))
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder of ours; whoever is about to publish it finds it gone at once, not half gone."""
+    aside = tmp_path(path)
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def turn(folder: Path, seconds: float = TURN_SECONDS) -> Iterator[None]:
+    """Take turns with other processes and threads at something short in a folder.
+
+    A courtesy, which saves work: nothing may depend on it. Where the file system has no locks, or whoever has
+    the turn does not give it back within ``seconds``, it is taken all the same.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.005)
+            except OSError:
+                break
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)  # closing would not do: a fork meanwhile has it open too
+        os.close(handle)
+
+
+def publish_file(tmp: Path, final: Path) -> bool:
+    """Give ``tmp`` its final name unless that name is taken; ``tmp`` is gone afterwards.
+
+    Returns:
+        True when ``final`` is now what ``tmp`` was, False when it had existed already.
+
+    A hard link fails when the name is taken, also between two machines. Where the file system has no
+    links, the name is looked at before the rename: of two writers within the same instant the later one wins.
+    """
+    try:
+        os.link(tmp, final)
+    except FileExistsError:
+        tmp.unlink()
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if final.exists():
+            tmp.unlink()
+            return False
+        tmp.rename(final)
+    else:
+        tmp.unlink()
+    fsync_folder(final.parent)
+    return True
+
+
+def write_once(final: Path, data: bytes) -> bool:
+    """Write ``data`` under ``final`` atomically unless it exists; return whether it was written."""
+    with storage_errors(final):
+        tmp = tmp_path(final)
+        write_durable(tmp, data)
+        return publish_file(tmp, final)
+
+
+def replace_file(final: Path, data: bytes) -> None:
+    """Write ``data`` under ``final`` atomically, replacing what was there (never used for shards)."""
+    with storage_errors(final):
+        tmp = tmp_path(final)
+        write_durable(tmp, data)
+        tmp.replace(final)
+        fsync_folder(final.parent)
+
+
+def check_writable(path: Path) -> None:
+    """Raise StorageError unless a file can be made in ``path`` (or where it will be made)."""
+    existing = path
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise StorageError(f"{path}: {existing} is a file; choose another folder")
+    probe = tmp_path(existing / "probe")
+    with storage_errors(path):
+        write_durable(probe, b"")
+        probe.unlink()

@@ -1,0 +1,263 @@
+"""Tables of clips, labels and speakers as people have them: one id rule and the header names of the field."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cache.common.errors import TableError
+from cache.format.record import is_clip_id
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".aif")
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
+MEDIA_SUFFIXES = AUDIO_SUFFIXES + VIDEO_SUFFIXES
+
+# Header names, compared in lower case with "-", "_" and spaces removed. A column of one of these kinds
+# is never a target.
+KNOWN_COLUMNS: dict[str, frozenset[str]] = {
+    "id": frozenset({"clipid", "filename", "fileid", "file", "id", "clip"}),
+    "path": frozenset({"path", "filepath", "audiopath"}),
+    "split": frozenset({"split", "splitset", "partition", "subset", "set", "fold"}),
+    "speaker": frozenset({"speaker", "speakerid", "spkrid", "subject", "subjectid", "participant"}),
+    "age": frozenset({"age"}),
+    "start": frozenset({"start", "startsec", "starttime"}),
+    "end": frozenset({"end", "endsec", "endtime"}),
+    "duration": frozenset({"duration", "durationsec"}),
+    "channel": frozenset({"channel"}),
+    "conversation": frozenset({"conversationid", "conversation", "dialogueid", "dialogid", "sessionid"}),
+    "group": frozenset({"gender", "sex", "country", "language"}),
+}
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "devel": "valid",
+    "development": "valid",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def clip_id_from_text(text: str) -> str:
+    """Return the clip id that ``text`` means; the one rule for sources and labels alike.
+
+    Text stays text (``00042`` keeps its zeros), ``[58712]`` loses its brackets, a media suffix is cut,
+    unicode is normalised (NFC), ``\\`` separates folders as ``/`` does.
+
+    Raises:
+        TableError: the text is empty, holds control characters, or would leave its folder.
+    """
+    clip_id = unicodedata.normalize("NFC", text).strip()
+    if clip_id.startswith("[") and clip_id.endswith("]"):
+        clip_id = clip_id[1:-1].strip().strip("'\"")
+    clip_id = clip_id.replace("\\", "/").removeprefix("./")
+    suffix = next((s for s in MEDIA_SUFFIXES if clip_id.lower().endswith(s)), "")
+    clip_id = clip_id[: len(clip_id) - len(suffix)]
+    if not is_clip_id(clip_id):
+        raise TableError(
+            f"{text!r} is no clip id: expected text such as 00042 or sub/00042, "
+            "not empty, without '..', a leading '/' or control characters"
+        )
+    return clip_id
+
+
+def split_name(text: str) -> str:
+    """Return ``train``, ``valid`` or ``test`` for the spellings in use; other names in lower case."""
+    name = text.strip().lower()
+    return SPLIT_NAMES.get(name, SPLIT_NAMES.get(re.sub(r"\d+$", "", name), name))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text.
+
+    Attributes:
+        path: of the file.
+        columns: header names as written.
+        rows: one dictionary per row; values are text, never parsed.
+        lines: the line number of each row in its file.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: list[dict[str, str]]
+    lines: tuple[int, ...]
+
+    @property
+    def id_column(self) -> str | None:
+        """The column that holds clip ids, if there is one."""
+        return self.column_for("id")
+
+    def column_for(self, kind: str) -> str | None:
+        """Return the first column of a kind of ``KNOWN_COLUMNS``, in the order of that kind's columns."""
+        return next((column for column in self.columns if _key(column) in KNOWN_COLUMNS[kind]), None)
+
+    def is_known(self, column: str) -> bool:
+        """Say whether a column is an id, split, speaker, age, time or group column and so never a target."""
+        return any(_key(column) in names for names in KNOWN_COLUMNS.values())
+
+    def line(self, row: int) -> int:
+        """Return the line number of a row, for messages."""
+        return self.lines[row]
+
+    def ids(self) -> list[str]:
+        """Return the clip id of every row.
+
+        Raises:
+            TableError: no id column, an unusable id, or one id twice.
+        """
+        column = self.id_column or self.column_for("path") or self.column_for("conversation")
+        if column is None:
+            raise TableError(
+                f"{self.path}: no id column among {', '.join(self.columns)}; "
+                "expected one named clip_id, Filename, File_ID or FileName"
+            )
+        seen: dict[str, int] = {}
+        for number, (row, line) in enumerate(zip(self.rows, self.lines, strict=True)):
+            try:
+                clip_id = clip_id_from_text(row[column])
+                clip_id = clip_id if column == self.id_column else self._composed(clip_id, number)
+            except TableError as error:
+                raise TableError(f"{self.path}, line {line}, column {column}: {error}") from None
+            if clip_id in seen:
+                raise TableError(f"{self.path}: clip id {clip_id} stands in lines {seen[clip_id]} and {line}")
+            seen[clip_id] = line
+        return list(seen)
+
+    def segment(self, row: int) -> tuple[float, float | None]:
+        """Return start and end of a row's clip in its file [s]; None for the end of the file.
+
+        Raises:
+            TableError: a value is not a number.
+        """
+        start, end, duration = (self._number(row, kind) for kind in ("start", "end", "duration"))
+        if end is None and start is not None and duration is not None:
+            end = start + duration
+        return start or 0.0, end
+
+    def _number(self, row: int, kind: str) -> float | None:
+        column = self.column_for(kind)
+        text = self.rows[row][column] if column else ""
+        try:
+            value = float(text) if text else None
+        except ValueError:
+            value = math.nan
+        if value is not None and not math.isfinite(value):
+            raise TableError(f"{self.path}, line {self.line(row)}, column {column}: {text!r} is not a number")
+        return value
+
+    def _composed(self, clip_id: str, row: int) -> str:
+        """Name a clip that has no id by its file or conversation, speaker, channel and segment.
+
+        Numbers are written the same however the table spells them, so that a table of labels that went
+        through a spreadsheet still names the same clips: ``c07/anna/12.500-17.250``.
+        """
+        parts = [clip_id]
+        for kind, name in (("speaker", "{}"), ("channel", "channel{}")):
+            column = self.column_for(kind)
+            if column and self.rows[row][column] and self.column_for("start"):
+                parts.append(name.format(clip_id_from_text(self.rows[row][column])))
+        start, end = self.segment(row)
+        if start or end is not None:
+            parts.append(f"{start:.3f}-{'end' if end is None else f'{end:.3f}'}")
+        return "/".join(parts)
+
+
+def read_table(path: Path | str) -> Table:
+    """Read a CSV, TSV, JSONL or bare id list (``.txt``: one id per line).
+
+    Raises:
+        TableError: the file is missing, empty, or a row does not fit the header.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise TableError(f"{path}: no such file; expected a CSV, TSV, JSONL or .txt table of clips") from None
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: not UTF-8 text (byte {error.start}); save the table as UTF-8") from None
+    if path.suffix.lower() in {".jsonl", ".ndjson"}:
+        table = _from_jsonl(path, text.splitlines())
+    elif path.suffix.lower() in {".txt", ".lst"}:
+        table = _from_id_list(path, text.splitlines())
+    else:
+        table = _from_csv(path, text)
+    if not table.rows:
+        raise TableError(f"{path}: no rows; expected a header and one row per clip")
+    return table
+
+
+def _key(column: str) -> str:
+    return re.sub(r"[-_ ]", "", column).lower()
+
+
+def _from_csv(path: Path, text: str) -> Table:
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    rows: list[dict[str, str]] = []
+    lines: list[int] = []
+    columns: tuple[str, ...] = ()
+    try:
+        for values in reader:
+            if not any(value.strip() for value in values):
+                continue
+            if not columns:
+                columns = tuple(value.strip() for value in values)
+                _check_columns(path, columns)
+                continue
+            if len(values) != len(columns):
+                raise TableError(
+                    f"{path}, line {reader.line_num}: {len(values)} values, the header has {len(columns)}"
+                )
+            rows.append(dict(zip(columns, (value.strip() for value in values), strict=True)))
+            lines.append(reader.line_num)
+    except csv.Error as error:
+        raise TableError(f"{path}, line {reader.line_num}: not a CSV row ({error})") from None
+    return Table(path, columns, rows, tuple(lines))
+
+
+def _check_columns(path: Path, columns: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for column in columns:
+        if not column or column in seen:
+            raise TableError(
+                f"{path}, line 1: {'empty' if not column else 'repeated'} column name {column!r}"
+            )
+        seen.add(column)
+
+
+def _from_jsonl(path: Path, lines: list[str]) -> Table:
+    rows: list[dict[str, str]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, parse_int=str, parse_float=str)
+        except ValueError as error:
+            raise TableError(f"{path}, line {number}: not JSON ({error})") from None
+        if not isinstance(value, dict):
+            raise TableError(f"{path}, line {number}: expected one JSON object per line")
+        rows.append({str(key): "" if item is None else str(item) for key, item in value.items()})
+        numbers.append(number)
+    columns = tuple(dict.fromkeys(column for row in rows for column in row))
+    rows = [{column: row.get(column, "") for column in columns} for row in rows]
+    return Table(path, columns, rows, tuple(numbers))
+
+
+def _from_id_list(path: Path, lines: list[str]) -> Table:
+    kept = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    rows = [{"clip_id": text} for _, text in kept]
+    return Table(path, ("clip_id",), rows, tuple(number for number, _ in kept))

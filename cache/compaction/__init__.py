@@ -1,0 +1,1 @@
+"""The laptop cache: pooling, projection, int8, and what they cost."""

@@ -1,0 +1,118 @@
+"""``emi-cache compact`` from its options to its report: the laptop cache between cache → train."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cache.common import durable
+from cache.common.console import counted, json_ready, size
+from cache.common.errors import CacheError
+from cache.common.tables import Table, read_table, split_name
+from cache.compaction import measure
+from cache.compaction.compact import Compacted, compact, options_of
+from cache.compaction.options import CompactOptions, choose_for_size
+from cache.reader import CacheReader
+
+REPORT = "compact.json"
+Progress = Callable[[str], Callable[[int, int], None]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done and what it costs, for people and for machines."""
+
+    text: str
+    document: dict[str, Any]
+
+
+def run(
+    source: Path,
+    target: Path,
+    *,
+    given: Mapping[str, Any],
+    fit_on: Path | None,
+    like: Path | None,
+    max_gb: float | None,
+    measured: bool,
+    progress: Progress,
+) -> Report:
+    """Make or continue a compact cache, measure it, and keep the measurement in its ``compact.json``.
+
+    Raises:
+        CacheError: options that exclude each other, or that do not fit the source.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if like and (fit_on or max_gb or {"pool", "project"} & chosen.keys()):
+        raise CacheError("--like brings pool, project and projection along: leave the other options out")
+    if max_gb and {"pool", "project"} & chosen.keys():
+        raise CacheError("--max-gb chooses pool and project: leave --pool and --project out")
+    options = replace(options_of(like), **chosen) if like else CompactOptions(**chosen)
+    if max_gb:
+        with CacheReader(source) as reader:
+            options = choose_for_size(reader, max_gb, options)
+    table = read_table(fit_on) if fit_on else None
+    ids = _fit_ids(table) if table else None
+    made = compact(source, target, options, fit_on=ids, like=like, told=_told(progress))
+    found = measure.measure(source, target, table, _told(progress)) if measured else None
+    document = _document(made, found)
+    durable.replace_file(target / REPORT, json.dumps(json_ready(document), indent=2).encode() + b"\n")
+    return Report(_text(made, found, fit_on, like), document)
+
+
+def _told(progress: Progress) -> Callable[[str, int, int], None]:
+    phases: dict[str, Callable[[int, int], None]] = {}
+
+    def told(phase: str, done: int, total: int) -> None:
+        if phase not in phases:
+            phases[phase] = progress(phase)
+        phases[phase](done, total)
+
+    return told
+
+
+def _fit_ids(table: Table) -> Sequence[str]:
+    """Return the ids of a table; those of its training split where it has one."""
+    column = table.column_for("split")
+    if column is None:
+        return table.ids()
+    splits = [split_name(row[column]) for row in table.rows]
+    if "train" not in splits:
+        return table.ids()
+    return [clip_id for clip_id, split in zip(table.ids(), splits, strict=True) if split == "train"]
+
+
+def _document(made: Compacted, found: measure.Fidelity | None) -> dict[str, Any]:
+    return {
+        "clips": made.clips,
+        "bytes": made.num_bytes,
+        "source_bytes": made.source_bytes,
+        "pool": made.options.pool,
+        "project": made.options.project,
+        "dtype": made.options.dtype,
+        "fitted_on_clips": len(made.projection.fitted_on),
+        "explained": {name: axes.explained for name, axes in made.projection.axes.items()},
+        "fidelity": measure.as_json(found) if found else None,
+    }
+
+
+def _text(made: Compacted, found: measure.Fidelity | None, fit_on: Path | None, like: Path | None) -> str:
+    options = made.options
+    ratio = made.source_bytes / made.num_bytes if made.num_bytes else float("nan")
+    lines = [
+        f"{made.path}: {counted(made.clips, 'clip')}, {size(made.num_bytes)}, {ratio:.1f} × smaller "
+        f"(pool {options.pool}, project {options.project or 'none'}, {options.dtype})"
+    ]
+    for name, axes in made.projection.axes.items():
+        lines.append(
+            f"  {name}: {axes.basis.shape[1]} of {axes.basis.shape[0]} axes keep {axes.explained:.1%} of the "
+            f"variance of {counted(len(made.projection.fitted_on), 'clip')}"
+        )
+    if made.projection.axes and not made.projection.asked and not fit_on and not like:
+        lines.append("  fitted on every clip, held-out ones too: name the training clips with --fit-on CSV")
+    if found:
+        lines.append(measure.as_text(found))
+    return "\n".join(lines)

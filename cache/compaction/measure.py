@@ -1,0 +1,254 @@
+"""What the laptop cache costs before train sees it: relative L2, and a ridge probe on both caches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.common.console import counted
+from cache.common.tables import Table
+from cache.compaction.projection import BLOCK_FRAMES, Projection, pool_frames
+from cache.format import schema
+from cache.reader import CacheReader
+
+Array = NDArray[Any]
+MAX_CLIPS = 1000  # a sample: their pooled frames stay in memory, 300 MB at 1024 channels and pool 5
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the mean variance of a channel
+VAD_TARGETS = schema.CLIPS + "vad"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Mean Pearson correlation over targets of a ridge regression on held-out clips.
+
+    Attributes:
+        features: ``global means`` or ``pooled frames``.
+        full: on the full cache's features.
+        compact: on the compact cache's.
+        clips: held out.
+    """
+
+    features: str
+    full: float
+    compact: float
+    clips: int
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What a compact cache keeps of its source.
+
+    Attributes:
+        relative_l2: field → error of the frames as projected back, against the pooled frames.
+        quantisation_l2: field → error that rounding alone makes, within the projected channels.
+        explained: field → share of the variance that the kept axes hold.
+        targets: what the probe predicts.
+        probes: its correlations; empty when there is nothing to predict.
+        clips: in the sample.
+    """
+
+    relative_l2: dict[str, float]
+    quantisation_l2: dict[str, float]
+    explained: dict[str, float]
+    targets: tuple[str, ...]
+    probes: tuple[Probe, ...]
+    clips: int
+
+
+def measure(
+    source: Path | str,
+    compact: Path | str,
+    labels: Table | None = None,
+    told: Callable[[str, int, int], None] = lambda *_: None,
+) -> Fidelity:
+    """Compare a compact cache with its source on a sample of clips, the same whenever it is asked.
+
+    Args:
+        source: the full cache.
+        compact: made from it.
+        labels: its numeric target columns are what the probe predicts; without, the clip-level vad.
+        told: called with the phase, and clips done and in all.
+    """
+    projection = Projection.load(compact)
+    with CacheReader(source) as full, CacheReader(compact) as small:
+        targets, values = _targets(full, small, labels)
+        ids = sorted(values or [i for i in small.clip_ids if i in full], key=_draw)[:MAX_CLIPS]
+        fields = list(small.frame_fields)
+        errors = {name: _Errors() for name in fields}
+        pooled: list[Array] = []
+        kept: list[Array] = []
+        for done, clip_id in enumerate(ids):
+            rows = {name: pool_frames(full.read_frames(clip_id, name), projection.pool) for name in fields}
+            stored = {name: small.read_values(clip_id, name) for name in fields}
+            for name in fields:
+                errors[name].add(projection, name, rows[name], stored[name])
+            pooled.append(np.concatenate([rows[name] for name in fields], axis=1))
+            kept.append(np.concatenate([stored[name] for name in fields], axis=1))
+            told("measuring", done + 1, len(ids))
+        means = [_means(reader, fields, ids) for reader in (full, small)]
+    truth = np.array([values[clip_id] for clip_id in ids]) if values else np.empty((len(ids), 0))
+    probes: tuple[Probe, ...] = ()
+    if values and len(ids) >= 10:
+        on_means = _probe(
+            "global means", [row[None] for row in means[0]], [row[None] for row in means[1]], truth
+        )
+        probes = (on_means, _probe("pooled frames", pooled, kept, truth))
+    return Fidelity(
+        {name: error.relative for name, error in errors.items()},
+        {name: error.quantisation for name, error in errors.items()},
+        {name: axes.explained for name, axes in projection.axes.items()},
+        targets,
+        probes,
+        len(ids),
+    )
+
+
+class _Errors:
+    """Sums of squares for the relative errors of one field."""
+
+    def __init__(self) -> None:
+        self._lost = self._of = self._rounded = self._within = 0.0
+
+    def add(self, projection: Projection, name: str, pooled: Array, stored: Array) -> None:
+        exact = projection.global_mean(name, pooled)
+        axes = projection.axes.get(name)
+        back = stored if axes is None else stored @ axes.basis.T + axes.mean
+        self._lost += float(np.square(pooled - back).sum())
+        self._of += float(np.square(pooled).sum())
+        self._rounded += float(np.square(exact - stored).sum())
+        self._within += float(np.square(exact).sum())
+
+    @property
+    def relative(self) -> float:
+        return float(np.sqrt(self._lost / self._of)) if self._of else 0.0
+
+    @property
+    def quantisation(self) -> float:
+        return float(np.sqrt(self._rounded / self._within)) if self._within else 0.0
+
+
+def _draw(clip_id: str) -> str:
+    return hashlib.sha256(clip_id.encode()).hexdigest()
+
+
+def _targets(
+    full: CacheReader, small: CacheReader, labels: Table | None
+) -> tuple[tuple[str, ...], dict[str, Array]]:
+    """Return the names of the probe's targets, and their values for clips that both caches hold."""
+    both = [clip_id for clip_id in small.clip_ids if clip_id in full]
+    if labels is not None:
+        columns = [c for c in labels.columns if not labels.is_known(c) and _is_numeric(labels, c)]
+        if columns:
+            rows = dict(zip(labels.ids(), labels.rows, strict=True))
+            held = set(both)
+            return tuple(columns), {
+                clip_id: np.array([float(row[column]) for column in columns])
+                for clip_id, row in rows.items()
+                if clip_id in held
+            }
+    if VAD_TARGETS in full.records[0].datasets:
+        return schema.VAD_DIMS, dict(zip(both, full.clip_table(VAD_TARGETS, both), strict=True))
+    return (), {}
+
+
+def _is_numeric(labels: Table, column: str) -> bool:
+    try:
+        return bool(np.isfinite([float(row[column]) for row in labels.rows]).all())
+    except ValueError:
+        return False
+
+
+def _means(reader: CacheReader, fields: Sequence[str], ids: Sequence[str]) -> Array:
+    tables = [reader.clip_table(schema.GLOBAL_MEAN + name, ids) for name in fields]
+    return np.concatenate(tables, axis=1) if ids else np.empty((0, 1))
+
+
+def _probe(name: str, full: Sequence[Array], compact: Sequence[Array], truth: Array) -> Probe:
+    held_out = len(truth) - 4 * len(truth) // 5
+    return Probe(name, _ridge_score(full, truth), _ridge_score(compact, truth), held_out)
+
+
+def _ridge_score(clips: Sequence[Array], truth: Array) -> float:
+    """Fit on 60 % of the clips, choose the penalty on the next 20 %, score on the last 20 %.
+
+    Each row predicts its clip's targets; a clip's prediction is the mean of its rows'.
+    """
+    first, second = 3 * len(clips) // 5, 4 * len(clips) // 5
+    lengths = np.array([len(clip) for clip in clips])
+    rows = int(lengths[:first].sum())
+    centre = sum(clip.sum(axis=0, dtype=np.float64) for clip in clips[:first]) / rows
+    squares = sum(np.square(clip - centre).sum(axis=0) for clip in clips[:first])
+    spread = np.sqrt(squares / rows)
+    spread[spread == 0] = 1.0
+    middle = (truth[:first] * lengths[:first, None]).sum(axis=0) / rows
+    gram, cross = np.zeros((len(centre),) * 2), np.zeros((len(centre), truth.shape[1]))
+    for block in _blocks(range(first), lengths):
+        standard = np.concatenate([(clips[i] - centre) / spread for i in block])
+        gram += standard.T @ standard / rows
+        cross += standard.T @ np.repeat(truth[block] - middle, lengths[block], axis=0) / rows
+    means = np.stack([(clip.mean(axis=0, dtype=np.float64) - centre) / spread for clip in clips])
+    scores = []
+    for penalty in PENALTIES:
+        weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), cross)
+        predicted = means @ weights
+        scores.append((_mean_pearson(truth[first:second], predicted[first:second]), predicted))
+    best = max(scores, key=lambda item: np.nan_to_num(item[0], nan=-2.0))[1]
+    return _mean_pearson(truth[second:], best[second:])
+
+
+def _blocks(clips: Sequence[int], lengths: Array) -> Iterator[list[int]]:
+    """Yield runs of clips that together have about as many rows as one matrix product is worth."""
+    block: list[int] = []
+    for clip in clips:
+        block.append(clip)
+        if lengths[block].sum() >= BLOCK_FRAMES:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _mean_pearson(truth: Array, predicted: Array) -> float:
+    """Mean over the targets; undefined (NaN) where one is constant."""
+    a, b = truth - truth.mean(axis=0), predicted - predicted.mean(axis=0)
+    norms = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
+    if not len(truth) or not norms.all():
+        return float("nan")
+    return float(((a * b).sum(axis=0) / norms).mean())
+
+
+def _shown(score: float) -> str:
+    return f"{score:.3f}" if np.isfinite(score) else "undefined"
+
+
+def as_json(fidelity: Fidelity) -> dict[str, Any]:
+    """Return the measurement ready for JSON."""
+    return {**vars(fidelity), "probes": [vars(probe) for probe in fidelity.probes]}
+
+
+def as_text(fidelity: Fidelity | Mapping[str, Any]) -> str:
+    """Return the measurement as lines for a terminal."""
+    found = fidelity if isinstance(fidelity, Mapping) else as_json(fidelity)
+    lines = [f"  measured on {counted(found['clips'], 'clip')}:"]
+    for name, error in found["relative_l2"].items():
+        share = found["explained"].get(name)
+        kept = f", {share:.1%} of the variance kept" if share is not None else ""
+        lines.append(
+            f"    frames/{name}: relative L2 {error:.4f} against the pooled frames{kept}; "
+            f"rounding alone {found['quantisation_l2'][name]:.4f}"
+        )
+    for probe in found["probes"]:
+        lines.append(
+            f"    ridge probe on {probe['features']}: Pearson {_shown(probe['full'])} full, "
+            f"{_shown(probe['compact'])} compact ({counted(probe['clips'], 'held-out clip')}; "
+            f"{', '.join(found['targets'])})"
+        )
+    if not found["probes"]:
+        lines.append("    no ridge probe: no target columns and no clips/vad, or fewer than 10 clips")
+    return "\n".join(lines)

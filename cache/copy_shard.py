@@ -1,0 +1,69 @@
+"""Takes shards of one cache over into another: the rows that count, every array as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cache.common import durable
+from cache.format import catalog, schema
+from cache.format.record import CommitRecord, ShardContent
+from cache.reader import CacheReader
+from cache.shards.arrays import ShardArrays
+from cache.shards.store import CONTENT
+
+
+def counting_rows(reader: CacheReader, shard: int) -> list[int]:
+    """Return the rows of a shard that no other shard replaces."""
+    return [
+        row
+        for row, clip_id in enumerate(reader.records[shard].clip_ids)
+        if reader.place(clip_id) == (shard, row)
+    ]
+
+
+def read_shard(reader: CacheReader, shard: int, rows: Sequence[int] | None = None) -> ShardArrays:
+    """Return the arrays of a shard, checked, of all or of some of its clips.
+
+    Raises:
+        DamagedCacheError: the bytes are not those that were committed.
+    """
+    record = reader.records[shard]
+    names = [name for name in record.datasets if name != CONTENT]
+    arrays = {name: reader.shard_array(shard, name) for name in names}
+    checksums = {name: record.datasets[name].crc32c for name in names}
+    if rows is not None and list(rows) != list(range(len(record.clip_ids))):
+        starts = arrays[schema.OFFSETS]
+        frames = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
+        arrays = {
+            name: array[frames if name.startswith(schema.FRAMES) else list(rows)]
+            for name, array in arrays.items()
+            if name != schema.OFFSETS
+        }
+        lengths = [record.num_frames[row] for row in rows]
+        arrays[schema.OFFSETS] = np.cumsum([0, *lengths], dtype=np.int64)
+        checksums = {}
+    return ShardArrays(arrays, attributes_of(reader), checksums)
+
+
+def attributes_of(reader: CacheReader) -> dict[str, dict[str, object]]:
+    """Return what the frame fields of a cache say about themselves inside a shard."""
+    return {schema.FRAMES + name: field.attributes() for name, field in reader.frame_fields.items()}
+
+
+def content_of(record: CommitRecord, rows: Sequence[int], **changes: object) -> ShardContent:
+    """Return a record's content for some of its clips."""
+    kept = {record.clip_ids[row] for row in rows}
+    content = record.content
+    sources = {clip_id: stat for clip_id, stat in content.sources.items() if clip_id in kept}
+    supersedes = tuple(clip_id for clip_id in content.supersedes if clip_id in kept)
+    return replace(content, sources=sources, supersedes=supersedes, **changes)  # type: ignore[arg-type]
+
+
+def copy_ledgers(source: Path, target: Path) -> None:
+    """Take the lists of failed clips over; a list that is there already stays."""
+    for path in sorted((source / catalog.FAILURES).glob("*.jsonl")):
+        durable.write_once(target / catalog.FAILURES / path.name, path.read_bytes())

@@ -1,0 +1,1 @@
+"""What a cache is: its fields, recipe, commit records, checksums, and where its files lie."""

@@ -1,0 +1,34 @@
+"""The cache card: the README that travels with a cache and says what it is and what it obliges to."""
+
+from __future__ import annotations
+
+from cache.format.catalog import Description
+from cache.format.recipe import recipe_id
+
+
+def card(description: Description) -> str:
+    """Return the Markdown text of ``CACHE/README.md``."""
+    fields = "\n".join(
+        f"| `frames/{name}` | {field.width} | {field.dtype.name} | {field.frame_shift * 1000:g} ms |"
+        for name, field in description.fields.items()
+    )
+    recipe = "\n".join(f"| {key} | {value} |" for key, value in description.recipe.items())
+    return f"""# Speech feature cache
+
+Frame-level features of speech clips, made by emi-fusion (format version 1). `emi-cache info` shows what is in
+it, `emi-cache verify` checks every checksum. Only shards with a commit record (`shards/<name>.json`) count.
+
+**Personal data.** What is computed from a voice is personal data: keep this folder as you keep the clips.
+
+**Licence of the encoder's weights.** {description.licence or "Not stated by the encoder."}
+
+| field | width | dtype | one frame every |
+|---|---|---|---|
+{fields}
+
+## Recipe `{recipe_id(description.recipe)}`
+
+| key | value |
+|---|---|
+{recipe}
+"""

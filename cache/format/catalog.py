@@ -1,0 +1,200 @@
+"""The folder of a cache: where its files are, ``cache.json``, and the committed shards."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cache.common import durable
+from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
+from cache.format.recipe import recipe_id
+from cache.format.record import CommitRecord
+from cache.format.schema import FORMAT, FORMAT_VERSION, FrameField
+
+DESCRIPTION = "cache.json"
+SHARDS = "shards"
+FAILURES = "failures"
+LEASES = "leases"
+DAMAGED = "damaged"  # shards that verify --repair set aside, a folder for each repair
+CARD = "README.md"
+COMPACT = ("projection.npz", "compact.json")  # what a compact cache has besides
+
+
+@dataclass(frozen=True)
+class Description:
+    """What ``cache.json`` says: fixed when the cache is made, the same for every shard.
+
+    Attributes:
+        recipe: everything that determines the values.
+        fields: the frame fields, by name.
+        store: the back end.
+        shard_mb: target size of a shard [10^6 bytes]; part of the partition, so fixed here.
+        licence: what the licence of the encoder's weights asks of those who use the values.
+    """
+
+    recipe: dict[str, Any]
+    fields: dict[str, FrameField]
+    store: str = "hdf5"
+    shard_mb: float = 64.0
+    licence: str = ""
+
+    def to_bytes(self) -> bytes:
+        """As the JSON document ``cache.json``."""
+        document = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "recipe_id": recipe_id(self.recipe),
+            "recipe": self.recipe,
+            "fields": {name: field.to_json() for name, field in self.fields.items()},
+            "store": self.store,
+            "shard_mb": self.shard_mb,
+            "licence": self.licence,
+        }
+        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read_description(folder: Path) -> Description:
+    """Read ``cache.json``.
+
+    Raises:
+        NotACacheError: there is none.
+        FormatVersionError: a later version wrote it.
+        DamagedCacheError: it contradicts itself.
+    """
+    path = folder / DESCRIPTION
+    try:
+        data = durable.read_regular(path)
+        if (folder / SHARDS).is_symlink():
+            raise DamagedCacheError(f"{folder / SHARDS} is a link; a cache holds its own shards")
+    except (FileNotFoundError, NotADirectoryError):
+        what = "holds no cache.json" if folder.is_dir() else "does not exist"
+        raise NotACacheError(
+            f"{folder} {what}; emi-extract run SOURCE --out {folder} makes a cache"
+        ) from None
+    except OSError as error:
+        raise NotACacheError(f"{path} cannot be read: {error.strerror}") from None
+    return _parse_description(path, data)
+
+
+def _parse_description(path: Path, data: bytes) -> Description:
+    try:
+        value = json.loads(data)
+        version = value["format_version"]
+        if value["format"] != FORMAT or version != FORMAT_VERSION:
+            raise FormatVersionError(
+                f"{path}: {value['format']} version {version}, expected {FORMAT} version {FORMAT_VERSION}; "
+                "update emi-fusion, or extract again"
+            )
+        fields = {str(name): FrameField.from_json(str(name), row) for name, row in value["fields"].items()}
+        shard_mb, store = float(value["shard_mb"]), str(value["store"])
+        description = Description(dict(value["recipe"]), fields, store, shard_mb, str(value["licence"]))
+        stated = str(value["recipe_id"])
+    except FormatVersionError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedCacheError(
+            f"{path}: not a cache description ({type(error).__name__}: {error}); restore it from a copy"
+        ) from None
+    if stated != recipe_id(description.recipe):
+        raise DamagedCacheError(f"{path}: the recipe was edited: its recipe_id is another one")
+    return description
+
+
+def record_paths(folder: Path) -> Iterator[Path]:
+    """Yield the commit records' paths in the order of their names."""
+    yield from sorted((folder / SHARDS).glob("*.json"))
+
+
+def read_record(path: Path) -> CommitRecord:
+    """Read one commit record; raises DamagedCacheError or FormatVersionError."""
+    try:
+        data = durable.read_regular(path)
+    except OSError as error:
+        raise DamagedCacheError(f"{path} cannot be read: {error.strerror}") from None
+    return CommitRecord.from_bytes(data, str(path))
+
+
+def read_records(folder: Path) -> list[CommitRecord]:
+    """Read every commit record of the cache."""
+    return [read_record(path) for path in record_paths(folder)]
+
+
+def read_set_aside(folder: Path) -> list[CommitRecord]:
+    """Read the records of the shards that a repair has set aside; unreadable ones name no clip."""
+    records = []
+    for path in sorted((folder / DAMAGED).glob("*/*.json")):
+        with suppress(CacheError):
+            records.append(read_record(path))
+    return records
+
+
+def set_aside(folder: Path, *paths: Path) -> Path:
+    """Move files of a cache out of its way, each call into a folder of its own; return that folder."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    target = folder / DAMAGED / f"{stamp}-{uuid.uuid4().hex[:8]}"
+    with durable.storage_errors(target):
+        target.mkdir(parents=True)
+        for path in paths:
+            path.rename(target / path.name)
+            durable.fsync_folder(path.parent)
+        durable.fsync_folder(target)
+    return target
+
+
+def superseded(records: Sequence[CommitRecord]) -> set[tuple[str, str]]:
+    """Return (shard name, clip id) of every clip that a shard of a later generation replaces."""
+    newest: dict[str, int] = {}
+    for record in records:
+        for clip_id in record.content.supersedes:
+            newest[clip_id] = max(newest.get(clip_id, 0), record.content.generation)
+    return {
+        (record.name, clip_id)
+        for record in records
+        for clip_id in newest.keys() & set(record.clip_ids)
+        if record.content.generation < newest[clip_id]
+    }
+
+
+def effective(records: Sequence[CommitRecord]) -> dict[str, CommitRecord]:
+    """Return clip id → the record of the shard whose values count for it."""
+    replaced = superseded(records)
+    return {
+        clip_id: record
+        for record in records
+        for clip_id in record.clip_ids
+        if (record.name, clip_id) not in replaced
+    }
+
+
+def create(folder: Path, description: Description, card: str) -> Description:
+    """Make the cache's folders and ``cache.json``; another process may do the same at once.
+
+    Returns:
+        What ``cache.json`` says now: ours, or that of whoever was first.
+    """
+    with durable.storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        foreign = [path.name for path in folder.iterdir() if not _is_ours(path.name)]
+    if foreign:
+        raise NotACacheError(
+            f"{folder} holds other files ({', '.join(sorted(foreign)[:3])}) and no cache.json; "
+            "choose a new or empty folder for the cache"
+        )
+    with durable.storage_errors(folder):
+        (folder / SHARDS).mkdir(exist_ok=True)
+        (folder / FAILURES).mkdir(exist_ok=True)
+        (folder / LEASES).mkdir(exist_ok=True)
+    durable.write_once(folder / CARD, card.encode())
+    durable.write_once(folder / DESCRIPTION, description.to_bytes())
+    return read_description(folder)
+
+
+def _is_ours(name: str) -> bool:
+    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, DAMAGED, CARD, *COMPACT}
+    return name in known or name.startswith(".") or name.endswith(durable.TMP_SUFFIX)

@@ -1,0 +1,1 @@
+"""Arrays to bytes and back: the back ends (HDF5, Zarr) behind one protocol."""

@@ -1,0 +1,1 @@
+"""The verbs of ``emi-cache``: info, verify, repair, diff, merge, convert, export."""

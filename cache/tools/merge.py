@@ -1,0 +1,183 @@
+"""Joins caches, and changes their back end, between extract → cache → train; never a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cache.commit import partition
+from cache.common import durable
+from cache.common.errors import CacheError, RecipeMismatchError
+from cache.copy_shard import content_of, copy_ledgers, counting_rows, read_shard
+from cache.format import catalog
+from cache.format.recipe import as_block, recipe_diff, recipe_id
+from cache.format.record import CommitRecord
+from cache.format.schema import CRC
+from cache.reader import CacheReader
+from cache.writer import CacheWriter
+
+Told = Callable[[int, int], None]
+Place = tuple[int, int, int]  # source, shard, row
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What ``merge`` did.
+
+    Attributes:
+        path: of the joined cache.
+        clips: in it now.
+        added: by this merge.
+        settled: clips that stood in several places with different values; the latest was kept.
+    """
+
+    path: Path
+    clips: int
+    added: int
+    settled: tuple[str, ...]
+
+
+def convert(source: Path | str, target: Path | str, store: str, told: Told = lambda *_: None) -> int:
+    """Write a cache again in another back end: the same shards with bit-identical fields.
+
+    Returns:
+        Clips of the new cache.
+
+    Raises:
+        CacheError: the target holds a cache in another back end, or of another recipe.
+    """
+    source, target = Path(source), Path(target)
+    with CacheReader(source) as reader:
+        writer = _open(target, replace(reader.description, store=store), source)
+        if writer.description.store != store:
+            raise CacheError(f"{target} is a cache in {writer.description.store}; choose another folder")
+        for done, record in enumerate(reader.records):
+            if not _has(target, record.name):
+                writer.commit_arrays(read_shard(reader, done), record.content, record.name)
+            told(done + 1, len(reader.records))
+        copy_ledgers(source, target)
+        return len(reader)
+
+
+def merge(sources: Sequence[Path | str], target: Path | str, told: Told = lambda *_: None) -> Merged:
+    """Join caches of one recipe, from separate disks or with clips that stand in two shards.
+
+    Of several values of one clip the latest generation is kept, then that of the latest source file.
+
+    Raises:
+        RecipeMismatchError: the recipes differ; says how.
+    """
+    target = Path(target)
+    paths = [Path(path) for path in sources]
+    if target.resolve() in {path.resolve() for path in paths}:
+        raise CacheError(f"{target} is one of the caches to join; choose a new folder")
+    _require_one_recipe(paths)
+    writer = _open(target, catalog.read_description(paths[0]), paths[0])
+    before = catalog.effective(catalog.read_records(target))
+    readers = [CacheReader(path, settle=True) for path in paths]
+    places, settled = _places(readers)
+    total, done = sum(len(reader.records) for reader in readers), 0
+    for number, reader in enumerate(readers):
+        for shard in range(len(reader.records)):
+            rows = [
+                row
+                for row in counting_rows(reader, shard)
+                if places[reader.records[shard].clip_ids[row]] == (number, shard, row)
+            ]
+            _take_over(reader, shard, rows, writer)
+            done += 1
+            told(done, total)
+        reader.close()
+        copy_ledgers(reader.path, target)
+    clips = catalog.effective(catalog.read_records(target))
+    return Merged(target, len(clips), len(clips.keys() - before.keys()), tuple(sorted(settled)))
+
+
+def _require_one_recipe(paths: Sequence[Path]) -> None:
+    first = catalog.read_description(paths[0])
+    for path in paths[1:]:
+        other = catalog.read_description(path)
+        lines = recipe_diff(first.recipe, other.recipe)
+        if lines or first.fields != other.fields:
+            raise RecipeMismatchError(
+                f"{paths[0]} and {path} were made with different recipes (first -> second):"
+                f"{as_block(lines or ['the frame fields differ'])}Only caches of one recipe can be joined"
+            )
+
+
+def _places(readers: Sequence[CacheReader]) -> tuple[dict[str, Place], set[str]]:
+    """Return clip id → the place that counts, and the ids whose values differed between places."""
+    places: dict[str, Place] = {}
+    settled: set[str] = set()
+    for number, reader in enumerate(readers):
+        for clip_id in reader.clip_ids:
+            here = (number, *reader.place(clip_id))
+            if clip_id in places:
+                there = places[clip_id]
+                if _checksums(readers[there[0]], clip_id) != _checksums(reader, clip_id):
+                    settled.add(clip_id)
+                if _priority(readers, there, clip_id) >= _priority(readers, here, clip_id):
+                    continue
+            places[clip_id] = here
+        settled |= _settled_within(reader)
+    return places, settled
+
+
+def _settled_within(reader: CacheReader) -> set[str]:
+    """Return clips that stand twice in one cache without a word about which counts."""
+    replaced = catalog.superseded(reader.records)
+    return {
+        clip_id
+        for shard, record in enumerate(reader.records)
+        for row, clip_id in enumerate(record.clip_ids)
+        if (record.name, clip_id) not in replaced and reader.place(clip_id) != (shard, row)
+    }
+
+
+def _priority(readers: Sequence[CacheReader], place: Place, clip_id: str) -> tuple[int, int, str]:
+    return readers[place[0]].records[place[1]].priority(clip_id)
+
+
+def _checksums(reader: CacheReader, clip_id: str) -> list[int]:
+    return [int(reader.clip_table(CRC + name, [clip_id])[0]) for name in reader.frame_fields]
+
+
+def _take_over(reader: CacheReader, shard: int, rows: list[int], writer: CacheWriter) -> None:
+    """Commit the rows of a shard that count and that the target has not; a whole shard keeps its name."""
+    record = reader.records[shard]
+    there = catalog.effective(catalog.read_records(writer.path))
+    rows = [row for row in rows if _is_news(record.clip_ids[row], record.content.generation, there)]
+    if not rows:
+        return
+    whole = len(rows) == len(record.clip_ids) and not _has(writer.path, record.name)
+    ids = [record.clip_ids[row] for row in rows]
+    name = record.name if whole else partition.shard_name(ids, record.content.generation)
+    content = content_of(record, rows, recipe_id=recipe_id(writer.description.recipe))
+    writer.commit_arrays(read_shard(reader, shard, rows), content, name)
+
+
+def _is_news(clip_id: str, generation: int, there: Mapping[str, CommitRecord]) -> bool:
+    return clip_id not in there or there[clip_id].content.generation < generation
+
+
+def _has(cache: Path, name: str) -> bool:
+    return (cache / catalog.SHARDS / f"{name}.json").exists()
+
+
+def _open(target: Path, description: catalog.Description, source: Path) -> CacheWriter:
+    """Make or continue a cache like this one; what a compact cache has besides comes along."""
+    if not (target / catalog.DESCRIPTION).exists():
+        with durable.storage_errors(target):
+            target.mkdir(parents=True, exist_ok=True)
+        for name in catalog.COMPACT:
+            if (source / name).exists():
+                durable.replace_file(target / name, (source / name).read_bytes())
+    return CacheWriter.open(
+        target,
+        description.recipe,
+        list(description.fields.values()),
+        store=description.store,
+        shard_mb=description.shard_mb,
+        licence=description.licence,
+    )

@@ -1,0 +1,241 @@
+"""Checks every byte of a cache against what was committed, and names shard, clip and field of all damage."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.common import durable
+from cache.common.errors import CacheError
+from cache.compaction.projection import FILE, Projection
+from cache.format import catalog, schema
+from cache.format.checksums import crc32c
+from cache.format.recipe import is_compact, recipe_id
+from cache.format.record import CommitRecord
+from cache.shards.store import CONTENT, ShardFile, get_store
+
+Array = NDArray[Any]
+ORPHAN_SECONDS = 3600  # after which no writer is between publishing a shard and recording it
+SHARD_FILE = re.compile(r"[0-9a-f]{16}-\d+\.(h5|zarr)")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One piece of damage.
+
+    Attributes:
+        shard: the file it was found in.
+        problem: what is wrong.
+        clip: its id; empty where a whole shard is concerned.
+        field: the array; empty likewise.
+        repair: whether setting the shard aside, to be extracted again, would mend it.
+        orphan: whether it is a shard that no commit record names.
+    """
+
+    shard: str
+    problem: str
+    clip: str = ""
+    field: str = ""
+    repair: bool = True
+    orphan: bool = False
+
+    def __str__(self) -> str:
+        where = ", ".join(filter(None, [f"clip {self.clip}" if self.clip else "", self.field]))
+        return f"{self.shard}: {where + ': ' if where else ''}{self.problem}"
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What ``verify`` looked at and found."""
+
+    shards: int
+    clips: int
+    num_bytes: int
+    findings: tuple[Finding, ...]
+
+
+def verify(path: Path | str) -> VerifyReport:
+    """Check every committed shard of a cache.
+
+    Raises:
+        NotACacheError, FormatVersionError, DamagedCacheError: ``cache.json`` itself cannot be used.
+    """
+    path = Path(path)
+    description = catalog.read_description(path)
+    findings: list[Finding] = []
+    records: list[CommitRecord] = []
+    for record_path in catalog.record_paths(path):
+        try:
+            record = catalog.read_record(record_path)
+        except CacheError as error:
+            findings.append(Finding(record_path.name, str(error)))
+            continue
+        records.append(record)
+        findings += _check_shard(path, record, description)
+    findings += _foreign_files(path, records, is_compact(description.recipe))
+    findings += _duplicates(records)
+    findings += _projection(path, description)
+    clips = sum(len(record.clip_ids) for record in records)
+    return VerifyReport(len(records), clips, sum(r.num_bytes for r in records), tuple(findings))
+
+
+def _check_shard(path: Path, record: CommitRecord, description: catalog.Description) -> Iterator[Finding]:
+    if record.content.recipe_id != recipe_id(description.recipe):
+        yield Finding(record.file, "made with another recipe than the cache's")
+    shard = path / catalog.SHARDS / record.file
+    try:
+        store = get_store(record.store)
+        size = store.num_bytes(shard)
+        if size != record.num_bytes:
+            yield Finding(record.file, f"{size} bytes, its record promises {record.num_bytes}")
+            return
+        intact = store.checksum(shard) == record.checksum
+        datasets = store.describe(shard).datasets if intact else record.datasets
+    except FileNotFoundError:
+        yield Finding(record.file, "the shard's file is missing")
+        return
+    except (OSError, CacheError) as error:
+        yield Finding(record.file, str(error))
+        return
+    if not intact:
+        yield Finding(record.file, "checksum of the file does not match its record")
+    if datasets != record.datasets:
+        yield Finding(record.file, "holds other arrays than its record says")
+        return
+    try:
+        opened = store.open(shard, record.datasets)
+    except OSError as error:
+        yield Finding(record.file, f"cannot be opened: {error.strerror}")
+        return
+    yield from _check_arrays(record, opened, description)
+
+
+def _check_arrays(
+    record: CommitRecord, shard: ShardFile, description: catalog.Description
+) -> Iterator[Finding]:
+    sound: set[str] = set()
+    for name in sorted(record.datasets, key=lambda name: name.startswith(schema.FRAMES)):
+        try:
+            found = list(_check_array(record, shard, name))
+        except (OSError, CacheError) as error:
+            found = [Finding(record.file, str(error), field=name)]
+        if not found:
+            sound.add(name)
+        yield from found
+    if schema.OFFSETS in sound:
+        offsets = shard.read(schema.OFFSETS, 0, len(record.clip_ids) + 1)
+        if offsets.tolist() != np.cumsum([0, *record.num_frames]).tolist():
+            yield Finding(record.file, "offsets do not match the record's frame counts", field=schema.OFFSETS)
+    if schema.CLIPS + "clip_id" in sound:
+        ids = shard.read(schema.CLIPS + "clip_id", 0, len(record.clip_ids))
+        if tuple(value.decode(errors="replace") for value in ids.tolist()) != record.clip_ids:
+            yield Finding(record.file, "clip ids do not match the record", field="clips/clip_id")
+    for name in _lacking(record, description):
+        yield Finding(record.file, f"lacks {name}, or holds it in another shape")
+
+
+def _lacking(record: CommitRecord, description: catalog.Description) -> Iterator[str]:
+    """Yield the arrays that every shard of the cache must have, and this one has not."""
+    if CONTENT not in record.datasets:
+        yield CONTENT
+    for field in description.fields.values():
+        frames = record.datasets.get(schema.FRAMES + field.name)
+        if frames is None or frames.shape[1:] != (field.width,) or frames.numpy_dtype != field.dtype:
+            yield schema.FRAMES + field.name
+        more = [schema.CRC, schema.GLOBAL_MEAN]
+        more += [schema.SCALE, schema.OFFSET] if field.quantised else []
+        yield from (name + field.name for name in more if name + field.name not in record.datasets)
+
+
+def _check_array(record: CommitRecord, shard: ShardFile, name: str) -> Iterator[Finding]:
+    if name.startswith(schema.FRAMES):
+        yield from _check_frames(record, shard, name)
+        return
+    dataset = record.datasets[name]
+    array = shard.read(name, 0, dataset.shape[0])
+    if crc32c(array) != dataset.crc32c:
+        yield Finding(record.file, "checksum does not match", field=name)
+    elif array.dtype.kind == "f" and not np.isfinite(array).all():
+        row = int(np.nonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0][0])
+        yield Finding(record.file, "a value is not finite", record.clip_ids[row], name)
+
+
+def _check_frames(record: CommitRecord, shard: ShardFile, name: str) -> Iterator[Finding]:
+    try:
+        checksums = shard.read(schema.CRC + name.removeprefix(schema.FRAMES), 0, len(record.clip_ids))
+    except KeyError:
+        return  # reported as lacking
+    start = 0
+    for clip_id, frames, expected in zip(record.clip_ids, record.num_frames, checksums, strict=True):
+        problem = _frame_problem(shard, name, start, frames, int(expected))
+        if problem:
+            yield Finding(record.file, problem, clip_id, name)
+        start += frames
+
+
+def _frame_problem(shard: ShardFile, name: str, start: int, frames: int, expected: int) -> str | None:
+    try:
+        values = shard.read(name, start, start + frames)
+    except (OSError, CacheError) as error:
+        return str(error)
+    if crc32c(values) != expected:
+        return "checksum does not match"
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        return "a value is not finite"
+    return None
+
+
+def _foreign_files(path: Path, records: list[CommitRecord], compact: bool) -> Iterator[Finding]:
+    """A shard without a record is what a kill between publishing and recording leaves: harmless, but said."""
+    expected = {record.file for record in records}
+    writer = "emi-cache compact" if compact else "emi-extract run"
+    for item in sorted((path / catalog.SHARDS).iterdir()):
+        if item.suffix == ".json" or item.name in expected or item.name.endswith(durable.TMP_SUFFIX):
+            continue
+        if SHARD_FILE.fullmatch(item.name):
+            # Its writer may be about to write the record, or the next run may settle it: that has its time.
+            is_old = _age(item) > ORPHAN_SECONDS
+            way_out = "--repair sets it aside" if is_old else f"{writer} settles or replaces it"
+            what = f"no commit record names this file; {way_out}"
+            yield Finding(item.name, what, repair=is_old, orphan=True)
+        else:
+            yield Finding(item.name, "a foreign file: no shard of this cache")
+
+
+def _age(item: Path) -> float:
+    """Return seconds since it was written; 0 when it is gone, as a running extract may have settled it."""
+    try:
+        return time.time() - item.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _duplicates(records: list[CommitRecord]) -> Iterator[Finding]:
+    replaced = catalog.superseded(records)
+    places = [
+        (clip_id, record.file)
+        for record in records
+        for clip_id in record.clip_ids
+        if (record.name, clip_id) not in replaced
+    ]
+    counts = Counter(clip_id for clip_id, _ in places)
+    for clip_id, file in places:
+        if counts[clip_id] > 1:
+            problem = f"stands in {counts[clip_id]} shards; emi-cache merge CACHE --out NEW keeps one"
+            yield Finding(file, problem, clip_id, repair=False)
+
+
+def _projection(path: Path, description: catalog.Description) -> Iterator[Finding]:
+    if "projection_sha256" in description.recipe:
+        try:
+            Projection.load(path)
+        except CacheError as error:
+            yield Finding(FILE, str(error), repair=False)

@@ -1,0 +1,1 @@
+"""A media file becomes 16 kHz samples."""

@@ -1,0 +1,68 @@
+"""Decodes ahead of the encoder, in clips → extract → cache: in order, a bounded number of seconds at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from cache.commit.partition import ShardPlan
+from extract.audio.decode import Audio, decode_file
+from extract.errors import ClipError
+from extract.sources.clips import SourceClip
+
+CLIPS_AHEAD = 128  # decoded clips that may wait for the encoder
+FRAMES_AHEAD = 50_000  # of sound they may hold together, as planned: 1,000 s, 64 MB
+
+Decoded = tuple[SourceClip, Audio | ClipError]
+_File = Future[dict[str, Audio | ClipError]]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    clip: SourceClip
+    frames: int
+    file: _File
+
+    def outcome(self) -> Decoded:
+        return self.clip, self.file.result()[self.clip.clip_id]
+
+
+def decoded(
+    plans: Iterable[ShardPlan], clips: Mapping[str, SourceClip], max_seconds: float, pool: ThreadPoolExecutor
+) -> Generator[Decoded, None, None]:
+    """Yield the clips of the shards, decoded, long ones first: a batch that does not fit fails early.
+
+    A file that holds several clips of a shard is decoded once for all of them.
+    """
+    ahead: deque[_Waiting] = deque()
+    frames = 0
+    try:
+        for waiting in _submitted(plans, clips, max_seconds, pool):
+            ahead.append(waiting)
+            frames += waiting.frames
+            while ahead and (len(ahead) >= CLIPS_AHEAD or frames > FRAMES_AHEAD):
+                frames -= ahead[0].frames
+                yield ahead.popleft().outcome()
+        while ahead:
+            yield ahead.popleft().outcome()
+    finally:
+        for waiting in ahead:
+            waiting.file.cancel()
+
+
+def _submitted(
+    plans: Iterable[ShardPlan], clips: Mapping[str, SourceClip], max_seconds: float, pool: ThreadPoolExecutor
+) -> Iterator[_Waiting]:
+    for plan in plans:
+        files: dict[Path, list[SourceClip]] = {}
+        for clip_id in plan.planned:
+            files.setdefault(clips[clip_id].path, []).append(clips[clip_id])
+        started: dict[Path, _File] = {}
+        for clip_id in sorted(plan.planned, key=lambda clip_id: (-plan.planned[clip_id], clip_id)):
+            clip = clips[clip_id]
+            if clip.path not in started:
+                started[clip.path] = pool.submit(decode_file, files[clip.path], max_seconds)
+            yield _Waiting(clip, plan.planned[clip_id], started[clip.path])

@@ -1,0 +1,1 @@
+"""The synthetic demo corpus: voices, labels, media files and a tiny encoder."""

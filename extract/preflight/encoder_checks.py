@@ -1,0 +1,143 @@
+"""What the doctor of clips → extract → cache asks of an encoder: golden values, batches, precision, speed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.format.schema import SAMPLING_RATE
+from extract.encoders import DEFAULT_MODEL, LOGMEL, load_encoder
+from extract.encoders.base import Encoder
+from extract.errors import ClipError
+from extract.options import ExtractOptions
+
+OK, WARNING, FAILED = "ok", "warning", "FAILED"
+PUBLISHED_FIELDS = {("hidden_states/12", 1024), ("vad", 3)}  # a copied folder has no name to know it by
+# audEERING's card: head on the time mean of one second of zeros; arousal, dominance, valence.
+GOLDEN = (0.5460754, 0.6062266, 0.4043166)
+GOLDEN_TOLERANCE = 1e-4
+BATCH_TOLERANCE = 1e-5  # relative L2 in float32
+ROUNDING_FACTOR = 3.0  # a difference within so many times the effect of rounding is rounding
+PRECISION_TOLERANCE = 3e-2
+LENGTHS = (0.5, 1.7, 3.1, 0.025, 2.3)  # seconds of the clips that are encoded alone and together
+TONE = 220.0  # Hz
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the table: what was looked at, how it stands, what was found, and what to do about it."""
+
+    name: str
+    state: str
+    found: str
+    advice: str = ""
+
+
+def encoder_checks(encoder: Encoder, options: ExtractOptions, device: str) -> list[Check]:
+    """Check a loaded float32 encoder, and what lower precision would cost on its device."""
+    precisions = _precisions(encoder, options, device)
+    return [_golden(encoder), _batches(encoder), *precisions, _speed(encoder, device)]
+
+
+def tone(seconds: float, seed: int = 0) -> Samples:
+    """Return a tone in noise, (num_samples,) float32 at 16 kHz."""
+    time_axis = np.arange(round(seconds * SAMPLING_RATE)) / SAMPLING_RATE
+    noise = np.random.default_rng(seed).standard_normal(len(time_axis))
+    sound = 0.2 * np.sin(2 * np.pi * TONE * (1 + 0.1 * seed) * time_axis) + 0.02 * noise
+    return np.asarray(sound, dtype=np.float32)
+
+
+def _golden(encoder: Encoder) -> Check:
+    values = encoder.encode([np.zeros(SAMPLING_RATE, np.float32)])[0].clip.get("vad")
+    if values is None:
+        return Check("golden values", OK, "none: this encoder has no head for arousal, dominance, valence")
+    error = float(np.abs(values - GOLDEN).max())
+    found = f"1 s of zeros: {', '.join(f'{value:.7f}' for value in values)}"
+    if error <= GOLDEN_TOLERANCE:
+        return Check("golden values", OK, f"{found}: as the model card says, within {error:.0e}")
+    if encoder.recipe["model"] == DEFAULT_MODEL:
+        expected = ", ".join(map(str, GOLDEN))
+        return Check("golden values", FAILED, found, f"expected {expected}: get the weights and torch again")
+    if {frame_field.name: frame_field.width for frame_field in encoder.fields}.items() >= PUBLISHED_FIELDS:
+        advice = "if it is meant to be the published encoder, get the weights again"
+        return Check(
+            "golden values", WARNING, f"{found}: of the published encoder's size, not its values", advice
+        )
+    return Check("golden values", OK, f"{found}; none are known for this encoder, so nothing is compared")
+
+
+def _batches(encoder: Encoder) -> Check:
+    """The same clips alone and together; for group-norm encoders, together means equal lengths."""
+    lengths = [LENGTHS[1]] * len(LENGTHS) if encoder.equal_lengths else LENGTHS
+    clips = [tone(seconds, seed) for seed, seconds in enumerate(lengths)]
+    alone = [encoder.encode([clip])[0].frames for clip in clips]
+    together = [encoded.frames for encoded in encoder.encode(clips)]
+    error = max(_relative(a[name], b[name]) for a, b in zip(together, alone, strict=True) for name in a)
+    kind = "equal lengths" if encoder.equal_lengths else "any lengths"
+    found = f"alone and together ({kind}) differ by {error:.1e}"
+    if error <= BATCH_TOLERANCE:
+        return Check("batch invariance", OK, found)
+    rounding = _rounding(encoder, clips, alone)
+    found += f"; rounding the samples in their last bit makes {rounding:.1e}"
+    if error <= ROUNDING_FACTOR * rounding:
+        return Check("batch invariance", OK, found + ", so this is rounding, in an ill-conditioned encoder")
+    return Check("batch invariance", FAILED, found, "use --batch-seconds 0 (single clips)")
+
+
+def _rounding(encoder: Encoder, clips: Sequence[Samples], alone: Sequence[dict[str, Samples]]) -> float:
+    """Return how far a change in the last bit of the samples moves this encoder's values."""
+    nudged = [np.nextafter(clip, np.float32(np.inf)) for clip in clips]
+    frames = [encoder.encode([clip])[0].frames for clip in nudged]
+    return max(_relative(a[name], b[name]) for a, b in zip(frames, alone, strict=True) for name in a)
+
+
+def _precisions(encoder: Encoder, options: ExtractOptions, device: str) -> Iterator[Check]:
+    """What bfloat16 and float16 cost in accuracy, and what they save in time, on this device."""
+    if options.encoder.model == LOGMEL:
+        return
+    clip = tone(3.1)
+    exact, slow = _timed(encoder, clip)
+    for name in ("bfloat16", "float16"):
+        low = load_encoder(replace(options.encoder, device=device, precision=name))
+        try:
+            rough, quick = _timed(low, clip)
+        except ClipError as refusal:
+            yield Check(f"--precision {name}", WARNING, str(refusal), "use float32")
+            continue
+        error = max(_relative(rough[key], exact[key]) for key in exact)
+        found = f"relative error {error:.1e}, {slow / quick:.1f} × as fast as float32 here"
+        state = OK if error <= PRECISION_TOLERANCE else WARNING
+        yield Check(f"--precision {name}", state, found, "" if state == OK else "not for this encoder")
+
+
+def _timed(encoder: Encoder, clip: Samples) -> tuple[dict[str, Samples], float]:
+    encoder.encode([clip])
+    begin = time.perf_counter()
+    frames = encoder.encode([clip])[0].frames
+    return frames, time.perf_counter() - begin
+
+
+def _relative(one: Samples, other: Samples) -> float:
+    distance = float(np.linalg.norm(one.astype(np.float64) - other))
+    return distance / max(1e-12, float(np.linalg.norm(other))) if np.isfinite(distance) else float("inf")
+
+
+def _speed(encoder: Encoder, device: str) -> Check:
+    """Single clips against a batch, so that --batch-seconds can be chosen by measurement."""
+    clips = [tone(3.0, seed) for seed in range(4)]
+    encoder.encode(clips)
+    begin = time.perf_counter()
+    for clip in clips:
+        encoder.encode([clip])
+    single = 12.0 / (time.perf_counter() - begin)
+    begin = time.perf_counter()
+    encoder.encode(clips)
+    batch = 12.0 / (time.perf_counter() - begin)
+    found = f"{device}, float32: {single:.1f} × real time with single clips, {batch:.1f} × with four together"
+    return Check("speed", OK, found)

@@ -1,0 +1,1 @@
+"""The extraction run: plan shards, decode ahead, encode in batches, write, stop and continue."""

@@ -1,0 +1,39 @@
+"""The cache that a run of clips → extract → cache writes to: a new one, or one that it continues."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from cache.common.errors import NotACacheError
+from cache.format import catalog
+from cache.writer import CacheWriter
+from extract.encoders.base import Encoder
+from extract.options import ExtractOptions
+
+
+def with_cached_precision(options: ExtractOptions, out: Path) -> ExtractOptions:
+    """``auto`` continues a cache in the precision it was begun with, on whatever device."""
+    if options.encoder.precision == "auto":
+        with suppress(NotACacheError):
+            precision = catalog.read_description(out).recipe.get("precision", "auto")
+            return replace(options, encoder=replace(options.encoder, precision=precision))
+    return options
+
+
+def open_writer(out: Path, options: ExtractOptions, encoder: Encoder) -> CacheWriter:
+    """Make the cache, or continue one of the same recipe."""
+    recipe, store, shard_mb = options.recipe(encoder), options.store or "hdf5", options.shard_mb
+    return CacheWriter.open(
+        out, recipe, encoder.fields, store=store, shard_mb=shard_mb, licence=encoder.licence
+    )
+
+
+def kept_store(writer: CacheWriter, options: ExtractOptions) -> tuple[str, ...]:
+    """Say so where another back end was asked for than the cache has had from its start."""
+    has = writer.description.store
+    if options.store in {None, has}:
+        return ()
+    advice = f"emi-cache convert {writer.path} NEW --backend {options.store} makes a copy"
+    return (f"the cache stays {has}, not {options.store}; {advice}",)

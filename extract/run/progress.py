@@ -1,0 +1,132 @@
+"""Tells how far clips → extract → cache is and what it waits for: clips, × real time, time left, and the bound."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from cache.common.console import Progress, bar, clock, counted
+from cache.common.durable import storage_errors
+from cache.format.record import CommitRecord
+
+PHASES = ("wait_decode", "encode", "wait_write")
+LOG_SECONDS = 60.0  # between two lines of progress in a log file
+
+
+@dataclass(frozen=True)
+class Told:
+    """Where a worker sends what its meter counts."""
+
+    send: Callable[[tuple[Any, ...]], None]
+
+
+class RunMeter:
+    """Counts what the run does, shows it, and writes it to a log file; threads may share it.
+
+    Attributes:
+        phases: seconds the main loop spent in each phase.
+        clip_ids: committed by this run.
+        seconds_of_sound: encoded by this run [s].
+    """
+
+    def __init__(self, progress: Progress, log_file: Path | None = None, told: Told | None = None) -> None:
+        self.phases = dict.fromkeys(PHASES, 0.0)
+        self.clip_ids: set[str] = set()
+        self.seconds_of_sound = 0.0
+        self._progress = progress
+        self._log_file = log_file
+        self._told = told
+        self._lock = threading.RLock()
+        self._started = self._first = self._logged = time.monotonic()
+        self._done = 0
+        self._total = 0
+
+    def __enter__(self) -> RunMeter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.close()
+        if error is not None:
+            self.log(f"ended by {type(error).__name__}: {error}")
+
+    def log(self, text: str) -> None:
+        """Append a line with the time to the log file, if there is one."""
+        if self._log_file is None:
+            return
+        with self._lock, storage_errors(self._log_file):
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)
+            with self._log_file.open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
+
+    def planning(self, done: int, total: int) -> None:
+        """Show that headers are being read."""
+        self._progress.update(lambda: f"reading headers {bar(done, total)} {done}/{total}")
+
+    def start(self, clips: int) -> None:
+        """Say how many clips are to be done."""
+        self._total = clips
+        self._first = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall clock since the run began [s]."""
+        return time.monotonic() - self._started
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the time spent inside as that of a phase."""
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases[name] += time.monotonic() - begin
+
+    def add(self, clips: int, seconds_of_sound: float) -> None:
+        """Count clips that are through, with their seconds of sound."""
+        if self._told:
+            self._told.send(("add", clips, seconds_of_sound))
+        with self._lock:
+            self._done += clips
+            self.seconds_of_sound += seconds_of_sound
+            self._progress.update(self._line)
+            if time.monotonic() - self._logged >= LOG_SECONDS:
+                self._logged = time.monotonic()
+                self.log(self._line())
+
+    def committed(self, record: CommitRecord) -> None:
+        """Count a committed shard."""
+        self.log(
+            f"committed {record.name}: {counted(len(record.clip_ids), 'clip')}, {record.num_bytes} bytes"
+        )
+        self._commit(record.clip_ids)
+
+    def _commit(self, clip_ids: Collection[str]) -> None:
+        if self._told:
+            self._told.send(("committed", tuple(clip_ids)))
+        with self._lock:
+            self.clip_ids.update(clip_ids)
+
+    def hear(self, kind: str, *values: Any) -> None:
+        """Count what a worker's meter sent."""
+        if kind == "add":
+            self.add(*values)
+        elif kind == "committed":
+            self._commit(*values)
+
+    def _line(self) -> str:
+        elapsed = max(1e-6, time.monotonic() - self._first)
+        left = elapsed / max(1, self._done) * (self._total - self._done)
+        bound = max(PHASES, key=lambda name: self.phases[name]).removeprefix("wait_")
+        return (
+            f"extract {bar(self._done, self._total)} {self._done}/{self._total} clips  "
+            f"{self._done / elapsed:.1f} clips/s  {self.seconds_of_sound / elapsed:.0f} × real time  "
+            f"ETA {clock(left)}  bound: {bound}"
+        )

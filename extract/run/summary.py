@@ -1,0 +1,179 @@
+"""What a run of extract did and what it could not do, for people and for machines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cache.commit.failures import Failure, read_failures
+from cache.commit.partition import ShardPlan
+from cache.common.console import clock, counted
+from cache.format import catalog
+from cache.format.record import CommitRecord
+from extract.run.opening import kept_store
+from extract.run.progress import RunMeter
+from extract.run.seen import unchanged_clips
+from extract.run.updates import SEGMENT
+from extract.sources.clips import Source
+from extract.sources.unknown_columns import unused_lines
+
+if TYPE_CHECKING:
+    from extract.run.pipeline import Stages
+
+MAX_LISTED = 20
+PHASE_NAMES = {"wait_decode": "decoding", "encode": "the encoder", "wait_write": "writing"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the run started from: the source, what was committed then, and what it took on."""
+
+    source: Source
+    records: Sequence[CommitRecord]
+    plans: Sequence[ShardPlan]
+    stages: Stages
+    touched: Mapping[str, str] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    cut_short: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        out: the cache.
+        clips: of the source, or of the part and limit that were asked for.
+        extracted: committed by this run.
+        cached: clips of the source in the cache now, whoever put them there.
+        cached_before: clips of the source found committed.
+        updated: of those, clips that were extracted again since their sound had changed.
+        touched: cached clips whose file or segment is another one than when they were extracted, and that were
+            not found to sound the same since, nor extracted again.
+        resegmented: of those, clips with another start, end, channel or path in the source.
+        failures: clips of the source that are not in the cache, with reasons.
+        failed_per_split: split → reason → count.
+        hours: of sound, encoded by this run.
+        seconds: wall clock of the run.
+        phases: seconds the main loop spent in ``wait_decode``, ``encode``, ``wait_write``.
+        stopped: whether a signal ended the run early.
+        unused_columns: manifest → columns that nothing uses.
+        notes: what else to know.
+    """
+
+    out: Path
+    clips: int
+    extracted: int
+    cached: int
+    cached_before: int
+    updated: int
+    touched: int
+    resegmented: int
+    failures: tuple[Failure, ...]
+    failed_per_split: dict[str, dict[str, int]]
+    hours: float
+    seconds: float
+    phases: dict[str, float]
+    stopped: bool
+    unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def bound(self) -> str:
+        """The phase that the run mostly waited for."""
+        return PHASE_NAMES[max(self.phases, key=lambda phase: self.phases[phase])]
+
+
+def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
+    """Put the run's counts together; failures are those that still stand in the ledger."""
+    before = {clip_id for record in outcome.records for clip_id in record.clip_ids}
+    now = {clip_id for record in catalog.read_records(out) for clip_id in record.clip_ids}
+    options, splits = outcome.stages.options, outcome.source.splits
+    clips = {clip.clip_id: clip for clip in outcome.source.clips}
+    ids = clips.keys()
+    missing = {failure.clip_id for failure in outcome.source.failures}
+    taken = {clip_id for plan in outcome.plans for clip_id in plan.planned}
+    whole = options.part == (1, 1) and options.limit is None
+    stale = set(outcome.changed) - meter.clip_ids  # committed, but not what the source holds now
+    failures = [f for f in read_failures(out, now - stale) if f.clip_id in taken | missing]
+    unfinished = outcome.cut_short or bool(taken - (now - stale) - {f.clip_id for f in failures})
+    touched = outcome.touched.keys() - unchanged_clips(clips, list(outcome.touched), out) - meter.clip_ids
+    counts: dict[str, Counter[str]] = {}
+    for failure in failures:
+        counts.setdefault(splits.get(failure.clip_id, "") or "all", Counter())[failure.reason] += 1
+    return Summary(
+        out=out,
+        clips=len(ids) + len(missing) if whole else len(taken),
+        extracted=len(meter.clip_ids),
+        cached=len(now & ids),
+        cached_before=len(before & ids),
+        updated=len(meter.clip_ids & set(outcome.changed)),
+        touched=len(touched),
+        resegmented=sum(outcome.touched[clip_id] == SEGMENT for clip_id in touched),
+        failures=tuple(failures),
+        failed_per_split={split: dict(count) for split, count in counts.items()},
+        hours=meter.seconds_of_sound / 3600,
+        seconds=meter.seconds,
+        phases=dict(meter.phases),
+        stopped=outcome.stages.stop.requested and unfinished,
+        unused_columns=outcome.source.unused,
+        notes=kept_store(outcome.stages.writer, options),
+    )
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """Return the summary ready for JSON."""
+    failures = [vars(failure) for failure in summary.failures]
+    return {**vars(summary), "out": str(summary.out), "bound": summary.bound, "failures": failures}
+
+
+def as_text(summary: Summary) -> str:
+    """Return the summary as lines for a terminal."""
+    lines = [f"{summary.out}: {summary.cached} of {counted(summary.clips, 'clip')} cached"]
+    if summary.extracted:
+        speed = summary.hours * 3600 / max(1e-6, summary.seconds)
+        lines.append(
+            f"  {summary.extracted} extracted now: {summary.hours:.2f} h of sound in {clock(summary.seconds)} "
+            f"({speed:.0f} × real time, bound by {summary.bound})"
+        )
+    else:
+        lines.append(f"  nothing to extract: {counted(summary.cached_before, 'clip')} cached before")
+    if summary.cached_before and summary.extracted:
+        lines.append(f"  {summary.cached_before - summary.updated} cached before and not touched")
+    if summary.updated:
+        lines.append(f"  {summary.updated} extracted again, since the sound has changed")
+    else:
+        lines += _touched_lines(summary)
+    lines += [*unused_lines(summary.unused_columns), *(f"  {note}" for note in summary.notes)]
+    lines += _failure_lines(summary)
+    if summary.stopped:
+        lines.append("  stopped early; run the same command again to continue")
+    return "\n".join(lines)
+
+
+def _touched_lines(summary: Summary) -> list[str]:
+    kinds = {
+        "with another segment, channel or file than when extracted": summary.resegmented,
+        "from files whose size or time has changed since": summary.touched - summary.resegmented,
+    }
+    return [
+        f"  {counted(count, 'cached clip')} {kind}; --update compares their sound"
+        for kind, count in kinds.items()
+        if count
+    ]
+
+
+def _failure_lines(summary: Summary) -> list[str]:
+    if not summary.failures:
+        return []
+    lines = [f"  {len(summary.failures)} failed; each is tried again on the next run:"]
+    lines += [f"    {f.clip_id}: {f.reason}: {f.message}" for f in summary.failures[:MAX_LISTED]]
+    if len(summary.failures) > MAX_LISTED:
+        lines.append(f"    and {len(summary.failures) - MAX_LISTED} more in {summary.out}/failures/")
+    for split, reasons in summary.failed_per_split.items():
+        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        lines.append(f"  failed in {split}: {counts}")
+    return lines

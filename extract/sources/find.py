@@ -1,0 +1,57 @@
+"""Finds the clips: a folder, a manifest or a split CSV in; ids, files and segments out, ready for extract."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from cache.common.tables import MEDIA_SUFFIXES, read_table
+from extract.errors import SourceError
+from extract.sources.clips import Source, SourceClip, from_folder
+from extract.sources.manifests import from_table
+
+__all__ = ["Source", "SourceClip", "find_all", "find_clips"]
+
+
+def find_all(sources: Sequence[Path], media: Sequence[Path] = ()) -> Source:
+    """Find the clips of several sources, such as ``train_split.csv`` and ``valid_split.csv``.
+
+    Raises:
+        SourceError: one of them cannot be used, or two of them name one clip.
+    """
+    found = [find_clips(source, media) for source in sources]
+    places: dict[str, Path] = {}
+    for path, source in zip(sources, found, strict=True):
+        for clip_id in source.splits:
+            if clip_id in places:
+                raise SourceError(f"clip id {clip_id} stands in {places[clip_id]} and in {path}; keep one")
+            places[clip_id] = path
+    ignored: Counter[str] = Counter()
+    for source in found:
+        ignored.update(source.ignored)
+    return Source(
+        tuple(clip for source in found for clip in source.clips),
+        tuple(failure for source in found for failure in source.failures),
+        dict(ignored),
+        {clip_id: split for source in found for clip_id, split in source.splits.items()},
+        {path: columns for source in found for path, columns in source.unused.items()},
+    )
+
+
+def find_clips(source: Path, media: Sequence[Path] = ()) -> Source:
+    """Find the clips of a folder, a manifest, or a table of ids with ``media`` folders.
+
+    Raises:
+        SourceError: no such folder or table, nothing in it, or two files for one id.
+        TableError: the table cannot be understood.
+    """
+    if source.is_dir():
+        return from_folder(source)
+    if not source.exists():
+        raise SourceError(
+            f"{source}: no such file or folder; expected a folder of clips or a CSV/JSONL table of them"
+        )
+    if source.suffix.lower() in MEDIA_SUFFIXES:
+        raise SourceError(f"{source} is a single clip; pass its folder, or a CSV with columns clip_id,path")
+    return from_table(read_table(source), media)

@@ -1,0 +1,143 @@
+"""Leases save double work and tell dead leftovers from live ones; no data depends on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cache.commit import leases
+from cache.common import durable
+
+SHARD = "0123456789abcdef-0"
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    (tmp_path / "shards").mkdir()
+    return tmp_path
+
+
+def test_one_holder_at_a_time(cache) -> None:
+    first = leases.acquire(cache, SHARD)
+    assert first
+    assert leases.acquire(cache, SHARD) is None
+    assert leases.acquire(cache, "another-0")
+    first.release()
+    assert leases.acquire(cache, SHARD)
+
+
+def test_an_expired_lease_is_taken_over_and_its_first_holder_notices(cache) -> None:
+    first = leases.acquire(cache, SHARD, 0.05)
+    assert first
+    time.sleep(0.06)
+    second = leases.acquire(cache, SHARD)
+    assert second
+    assert not first.renew()
+    first.release()
+    assert leases.acquire(cache, SHARD) is None
+    assert second.renew()
+
+
+def test_renewing_prolongs(cache) -> None:
+    lease = leases.acquire(cache, SHARD, 0.5)
+    assert lease
+    for _ in range(4):
+        time.sleep(0.2)
+        assert lease.renew()
+    assert leases.acquire(cache, SHARD) is None
+
+
+def test_the_lease_of_a_dead_process_of_this_machine_counts_no_longer(cache) -> None:
+    code = "from cache.commit import leases; from pathlib import Path;"
+    code += f"leases.acquire(Path({str(cache)!r}), {SHARD!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(leases.__file__).parents[2])
+    assert leases.acquire(cache, SHARD)
+
+
+def test_a_lease_of_another_machine_counts_until_it_expires(cache) -> None:
+    (cache / "leases").mkdir()
+    path = cache / "leases" / f"{SHARD}.0.lease"
+    for until, free in ((time.time() + 60, False), (time.time() - 1, True)):
+        path.write_text(json.dumps({"owner": "x", "host": "elsewhere", "pid": 1, "until": until}))
+        assert (leases.acquire(cache, SHARD) is not None) is free
+
+
+def test_giving_back_removes_expired_ones_too(cache) -> None:
+    for seconds in (-1.0, -1.0, 60.0):
+        lease = leases.acquire(cache, SHARD, seconds)
+        assert lease
+    lease.release()
+    assert not list((cache / "leases").iterdir())
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"owner": 1, "until": "never"}'])
+def test_a_lease_that_is_none_stops_nobody(cache, text) -> None:
+    (cache / "leases").mkdir()
+    (cache / "leases" / f"{SHARD}.0.lease").write_text(text)
+    assert leases.acquire(cache, SHARD)
+
+
+def test_many_threads_after_one_expired_lease_get_it_once(cache) -> None:
+    leases.acquire(cache, SHARD, -1.0)
+    got = []
+    barrier = threading.Barrier(8)
+
+    def try_it() -> None:
+        barrier.wait()
+        got.append(leases.acquire(cache, SHARD))
+
+    threads = [threading.Thread(target=try_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(lease is not None for lease in got) == 1
+    assert not list((cache / "leases").glob("*.tmp"))
+
+
+def leftover(cache: Path, host: str, pid: int, age: float = 0.0) -> Path:
+    own = durable.tmp_path(cache / "shards" / f"{SHARD}.h5").name.split(".")
+    path = cache / "shards" / ".".join([*own[:2], host or own[2], str(pid), *own[4:]])
+    path.write_bytes(b"x")
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_only_dead_writers_leftovers_are_removed(cache) -> None:
+    pid = os.fork()
+    if pid == 0:  # pragma: no cover - the child
+        signal.pause()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    kept = [leftover(cache, "", os.getpid()), leftover(cache, "otherhost", 7)]
+    dead = [
+        leftover(cache, "", pid),
+        leftover(cache, "", os.getpid(), 1e6),
+        leftover(cache, "otherhost", 8, 1e6),
+    ]
+    folder = leftover(cache, "", pid)
+    folder.unlink()
+    (folder / "inside").mkdir(parents=True)
+    foreign = cache / "shards" / "thesis.tmp"
+    foreign.write_text("not ours")
+    assert leases.remove_dead_tmp(cache, cache / "shards") == 4
+    assert all(path.exists() for path in [*kept, foreign])
+    assert not any(path.exists() for path in [*dead, folder])
+
+
+def test_an_old_leftover_lives_while_its_writer_holds_the_lease(cache) -> None:
+    (cache / "leases").mkdir()
+    path = leftover(cache, "otherhost", 7, 1e6)
+    holder = {"owner": "x", "host": "otherhost", "pid": 7, "until": time.time() + 60}
+    (cache / "leases" / f"{SHARD}.0.lease").write_text(json.dumps(holder))
+    assert leases.remove_dead_tmp(cache, cache / "shards") == 0
+    assert path.exists()

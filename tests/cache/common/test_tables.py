@@ -1,0 +1,112 @@
+"""One id rule, and the tables of the field as people have them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache import clip_id_from_text, read_table
+from cache.common.errors import TableError
+from cache.common.tables import split_name
+
+
+@pytest.mark.parametrize(
+    ("text", "clip_id"),
+    [
+        ("00042", "00042"),
+        (" 00042 ", "00042"),
+        ("[58712]", "58712"),
+        ("['58712']", "58712"),
+        ("sub/00042.mp4", "sub/00042"),
+        ("MSP-PODCAST_0001_0008.wav", "MSP-PODCAST_0001_0008"),
+        ("a.b.MP3", "a.b"),
+        ("./x", "x"),
+        ("a\\b", "a/b"),
+        ("e\u0301", "\u00e9"),
+        ("1e3", "1e3"),
+    ],
+)
+def test_the_one_id_rule(text: str, clip_id: str) -> None:
+    assert clip_id_from_text(text) == clip_id
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "[]", "/etc/passwd", "../x", "a/../b", "a//b", "a\x00b", "a\nb", ".wav", "a/"]
+)
+def test_text_that_is_no_id_is_refused(text: str) -> None:
+    with pytest.raises(TableError, match="no clip id"):
+        clip_id_from_text(text)
+
+
+@given(st.text(max_size=20))
+def test_an_id_never_leaves_its_folder(text: str) -> None:
+    try:
+        clip_id = clip_id_from_text(text)
+    except TableError:
+        return
+    assert not clip_id.startswith("/")
+    assert ".." not in clip_id.split("/")
+    assert clip_id_from_text(clip_id + ".wav") == clip_id
+
+
+def write(path, text: str):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_csv_tsv_jsonl_and_id_lists_are_read_as_text(tmp_path) -> None:
+    csv = read_table(
+        write(tmp_path / "a.csv", "\ufeffFilename,Joy,Empathic Pain\n00001, .5,0\n\n00002,1,0\n")
+    )
+    assert csv.columns == ("Filename", "Joy", "Empathic Pain")
+    assert csv.ids() == ["00001", "00002"]
+    assert csv.rows[0]["Joy"] == ".5"
+    assert [csv.line(0), csv.line(1)] == [2, 4]
+    assert read_table(write(tmp_path / "a.tsv", "File_ID\tSplit\n[1]\tTrain\n")).ids() == ["1"]
+    jsonl = read_table(write(tmp_path / "a.jsonl", '{"clip_id": "007", "start": 1.50}\n{"clip_id": "8"}\n'))
+    assert jsonl.rows == [{"clip_id": "007", "start": "1.50"}, {"clip_id": "8", "start": ""}]
+    assert read_table(write(tmp_path / "a.txt", "00001\n\n00002\n")).ids() == ["00001", "00002"]
+
+
+def test_known_columns_are_never_targets(tmp_path) -> None:
+    table = read_table(
+        write(tmp_path / "a.csv", "FileName,EmoAct,SpkrID,Gender,Split_Set,Age\na,1,2,3,4,5\n")
+    )
+    assert [column for column in table.columns if not table.is_known(column)] == ["EmoAct"]
+    assert table.column_for("speaker") == "SpkrID"
+    assert table.column_for("split") == "Split_Set"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no rows"),
+        ("clip_id,Joy\n", "no rows"),
+        ("clip_id,Joy\n1\n", "line 2: 1 values, the header has 2"),
+        ("clip_id,clip_id\n1,2\n", "repeated"),
+        ("clip_id,\n1,2\n", "empty column name"),
+        ("name,Joy\n1,2\n", "no id column among name, Joy"),
+        ("clip_id,Joy\n1,2\n1,3\n", "lines 2 and 3"),
+        ("clip_id,Joy\n../1,2\n", "line 2, column clip_id"),
+    ],
+)
+def test_a_bad_table_is_one_line_that_says_where(tmp_path, text: str, message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        read_table(write(tmp_path / "a.csv", text)).ids()
+
+
+def test_missing_and_binary_tables_are_one_line(tmp_path) -> None:
+    with pytest.raises(TableError, match="no such file"):
+        read_table(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(TableError, match="UTF-8"):
+        read_table(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "split"),
+    [("Train", "train"), ("Val", "valid"), ("devel", "valid"), ("Test1", "test"), ("x", "x")],
+)
+def test_split_names(text: str, split: str) -> None:
+    assert split_name(text) == split

@@ -1,0 +1,163 @@
+"""A manifest that was edited after its clips were cached: another segment, channel or file is noticed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cache import CacheReader
+from cache.common import durable
+from cache.common.errors import StorageError
+from extract.run import seen, updates
+from extract.run.pipeline import extract
+from extract.run.seen import FILE, Heard, remember, unchanged_clips
+from extract.run.summary import Summary, as_text
+from extract.run.updates import touched_clips
+from extract.sources.clips import SourceClip
+
+HEADER = "clip_id,path,start,end,channel"
+ROWS = ("a,talk.wav,0,1,0", "b,talk.wav,1,2,1", "c,talk.wav,1,,0")
+
+Run = Callable[..., Summary]
+
+
+@pytest.fixture
+def run(tmp_path, voice, write_media, options) -> Run:
+    """Extract a manifest of a file of 3 s whose two channels differ; return the summary."""
+    sound = np.concatenate([voice(3.0, seed=0), voice(3.0, seed=40)], axis=1)
+    write_media(tmp_path / "talk.wav", sound)
+    write_media(tmp_path / "twin.wav", sound[::-1])
+    for name in ("talk.wav", "twin.wav"):
+        os.utime(tmp_path / name, (1, 1))  # of one size and time, as an archive unpacks them
+
+    def run(*rows: str, update: bool = False) -> Summary:
+        (tmp_path / "m.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+        return extract(tmp_path / "m.csv", tmp_path / "c", replace(options, update=update))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("number", "row"),
+    [
+        (0, "a,talk.wav,0.5,1.5,0"),
+        (0, "a,talk.wav,0,1.5,0"),
+        (0, "a,talk.wav,0,0.8,0"),
+        (0, "a,talk.wav,0,,0"),
+        (0, "a,talk.wav,0,1,1"),
+        (0, "a,talk.wav,0,1,"),
+        (0, "a,twin.wav,0,1,0"),
+        (1, "b,talk.wav,1,2,0"),
+        (2, "c,talk.wav,1,2.5,0"),
+        (2, "c,talk.wav,0.5,,0"),
+    ],
+)
+def test_a_changed_row_is_counted_and_extracted_again(run, tmp_path, options, number, row) -> None:
+    run(*ROWS)
+    same = run(*ROWS, update=True)
+    assert (same.touched, same.resegmented, same.updated) == (0, 0, 0)
+    rows = list(ROWS)
+    rows[number] = row
+    plain = run(*rows)
+    assert (plain.extracted, plain.touched, plain.resegmented) == (0, 1, 1)
+    assert "1 cached clip with another segment, channel or file than when extracted; --update" in as_text(
+        plain
+    )
+    assert run(*rows, update=True).updated == 1
+    assert (run(*rows).touched, run(*rows, update=True).updated) == (0, 0)
+    extract(tmp_path / "m.csv", tmp_path / "new", options)
+    fresh, kept = CacheReader(tmp_path / "new"), CacheReader(tmp_path / "c")
+    for field in ("start", "num_samples", "audio_sha256", "source"):
+        assert list(fresh.clip_table(f"clips/{field}", list("abc"))) == list(
+            kept.clip_table(f"clips/{field}", list("abc"))
+        )
+
+
+def test_a_note_counts_for_its_segment_only(run, tmp_path) -> None:
+    run(*ROWS)
+    os.utime(tmp_path / "talk.wav", (2, 2))
+    assert run(*ROWS, update=True).updated == 0
+    assert run(*ROWS).touched == 0
+    changed = ("a,talk.wav,0.5,1.5,0", "b,talk.wav,1,2,0", ROWS[2])
+    assert run(*changed).touched == 2
+    assert run(*changed, update=True).updated == 2
+
+
+def test_a_segment_that_its_file_cuts_short_is_compared_once(run) -> None:
+    rows = ("a,talk.wav,1,3.15,0",)
+    run(*rows)
+    assert run(*rows, update=True).updated == 0
+    assert run(*rows).touched == 0
+
+
+def test_a_path_written_in_another_way_is_the_same_file(run, tmp_path) -> None:
+    run("a,talk.wav,0,1,0")
+    assert run("a,./talk.wav,0,1,0").touched == 0
+    assert run(f"a,{tmp_path / 'talk.wav'},0,1,0").touched == 0
+
+
+def test_a_damaged_note_is_no_note(tmp_path) -> None:
+    clip = SourceClip("a", tmp_path / "x.wav", "x.wav")
+    for text in ('{"a": [Infinity, 1, "x", 0, null, null, "x.wav"]}', "[" * 100_000, '{"a": 3}', "[3]"):
+        (tmp_path / FILE).write_text(text)
+        assert unchanged_clips({"a": clip}, ["a"], tmp_path) == set()
+
+
+def test_many_notes_are_looked_up_at_once(tmp_path, monkeypatch) -> None:
+    clips = {str(n): SourceClip(str(n), tmp_path / "gone.wav", "gone.wav") for n in range(12_000)}
+    remember(tmp_path, {clip_id: Heard.of(clip, 1, 1, "x") for clip_id, clip in clips.items()})
+    touched = CountedIterations(clips)
+    monkeypatch.setattr(seen, "source_stat", lambda _: None)
+    assert unchanged_clips(clips, touched, tmp_path) == set()
+    assert touched.iterated <= 2
+
+
+class CountedIterations(list):
+    """A list that counts how often it is gone through."""
+
+    iterated = 0
+
+    def __iter__(self):
+        self.iterated += 1
+        return super().__iter__()
+
+
+def test_a_note_that_cannot_be_written_hides_no_error(run, tmp_path, monkeypatch) -> None:
+    run(*ROWS)
+    os.utime(tmp_path / "talk.wav", (2, 2))
+
+    def full(*_: object) -> None:
+        raise StorageError("disk full")
+
+    def broken(clip: SourceClip, _: float) -> None:
+        if clip.clip_id == "b":
+            raise RuntimeError("the real fault")
+        return plain(clip, _)
+
+    plain = updates.decode
+    monkeypatch.setattr(durable, "replace_file", full)
+    assert run(*ROWS, update=True).updated == 0
+    monkeypatch.setattr(updates, "decode", broken)
+    with pytest.raises(RuntimeError, match="the real fault"):
+        run(*ROWS, update=True)
+
+
+def test_without_a_cached_clip_nothing_is_touched(tmp_path) -> None:
+    assert touched_clips({}, [], tmp_path, 12.0) == {}
+
+
+def test_headers_are_read_for_open_segments_only(run, tmp_path, clips, options, monkeypatch) -> None:
+    read: list[str] = []
+    plain = updates.header_of
+    monkeypatch.setattr(updates, "header_of", lambda path: read.append(path.name) or plain(path))
+    run(*ROWS)
+    run(*ROWS)
+    assert read == ["talk.wav"]
+    sources = [tmp_path / "m.csv", clips]
+    for _ in range(2):
+        extract(sources, tmp_path / "c", options)
+    assert set(read) == {"talk.wav"}, "a folder's clips are whole files"

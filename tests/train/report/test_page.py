@@ -1,0 +1,117 @@
+"""The report of a run and of an ablation: every section, every picture, baselines below the rows."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from train.report.sections import null_section
+from train.scores.permutation import permutation_null
+from train.studies.study import Study
+
+SECTIONS = ["Scores", "All metrics", "Predictions", "Learning curves", "Chance", "Audit", "Reproduce"]
+
+
+@pytest.fixture(scope="module")
+def files(corpus):
+    return ["--labels", corpus.labels]
+
+
+def check(page):
+    text = page.read_text(encoding="utf-8")
+    for section in SECTIONS:
+        assert f"## {section}" in text
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", text)
+    assert pictures
+    assert all((page.parent / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+    return text, pictures
+
+
+def test_a_run(cli, corpus, files, tmp_path):
+    out = tmp_path / "run"
+    fit = ["fit", corpus.cache, *files, "--out", out, "--hidden", 3, "--epochs", 2, "--threads", 1]
+    assert cli(*fit)[0] == 0
+    code, printed, _ = cli("report", out)
+    assert (code, printed.strip()) == (0, str(out / "report" / "report.md"))
+    text, pictures = check(out / "report" / "report.md")
+    assert pictures == ["scatter.png", "learning_curves.png"]
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert f"{metrics['valid']['pearson']['mean']:.3f} [".replace("-", "−") in text
+    assert "| passed | speakers, train and valid | none of 10 and 5 in both |" in text
+    assert f"emi-train reproduce {out}" in text
+    assert "only 5 speakers" in text
+    assert "Student's t interval" in text
+    assert "Δ" not in text, "there is no row to compare with"
+
+
+def test_an_ablation_with_the_baselines_below(cli, corpus, files, tmp_path):
+    grid = tmp_path / "grid.toml"
+    rows = '[[rows]]\nname = "head"\n[[rows]]\nname = "one layer"\nfusion_head = false\n'
+    grid.write_text(f"[base]\nlstm = false\nepochs = 2\n{rows}")
+    out = tmp_path / "ablation"
+    code, printed, err = cli(
+        "ablate", corpus.cache, *files, "--grid", grid, "--seeds", 2, "--workers", 1, "--out", out
+    )
+    assert code == 0
+    assert "speakers, train and valid" in err
+    for row in ("head", "one layer", "baseline: constant", "baseline: global mean, ridge"):
+        assert row in printed
+    assert "p after Holm, intervals uncorrected" in printed
+    assert cli("report", out, "--out", tmp_path / "page")[0] == 0
+    text, pictures = check(tmp_path / "page" / "report.md")
+    assert pictures[:2] == ["chart.png", "differences.png"]
+    assert "7 rows, 9 fits" in text
+    assert "| baseline: constant | undefined |" in text
+    assert f"emi-train baseline {corpus.cache}" in text
+    assert "not corrected for their number" in text
+
+
+def test_a_folder_that_is_neither(cli, tmp_path):
+    code, _, err = cli("report", tmp_path)
+    assert (code, len(err.splitlines())) == (1, 1)
+
+
+def test_strict_stops_before_the_first_fit(cli, corpus, table, tmp_path):
+    rows = [[clip, *values, "everybody"] for clip, values in corpus.truth.items()]
+    parts = [
+        table(tmp_path / f"{i}.csv", ["id", "a", "b", "c", "speaker"], rows[i * 30 : i * 30 + 30])
+        for i in (0, 1)
+    ]
+    args = [corpus.cache, "--train", parts[0], "--valid", parts[1], "--strict", "--out", tmp_path / "out"]
+    for command in ("fit", "ablate", "baseline"):
+        code, _, err = cli(command, *args)
+        assert code == 1
+        assert "speakers, train and valid: 1 in both (everybody)" in err
+        assert not (tmp_path / "out").exists()
+
+
+def test_an_ensemble_is_reported_by_its_seeds_and_folds_one_by_one(cli, corpus, files, tmp_path):
+    small = ["--hidden", 3, "--epochs", 1, "--no-lstm", "--threads", 1]
+    fit = ["fit", corpus.cache, *files, *small, "--out"]
+    assert cli(*fit, tmp_path / "e", "--ensemble", 2)[0] == 0
+    assert cli("report", tmp_path / "e")[0] == 0
+    text, _ = check(tmp_path / "e" / "report" / "report.md")
+    assert "2 seeds" in text
+    assert "none of 10 and 5 in both" in text
+    assert cli(*fit, tmp_path / "f", "--folds", 2, "--group", "speaker")[0] == 0
+    code, _, err = cli("report", tmp_path / "f")
+    assert code == 1
+    assert "report one of its runs" in err
+    assert cli("report", tmp_path / "f" / "fold-2")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("speakers", "orders"),
+    [(3, "3 speakers in 6 orders, p cannot be below 0.17"), (4, "24 orders"), (20, "")],
+)
+def test_chance_claims_no_more_than_its_orders_can_tell(speakers, orders, tmp_path):
+    who = tuple(f"s{i % speakers}" for i in range(60))
+    truth = np.random.default_rng(0).random((60, 1))
+    study = Study(tmp_path, (), "head", "pearson", "", "inner", ("a",), tuple("c" * 60), truth, who)
+    text = null_section(study, permutation_null(truth, truth[None], "pearson", who, 200))
+    assert orders in text
+    assert ("warning: only" in text) is bool(orders)
+    assert ("in one case of twenty" in text) is (speakers > 3)

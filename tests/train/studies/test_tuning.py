@@ -1,0 +1,48 @@
+"""Learning rates of an ablation: chosen for each row, and shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from train import FitConfig
+from train.errors import ConfigError
+from train.report.table import build_table, score_rows
+from train.studies.ablation import ablate
+from train.studies.grid import component_rows
+from train.studies.study import describe, load_study
+
+BASE = FitConfig(hidden=6, epochs=3, batch_size=8, lr=5e-3)
+
+
+def test_tune_gives_each_row_the_rate_that_scores_best_on_the_inner_part(corpus, splits, tmp_path):
+    rows = component_rows(BASE, "cache")[-1:]
+    found = ablate({"cache": corpus.cache}, splits, rows, [0], tmp_path / "out", workers=2, tune=True)
+    scores = {}
+    for path in (tmp_path / "out" / "tuning").glob("*/*/metrics.json"):
+        scores[float(path.parent.name.removeprefix("lr-"))] = json.loads(path.read_text())["selection_score"]
+    assert set(scores) == {3e-4, 1e-3, 3e-3, 5e-3}
+    assert found.rows[0].config["lr"] == max(scores, key=scores.get)
+    rate = f"{found.rows[0].config['lr']:g}"
+    for shown in (found, load_study(found.path)):
+        column = next(
+            each for each in build_table(shown, score_rows(shown, 50)).columns if each.title == "lr"
+        )
+        assert column.cells == [rate]
+        assert describe(shown)["rows"][0]["lr"] == float(rate)
+    assert f"lr {rate}, chosen for each row on that part from 0.0003, 0.001, 0.003, 0.005" in found.caption
+    last = [replace(row, config=replace(row.config, select="last")) for row in rows]
+    with pytest.raises(ConfigError, match="--tune lr chooses on the inner part"):
+        ablate({"cache": corpus.cache}, splits, last, [0], tmp_path / "two", workers=1, tune=True)
+
+
+@pytest.mark.parametrize("text", ["[grid]\nlr = [1e-3, 3e-4]\n", "[grid]\nlr = [1e-3]\n"])
+def test_tuning_a_grid_of_learning_rates_is_refused(cli, corpus, tmp_path, text):
+    path = tmp_path / "grid.toml"
+    path.write_text(text)
+    args = ["ablate", corpus.cache, "--labels", corpus.labels, "--out", tmp_path / "out", "--tune", "lr"]
+    code, _, err = cli(*args, "--grid", path)
+    assert (code, "take lr out of the grid, or leave --tune out" in err.splitlines()[-1]) == (1, True)
+    assert not list((tmp_path / "out").glob("[!.]*"))

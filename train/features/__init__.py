@@ -1,0 +1,1 @@
+"""From the cache to padded batches of frames."""

@@ -1,0 +1,194 @@
+"""Features in clips → extract → cache → train → intensities, from the cache to padded batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cache import CacheReader
+from train.config import FitConfig
+from train.features.frames import FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
+from train.features.inputs import choose_inputs
+from train.machine import free_memory, kept_memory
+
+IntArray = npt.NDArray[np.int64]
+
+MEMORY_SHARE = 0.5  # of the memory that is free now; the other half is for the head and its gradients
+FRAMES_STEP = 8  # batches are as long as a multiple of this: oneDNN compiles its LSTM anew for every length
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a head sees of some clips, position by position.
+
+    Attributes:
+        clip_ids: (clips,).
+        lengths: (clips,) frames.
+        frames: where the joined frames come from; None without LSTM.
+        global_mean: (clips, width) float32; None without global mean.
+        width: channels of a frame and of the global mean.
+        in_memory: whether the frames stay in memory.
+    """
+
+    clip_ids: tuple[str, ...]
+    lengths: IntArray
+    frames: FrameStore | None
+    global_mean: Tensor | None
+    width: int
+    in_memory: bool
+
+
+class FrameBank:
+    """Frame fields of some clips in memory, each loaded once, however many heads are fitted on them.
+
+    Processes that are forked once it is filled share its memory.
+    """
+
+    def __init__(self, reader: CacheReader, clip_ids: Sequence[str]) -> None:
+        self.reader = reader
+        self.clip_ids = tuple(clip_ids)
+        self.lengths = np.array([reader.num_frames(clip_id) for clip_id in clip_ids], dtype=np.int64)
+        self._fields: dict[str, FieldInMemory] = {}
+
+    def num_bytes(self, names: Sequence[str]) -> int:
+        """Return the bytes that the fields called ``names`` still need."""
+        fields = [self.reader.frame_fields[name] for name in names if name not in self._fields]
+        return int(self.lengths.sum()) * sum(field.bytes_per_frame for field in fields)
+
+    def frames(self, names: Sequence[str], told: Callable[[int], None] = lambda _: None) -> MemoryFrames:
+        """Return the joined frames of the fields called ``names``; ``told`` hears of the clips read."""
+        missing = [name for name in names if name not in self._fields]
+        read = 0
+
+        def one_more() -> None:
+            nonlocal read
+            read += 1
+            told(read // len(missing))
+
+        for name in missing:
+            self._fields[name] = FieldInMemory(self.reader, self.clip_ids, name, one_more)
+        return MemoryFrames([self._fields[name] for name in names])
+
+
+def load_features(
+    reader: CacheReader,
+    clip_ids: Sequence[str],
+    config: FitConfig,
+    *,
+    bank: FrameBank | None = None,
+    budget: float | None = None,
+    told: Callable[[int], None] = lambda _: None,
+) -> Features:
+    """Get the features of some clips ready: in memory, in their stored dtype, when they fit.
+
+    Args:
+        reader: the cache; stays open as long as the features are in use.
+        clip_ids: clips, all of them in the cache.
+        config: layer and switches.
+        bank: what is in memory already; one of other clips is not used.
+        budget: bytes that may be used; default: half of the memory that is free.
+        told: called with the number of clips read.
+
+    Raises:
+        ConfigError: if the cache has not the fields that the config asks for.
+    """
+    inputs = choose_inputs(reader, config.layer, config.vad)
+    if bank is None or bank.clip_ids != tuple(clip_ids):
+        bank = FrameBank(reader, clip_ids)
+    needed = bank.num_bytes(inputs.fields)
+    fits = not needed or needed <= (free_memory() * MEMORY_SHARE if budget is None else budget)
+    frames: FrameStore | None = None
+    if config.lstm:
+        frames = bank.frames(inputs.fields, told) if fits else ReaderFrames(reader, clip_ids, inputs)
+    means = None
+    if config.global_mean:
+        tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
+        means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))
+    return Features(tuple(clip_ids), bank.lengths, frames, means, inputs.width, fits)
+
+
+class Batch(NamedTuple):
+    """Some clips, padded to one length.
+
+    Attributes:
+        frames: (clips, frames, width) float32; None without LSTM.
+        lengths: (clips,) frames.
+        global_mean: (clips, width) float32; None without global mean.
+    """
+
+    frames: Tensor | None
+    lengths: Tensor
+    global_mean: Tensor | None
+
+
+class Batcher:
+    """Fills batches into one buffer that is used again for the next: a batch is valid until then."""
+
+    def __init__(self, features: Features, device: torch.device) -> None:
+        self._features = features
+        self._device = device
+        self._buffer = torch.empty(0)
+
+    def __call__(self, positions: IntArray) -> Batch:
+        """Return the clips at ``positions`` as one padded batch."""
+        features = self._features
+        lengths = features.lengths[positions]
+        means = None
+        if features.global_mean is not None:
+            means = features.global_mean[torch.from_numpy(positions)].to(self._device)
+        frames = None if features.frames is None else self._padded(features.frames, positions, lengths)
+        return Batch(frames, torch.from_numpy(lengths).to(self._device), means)
+
+    def _padded(self, store: FrameStore, positions: IntArray, lengths: IntArray) -> Tensor:
+        frames = -(-int(lengths.max()) // FRAMES_STEP) * FRAMES_STEP
+        shape = (len(positions), frames, self._features.width)
+        size = shape[0] * shape[1] * shape[2]
+        if self._buffer.numel() < size:
+            self._buffer = torch.empty(size, pin_memory=self._device.type == "cuda")
+        padded = self._buffer[:size].view(shape)
+        store.fill(positions, lengths, padded)
+        return padded.to(self._device)
+
+
+class BatchFeed:
+    """Batches one after the other: filled on the spot from memory, one ahead in a thread from a reader.
+
+    Attributes:
+        waited: seconds that whoever takes the batches has spent waiting for them.
+    """
+
+    def __init__(self, features: Features, device: torch.device) -> None:
+        self._features = features
+        self._batchers = [Batcher(features, device) for _ in range(2)]
+        self.waited = 0.0
+
+    def __call__(self, batches: Sequence[IntArray]) -> Iterator[tuple[IntArray, Batch]]:
+        """Yield each of ``batches`` (positions) with its clips; a batch is valid until the next is asked for."""
+        filled = self._on_the_spot(batches) if self._features.in_memory else self._ahead(batches)
+        for positions in batches:
+            started = time.perf_counter()
+            batch = next(filled)
+            self.waited += time.perf_counter() - started
+            yield positions, batch
+            kept_memory().bound()
+
+    def _on_the_spot(self, batches: Sequence[IntArray]) -> Iterator[Batch]:
+        yield from map(self._batchers[0], batches)
+
+    def _ahead(self, batches: Sequence[IntArray]) -> Iterator[Batch]:
+        """Two buffers in turn: while a batch is in use, the next one is read into the other."""
+        with ThreadPoolExecutor(1, "emi-train-read") as pool:
+            coming = pool.submit(self._batchers[0], batches[0])
+            for turn in range(1, len(batches) + 1):
+                batch = coming.result()
+                if turn < len(batches):
+                    coming = pool.submit(self._batchers[turn % 2], batches[turn])
+                yield batch

@@ -1,0 +1,1 @@
+"""Fitting one head: losses, optimiser, checkpoints, the training loop, reproduction."""

@@ -1,0 +1,172 @@
+"""An unfinished fit in clips → extract → cache → train → intensities: saved after each epoch, continued.
+
+A checkpoint is a safetensors file: tensors, and one JSON text for the rest. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from cache.common.console import json_ready
+from train.config import FitConfig
+from train.errors import RunError
+from train.files import replacing
+from train.fitting.adamw import AdamW
+from train.heads.head import FusionHead
+from train.labels.divide import is_better
+
+METADATA = "emi_fusion"  # one key only: safetensors does not fix the order of several
+HEAD, BEST, OPTIMISER = "head/", "best/", "optimiser/"
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One row of the history.
+
+    Attributes:
+        epoch: from 1.
+        lr: learning rate of the last step.
+        loss: mean over the training clips.
+        score: the selection metric on the clips that choose the epoch; NaN if undefined or not computed.
+        skipped: constant batch columns that a correlation loss left out.
+    """
+
+    epoch: int
+    lr: float
+    loss: float
+    score: float
+    skipped: int
+
+
+@dataclass
+class Training:
+    """A head on its way: everything that an interrupted fit needs to go on with the same bits.
+
+    Attributes:
+        head: the head as it is now.
+        optimiser: with its moments.
+        history: one record per finished epoch.
+        best_epoch: best defined score so far; None if there is none.
+        best_score: of that epoch.
+        best_weights: of that epoch.
+        seconds: spent in epochs so far.
+        waited: of those, spent waiting for batches.
+        threads: torch threads of each sitting.
+    """
+
+    head: FusionHead
+    optimiser: AdamW
+    history: list[EpochRecord] = field(default_factory=list)
+    best_epoch: int | None = None
+    best_score: float | None = None
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+    waited: float = 0.0
+    threads: list[int] = field(default_factory=list)
+
+    def record(self, row: EpochRecord) -> None:
+        """Add an epoch, and keep its weights if it scored best."""
+        self.history.append(row)
+        if is_better(row.score, self.best_score):
+            self.best_epoch, self.best_score = row.epoch, row.score
+            self.best_weights = {name: t.detach().cpu().clone() for name, t in self.head.state_dict().items()}
+
+    def is_over(self, config: FitConfig) -> bool:
+        """Whether all epochs are done, or the score has not become better for ``patience`` of them."""
+        done = len(self.history)
+        stale = self.best_epoch is not None and done - self.best_epoch >= (config.patience or math.inf)
+        return done >= config.last_epoch or stale
+
+    def choose(self) -> int:
+        """Give the head the chosen weights: best defined score, else the last epoch. Returns the epoch."""
+        if self.best_epoch is None:
+            return len(self.history)
+        self.head.load_state_dict(self.best_weights)
+        return self.best_epoch
+
+
+def new_training(head: FusionHead, config: FitConfig) -> Training:
+    """Return a head and its optimiser before the first step."""
+    return Training(head, AdamW(head, config.weight_decay))
+
+
+def save_checkpoint(path: Path, training: Training) -> None:
+    """Write the state after an epoch, whole or not at all."""
+    tensors = {HEAD + name: tensor for name, tensor in training.head.state_dict().items()}
+    tensors |= {BEST + name: tensor for name, tensor in training.best_weights.items()}
+    tensors |= {OPTIMISER + name: tensor for name, tensor in training.optimiser.tensors().items()}
+    rest = {
+        "steps": training.optimiser.step_count,
+        "history": [asdict(row) for row in training.history],
+        "best_epoch": training.best_epoch,
+        "best_score": training.best_score,
+        "seconds": training.seconds,
+        "waited": training.waited,
+        "threads": training.threads,
+    }
+    write_tensors(path, tensors, rest)
+
+
+def load_checkpoint(path: Path, training: Training) -> None:
+    """Bring ``training`` to the state in ``path``.
+
+    Raises:
+        RunError: if the file is damaged or of another head.
+    """
+    tensors, rest = read_tensors(path)
+    try:
+        training.head.load_state_dict(_below(HEAD, tensors))
+        training.optimiser.restore(_below(OPTIMISER, tensors), rest["steps"])
+        training.history = [_epoch_record(row) for row in rest["history"]]
+        training.best_epoch, training.best_score = rest["best_epoch"], rest["best_score"]
+        training.seconds, training.waited = rest["seconds"], rest["waited"]
+        training.threads = rest["threads"]
+    except (KeyError, TypeError, RuntimeError):
+        raise RunError(f"{path}: not a checkpoint of this head; start over with --overwrite") from None
+    training.best_weights = _below(BEST, tensors)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors and JSON values as one safetensors file, whole or not at all."""
+    text = json.dumps(json_ready(dict(metadata)), ensure_ascii=False, allow_nan=False)
+    with replacing(path) as aside:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            aside,
+            {METADATA: text},
+        )
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the JSON values of a file that ``write_tensors`` wrote.
+
+    Raises:
+        RunError: if the file is missing, damaged, or written by something else.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {})[METADATA])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except FileNotFoundError:
+        raise RunError(f"{path}: no such file; is this the folder of a finished run?") from None
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise RunError(f"{path}: not a readable file of this project ({error})") from None
+    return tensors, metadata
+
+
+def _epoch_record(row: Mapping[str, Any]) -> EpochRecord:
+    score = row["score"]
+    return EpochRecord(**{**row, "score": math.nan if score is None else score})
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,107 @@
+"""Reproduction in clips → extract → cache → train → intensities: the same run again, compared bit for bit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cache import CacheReader, read_table
+from cache.common.console import Progress
+from train.errors import RunError
+from train.files import read_json, sha256
+from train.fitting.fit import Surroundings, fit
+from train.labels.label_files import LabelFiles
+from train.runs.run_folder import CONFIG, ENVIRONMENT, HEAD, HISTORY, METRICS, PREDICTIONS, load_run
+
+COMPARED = (CONFIG, HEAD, HISTORY, PREDICTIONS, METRICS)
+MACHINE = ("python", "versions", "platform", "cpu_capability", "device")
+
+
+def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progress) -> dict[str, Any]:
+    """Fit a run again with its config and as many threads, and compare.
+
+    Args:
+        run: folder of a finished run.
+        cache: where its cache is now; None: where it was.
+        files: where its label tables are now; what is not named is where it was.
+        progress: where to report.
+
+    Returns:
+        ``same``: whether every file has the same bits; ``differs``: what else differs now (inputs, machine,
+        largest difference of a prediction), one line each; ``files``: file → whether it has the same bits.
+
+    Raises:
+        RunError: if the run does not say where its inputs are, or it was fitted with changing threads.
+    """
+    loaded = load_run(run)
+    if loaded.others:
+        raise RunError(f"{run}: is an ensemble; reproduce its runs one by one, for example {loaded.path}")
+    before = read_json(run / ENVIRONMENT)
+    inputs = before.get("inputs") or {}
+    files = LabelFiles.from_dict(inputs).moved_to(files)
+    if "cache" not in inputs or (files.labels is None and files.train is None):
+        raise RunError(
+            f"{run}: does not say where its labels were; name them with --labels or --train, --valid"
+        )
+    sittings = set(before["threads_of_each_sitting"])
+    if len(sittings) > 1:
+        raise RunError(
+            f"{run}: was fitted with {sorted(sittings)} threads in turn; its bits cannot come again"
+        )
+    with tempfile.TemporaryDirectory(prefix="emi-reproduce-") as folder, _threads(sittings.pop()):
+        with CacheReader(cache or inputs["cache"]) as reader:
+            around = Surroundings(pictures=False, audited=True)
+            again = fit(
+                reader,
+                files.read(),
+                loaded.config,
+                Path(folder) / "run",
+                progress=progress,
+                surroundings=around,
+            )
+        after = read_json(again.path / ENVIRONMENT)
+        present = [name for name in COMPARED if (run / name).exists()]
+        same = {name: sha256(run / name) == sha256(again.path / name) for name in present}
+        differs = list(_differences(before, after))
+        if not same.get(PREDICTIONS, True):
+            differs.append(_largest(run / PREDICTIONS, again.path / PREDICTIONS))
+    return {"run": str(run), "same": all(same.values()), "files": same, "differs": differs}
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """Yield, one line each, what was not the same this time."""
+    for part, value in before["identity"].items():
+        if after["identity"].get(part) != value:
+            yield f"{part}: other than then"
+    old, new = (sorted(each["label_files"].values()) for each in (before, after))
+    if old != new:
+        yield f"label files: other bytes (sha256 {', '.join(each[:8] for each in new)})"
+    for name in MACHINE:
+        if before.get(name) != after.get(name):
+            yield f"{name}: {before.get(name)} then, {after.get(name)} now"
+
+
+def _largest(one: Path, two: Path) -> str:
+    """Say by how much the predictions of two runs differ."""
+    tables = [read_table(path) for path in (one, two)]
+    if tables[0].ids() != tables[1].ids() or tables[0].columns != tables[1].columns:
+        return "predictions: of other clips or targets"
+    names = [name for name in tables[0].columns if name != tables[0].id_column]
+    values = [np.array([[float(row[name]) for name in names] for row in table.rows]) for table in tables]
+    return f"predictions: largest difference {np.abs(values[0] - values[1]).max():.3g}"
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,109 @@
+"""Plan of a fit in clips → extract → cache → train → intensities: who trains, chooses, is reported."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cache import CacheReader
+from train.config import FitConfig
+from train.features.inputs import choose_inputs
+from train.labels.coverage import check_coverage, coverage
+from train.labels.divide import inner_split
+from train.labels.tables import Labels, Splits, require_speakers
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a fit is about, decided before any feature is read.
+
+    Attributes:
+        config: the recipe.
+        train: training labels of the clips in the cache.
+        valid: validation labels of the clips in the cache.
+        parts: positions of "fit", "inner" and "valid" among the train clips followed by the valid clips.
+        inner_by: "speaker" or "clip"; None without an inner part.
+        layer: encoder layer; None for a cache without layers.
+        coverage: labelled and cached clips.
+        identity: what decides the result, in parts.
+    """
+
+    config: FitConfig
+    train: Labels
+    valid: Labels
+    parts: dict[str, IntArray]
+    inner_by: str | None
+    layer: int | None
+    coverage: dict[str, Any]
+    identity: dict[str, Any]
+
+    @property
+    def clip_ids(self) -> tuple[str, ...]:
+        """All clips: those of train, then those of valid."""
+        return self.train.clip_ids + self.valid.clip_ids
+
+    @property
+    def truth(self) -> FloatArray:
+        """Labels of all clips, (clips, targets)."""
+        return np.concatenate([self.train.targets, self.valid.targets])
+
+    @property
+    def chooser(self) -> IntArray:
+        """Positions of the clips that choose the epoch; empty for the last epoch."""
+        return self.parts.get(self.config.select, np.empty(0, dtype=np.int64))
+
+
+def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
+    """Join labels and cache, and divide the training clips; no feature is read.
+
+    Raises:
+        LabelError: if labels and cache have too few clips in common, or too few to divide, or speakers are
+            known of some clips only.
+        ConfigError: if the cache has not the fields that the config asks for.
+    """
+    found = {"train": coverage(labels.train, reader), "valid": coverage(labels.valid, reader)}
+    check_coverage(found["train"], labels.train, reader, config.min_coverage)
+    check_coverage(found["valid"], labels.valid, reader, config.min_coverage)
+    labelled = {*labels.train.clip_ids, *labels.valid.clip_ids}
+    unlabelled = [clip_id for clip_id in reader.clip_ids if clip_id not in labelled]
+    train, valid = (_cached(part, reader) for part in (labels.train, labels.valid))
+    require_speakers(train, valid)
+    parts = {"fit": np.arange(len(train)), "valid": len(train) + np.arange(len(valid))}
+    by = None
+    if config.train_on_all:
+        parts["fit"] = np.concatenate([parts["fit"], parts.pop("valid")])
+    if config.select == "inner":
+        split = inner_split(train.clip_ids, train.speakers, config.inner_share, config.seed)
+        parts |= {"fit": split.fit, "inner": split.inner}
+        by = split.by
+    field = choose_inputs(reader, config.layer, config.vad).fields[0]
+    layer = int(field.rpartition("/")[2]) if "/" in field else None
+    identity = {
+        "config": config.to_dict(),
+        "recipe_id": reader.recipe_id,
+        "clips and labels": _digest(reader, train, valid, parts),
+    }
+    return Task(config, train, valid, parts, by, layer, {**found, "unlabelled": unlabelled}, identity)
+
+
+def _cached(labels: Labels, reader: CacheReader) -> Labels:
+    return labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
+
+
+def _digest(reader: CacheReader, train: Labels, valid: Labels, parts: dict[str, IntArray]) -> str:
+    """Return a hash of the clips, their sound, their labels and their parts."""
+    ids = train.clip_ids + valid.clip_ids
+    names = [train.names, ids, train.written_ids + valid.written_ids, train.id_column]
+    text = json.dumps([names, {part: where.tolist() for part, where in parts.items()}])
+    digest = hashlib.sha256(text.encode())
+    for array in (train.targets, valid.targets, reader.clip_table("clips/audio_sha256", ids)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The networks: temporal models and the fusion head."""

@@ -1,0 +1,122 @@
+"""The method's head in clips → extract → cache → train → intensities: LSTM, global mean, fusion.
+
+Source: Hallmen, Deuser, Oswald, André, "Unimodal Multi-Task Fusion for Emotional Mimicry Intensity
+Prediction", arXiv 2403.11879.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from train.errors import ConfigError
+from train.heads.temporal import TEMPORAL, TemporalModel
+
+
+@dataclass(frozen=True)
+class HeadShape:
+    """What fixes the tensors of a head.
+
+    Attributes:
+        width: channels of a frame and of the global mean, 1027 with the real encoder and VAD.
+        targets: number of intensities.
+        hidden: units of the temporal model; None takes ``width``.
+        lstm_layers: its layers.
+        global_mean: whether the global mean feeds the head.
+        fusion_head: Linear, Tanh, Linear; off, one linear layer.
+        lstm: whether the temporal model's output feeds the head.
+        temporal: name of the temporal model; the method's is "lstm".
+
+    Raises:
+        ConfigError: if neither the LSTM nor the global mean feeds the head.
+    """
+
+    width: int
+    targets: int
+    hidden: int | None = None
+    lstm_layers: int = 2
+    global_mean: bool = True
+    fusion_head: bool = True
+    lstm: bool = True
+    temporal: str = "lstm"
+
+    def __post_init__(self) -> None:
+        if not (self.lstm or self.global_mean):
+            raise ConfigError("a head needs the LSTM, the global mean, or both")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return dataclasses.asdict(self)
+
+
+class FusionHead(nn.Module):
+    """concat[global mean, last LSTM output] → Linear → Tanh → Linear, without output activation.
+
+    Tensors keep the method's shape and torch's names: ``lstm.weight_ih_l0`` …, ``fusion_head.0.weight``,
+    ``fusion_head.2.weight``; with ``fusion_head`` off, ``fusion_head.weight``. Another temporal model's
+    tensors begin with its own name.
+    """
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.shape = shape
+        joined = 0
+        if shape.global_mean:
+            joined += shape.width
+        if shape.lstm:
+            model = TEMPORAL[shape.temporal](shape.width, shape.hidden or shape.width, shape.lstm_layers)
+            self.add_module(shape.temporal, model)
+            joined += self.temporal.output_width
+        if shape.fusion_head:
+            self.fusion_head: nn.Module = nn.Sequential(
+                nn.Linear(joined, joined), nn.Tanh(), nn.Linear(joined, shape.targets)
+            )
+        else:
+            self.fusion_head = nn.Linear(joined, shape.targets)
+
+    @property
+    def temporal(self) -> TemporalModel:
+        """The temporal model; there is none with ``lstm`` off."""
+        return cast(TemporalModel, self.get_submodule(self.shape.temporal))
+
+    def forward(self, frames: Tensor | None, lengths: Tensor, global_mean: Tensor | None) -> Tensor:
+        """Return the intensities of a batch.
+
+        Args:
+            frames: (clips, frames, width) float32, padded behind each clip; None without LSTM.
+            lengths: (clips,) valid frames.
+            global_mean: (clips, width) float32; None without global mean.
+
+        Returns:
+            (clips, targets).
+
+        Raises:
+            ConfigError: if an input that the switches ask for is missing.
+        """
+        parts = []
+        if self.shape.global_mean:
+            parts.append(_given(global_mean, "global mean"))
+        if self.shape.lstm:
+            parts.append(self.temporal.summarise(_given(frames, "frames"), lengths))
+        return self.fusion_head(torch.cat(parts, dim=1))  # type: ignore[no-any-return]
+
+    def num_parameters(self) -> int:
+        """Return the number of trainable values."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+def new_head(shape: HeadShape, seed: int) -> FusionHead:
+    """Return a head with torch's default initialisation from ``seed``, whatever was drawn before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return FusionHead(shape)
+
+
+def _given(value: Tensor | None, name: str) -> Tensor:
+    if value is None:
+        raise ConfigError(f"this head needs the {name}, and the batch has none")
+    return value

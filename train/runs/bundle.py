@@ -1,0 +1,115 @@
+"""Bundle in clips → extract → cache → train → intensities: a head to hand on, without any data.
+
+One zip file: the head, its config, the projection of a compact cache, hashes of everything that made it, and a
+card. No predictions, no clip ids, no label: what is computed from a voice stays where it is. The projection is
+written anew, without the ids of the clips that it was fitted on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cache.common.console import json_ready
+from cache.common.durable import storage_errors
+from cache.compaction.projection import Projection
+from train.errors import RunError
+from train.files import read_json, replacing
+from train.runs.run_folder import CONFIG, ENVIRONMENT, HEAD, METRICS, PROJECTION, Run, load_run
+from train.scores.metrics import shown
+
+PACKED = (HEAD, CONFIG, PROJECTION)
+EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's first date: the same run gives the same bytes
+MACHINE = ("python", "versions", "platform", "cpu_capability", "device", "threads_of_each_sitting")
+
+
+def bundle(run: Path, out: Path) -> list[str]:
+    """Pack a run.
+
+    Args:
+        run: folder of a finished run.
+        out: zip file to write.
+
+    Returns:
+        The names of the files in it.
+
+    Raises:
+        RunError: if the run is an ensemble, or ``out`` is no zip file's name.
+    """
+    loaded = load_run(run)
+    if loaded.others:
+        raise RunError(f"{run}: is an ensemble; bundle its runs one by one, for example {loaded.path}")
+    if out.suffix != ".zip":
+        raise RunError(f"{out}: expected the name of a .zip file")
+    packed = {name: _content(run / name) for name in PACKED if (run / name).exists()}
+    texts = {
+        METRICS: _text(_aggregates(loaded.metrics)),
+        "hashes.json": _text(_hashes(run, packed)),
+        "README.md": card(loaded),
+    }
+    with storage_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+        contents = packed | {name: text.encode() for name, text in texts.items()}
+        for name, data in sorted(contents.items()):
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), data, zipfile.ZIP_DEFLATED)
+    return sorted(contents)
+
+
+def card(run: Run) -> str:
+    """Return the model card of a head."""
+    config, recipe, metrics = run.config, run.recipe, run.metrics
+    parts = {"LSTM": config.lstm, "global mean": config.global_mean, "fusion head": config.fusion_head}
+    parts |= {"VAD": config.vad}
+    on = ", ".join(name for name, is_on in parts.items() if is_on)
+    scores = metrics["valid"]
+    score = "No clip was left to report on."
+    if scores:
+        score = f"Validation: mean {metrics['metric']} {shown(scores[metrics['metric']]['mean'])}."
+    source = recipe.get("source_recipe", recipe)
+    return (
+        "# Emotional mimicry intensity: a head on frozen speech features\n\n"
+        f"Predicts {', '.join(run.targets.names)} from the sound of a clip.\n\n"
+        f"- Head: {on}; {metrics['parameters']:,} parameters; width {run.head.shape.width}.\n"
+        f"- Encoder: {source.get('model', 'unknown')}, "
+        f"revision {source.get('revision', 'unknown')}, layer {run.layer}; frozen.\n"
+        f"- Training: {metrics['statement']}.\n- {score}\n\n"
+        "The method: Hallmen, Deuser, Oswald, André, arXiv 2403.11879. `emi-train predict` of the run folder that "
+        "these files make up needs a cache of the same recipe (`hashes.json`).\n\n"
+        "## Use\n\nFor research. The licence of the encoder's weights holds for what is computed with them "
+        "(audeering's: CC BY-NC-SA 4.0). Intensities say how a clip was rated, not what a person feels; a head "
+        "learned the raters' and the speakers' habits. What is computed from a voice is personal data: this "
+        "bundle holds none, no clip, id, label or prediction.\n"
+    )
+
+
+def _aggregates(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return the scores and counts; nothing that belongs to one clip."""
+    return {name: value for name, value in metrics.items() if name != "ignored_columns"}
+
+
+def _content(path: Path) -> bytes:
+    """Return a file of the run as the bundle holds it."""
+    if path.name == PROJECTION:
+        return replace(Projection.from_file(path), fitted_on=()).to_bytes()
+    return path.read_bytes()
+
+
+def _hashes(run: Path, packed: Mapping[str, bytes]) -> dict[str, Any]:
+    found = read_json(run / ENVIRONMENT)
+    return {
+        "recipe_id": found.get("recipe_id"),
+        "clips_and_labels": found["identity"]["clips and labels"],
+        "label_files": sorted(found["label_files"].values()),
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in packed.items()},
+        **{name: found.get(name) for name in MACHINE},
+    }
+
+
+def _text(value: Any) -> str:
+    return json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

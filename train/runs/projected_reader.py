@@ -1,0 +1,81 @@
+"""A full cache seen as the compact one in clips → extract → cache → train → intensities, projected on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache import CacheReader, Projection
+from cache.format.recipe import is_made_from, same_values
+from cache.format.schema import GLOBAL_MEAN
+from train.errors import RunError
+from train.runs.run_folder import PROJECTION, Run
+
+Array = NDArray[Any]
+
+
+class ProjectedReader(CacheReader):
+    """Gives what the compact cache of a projection would give, before its rounding to int8.
+
+    Args:
+        path: of the full cache.
+        projection: with which the compact one was made.
+    """
+
+    def __init__(self, path: Path, projection: Projection) -> None:
+        super().__init__(path)
+        self._projection = projection
+        self._full = CacheReader(path)
+        self.frame_fields = {
+            name: replace(
+                field,
+                width=projection.axes[name].basis.shape[1] if name in projection.axes else field.width,
+                dtype=np.dtype(np.float32),
+                frame_shift=field.frame_shift * projection.pool,
+            )
+            for name, field in self._full.frame_fields.items()
+        }
+
+    def num_frames(self, clip_id: str) -> int:
+        """Return the clip's number of windows."""
+        return -(-self._full.num_frames(clip_id) // self._projection.pool)
+
+    def read_into(self, clip_id: str, field: str, out: Array) -> None:
+        """Fill ``out`` (windows, channels) float32."""
+        out[:] = self._projection.frames(field, self._full.read_frames(clip_id, field))
+
+    def close(self) -> None:
+        """Let go of the open files."""
+        self._full.close()
+        super().close()
+
+    def clip_table(self, name: str, clip_ids: Sequence[str] | None = None) -> Array:
+        """Return one row per clip; global means are projected."""
+        table = super().clip_table(name, clip_ids)
+        if name.startswith(GLOBAL_MEAN):
+            return self._projection.global_mean(name.removeprefix(GLOBAL_MEAN), table)
+        return table
+
+
+def as_trained(run: Run, reader: CacheReader) -> CacheReader:
+    """Return a reader of what the head was trained on: ``reader``, or its projection.
+
+    Raises:
+        RunError: if the run has no projection of its own and needs one.
+    """
+    if same_values(run.recipe, reader.recipe) or not is_made_from(run.recipe, reader.recipe):
+        return reader
+    path = run.path / PROJECTION
+    if not path.exists():
+        raise RunError(
+            f"{path}: is missing, and {reader.path} is the full cache; copy it from the compact one"
+        )
+    projection = Projection.from_file(path)
+    if projection.sha256 != run.recipe["projection_sha256"]:
+        raise RunError(f"{path}: not the projection that this head was trained with; restore it from a copy")
+    return ProjectedReader(reader.path, projection)

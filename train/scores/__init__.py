@@ -1,0 +1,1 @@
+"""Metrics, and how far to believe them: intervals, differences, chance, groups, audit."""

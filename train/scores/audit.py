@@ -1,0 +1,295 @@
+"""Audit of the data in clips → extract → cache → train → intensities: what would make a score too good.
+
+It runs before anything is trained. A check that cannot be made says so, with the reason: not checked is not
+passed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cache import CacheReader
+from cache.commit.failures import read_failures
+from cache.common.console import counted
+from cache.common.errors import UnknownFieldError
+from cache.compaction.projection import Projection
+from train.errors import AuditError, RunError
+from train.files import read_json, write_json
+from train.labels.tables import Labels, Splits
+from train.runs.run_folder import AUDIT
+from train.scores.split_shift import shift_between, summary
+
+PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"
+NAMED = 5  # ids, speakers or files named in a line
+LARGEST_LOSS = 0.01  # share of the training clips that may be missing from the cache
+LARGEST_SHIFT = 0.1  # distance of two distributions (0 to 1) between splits ...
+SURE = 1e-3  # ... if chance alone makes such a distance less often than this
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of an audit.
+
+    Attributes:
+        name: what was looked at.
+        outcome: "passed", "failed" or "not checked".
+        detail: what was found, or why it could not be checked.
+    """
+
+    name: str
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All checks, in order."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.outcome == FAILED)
+
+    def save(self, folder: Path) -> None:
+        """Write ``audit.json`` into a folder."""
+        write_json(folder / AUDIT, [asdict(check) for check in self.checks])
+
+    @classmethod
+    def load(cls, folder: Path) -> Audit | None:
+        """Read ``audit.json`` of a folder; None if it was made without an audit.
+
+        Raises:
+            RunError: if it cannot be read.
+        """
+        path = folder / AUDIT
+        try:
+            return cls(tuple(Check(**row) for row in read_json(path))) if path.exists() else None
+        except TypeError:
+            raise RunError(f"{path}: not an audit that this version knows") from None
+
+    def text(self) -> str:
+        """Return one line per check, as people read it."""
+        width = max(len(check.name) for check in self.checks)
+        lines = [f"{check.outcome:<11}  {check.name:<{width}}  {check.detail}" for check in self.checks]
+        return "\n".join(lines)
+
+    def require(self) -> None:
+        """Refuse to go on if a check failed, for ``--strict``.
+
+        Raises:
+            AuditError: if a check failed.
+        """
+        if self.failed:
+            found = "; ".join(f"{check.name}: {check.detail}" for check in self.failed)
+            raise AuditError(
+                f"{len(self.failed)} of {len(self.checks)} audit checks failed: {found}; "
+                "correct the splits or the cache, or go on without --strict"
+            )
+
+
+def audit(reader: CacheReader, splits: Mapping[str, Labels]) -> Audit:
+    """Look for what lets training see the clips that are reported.
+
+    Args:
+        reader: the cache.
+        splits: labels by name; "train" first, each of the others is one that is reported.
+    """
+    train, *others = (_Side(name, labels, reader) for name, labels in splits.items())
+    checks = [check for side in others for check in _pair(train, side)]
+    checks += [
+        _coverage(side, reader, most=LARGEST_LOSS if side is train else 0.0) for side in [train, *others]
+    ]
+    checks += [_fitted_outside(train, reader), _ENCODER]
+    return Audit(tuple(checks))
+
+
+def audit_splits(reader: CacheReader, splits: Splits, *, strict: bool = False) -> Audit:
+    """Audit the two splits of a fit.
+
+    Raises:
+        AuditError: if a check failed and ``strict`` is on.
+    """
+    found = audit(reader, {"train": splits.train, "valid": splits.valid})
+    if strict:
+        found.require()
+    return found
+
+
+def audit_caches(caches: Mapping[str, Path], splits: Splits, *, strict: bool = False) -> Audit:
+    """Audit a study before its first fit.
+
+    Args:
+        caches: by name; with several, each line names its cache.
+        splits: labels of the fits.
+        strict: refuse to go on if a check failed.
+
+    Raises:
+        AuditError: if a check failed and ``strict`` is on.
+    """
+    checks: list[Check] = []
+    for cache, path in caches.items():
+        with CacheReader(path) as reader:
+            found = audit_splits(reader, splits).checks
+        checks += (
+            [replace(each, name=f"{cache}: {each.name}") for each in found] if len(caches) > 1 else found
+        )
+    whole = Audit(tuple(checks))
+    if strict:
+        whole.require()
+    return whole
+
+
+class _Side:
+    """The clips of one split, and what the cache says about them."""
+
+    def __init__(self, name: str, labels: Labels, reader: CacheReader) -> None:
+        self.name = name
+        self.labels = labels
+        self.cached = labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
+        self._reader = reader
+
+    def table(self, field: str) -> npt.NDArray[Any] | None:
+        """Return a clip-level field of the cached clips; None if the cache lacks it."""
+        try:
+            return self._reader.clip_table(f"clips/{field}", self.cached.clip_ids)
+        except UnknownFieldError:
+            return None
+
+    def sounds(self) -> dict[str, str] | None:
+        """Return the audio's sha256 of each clip; silence of one length is alike without being the same clip."""
+        sums, silent = self.table("audio_sha256"), self.table("silent")
+        if sums is None:
+            return None
+        loud = np.ones(len(sums), dtype=np.bool_) if silent is None else ~silent.astype(np.bool_)
+        rows = zip(self.cached.clip_ids, sums.tolist(), loud, strict=True)
+        return {clip_id: key for clip_id, key, kept in rows if kept}
+
+
+def _pair(one: _Side, two: _Side) -> list[Check]:
+    compared = {
+        "container": ("source", lambda table: np.array([_suffix(name) for name in table.tolist()])),
+        "loudness [dB]": ("rms_db", lambda table: table),
+        "duration [s]": ("duration", lambda table: table),
+    }
+    checks = [_speakers(one, two), _same_audio(one, two)]
+    checks += [_shift(what, field, of, (one, two)) for what, (field, of) in compared.items()]
+    codec = Check(f"codec, {one.name} and {two.name}", NOT_CHECKED, "a cache does not record codecs")
+    return [*checks, codec]
+
+
+def _speakers(one: _Side, two: _Side) -> Check:
+    name = f"speakers, {one.name} and {two.name}"
+    known = [[who for who in side.labels.speakers if who is not None] for side in (one, two)]
+    if not all(known):
+        lacking = " and ".join(side.name for side, who in zip((one, two), known, strict=True) if not who)
+        return Check(name, NOT_CHECKED, f"speakers unknown in {lacking}; give them with --speakers")
+    shared = sorted(set(known[0]) & set(known[1]))
+    if shared:
+        clips = sum(who in set(shared) for who in two.labels.speakers)
+        return Check(
+            name, FAILED, f"{len(shared)} in both ({_some(shared)}), with {clips} of the {two.name} clips"
+        )
+    sizes = " and ".join(str(len(set(who))) for who in known)
+    unknown = len(one.labels) + len(two.labels) - sum(map(len, known))
+    if unknown:
+        return Check(
+            name,
+            NOT_CHECKED,
+            f"none of {sizes} in both, but {counted(unknown, 'clip')} without a known speaker",
+        )
+    return Check(name, PASSED, f"none of {sizes} in both")
+
+
+def _same_audio(one: _Side, two: _Side) -> Check:
+    name = f"identical audio, {one.name} and {two.name}"
+    first, second = one.sounds(), two.sounds()
+    if first is None or second is None:
+        return Check(name, NOT_CHECKED, "the cache holds no audio_sha256")
+    heard = {key: clip_id for clip_id, key in first.items()}
+    pairs = [f"{heard[key]} = {clip_id}" for clip_id, key in second.items() if key in heard]
+    skipped = len(one.cached) + len(two.cached) - len(first) - len(second)
+    note = f"; {counted(skipped, 'silent clip')} left out" if skipped else ""
+    if pairs:
+        return Check(
+            name,
+            FAILED,
+            f"{counted(len(pairs), two.name + ' clip')} with the sound of one of {one.name}: {_some(pairs)}{note}",
+        )
+    compared = f"{len(one.cached)} and {len(two.cached)} clips compared"
+    return Check(name, PASSED, f"no two alike, {compared}{note}")
+
+
+def _shift(
+    what: str, field: str, of: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], sides: tuple[_Side, _Side]
+) -> Check:
+    name = f"{what}, {sides[0].name} and {sides[1].name}"
+    tables = [side.table(field) for side in sides]
+    if tables[0] is None or tables[1] is None or not len(tables[0]) or not len(tables[1]):
+        return Check(name, NOT_CHECKED, f"the cache holds no clips/{field}")
+    one, two = of(tables[0]), of(tables[1])
+    distance, chance = shift_between(one, two)
+    shown = " against ".join(summary(values) for values in (one, two))
+    outcome = FAILED if distance > LARGEST_SHIFT and chance < SURE else PASSED
+    return Check(name, outcome, f"{shown}; distance {distance:.2f}")
+
+
+def _coverage(side: _Side, reader: CacheReader, most: float) -> Check:
+    name = f"coverage, {side.name}"
+    missing = [clip_id for clip_id in side.labels.clip_ids if clip_id not in reader]
+    if not missing:
+        return Check(name, PASSED, f"all {len(side.labels)} labelled clips are in the cache")
+    why = {failure.clip_id: failure.reason for failure in read_failures(reader.path, set(reader.clip_ids))}
+    reasons = Counter(why.get(clip_id, "not extracted") for clip_id in missing)
+    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    outcome = FAILED if len(missing) > most * len(side.labels) else PASSED
+    return Check(
+        name, outcome, f"{len(missing)} of {len(side.labels)} missing ({listed}): {_some(sorted(missing))}"
+    )
+
+
+def _fitted_outside(train: _Side, reader: CacheReader) -> Check:
+    name = "fitted outside train"
+    if "projection_sha256" not in reader.recipe:
+        return Check(name, PASSED, "nothing is fitted in this cache: it holds what the encoder gave")
+    projection = Projection.load(reader.path)
+    if not projection.axes:
+        return Check(name, PASSED, "nothing is fitted in this cache: frames are pooled, not projected")
+    if not projection.fitted_on:
+        return Check(name, NOT_CHECKED, "the projection does not say which clips it was fitted on")
+    outside = sorted(set(projection.fitted_on) - set(train.labels.clip_ids))
+    if outside:
+        found = (
+            f"the projection was fitted on {counted(len(outside), 'clip')} outside train: {_some(outside)}"
+        )
+        return Check(name, FAILED, found)
+    return Check(
+        name,
+        PASSED,
+        f"the projection was fitted on {counted(len(projection.fitted_on), 'clip')}, all of train",
+    )
+
+
+_ENCODER = Check(
+    "the encoder's own training data",
+    NOT_CHECKED,
+    "a cache does not record it; the default encoder learned from MSP-Podcast, whose clips it has seen",
+)
+
+
+def _suffix(source: str) -> str:
+    return PurePosixPath(source).suffix.lower() or "none"
+
+
+def _some(names: Sequence[str]) -> str:
+    text = ", ".join(names[:NAMED])
+    return f"{text} and {len(names) - NAMED} more" if len(names) > NAMED else text

@@ -1,0 +1,97 @@
+"""Null of a score in clips → extract → cache → train → intensities: what chance alone reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from train.scores.metrics import METRICS
+from train.scores.resampling import Resampler
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+PERMUTATIONS = 1000
+
+
+@dataclass(frozen=True)
+class Null:
+    """Scores of predictions that were given to the wrong clips.
+
+    Attributes:
+        observed: score of the predictions as they are; NaN if undefined.
+        mean: of the scores under permutation.
+        upper: their 95th percentile: a score below it is nothing.
+        p_value: share of permutations that score at least as well, one-sided; NaN if undefined.
+        permutations: how many.
+        undefined: those without a score, left out.
+        by: "speaker" if speakers swapped their predictions, "clip" if clips did.
+    """
+
+    observed: float
+    mean: float
+    upper: float
+    p_value: float
+    permutations: int
+    undefined: int
+    by: str
+
+
+def permutation_null(
+    truth: npt.ArrayLike,
+    predictions: npt.ArrayLike,
+    metric: str,
+    clusters: Sequence[Hashable | None] | None = None,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> Null:
+    """Return how a score compares with those of the same predictions given to the wrong clips.
+
+    Clips of one speaker are alike, in labels and in predictions. So where speakers are known they swap their
+    predictions whole: the clips of one are given those of another, repeated where the other has too few.
+    Shuffled clip by clip, the null would be too narrow.
+
+    Args:
+        truth: (clips, targets).
+        predictions: (seeds, clips, targets); all seeds are permuted alike.
+        metric: "pearson", "ccc", "spearman" or "mae"; for the last, lower is better.
+        clusters: (clips,) speakers, None where unknown.
+        permutations: how many.
+        seed: of the permutations.
+    """
+    labels, rows = np.asarray(truth, dtype=np.float64), np.asarray(predictions, dtype=np.float64)
+    speakers = Resampler.of(len(labels), clusters, 2, seed)
+    rng = np.random.default_rng([seed, 3])
+
+    def score(given: FloatArray) -> float:
+        return float(np.mean([METRICS[metric](labels, one).mean() for one in given]))
+
+    observed = score(rows)
+    drawn = np.array([score(rows[:, _swapped(speakers.cluster, rng)]) for _ in range(permutations)])
+    kept = drawn[~np.isnan(drawn)]
+    if np.isnan(observed) or not len(kept):
+        return Null(observed, np.nan, np.nan, np.nan, permutations, permutations - len(kept), speakers.by)
+    sign = -1 if metric == "mae" else 1
+    as_good = int((sign * kept >= sign * observed).sum())
+    return Null(
+        observed=observed,
+        mean=float(kept.mean()),
+        upper=float(np.quantile(kept, 0.05 if metric == "mae" else 0.95)),
+        p_value=(1 + as_good) / (1 + len(kept)),
+        permutations=permutations,
+        undefined=permutations - len(kept),
+        by=speakers.by,
+    )
+
+
+def _swapped(cluster: IntArray, rng: np.random.Generator) -> IntArray:
+    """Return which clip's predictions each clip gets: those of another speaker, in a random order."""
+    mixed = np.lexsort((rng.random(len(cluster)), cluster))  # speaker by speaker, clips in a random order
+    sizes = np.bincount(cluster)
+    starts = np.cumsum(sizes) - sizes
+    place = np.empty(len(cluster), dtype=np.int64)  # of each clip within its speaker
+    place[mixed] = np.arange(len(cluster)) - np.repeat(starts, sizes)
+    giver = rng.permutation(len(sizes))[cluster]
+    return np.asarray(mixed[starts[giver] + place % sizes[giver]], dtype=np.int64)

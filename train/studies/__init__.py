@@ -1,0 +1,1 @@
+"""Fitting many heads: ablation, baselines, ensembles, cross-validation, fidelity."""

@@ -1,0 +1,290 @@
+"""Ablation in clips → extract → cache → train → intensities: rows × seeds, side by side, one table.
+
+    OUT/runs/<row>/seed-<n>/   one run folder for each fit, the same as if it had been fitted alone
+    OUT/tuning/<row>/<lr>/     fits that chose the learning rate, with ``--tune lr``
+    OUT/audit.json, results.json, truth.csv, table.{txt,md,csv,tex}, chart.png
+
+Stopped at any instant, the same command goes on: a finished fit is not repeated, an unfinished one continues.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cache import CacheReader
+from cache.common.console import Progress, clock
+from cache.common.durable import storage_errors
+from train.config import FitConfig
+from train.errors import ConfigError, LabelError
+from train.features.batches import MEMORY_SHARE, FrameBank
+from train.features.inputs import choose_inputs
+from train.files import lock_folder, write_text
+from train.fitting.fit import Surroundings, fit
+from train.fitting.task import plan_fit
+from train.labels.coverage import is_compact
+from train.labels.tables import Labels, Splits
+from train.machine import choose_device, free_memory
+from train.runs.run_folder import is_finished, load_run
+from train.studies.caption import caption
+from train.studies.grid import Row
+from train.studies.processes import run_all
+from train.studies.study import Study, reported, row_result, save_study
+
+RATES = (3e-4, 1e-3, 3e-3)  # learning rates that ``--tune lr`` tries
+TUNING_SEED = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit of a study."""
+
+    row: Row
+    config: FitConfig
+    out: Path
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all fits of a study share.
+
+    Attributes:
+        readers: caches by name.
+        labels: of the clips that all caches hold.
+        out: folder of the study.
+        workers: processes at once.
+        inputs: where the labels were found.
+        progress: where to report.
+    """
+
+    readers: Mapping[str, CacheReader]
+    labels: Splits
+    out: Path
+    workers: int
+    inputs: dict[str, Any]
+    progress: Progress
+
+    def fit_all(self, jobs: Sequence[Job]) -> None:
+        """Do every fit that is not finished yet, cache by cache.
+
+        A folder's name tells neither labels nor cache, so that each one is compared with its job first.
+
+        Raises:
+            RunError: if a job's folder holds another fit; nothing is fitted then.
+        """
+        left = [job for job in jobs if not self._is_finished(job)]
+        for name, reader in self.readers.items():
+            mine = [job for job in left if job.row.cache == name]
+            if mine:
+                self._fit_on(reader, mine)
+
+    def _is_finished(self, job: Job) -> bool:
+        if not job.out.exists():  # the plan of a folder that is not there is made once, by its fit
+            return False
+        task = plan_fit(self.readers[job.row.cache], self.labels, job.config)
+        return is_finished(job.out, task.identity, replaceable=False)
+
+    def _fit_on(self, reader: CacheReader, jobs: Sequence[Job]) -> None:
+        bank = self._bank(reader, jobs)
+        around = Surroundings(bank, pictures=False, audited=True)  # the command audits once, for all
+        quiet, started, ended = _Quiet(), time.perf_counter(), 0
+        cuda = choose_device(jobs[0].config.device, compact=is_compact(reader)).type == "cuda"
+
+        def work(position: int) -> None:
+            job = jobs[position]
+            mine = {**self.inputs, "cache": str(reader.path)}
+            fit(reader, self.labels, job.config, job.out, progress=quiet, inputs=mine, surroundings=around)
+
+        def done(position: int) -> None:
+            nonlocal ended
+            ended += 1
+            spent = time.perf_counter() - started
+            left = clock(spent / ended * (len(jobs) - ended))
+            where = jobs[position].out.relative_to(self.out).as_posix()
+            self.progress.line(f"{ended}/{len(jobs)} fits  {clock(spent)}  ETA {left}  {where}")
+
+        reader.close()  # each process opens its own files
+        run_all([str(job.out) for job in jobs], work, 0 if cuda else self.workers, done)
+
+    def _bank(self, reader: CacheReader, jobs: Sequence[Job]) -> FrameBank:
+        """Load the frames that the rows need, if they fit: the processes share them."""
+        bank = FrameBank(reader, plan_fit(reader, self.labels, jobs[0].config).clip_ids)
+        configs = [job.config for job in jobs if job.config.lstm]
+        names = {name for each in configs for name in choose_inputs(reader, each.layer, each.vad).fields}
+        if names and bank.num_bytes(sorted(names)) <= free_memory() * MEMORY_SHARE:
+            total = len(bank.clip_ids)
+            bank.frames(
+                sorted(names),
+                lambda done: self.progress.update(lambda: f"reading features  {done}/{total} clips"),
+            )
+        return bank
+
+
+def ablate(
+    caches: Mapping[str, Path],
+    labels: Splits,
+    rows: Sequence[Row],
+    seeds: Sequence[int],
+    out: Path,
+    *,
+    workers: int,
+    tune: bool = False,
+    inputs: dict[str, Any] | None = None,
+) -> Study:
+    """Fit every row with every seed, and describe what came out.
+
+    Args:
+        caches: by the names that the rows use.
+        labels: of the fits; with several caches, the clips that all of them hold are used.
+        rows: the first one is what the others are compared with.
+        seeds: of the fits.
+        out: folder of the study.
+        workers: processes at once, one thread each.
+        tune: whether to choose each row's learning rate first, on the inner part of the training clips.
+        inputs: where the labels were found.
+
+    Returns:
+        The study, also in ``out``.
+
+    Raises:
+        ConfigError: if a row does not fit its cache.
+        LabelError: if labels and caches do not fit together.
+        RunError: if ``out`` is in use, or a fit failed.
+    """
+    with bench_of(caches, labels, out, workers, inputs or {}) as bench:
+        return run_study(bench, rows, seeds, tune=tune)
+
+
+def run_study(bench: Bench, rows: Sequence[Row], seeds: Sequence[int], *, tune: bool = False) -> Study:
+    """Fit rows × seeds on a prepared bench, and save the study."""
+    for row in rows:  # before the first hour of fitting, not after it
+        plan_fit(bench.readers[row.cache], bench.labels, row.config)
+    tried = rates_to_try(rows) if tune else ()
+    if tune:
+        rows = tuned(bench, rows, tried)
+    folders = {row.name: [bench.out / "runs" / row.slug / f"seed-{seed}" for seed in seeds] for row in rows}
+    bench.fit_all(
+        [
+            Job(row, row.with_seed(seed), folder)
+            for row in rows
+            for seed, folder in zip(seeds, folders[row.name], strict=True)
+        ]
+    )
+    valid = _cached_everywhere(bench.labels.valid, bench.readers)
+    results = [
+        row_result(
+            row.name, row.config.to_dict(), bench.readers[row.cache].path, bench.out, folders[row.name]
+        )
+        for row in rows
+    ]
+    study = Study(
+        path=bench.out,
+        rows=tuple(results),
+        reference=rows[0].name,
+        metric=rows[0].config.metric,
+        caption=caption(bench.readers.values(), len(valid), rows, len(seeds), tried),
+        selected_on=load_run(folders[rows[0].name][0]).metrics["selected_on"],
+        tuned=tune,
+        **reported(valid),
+    )
+    save_study(study)
+    return study
+
+
+def rates_to_try(rows: Sequence[Row]) -> list[float]:
+    """Return the learning rates that ``--tune lr`` tries for each row.
+
+    Raises:
+        ConfigError: if the rows are about learning rates themselves, or one chooses its epoch on anything but
+            the inner part of the training clips.
+    """
+    for row in rows:
+        if row.config.select != "inner":
+            raise ConfigError(f"row {row.name!r}: --tune lr chooses on the inner part; use --select inner")
+        # A grid of a single rate names it too.
+        if row.config.lr != rows[0].config.lr or f"lr {row.config.lr}" in row.name:
+            found = ", ".join(f"{rate:g}" for rate in sorted({each.config.lr for each in rows}))
+            raise ConfigError(
+                f"--tune lr: the grid sets lr itself (row {row.name!r}; {found}), and a tuned row would not be "
+                "fitted with the rate it names; take lr out of the grid, or leave --tune out"
+            )
+    return sorted({*RATES, rows[0].config.lr})
+
+
+def tuned(bench: Bench, rows: Sequence[Row], rates: Sequence[float]) -> list[Row]:
+    """Return the rows with the learning rate that scores best on the inner part of the training clips."""
+    jobs = []
+    for row in rows:
+        for rate in rates:
+            config = replace(row.config, lr=rate, seed=TUNING_SEED)
+            jobs.append(Job(row, config, bench.out / "tuning" / row.slug / f"lr-{rate:g}"))
+    bench.fit_all(jobs)
+    chosen = []
+    for row in rows:
+        mine = [job for job in jobs if job.row is row]
+        scores = [load_run(job.out).metrics["selection_score"] for job in mine]
+        best = max(zip(scores, mine, strict=True), key=lambda pair: -2 if pair[0] is None else pair[0])[1]
+        bench.progress.line(f"{row.name}: lr {best.config.lr:g}")
+        chosen.append(replace(row, config=replace(row.config, lr=best.config.lr)))
+    return chosen
+
+
+@contextmanager
+def bench_of(
+    caches: Mapping[str, Path], labels: Splits, out: Path, workers: int, inputs: dict[str, Any]
+) -> Iterator[Bench]:
+    """Open the caches, keep the clips that all of them hold, and take the study's folder.
+
+    Raises:
+        LabelError: if the caches have no labelled clip in common.
+        RunError: if another process is at work in ``out``.
+    """
+    with ExitStack() as stack:
+        readers = {name: stack.enter_context(CacheReader(path)) for name, path in caches.items()}
+        with storage_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(lock_folder(out))
+        progress = Progress()
+        stack.callback(progress.close)
+        if len(readers) > 1:
+            labels = Splits(
+                _cached_everywhere(labels.train, readers), _cached_everywhere(labels.valid, readers)
+            )
+        yield Bench(readers, labels, out, workers, inputs, progress)
+
+
+def write_tables(study: Study) -> str:
+    """Write the tables and the chart of a study; return the one for the terminal."""
+    from train.report.plots_ablation import plot_rows
+    from train.report.table import build_table, score_rows
+
+    scores = score_rows(study)
+    table = build_table(study, scores)
+    styles = {"txt": table.text() + "\n", "md": table.markdown(), "csv": table.csv(), "tex": table.latex()}
+    for suffix, text in styles.items():
+        write_text(study.path / f"table.{suffix}", text)
+    plot_rows(study.path / "chart.png", study, scores)
+    return table.text()
+
+
+def _cached_everywhere(labels: Labels, readers: Mapping[str, CacheReader]) -> Labels:
+    kept = [
+        i for i, clip_id in enumerate(labels.clip_ids) if all(clip_id in each for each in readers.values())
+    ]
+    if not kept:
+        raise LabelError(f"{labels.path}: none of its clips is in every cache ({', '.join(readers)})")
+    return labels.take(kept)
+
+
+class _Quiet(Progress):
+    """Says nothing: many fits at once would talk over each other."""
+
+    def update(self, text: object) -> None:
+        """Say nothing."""
+
+    def line(self, text: str) -> None:
+        """Say nothing."""

@@ -1,0 +1,50 @@
+"""Captions of tables in clips → extract → cache → train → intensities: what the numbers rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cache import CacheReader
+from cache.common.console import counted
+from train.studies.grid import Row
+
+
+def caption(
+    readers: Iterable[CacheReader], clips: int, rows: Sequence[Row], seeds: int, tried: Sequence[float] = ()
+) -> str:
+    """Say what the numbers of an ablation rest on: caches, widths, selection, learning rates, frozen encoder.
+
+    Args:
+        readers: the caches.
+        clips: validation clips.
+        rows: as they were fitted.
+        seeds: how many.
+        tried: learning rates that each row's was chosen from; none if it was not tuned.
+    """
+    metric = rows[0].config.metric
+    caches = "; ".join(_cache_line(reader) for reader in readers)
+    hidden = sorted({str(row.config.hidden or "input width") for row in rows})
+    chosen = {
+        "inner": f"epoch chosen by {metric} on an inner part of the training clips",
+        "valid": "epoch selected on valid, so that the scores are too high",
+        "last": "last epoch",
+    }
+    epochs = ", ".join(map(str, sorted({row.config.epochs for row in rows})))
+    selection = "; ".join(chosen[each] for each in sorted({row.config.select for row in rows}))
+    return (
+        f"Mean {metric} on {counted(clips, 'validation clip')}, {counted(seeds, 'seed')}. Cache: {caches}. "
+        f"Frozen encoder; hidden {', '.join(hidden)}; {epochs} epochs; {selection}; {_rates(rows, tried)}."
+    )
+
+
+def _rates(rows: Sequence[Row], tried: Sequence[float]) -> str:
+    used = f"lr {', '.join(f'{rate:g}' for rate in sorted({row.config.lr for row in rows}))}"
+    if not tried:
+        return used
+    return f"{used}, chosen for each row on that part from {', '.join(f'{rate:g}' for rate in tried)}"
+
+
+def _cache_line(reader: CacheReader) -> str:
+    widths = ", ".join(f"{name} {field.width}" for name, field in reader.frame_fields.items())
+    shift = next(iter(reader.frame_fields.values())).frame_shift
+    return f"{reader.path.name} ({reader.recipe_id[:8]}, {widths}, frame shift {shift:g} s)"
