@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cache.commit.failures import Failure, read_failures
     from cache.common.errors import CacheError, EmiError
-    from cache.common.tables import Table, clip_id_from_text, read_table
+    from cache.common.ids import clip_id_from_text
+    from cache.common.tables import Table, read_table
     from cache.compaction.compact import compact
     from cache.compaction.options import CompactOptions
     from cache.compaction.projection import Projection
@@ -37,7 +38,7 @@ _HOMES = {
     "FrameField": "format.schema",
     "Projection": "compaction.projection",
     "Table": "common.tables",
-    "clip_id_from_text": "common.tables",
+    "clip_id_from_text": "common.ids",
     "compact": "compaction.compact",
     "convert": "tools.merge",
     "diff": "tools.diff",

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cache.common.console import EXIT_LISTED, Progress, bar, counted, print_json, run_command_line, size
-from cache.shards.store import STORES
+from cache.shards.registry import STORES, backend_name
 
 app = typer.Typer(
     name="emi-cache",
@@ -24,13 +24,6 @@ Source = Annotated[Path, typer.Argument(metavar="SRC", help="Folder of the cache
 Target = Annotated[Path, typer.Argument(metavar="DST", help="Folder to write; continued when it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 MAX_LISTED = 40
-
-
-def _backend(name: str | None) -> str | None:
-    """Take the name in any case, and refuse others before anything is written."""
-    if name is not None and name.lower() not in STORES:
-        raise typer.BadParameter(f"found {name!r}, expected {' or '.join(STORES)}")
-    return name and name.lower()
 
 
 @app.command()
@@ -141,7 +134,7 @@ def merge(
 def convert(
     source: Source,
     target: Target,
-    backend: Annotated[str, typer.Option(callback=_backend, help="hdf5 or zarr.")],
+    backend: Annotated[str, typer.Option(callback=backend_name, help=f"{STORES.choices()}.")],
 ) -> None:
     """Write a cache again in another back end, with bit-identical fields."""
     from cache.tools.merge import convert as change

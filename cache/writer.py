@@ -17,11 +17,11 @@ from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageEr
 from cache.format import catalog
 from cache.format.card import card
 from cache.format.catalog import SHARDS, Description, set_aside
-from cache.format.recipe import recipe_id, require_same_values
+from cache.format.recipe import Recipe
 from cache.format.record import CommitRecord, ShardContent, SourceStat, versions
 from cache.format.schema import FrameField
 from cache.shards.arrays import ClipFeatures, ShardArrays, shard_arrays
-from cache.shards.store import get_store
+from cache.shards.registry import get_store
 
 MAX_ATTEMPTS = 5  # at publishing one shard
 
@@ -41,7 +41,6 @@ class CacheWriter:
         self.store = get_store(description.store)
         if description.store == "hdf5":
             import h5py  # noqa: F401  # every record names its version, the first one too
-        self._recipe_id = recipe_id(description.recipe)
         self.lease_seconds = leases.LEASE_SECONDS
         self._ledger = FailureLedger(path)
         self._recorded = Recorded(path)
@@ -76,9 +75,9 @@ class CacheWriter:
         if (path / catalog.DESCRIPTION).exists():
             description = catalog.read_description(path)
         else:
-            wanted = Description(dict(recipe), {f.name: f for f in fields}, store, shard_mb, licence)
+            wanted = Description(Recipe(recipe), {f.name: f for f in fields}, store, shard_mb, licence)
             description = catalog.create(path, wanted, card(wanted))
-        require_same_values(description.recipe, recipe, str(path))
+        description.recipe.require_same_values(recipe, str(path))
         with durable.storage_errors(path):
             for folder_path in (path, path / SHARDS, path / catalog.LEASES):
                 leases.remove_dead_tmp(path, folder_path)
@@ -168,7 +167,13 @@ class CacheWriter:
         sources = {c.clip_id: SourceStat(c.source, c.source_bytes, c.source_mtime_ns) for c in clips}
         replaced = tuple(clip_id for clip_id in ids if clip_id in plan.supersedes)
         return ShardContent(
-            self._recipe_id, plan.plan_id, plan.planned, sources, versions(), plan.generation, replaced
+            self.description.recipe.recipe_id,
+            plan.plan_id,
+            plan.planned,
+            sources,
+            versions(),
+            plan.generation,
+            replaced,
         )
 
     def _not_elsewhere(self, clips: Sequence[ClipFeatures], plan: ShardPlan | None) -> Sequence[ClipFeatures]:

@@ -23,7 +23,7 @@ from cache.compaction.options import CompactOptions, chosen_fields, compact_fiel
 from cache.compaction.projection import FILE, Moments, Projection, pool_frames, require_fields
 from cache.copy_shard import content_of, counting_rows, read_shard
 from cache.format import catalog, schema
-from cache.format.recipe import as_block, recipe_diff, recipe_id, same_values, source_recipe
+from cache.format.recipe import COMPACT, Recipe, as_block
 from cache.format.record import versions
 from cache.format.schema import FORMAT_VERSION, FrameField
 from cache.reader import CacheReader
@@ -82,7 +82,7 @@ def compact(
     if like and fit_on is not None:
         raise CacheError(f"{like} brings its projection along: there is nothing to fit on clips")
     with CacheReader(source) as reader:
-        if source_recipe(reader.recipe) is not None:
+        if reader.recipe.source is not None:
             raise CacheError(f"{source} is a compact cache already; make it from the full cache")
         model = Path(like) if like else target if (target / catalog.DESCRIPTION).exists() else None
         if model:
@@ -138,20 +138,20 @@ def _digest(fit_on: Sequence[str] | None) -> str:
 
 def _described(
     reader: CacheReader, projection: Projection, options: CompactOptions
-) -> tuple[dict[str, Any], dict[str, FrameField]]:
+) -> tuple[Recipe, dict[str, FrameField]]:
     fields = compact_fields(reader, options)
     recipe = {
         "format_version": FORMAT_VERSION,
-        "derived": "compact",
+        "derived": COMPACT,
         "pool": options.pool,
         "project": options.project,
         "dtype": options.dtype,
         "projection_sha256": projection.sha256,
         "stored_dtype": {name: field.dtype.name for name, field in fields.items()},
-        "source_recipe_id": recipe_id(reader.recipe),
+        "source_recipe_id": reader.recipe_id,
         "source_recipe": reader.recipe,
     }
-    return recipe, fields
+    return Recipe(recipe), fields
 
 
 def options_of(path: Path) -> CompactOptions:
@@ -160,11 +160,9 @@ def options_of(path: Path) -> CompactOptions:
     return _made_with(catalog.read_description(path).recipe)
 
 
-def _made_with(recipe: dict[str, Any]) -> CompactOptions:
-    layers = [
-        name.removeprefix("hidden_states/") for name in recipe["stored_dtype"] if "hidden_states/" in name
-    ]
-    return CompactOptions(recipe["pool"], recipe["project"], recipe["dtype"], ",".join(layers) or "last")
+def _made_with(recipe: Recipe) -> CompactOptions:
+    layers = ",".join(map(str, recipe.layers)) or "last"
+    return CompactOptions(recipe["pool"], recipe["project"], recipe["dtype"], layers)
 
 
 def _projection_of(
@@ -172,11 +170,11 @@ def _projection_of(
 ) -> Projection:
     """Return the projection of an existing compact cache, if it is what the source and the options ask for."""
     projection, recipe = Projection.load(model), catalog.read_description(model).recipe
-    theirs = source_recipe(recipe) or {}
-    if not same_values(theirs, reader.recipe):
+    theirs = recipe.source or Recipe()
+    if not theirs.same_values(reader.recipe):
         raise RecipeMismatchError(
             f"{model} was made from a cache of another recipe than {reader.path} (its source -> this one):"
-            f"{as_block(recipe_diff(theirs, reader.recipe))}"
+            f"{as_block(theirs.differences(reader.recipe))}"
             "Extract this one with the options of that source, or compact it without --like"
         )
     require_fields(projection, list(reader.frame_fields), reader.path)
@@ -228,7 +226,7 @@ def _take_over(reader: CacheReader, shard: int, writer: CacheWriter, projection:
     record, rows = reader.records[shard], counting_rows(reader, shard)
     if not rows or (writer.path / catalog.SHARDS / f"{record.name}.json").exists():
         return
-    content = content_of(record, rows, recipe_id=recipe_id(writer.description.recipe), versions=versions())
+    content = content_of(record, rows, recipe_id=writer.description.recipe.recipe_id, versions=versions())
     arrays = compact_arrays(read_shard(reader, shard, rows), projection, writer.fields)
     writer.commit_arrays(arrays, content, record.name)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cache.common.errors import CacheError
-from cache.format.schema import FrameField
+from cache.format.schema import HIDDEN_STATES, FrameField
 from cache.reader import CacheReader
 
 NARROW = 16  # fields of up to so many channels (vad) are pooled only and keep 16 bits: nothing to save there
@@ -48,7 +48,7 @@ LADDER = (
 
 def chosen_fields(reader: CacheReader, layers: str) -> list[str]:
     """Return the frame fields that ``--layers`` keeps: some hidden states, and all that are none."""
-    prefix = "hidden_states/"
+    prefix = HIDDEN_STATES
     numbers = sorted(
         int(name.removeprefix(prefix)) for name in reader.frame_fields if name.startswith(prefix)
     )

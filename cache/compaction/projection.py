@@ -109,10 +109,10 @@ class Projection:
         """
         path = Path(cache)
         recipe = catalog.read_description(path).recipe
-        if "projection_sha256" not in recipe:
+        if recipe.projection_sha256 is None:
             raise CacheError(f"{path} is no compact cache; emi-cache compact SRC DST makes one")
         projection = cls.from_file(path / FILE)
-        if projection.sha256 != recipe["projection_sha256"]:
+        if projection.sha256 != recipe.projection_sha256:
             raise DamagedCacheError(f"{path / FILE}: not the projection this cache was made with; restore it")
         return projection
 

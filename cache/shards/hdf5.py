@@ -36,6 +36,7 @@ class Hdf5Store:
 
     name = "hdf5"
     suffix = ".h5"
+    library = "h5py"
 
     def stage(self, tmp: Path, shard: ShardArrays, content: bytes) -> Stored:
         """Lay the file out in memory, then write it with plain writes and fsync."""

@@ -41,6 +41,7 @@ class ZarrStore:
 
     name = "zarr"
     suffix = ".zarr"
+    library = "zarr"
 
     def stage(self, tmp: Path, shard: ShardArrays, content: bytes) -> Stored:
         """Write a folder through zarr; every file and folder of it is on the disk then."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
-from cache.format.record import Dataset
+from cache.format.record import WAY_OUT, Dataset
 from cache.shards.open_files import ReadFile
 from cache.shards.zarr_encoding import CRC_BYTES, INDEX_ENTRY
 
@@ -31,7 +31,6 @@ METADATA = "zarr.json"
 NUMPY_DTYPE = "numpy_dtype"
 MAX_METADATA = 1 << 20
 CODECS = ["bytes", "crc32c"]
-WAY_OUT = "emi-cache verify lists all damage"
 
 
 @dataclass(frozen=True)

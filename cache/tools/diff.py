@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.format import schema
-from cache.format.recipe import recipe_diff
 from cache.reader import CacheReader
 
 Array = NDArray[Any]
@@ -48,7 +47,7 @@ def diff(
         told: called with clips done and in all.
     """
     with CacheReader(one) as a, CacheReader(other) as b:
-        found = [Difference(f"recipe, {line}") for line in recipe_diff(a.recipe, b.recipe)]
+        found = [Difference(f"recipe, {line}") for line in a.recipe.differences(b.recipe)]
         for here, there, path in ((a, b, a.path), (b, a, b.path)):
             found += [Difference(f"only in {path}", clip_id) for clip_id in sorted(set(here) - set(there))]
             missing = sorted(set(here.frame_fields) - set(there.frame_fields))

@@ -11,7 +11,7 @@ from cache.common import durable
 from cache.common.errors import CacheError, RecipeMismatchError
 from cache.copy_shard import content_of, copy_ledgers, counting_rows, read_shard
 from cache.format import catalog
-from cache.format.recipe import as_block, recipe_diff, recipe_id
+from cache.format.recipe import as_block
 from cache.format.record import CommitRecord
 from cache.format.schema import CRC
 from cache.reader import CacheReader
@@ -98,7 +98,7 @@ def _require_one_recipe(paths: Sequence[Path]) -> None:
     first = catalog.read_description(paths[0])
     for path in paths[1:]:
         other = catalog.read_description(path)
-        lines = recipe_diff(first.recipe, other.recipe)
+        lines = first.recipe.differences(other.recipe)
         if lines or first.fields != other.fields:
             raise RecipeMismatchError(
                 f"{paths[0]} and {path} were made with different recipes (first -> second):"
@@ -153,7 +153,7 @@ def _take_over(reader: CacheReader, shard: int, rows: list[int], writer: CacheWr
     whole = len(rows) == len(record.clip_ids) and not _has(writer.path, record.name)
     ids = [record.clip_ids[row] for row in rows]
     name = record.name if whole else partition.shard_name(ids, record.content.generation)
-    content = content_of(record, rows, recipe_id=recipe_id(writer.description.recipe))
+    content = content_of(record, rows, recipe_id=writer.description.recipe.recipe_id)
     writer.commit_arrays(read_shard(reader, shard, rows), content, name)
 
 

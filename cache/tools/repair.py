@@ -8,7 +8,6 @@ from pathlib import Path
 from cache.common.console import counted
 from cache.common.errors import CacheError
 from cache.format import catalog
-from cache.format.recipe import is_compact
 from cache.format.record import CommitRecord
 from cache.tools.verify import VerifyReport
 
@@ -95,7 +94,7 @@ def as_text(path: Path | str, done: Repaired) -> str:
     if done.aside is None:
         return f"{path}: nothing to set aside"
     lines = [f"{path}: {counted(len(done.shards), 'shard')} set aside in {done.aside}"]
-    if is_compact(catalog.read_description(Path(path)).recipe):
+    if catalog.read_description(Path(path)).recipe.is_compact:
         remake = f"emi-cache compact SRC {path}, with the options of before,"
     else:
         remake = "the next emi-extract run on this cache"

@@ -18,9 +18,9 @@ from cache.common.errors import CacheError
 from cache.compaction.projection import FILE, Projection
 from cache.format import catalog, schema
 from cache.format.checksums import crc32c
-from cache.format.recipe import is_compact, recipe_id
 from cache.format.record import CommitRecord
-from cache.shards.store import CONTENT, ShardFile, get_store
+from cache.shards.registry import get_store
+from cache.shards.store import CONTENT, ShardFile
 
 Array = NDArray[Any]
 ORPHAN_SECONDS = 3600  # after which no writer is between publishing a shard and recording it
@@ -80,7 +80,7 @@ def verify(path: Path | str) -> VerifyReport:
             continue
         records.append(record)
         findings += _check_shard(path, record, description)
-    findings += _foreign_files(path, records, is_compact(description.recipe))
+    findings += _foreign_files(path, records, description.recipe.is_compact)
     findings += _duplicates(records)
     findings += _projection(path, description)
     clips = sum(len(record.clip_ids) for record in records)
@@ -88,7 +88,7 @@ def verify(path: Path | str) -> VerifyReport:
 
 
 def _check_shard(path: Path, record: CommitRecord, description: catalog.Description) -> Iterator[Finding]:
-    if record.content.recipe_id != recipe_id(description.recipe):
+    if record.content.recipe_id != description.recipe.recipe_id:
         yield Finding(record.file, "made with another recipe than the cache's")
     shard = path / catalog.SHARDS / record.file
     try:
@@ -234,7 +234,7 @@ def _duplicates(records: list[CommitRecord]) -> Iterator[Finding]:
 
 
 def _projection(path: Path, description: catalog.Description) -> Iterator[Finding]:
-    if "projection_sha256" in description.recipe:
+    if description.recipe.projection_sha256 is not None:
         try:
             Projection.load(path)
         except CacheError as error:

@@ -24,7 +24,7 @@ from cache.compaction.compact import compact
 from cache.compaction.measure import as_text, measure
 from cache.compaction.options import CompactOptions, choose_for_size, predicted_bytes
 from cache.compaction.projection import Projection, pool_frames
-from cache.format.recipe import is_made_from, same_values
+from cache.format.recipe import Recipe
 from cache.shards.quantise import dequantise, quantise
 
 WIDTH = 48
@@ -139,16 +139,16 @@ def test_the_projection_is_pca_of_the_pooled_frames_of_the_clips_named(full, sma
 def test_its_recipe_names_the_source_and_the_same_work_gives_the_same_recipe(full, small, tmp_path) -> None:
     recipe, source = CacheReader(small).recipe, CacheReader(full)
     assert recipe["source_recipe_id"] == source.recipe_id
-    assert is_made_from(recipe, source.recipe)
-    assert is_made_from(recipe, source.recipe | {"model": "a copy", "revision": "local"})
-    assert not is_made_from(recipe, source.recipe | {"max_seconds": 3.0})
-    assert not is_made_from(source.recipe, source.recipe)
+    assert Recipe(recipe).is_made_from(source.recipe)
+    assert Recipe(recipe).is_made_from(source.recipe | {"model": "a copy", "revision": "local"})
+    assert not Recipe(recipe).is_made_from(source.recipe | {"max_seconds": 3.0})
+    assert not Recipe(source.recipe).is_made_from(source.recipe)
     copied = recipe | {"source_recipe": source.recipe | {"model": "copy"}, "source_recipe_id": "another"}
-    assert same_values(recipe, copied)
+    assert Recipe(recipe).same_values(copied)
     compact(full, tmp_path / "again", OPTIONS, fit_on=[f"{n:02}" for n in range(10)])
     assert CacheReader(tmp_path / "again").recipe == recipe
     compact(full, tmp_path / "other", OPTIONS, fit_on=[f"{n:02}" for n in range(11)])
-    assert not same_values(CacheReader(tmp_path / "other").recipe, recipe)
+    assert not CacheReader(tmp_path / "other").recipe.same_values(recipe)
 
 
 def assert_equal_clips(one: CacheReader, other: CacheReader, ids: list[str]) -> None:

@@ -18,7 +18,8 @@ from cache import ClipFeatures, FrameField
 from cache.common.errors import CacheError, DamagedCacheError
 from cache.format.checksums import crc32c
 from cache.shards.arrays import ShardArrays, shard_arrays
-from cache.shards.store import CONTENT, STORES, ShardStore, get_store
+from cache.shards.registry import STORES, get_store
+from cache.shards.store import CONTENT, ShardStore
 
 
 @pytest.fixture(params=STORES)
