@@ -1,8 +1,9 @@
-"""Puts finished shards into a cache so that a kill at any instant leaves only whole ones."""
+"""The writer of a cache: publishes shards so that a kill at any instant leaves only whole ones."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,6 @@ class CacheWriter:
         self.path = path
         self.description = description
         self.store = get_store(description.store)
-        if description.store == "hdf5":
-            import h5py  # noqa: F401  # every record names its version, the first one too
         self.lease_seconds = leases.LEASE_SECONDS
         self._ledger = FailureLedger(path)
         self._recorded = Recorded(path)
@@ -151,6 +150,15 @@ class CacheWriter:
             )
         return record
 
+    def generations(self, clip_ids: Sequence[str]) -> dict[str, int]:
+        """Return the latest generation committed of those of the clips that the cache holds by now."""
+        return self._recorded.generations(clip_ids)
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions that a record names; that of the back end's library is always among them."""
+        import_module(self.store.library)
+        return versions()
+
     def fail(self, failure: Failure) -> None:
         """List a clip that could not be cached."""
         self._ledger.add(failure)
@@ -166,14 +174,9 @@ class CacheWriter:
             raise DuplicateClipError(f"{self.path}: clip {twice} stands twice in one shard")
         sources = {c.clip_id: SourceStat(c.source, c.source_bytes, c.source_mtime_ns) for c in clips}
         replaced = tuple(clip_id for clip_id in ids if clip_id in plan.supersedes)
+        recipe_id, libraries = self.description.recipe.recipe_id, self.versions()
         return ShardContent(
-            self.description.recipe.recipe_id,
-            plan.plan_id,
-            plan.planned,
-            sources,
-            versions(),
-            plan.generation,
-            replaced,
+            recipe_id, plan.plan_id, plan.planned, sources, libraries, plan.generation, replaced
         )
 
     def _not_elsewhere(self, clips: Sequence[ClipFeatures], plan: ShardPlan | None) -> Sequence[ClipFeatures]:
@@ -200,6 +203,7 @@ class CacheWriter:
             if target.exists():
                 return catalog.read_record(target)
             with durable.storage_errors(final):
+                self._recorded.announce(name)
                 published = self._publish(final, shard, content)
                 if published is None:
                     continue
@@ -211,6 +215,7 @@ class CacheWriter:
                     if not collides:
                         if not durable.write_once(target, record.to_bytes()):
                             continue
+                        self._recorded.add(record)
                         collides = self._recorded.collides(record)
                         if not collides and identity(final) == published.identity:
                             return catalog.read_record(target)

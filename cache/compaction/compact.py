@@ -24,7 +24,6 @@ from cache.compaction.projection import FILE, Moments, Projection, pool_frames, 
 from cache.copy_shard import content_of, counting_rows, read_shard
 from cache.format import catalog, schema
 from cache.format.recipe import COMPACT, Recipe, as_block
-from cache.format.record import versions
 from cache.format.schema import FORMAT_VERSION, FrameField
 from cache.reader import CacheReader
 from cache.shards.arrays import ShardArrays, frame_arrays, frame_checksums
@@ -226,7 +225,9 @@ def _take_over(reader: CacheReader, shard: int, writer: CacheWriter, projection:
     record, rows = reader.records[shard], counting_rows(reader, shard)
     if not rows or (writer.path / catalog.SHARDS / f"{record.name}.json").exists():
         return
-    content = content_of(record, rows, recipe_id=writer.description.recipe.recipe_id, versions=versions())
+    content = content_of(
+        record, rows, recipe_id=writer.description.recipe.recipe_id, versions=writer.versions()
+    )
     arrays = compact_arrays(read_shard(reader, shard, rows), projection, writer.fields)
     writer.commit_arrays(arrays, content, record.name)
 

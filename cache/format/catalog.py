@@ -1,4 +1,4 @@
-"""The folder of a cache: where its files are, ``cache.json``, and the committed shards."""
+"""The catalog of a cache: where its files are, ``cache.json``, and which committed shard holds which clip."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ DESCRIPTION = "cache.json"
 SHARDS = "shards"
 FAILURES = "failures"
 LEASES = "leases"
+WRITERS = "writers"  # their journals: of no meaning to readers
 DAMAGED = "damaged"  # shards that verify --repair set aside, a folder for each repair
 CARD = "README.md"
 COMPACT = ("projection.npz", "compact.json")  # what a compact cache has besides
@@ -195,5 +196,5 @@ def create(folder: Path, description: Description, card: str) -> Description:
 
 
 def _is_ours(name: str) -> bool:
-    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, DAMAGED, CARD, *COMPACT}
+    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, WRITERS, DAMAGED, CARD, *COMPACT}
     return name in known or name.startswith(".") or name.endswith(durable.TMP_SUFFIX)

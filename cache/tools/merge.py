@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from cache.common.errors import CacheError, RecipeMismatchError
 from cache.copy_shard import content_of, copy_ledgers, counting_rows, read_shard
 from cache.format import catalog
 from cache.format.recipe import as_block
-from cache.format.record import CommitRecord
 from cache.format.schema import CRC
 from cache.reader import CacheReader
 from cache.writer import CacheWriter
@@ -146,8 +145,8 @@ def _checksums(reader: CacheReader, clip_id: str) -> list[int]:
 def _take_over(reader: CacheReader, shard: int, rows: list[int], writer: CacheWriter) -> None:
     """Commit the rows of a shard that count and that the target has not; a whole shard keeps its name."""
     record = reader.records[shard]
-    there = catalog.effective(catalog.read_records(writer.path))
-    rows = [row for row in rows if _is_news(record.clip_ids[row], record.content.generation, there)]
+    generations = writer.generations([record.clip_ids[row] for row in rows])
+    rows = [r for r in rows if generations.get(record.clip_ids[r], -1) < record.content.generation]
     if not rows:
         return
     whole = len(rows) == len(record.clip_ids) and not _has(writer.path, record.name)
@@ -155,10 +154,6 @@ def _take_over(reader: CacheReader, shard: int, rows: list[int], writer: CacheWr
     name = record.name if whole else partition.shard_name(ids, record.content.generation)
     content = content_of(record, rows, recipe_id=writer.description.recipe.recipe_id)
     writer.commit_arrays(read_shard(reader, shard, rows), content, name)
-
-
-def _is_news(clip_id: str, generation: int, there: Mapping[str, CommitRecord]) -> bool:
-    return clip_id not in there or there[clip_id].content.generation < generation
 
 
 def _has(cache: Path, name: str) -> bool:
