@@ -1,15 +1,16 @@
-"""Command line of the cache between extract and train: look at it, check it, join it, make it small."""
+"""The command line ``emi-cache``: look at a cache, check it, join caches, make the laptop cache, export."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cache.common.console import EXIT_LISTED, Progress, bar, counted, print_json, run_command_line, size
+from cache.common.console import EXIT_LISTED, print_json, run_command_line
+from cache.common.progress import show_progress
+from cache.common.words import counted, size
 from cache.shards.registry import STORES, backend_name
 
 app = typer.Typer(
@@ -98,14 +99,14 @@ def diff(
     """Compare recipe, ids and values of two caches (exit code 3 if they differ)."""
     from cache.tools.diff import diff as compare
 
-    found = compare(one, other, exact=exact, told=_progress("comparing"))
+    differences = compare(one, other, exact=exact, on_progress=show_progress("comparing"))
     if json:
-        print_json([vars(difference) for difference in found])
+        print_json([vars(difference) for difference in differences])
     else:
-        _list([str(difference) for difference in found], MAX_LISTED)
-        told = counted(len(found), "difference") if found else "no difference"
-        typer.echo(f"{one} and {other}: {told}")
-    if found:
+        _list([str(difference) for difference in differences], MAX_LISTED)
+        outcome = counted(len(differences), "difference") if differences else "no difference"
+        typer.echo(f"{one} and {other}: {outcome}")
+    if differences:
         raise typer.Exit(EXIT_LISTED)
 
 
@@ -120,7 +121,7 @@ def merge(
     """Join caches of one recipe; of clips that stand in several, the latest values are kept."""
     from cache.tools.merge import merge as join
 
-    merged = join(caches, out, _progress("joining"))
+    merged = join(caches, out, show_progress("joining"))
     if json:
         print_json({**vars(merged), "path": str(merged.path)})
     else:
@@ -139,7 +140,7 @@ def convert(
     """Write a cache again in another back end, with bit-identical fields."""
     from cache.tools.merge import convert as change
 
-    clips = change(source, target, backend, _progress("converting"))
+    clips = change(source, target, backend, show_progress("converting"))
     typer.echo(f"{target}: {counted(clips, 'clip')} in {backend}")
 
 
@@ -178,7 +179,7 @@ def compact(
         like=like,
         max_gb=max_gb,
         measured=measure,
-        progress=_progress,
+        on_phase=show_progress,
     )
     if json:
         print_json(result.document)
@@ -198,19 +199,8 @@ def export(
     """Write one npy per clip and frame field, and one parquet of clip-level fields, for other tools."""
     from cache.tools.export import export as write
 
-    clips = write(cache, target, field or (), parquet=parquet, told=_progress("exporting"))
+    clips = write(cache, target, field or (), parquet=parquet, on_progress=show_progress("exporting"))
     typer.echo(f"{target}: {counted(clips, 'clip')}")
-
-
-def _progress(what: str) -> Callable[[int, int], None]:
-    shown = Progress(sys.stderr)
-
-    def told(done: int, total: int) -> None:
-        shown.update(lambda: f"{what} {bar(done, total)} {done}/{total}")
-        if done == total:
-            shown.close()
-
-    return told
 
 
 def _list(lines: Sequence[str], most: int) -> None:

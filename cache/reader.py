@@ -146,8 +146,12 @@ class CacheReader:
     def read_values(self, clip_id: str, field: str) -> Array:
         """Return a frame field of a clip as numbers, (num_frames, width) float32, whatever is stored."""
         stored = self.read_frames(clip_id, field)
-        found = self.scale_offset(clip_id, field)
-        return stored.astype(np.float32, copy=False) if found is None else dequantise(stored, *found)
+        quantisation = self.scale_offset(clip_id, field)
+        return (
+            stored.astype(np.float32, copy=False)
+            if quantisation is None
+            else dequantise(stored, *quantisation)
+        )
 
     def require_fields(self, names: Sequence[str]) -> None:
         """Raise UnknownFieldError unless the cache holds all these frame fields."""

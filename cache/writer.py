@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.commit import leases, partition
-from cache.commit.committed import Recorded
+from cache.commit.committed import CommitIndex
 from cache.commit.failures import Failure, FailureLedger
 from cache.commit.leases import Lease
 from cache.commit.orphan import Published, identity, read_orphan, record_of
@@ -42,7 +42,7 @@ class CacheWriter:
         self.store = get_store(description.store)
         self.lease_seconds = leases.LEASE_SECONDS
         self._ledger = FailureLedger(path)
-        self._recorded = Recorded(path)
+        self._index = CommitIndex(path)
 
     @classmethod
     def open(
@@ -152,7 +152,7 @@ class CacheWriter:
 
     def generations(self, clip_ids: Sequence[str]) -> dict[str, int]:
         """Return the latest generation committed of those of the clips that the cache holds by now."""
-        return self._recorded.generations(clip_ids)
+        return self._index.generations(clip_ids)
 
     def versions(self) -> dict[str, str]:
         """Return the versions that a record names; that of the back end's library is always among them."""
@@ -182,7 +182,7 @@ class CacheWriter:
     def _not_elsewhere(self, clips: Sequence[ClipFeatures], plan: ShardPlan | None) -> Sequence[ClipFeatures]:
         """Leave out what other shards hold: a plan may be older than what others have committed since."""
         name, generation = (plan.name, plan.generation) if plan else (self._plan_of(clips).name, 0)
-        elsewhere = self._recorded.elsewhere([clip.clip_id for clip in clips], name, generation)
+        elsewhere = self._index.elsewhere([clip.clip_id for clip in clips], name, generation)
         if plan is None and elsewhere:
             twice = next(iter(elsewhere))
             raise DuplicateClipError(
@@ -203,7 +203,7 @@ class CacheWriter:
             if target.exists():
                 return catalog.read_record(target)
             with durable.storage_errors(final):
-                self._recorded.announce(name)
+                self._index.announce(name)
                 published = self._publish(final, shard, content)
                 if published is None:
                     continue
@@ -211,16 +211,16 @@ class CacheWriter:
                     if target.exists() or identity(final) != published.identity:
                         continue  # another writer of this shard has recorded, taken away or replaced it
                     record = record_of(self.store, final, published)
-                    collides = self._recorded.collides(record)
+                    collides = self._index.collides(record)
                     if not collides:
                         if not durable.write_once(target, record.to_bytes()):
                             continue
-                        self._recorded.add(record)
-                        collides = self._recorded.collides(record)
+                        self._index.add(record)
+                        collides = self._index.collides(record)
                         if not collides and identity(final) == published.identity:
                             return catalog.read_record(target)
                         target.unlink(missing_ok=True)
-                        self._recorded.forget(name)
+                        self._index.forget(name)
                     if collides:
                         durable.remove(final)
                         return None

@@ -17,7 +17,7 @@ from cache.format.record import CommitRecord
 LIST_SECONDS = 10.0  # between two looks at all names: for records that no journal announced
 
 
-class Recorded:
+class CommitIndex:
     """The commit records of a cache and who holds which clip; looks for new ones at every question.
 
     A look costs what is new, not what is there: journals say which records others have written. The names of

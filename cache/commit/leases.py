@@ -1,4 +1,4 @@
-"""Leases on shards in extract → cache: they save double work and tell whose ``*.tmp`` is dead.
+"""Leases on shards: they save double work and tell whose ``*.tmp`` is dead.
 
 Nothing depends on a lease for being right: a shard is published whole and never overwritten, whoever
 holds what. So a lease that is lost, stolen or wrongly believed costs work, never data.

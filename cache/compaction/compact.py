@@ -1,4 +1,4 @@
-"""The laptop cache between cache → train: pooled over time, projected, and quantised, in two passes.
+"""Makes the laptop cache: frames pooled over time, projected, and quantised, in two passes over the full cache.
 
 What it costs is measured, not assumed: see ``cache.compaction.measure``.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.common import durable
-from cache.common.console import counted
 from cache.common.errors import CacheError, RecipeMismatchError
+from cache.common.progress import OnPhase, silent_phase
+from cache.common.words import counted
 from cache.compaction.options import CompactOptions, chosen_fields, compact_fields, is_projected
 from cache.compaction.projection import FILE, Moments, Projection, pool_frames, require_fields
-from cache.copy_shard import content_of, counting_rows, read_shard
+from cache.copy_shard import content_of, counting_rows, has_shard, open_like, read_shard
 from cache.format import catalog, schema
 from cache.format.recipe import COMPACT, Recipe, as_block
 from cache.format.schema import FORMAT_VERSION, FrameField
@@ -60,7 +60,7 @@ def compact(
     *,
     fit_on: Sequence[str] | None = None,
     like: Path | str | None = None,
-    told: Callable[[str, int, int], None] = lambda *_: None,
+    on_phase: OnPhase = silent_phase,
 ) -> Compacted:
     """Make the compact cache of a cache, or add to it what the cache has got since.
 
@@ -72,7 +72,7 @@ def compact(
         fit_on: clips to fit the projection on; default all, or those an existing target was fitted on.
             Ids the cache does not hold are passed over.
         like: apply the projection of this compact cache, which gives the same recipe.
-        told: called with the phase, and shards done and in all.
+        on_phase: called with the name of a phase, ``fitting`` (clips) or ``writing`` (shards).
 
     Raises:
         CacheError: the options do not fit the source, each other, or what the target was made with.
@@ -89,13 +89,14 @@ def compact(
             projection = _projection_of(model, reader, wanted, fit_on)
             description = catalog.read_description(model)
         else:
-            projection = fit(reader, options or CompactOptions(), fit_on, told)
+            projection = fit(reader, options or CompactOptions(), fit_on, on_phase)
             recipe, fields = _described(reader, projection, options or CompactOptions())
             description = replace(reader.description, recipe=recipe, fields=fields)
-        writer = _open(target, description, projection)
-        for done, shard in enumerate(range(len(reader.records))):
+        writer = open_like(target, description, {FILE: projection.to_bytes()})
+        on_progress = on_phase("writing")
+        for shard in range(len(reader.records)):
             _take_over(reader, shard, writer, projection)
-            told("writing", done + 1, len(reader.records))
+            on_progress(shard + 1, len(reader.records))
         source_bytes = sum(record.num_bytes for record in reader.records)
     records = catalog.read_records(target)
     size = sum(record.num_bytes for record in records)
@@ -107,7 +108,7 @@ def fit(
     reader: CacheReader,
     options: CompactOptions,
     fit_on: Sequence[str] | None,
-    told: Callable[[str, int, int], None] = lambda *_: None,
+    on_phase: OnPhase = silent_phase,
 ) -> Projection:
     """Fit the projection of every wide field on the pooled frames of some clips, in one pass."""
     names = [name for name in chosen_fields(reader, options.layers) if is_projected(reader, name, options)]
@@ -120,10 +121,11 @@ def fit(
             f"{reader.path} holds none of the {counted(len(fit_on or ()), 'clip')} to fit the projection on"
         )
     moments = {name: Moments(reader.frame_fields[name].width) for name in names}
+    on_progress = on_phase("fitting")
     for done, clip_id in enumerate(wanted):
         for name in names:
             moments[name].add(pool_frames(reader.read_frames(clip_id, name), options.pool))
-        told("fitting", done + 1, len(wanted))
+        on_progress(done + 1, len(wanted))
     axes = {name: moments[name].axes(options.project) for name in names}
     return Projection(options.pool, axes, tuple(wanted), _digest(fit_on))
 
@@ -204,26 +206,10 @@ def _differing(made: CompactOptions, asked: CompactOptions, reader: CacheReader)
     return lines
 
 
-def _open(target: Path, description: catalog.Description, projection: Projection) -> CacheWriter:
-    """The projection is there before the cache is: a kill between the two leaves no cache without one."""
-    if not (target / catalog.DESCRIPTION).exists():
-        with durable.storage_errors(target):
-            target.mkdir(parents=True, exist_ok=True)
-        durable.replace_file(target / FILE, projection.to_bytes())
-    return CacheWriter.open(
-        target,
-        description.recipe,
-        list(description.fields.values()),
-        store=description.store,
-        shard_mb=description.shard_mb,
-        licence=description.licence,
-    )
-
-
 def _take_over(reader: CacheReader, shard: int, writer: CacheWriter, projection: Projection) -> None:
     """Commit the compact form of a shard under the same name, unless that is done or none of it counts."""
     record, rows = reader.records[shard], counting_rows(reader, shard)
-    if not rows or (writer.path / catalog.SHARDS / f"{record.name}.json").exists():
+    if not rows or has_shard(writer.path, record.name):
         return
     content = content_of(
         record, rows, recipe_id=writer.description.recipe.recipe_id, versions=writer.versions()

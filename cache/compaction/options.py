@@ -1,4 +1,4 @@
-"""What of a cache goes into the laptop cache between cache → train, and how large that will be."""
+"""The options of the laptop cache: which frame fields it keeps, of what size, and how large it will be."""
 
 from __future__ import annotations
 

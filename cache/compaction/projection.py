@@ -1,4 +1,4 @@
-"""Pooling over time and PCA in cache → compact cache → train: from a clip's frames to fewer and narrower ones."""
+"""Pooling over time and PCA: from a clip's frames to fewer and narrower ones."""
 
 from __future__ import annotations
 

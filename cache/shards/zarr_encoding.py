@@ -1,4 +1,4 @@
-"""The bytes of a Zarr 3 array's chunks, as extract → cache writes them: whole rows, each chunk with its crc32c.
+"""The bytes of a Zarr 3 array's chunks: whole rows, each chunk with its crc32c.
 
 They are what zarr-python would write, byte for byte (a test compares them). It copies every value three
 times on the way; here each is copied once, into a buffer that serves one file after the other.

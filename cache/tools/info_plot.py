@@ -1,4 +1,4 @@
-"""One picture of what a cache holds, before train uses it: durations, loudness, frames and VAD."""
+"""The picture of ``emi-cache info --plot``: durations, loudness, frames and VAD of the clips of a cache."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.common import durable
-from cache.common.console import counted
 from cache.common.errors import CacheError
+from cache.common.words import counted
 from cache.format import schema
 from cache.reader import CacheReader
 

@@ -1,4 +1,4 @@
-"""Checks every byte of a cache against what was committed, and names shard, clip and field of all damage."""
+"""``emi-cache verify``: every byte of a cache against what was committed; shard, clip and field of all damage."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from cache.compaction.projection import FILE, Projection
 from cache.format import catalog, schema
 from cache.format.checksums import crc32c
 from cache.format.record import CommitRecord
-from cache.shards.registry import get_store
+from cache.shards.registry import get_store, suffixes
 from cache.shards.store import CONTENT, ShardFile
 
 Array = NDArray[Any]
 ORPHAN_SECONDS = 3600  # after which no writer is between publishing a shard and recording it
-SHARD_FILE = re.compile(r"[0-9a-f]{16}-\d+\.(h5|zarr)")
+SHARD_NAME = re.compile(r"[0-9a-f]{16}-\d+")
 
 
 @dataclass(frozen=True)
@@ -124,12 +124,12 @@ def _check_arrays(
     sound: set[str] = set()
     for name in sorted(record.datasets, key=lambda name: name.startswith(schema.FRAMES)):
         try:
-            found = list(_check_array(record, shard, name))
+            problems = list(_check_array(record, shard, name))
         except (OSError, CacheError) as error:
-            found = [Finding(record.file, str(error), field=name)]
-        if not found:
+            problems = [Finding(record.file, str(error), field=name)]
+        if not problems:
             sound.add(name)
-        yield from found
+        yield from problems
     if schema.OFFSETS in sound:
         offsets = shard.read(schema.OFFSETS, 0, len(record.clip_ids) + 1)
         if offsets.tolist() != np.cumsum([0, *record.num_frames]).tolist():
@@ -200,7 +200,7 @@ def _foreign_files(path: Path, records: list[CommitRecord], compact: bool) -> It
     for item in sorted((path / catalog.SHARDS).iterdir()):
         if item.suffix == ".json" or item.name in expected or item.name.endswith(durable.TMP_SUFFIX):
             continue
-        if SHARD_FILE.fullmatch(item.name):
+        if item.suffix in suffixes() and SHARD_NAME.fullmatch(item.stem):
             # Its writer may be about to write the record, or the next run may settle it: that has its time.
             is_old = _age(item) > ORPHAN_SECONDS
             way_out = "--repair sets it aside" if is_old else f"{writer} settles or replaces it"
