@@ -170,6 +170,7 @@ def test_of_what_two_writers_commit_in_turn_each_reads_only_the_news(
     writers = [CacheWriter.open(tmp_path, recipe, fields) for _ in range(2)]
     for number, writer in enumerate(writers * 2):
         writer.commit([make_clip(f"warm {number}", 2)])
+    assert writers[0].generations(["warm 3"]) == {"warm 3": 0}
     for number in range(20):
         looks.update(listed=0, read=0)
         writers[number % 2].commit([make_clip(f"{number:02}", 2)])
