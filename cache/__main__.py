@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, print_json, run_command_line
 from cache.common.progress import show_progress
 from cache.common.words import counted, size
+from cache.compaction.options import CompactOptions
 from cache.shards.registry import STORES, backend_name
 
 app = typer.Typer(
@@ -145,17 +147,12 @@ def convert(
 
 
 @app.command()
+@options_from(CompactOptions, "given")
 def compact(
     source: Source,
     target: Target,
-    pool: Annotated[int | None, typer.Option(help="Mean over so many frames. [default: 5]")] = None,
-    project: Annotated[
-        int | None, typer.Option(help="Principal axes to keep; 0 for no projection. [default: 256]")
-    ] = None,
-    dtype: Annotated[str | None, typer.Option(help="int8 or float16. [default: int8]")] = None,
-    layers: Annotated[
-        str | None, typer.Option(help="last, all, or numbers such as 6,12. [default: last]")
-    ] = None,
+    *,
+    given: Mapping[str, Any],
     fit_on: Annotated[
         Path | None, typer.Option(help="Table of the clips to fit the projection on. [default: all clips]")
     ] = None,
@@ -174,7 +171,7 @@ def compact(
     result = run(
         source,
         target,
-        given={"pool": pool, "project": project, "dtype": dtype, "layers": layers},
+        given=given,
         fit_on=fit_on,
         like=like,
         max_gb=max_gb,

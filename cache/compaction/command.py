@@ -46,12 +46,11 @@ def run(
     Raises:
         CacheError: options that exclude each other, or that do not fit the source.
     """
-    chosen = {name: value for name, value in given.items() if value is not None}
-    if like and (fit_on or max_gb or {"pool", "project"} & chosen.keys()):
+    if like and (fit_on or max_gb or {"pool", "project"} & given.keys()):
         raise CacheError("--like brings pool, project and projection along: leave the other options out")
-    if max_gb and {"pool", "project"} & chosen.keys():
+    if max_gb and {"pool", "project"} & given.keys():
         raise CacheError("--max-gb chooses pool and project: leave --pool and --project out")
-    options = replace(options_of(like), **chosen) if like else CompactOptions(**chosen)
+    options = replace(options_of(like), **given) if like else CompactOptions(**given)
     if max_gb:
         with CacheReader(source) as reader:
             options = choose_for_size(reader, max_gb, options)

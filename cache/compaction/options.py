@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cache.common.errors import CacheError
+from cache.common.option_fields import ONE_OR_MORE, ZERO_OR_MORE, check_options, option
 from cache.format.schema import HIDDEN_STATES, FrameField
 from cache.reader import CacheReader
 
@@ -17,26 +18,15 @@ CLIP_BYTES = 400  # clip-level fields and commit record of one clip, roughly
 
 @dataclass(frozen=True)
 class CompactOptions:
-    """What becomes of the frames.
+    """What becomes of the frames; raises CacheError for values that cannot be."""
 
-    Attributes:
-        pool: frames a window.
-        project: channels kept of each wide field; 0 keeps all.
-        dtype: ``int8`` or ``float16``.
-        layers: ``last``, ``all``, or layer numbers such as ``6,12``.
-    """
-
-    pool: int = 5
-    project: int = 256
-    dtype: str = "int8"
-    layers: str = "last"
+    pool: int = option(5, "Mean over so many frames.", within=ONE_OR_MORE)
+    project: int = option(256, "Principal axes to keep; 0 for no projection.", within=ZERO_OR_MORE)
+    dtype: str = option("int8", "int8 or float16.", choices=DTYPES)
+    layers: str = option("last", "last, all, or numbers such as 6,12.")
 
     def __post_init__(self) -> None:
-        if self.pool < 1 or self.project < 0 or self.dtype not in DTYPES:
-            raise CacheError(
-                f"pool {self.pool}, project {self.project}, dtype {self.dtype}: expected at least 1, "
-                f"at least 0, and one of {', '.join(DTYPES)}"
-            )
+        check_options(self, CacheError)
 
 
 # What --max-gb tries, from the most faithful on: halving the frame rate costs an LSTM less than losing axes.

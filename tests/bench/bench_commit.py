@@ -53,7 +53,8 @@ def main() -> None:
     for what, times in zip(("by the clock", "of processor"), measured, strict=True):
         first, last = statistics.median(times[:COUNTED]), statistics.median(times[-COUNTED:])
         print(
-            f"  {first * 1e3:.2f} and {last * 1e3:.2f} ms {what}, {last / first:.2f} times as long; {sum(times):.0f} s in all"
+            f"  {first * 1e3:.2f} and {last * 1e3:.2f} ms {what}, {last / first:.2f} times as long; "
+            f"{sum(times):.0f} s in all"
         )
 
 

@@ -14,9 +14,9 @@ from cache.compaction.projection import Projection
 
 
 def test_options_that_cannot_be_are_refused(options, full, small, tmp_path) -> None:
-    with pytest.raises(CacheError, match="pool 0"):
+    with pytest.raises(CacheError, match="pool: found 0, expected 1 or more"):
         CompactOptions(pool=0)
-    with pytest.raises(CacheError, match="float8"):
+    with pytest.raises(CacheError, match="dtype: found 'float8', expected float16 or int8"):
         CompactOptions(dtype="float8")
     with pytest.raises(CacheError, match="holds layers 6, 12"):
         compact(full, tmp_path / "c", CompactOptions(layers="3"))
