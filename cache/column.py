@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common.errors import DamagedCacheError
+from cache.common.types import Array
 from cache.format.checksums import crc32c
 from cache.format.record import WAY_OUT, CommitRecord
 from cache.format.schema import FRAMES, FrameField
 from cache.shards.store import ShardFile
-
-Array = NDArray[Any]
 
 
 class Column:

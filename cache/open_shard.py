@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.column import Column
 from cache.common.errors import DamagedCacheError, UnknownFieldError
+from cache.common.types import Array
 from cache.format import schema
 from cache.format.checksums import crc32c
 from cache.format.record import WAY_OUT, CommitRecord, Dataset
@@ -17,7 +17,6 @@ from cache.format.schema import FrameField
 from cache.shards.registry import get_store
 from cache.shards.store import ShardFile
 
-Array = NDArray[Any]
 CLIP_LEVEL = (schema.GLOBAL_MEAN, schema.CLIPS, schema.SCALE, schema.OFFSET)
 NARROW = 256  # bytes a clip: an array of such rows is kept once it has been read
 OUTWEIGHED = 8  # times: how much more the frames read so far must weigh than all clip-level arrays

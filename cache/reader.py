@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.column import Column
 from cache.common.errors import DuplicateClipError, UnknownClipError, UnknownFieldError
+from cache.common.types import Array
 from cache.format import catalog, schema
 from cache.format.record import CommitRecord
 from cache.format.schema import FrameField
 from cache.open_shard import OpenShard, as_text
 from cache.shards.quantise import dequantise
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

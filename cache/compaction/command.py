@@ -16,7 +16,8 @@ from cache.common.tables import Table, read_table, split_name
 from cache.common.words import counted, size
 from cache.compaction import measure
 from cache.compaction.compact import Compacted, compact, options_of
-from cache.compaction.options import CompactOptions, choose_for_size
+from cache.compaction.fields import choose_for_size
+from cache.compaction.options import CompactOptions
 from cache.reader import CacheReader
 
 REPORT = "compact.json"

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common.errors import CacheError, RecipeMismatchError
 from cache.common.progress import OnPhase, silent_phase
+from cache.common.types import Array
 from cache.common.words import counted
-from cache.compaction.options import CompactOptions, chosen_fields, compact_fields, is_projected
+from cache.compaction.fields import chosen_fields, compact_fields, is_projected
+from cache.compaction.options import CompactOptions
 from cache.compaction.projection import FILE, Moments, Projection, pool_frames, require_fields
 from cache.copy_shard import content_of, counting_rows, has_shard, open_like, read_shard
 from cache.format import catalog, schema
@@ -28,8 +28,6 @@ from cache.format.schema import FORMAT_VERSION, FrameField
 from cache.reader import CacheReader
 from cache.shards.arrays import ShardArrays, frame_arrays, frame_checksums
 from cache.writer import CacheWriter
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common.progress import OnProgress, silent
 from cache.common.tables import Table
+from cache.common.types import Array
 from cache.common.words import counted
 from cache.compaction.projection import BLOCK_FRAMES, Projection, pool_frames
 from cache.format import schema
 from cache.reader import CacheReader
 
-Array = NDArray[Any]
 MAX_CLIPS = 1000  # a sample: their pooled frames stay in memory, 300 MB at 1024 channels and pool 5
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the mean variance of a channel
 VAD_TARGETS = schema.CLIPS + "vad"

@@ -9,17 +9,15 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import CacheError, DamagedCacheError, InvalidValueError, UnknownFieldError
+from cache.common.types import Array
 from cache.format import catalog
 from cache.shards.arrays import text_array
 
-Array = NDArray[Any]
 FILE = "projection.npz"
 BLOCK_FRAMES = 4096  # rows that are worth one matrix product
 MAX_FILE_BYTES = 1 << 30  # a basis of 1024 × 1024 takes 4 MB

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import google_crc32c
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from cache.common.types import Array
+
 BLOCK = 1 << 22  # bytes
 POLYNOMIAL = np.uint32(0x82F63B78)  # Castagnoli, reflected
 

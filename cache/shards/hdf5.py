@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
+from cache.common.types import Array
 from cache.format.checksums import crc32c, crc32c_of_file, crc32c_of_whole
 from cache.format.record import STORED_KINDS, Dataset
 from cache.shards.arrays import ShardArrays
@@ -28,8 +28,6 @@ from cache.shards.store import CONTENT, Stored
 
 if TYPE_CHECKING:
     import h5py
-
-Array = NDArray[Any]
 
 
 class Hdf5Store:

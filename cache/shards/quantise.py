@@ -6,12 +6,10 @@ few channels are far larger than the others.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from cache.common.types import Array
+
 LEVELS = 127  # each way; -128 is never used, so that the range is symmetric
 
 

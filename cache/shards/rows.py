@@ -6,16 +6,13 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common.errors import DamagedCacheError
+from cache.common.types import Array
 from cache.format.record import WAY_OUT, Dataset
 from cache.shards.open_files import ReadFile
-
-Array = NDArray[Any]
 
 
 class RowReader(ABC):

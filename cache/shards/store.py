@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from numpy.typing import NDArray
+from cache.common.types import Array
 
 if TYPE_CHECKING:
     from cache.format.record import Dataset
     from cache.shards.arrays import ShardArrays
 
-Array = NDArray[Any]
 CONTENT = "content"  # uint8 dataset with the JSON that a commit record can be made from again
 
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import google_crc32c
 import numpy as np
-from numpy.typing import NDArray
 
+from cache.common.types import Array
 from cache.format.checksums import crc32c_of_whole
 
-Array = NDArray[Any]
 CHUNK_BYTES = 1 << 19  # about a clip at 1024 channels; zarr-python reads whole chunks, our reader only rows
 FILE_BYTES = 1 << 24
 CRC_BYTES = 4

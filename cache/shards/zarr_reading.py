@@ -18,16 +18,15 @@ from typing import Any
 
 import google_crc32c
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
+from cache.common.types import Array
 from cache.format.record import WAY_OUT, Dataset
 from cache.shards.open_files import ReadFile
 from cache.shards.rows import RowReader, read_fully
 from cache.shards.zarr_encoding import CRC_BYTES, INDEX_ENTRY
 
-Array = NDArray[Any]
 METADATA = "zarr.json"
 NUMPY_DTYPE = "numpy_dtype"
 MAX_METADATA = 1 << 20

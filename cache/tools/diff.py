@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common.progress import OnProgress, silent
+from cache.common.types import Array
 from cache.format import schema
 from cache.reader import CacheReader
 
-Array = NDArray[Any]
 TOLERANCE = 1e-3  # relative L2 of a field of a clip
 PLACES = frozenset({"clips/source", "clips/clip_id"})  # where a clip came from is no value
 

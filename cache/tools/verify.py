@@ -8,10 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import CacheError
@@ -22,7 +20,6 @@ from cache.format.record import CommitRecord
 from cache.shards.registry import get_store, suffixes
 from cache.shards.store import CONTENT, ShardFile
 
-Array = NDArray[Any]
 ORPHAN_SECONDS = 3600  # after which no writer is between publishing a shard and recording it
 SHARD_NAME = re.compile(r"[0-9a-f]{16}-\d+")
 
