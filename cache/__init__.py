@@ -51,7 +51,7 @@ __all__ = [
     "verify",
 ]
 
-__getattr__ = lazy_attributes(
+__getattr__, __dir__ = lazy_attributes(
     __name__,
     {
         "commit.failures": ("Failure", "read_failures"),

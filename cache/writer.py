@@ -11,6 +11,7 @@ from cache.commit import leases, partition
 from cache.commit.committed import CommitIndex
 from cache.commit.failures import Failure, FailureLedger
 from cache.commit.leases import Lease
+from cache.commit.leftovers import tidy
 from cache.commit.orphan import Published, identity, read_orphan, record_of
 from cache.commit.partition import Committed, ShardPlan
 from cache.common import durable
@@ -77,10 +78,7 @@ class CacheWriter:
             wanted = Description(Recipe(recipe), {f.name: f for f in fields}, store, shard_mb, licence)
             description = catalog.create(path, wanted, card(wanted))
         description.recipe.require_same_values(recipe, str(path))
-        with durable.storage_errors(path):
-            for folder_path in (path, path / SHARDS, path / catalog.LEASES):
-                leases.remove_dead_tmp(path, folder_path)
-            leases.remove_dead(path)
+        tidy(path)
         return cls(path, description)
 
     @property

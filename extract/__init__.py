@@ -29,7 +29,7 @@ __all__ = [
     "make_demo",
 ]
 
-__getattr__ = lazy_attributes(
+__getattr__, __dir__ = lazy_attributes(
     __name__,
     {
         "demo.corpus": ("make_demo",),

@@ -32,7 +32,7 @@ __all__ = [
     "read_splits",
 ]
 
-__getattr__ = lazy_attributes(
+__getattr__, __dir__ = lazy_attributes(
     __name__,
     {
         "config": ("FitConfig",),

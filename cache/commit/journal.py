@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from cache.commit import leases
+from cache.commit.processes import host_name, is_dead
 from cache.common import durable
 from cache.format.catalog import WRITERS
 from cache.format.record import SAFE_NAME
@@ -99,7 +99,7 @@ class Journal:
         self._folder.mkdir(exist_ok=True)
         dead = [path for path in _journals(self._folder) if _is_dead(path)]
         self._pid = os.getpid()
-        name = f"{leases.host_name()}.{self._pid}.{uuid.uuid4().hex[:8]}{SUFFIX}"
+        name = f"{host_name()}.{self._pid}.{uuid.uuid4().hex[:8]}{SUFFIX}"
         path = self._path = self._folder / name
         path.touch()
         self._ends = {"": 0}  # like no set of journals: the first look is at the records
@@ -125,9 +125,8 @@ def _is_dead(path: Path) -> bool:
         written = path.stat().st_mtime
     except OSError:
         return False
-    if host == leases.host_name() and pid.isdigit():
-        return leases.is_gone(int(pid)) or (int(pid) == os.getpid() and written < leases.STARTED)
-    return time.time() - written > DEAD_SECONDS
+    dead = is_dead(host, int(pid), written) if pid.isdigit() else None
+    return time.time() - written > DEAD_SECONDS if dead is None else dead
 
 
 def _leave(path: Path, pid: int) -> None:

@@ -98,8 +98,6 @@ def read_regular(path: Path, limit: int = 1 << 28) -> bytes:
 
 def fsync_folder(folder: Path) -> None:
     """Force a folder's entries (or a file's bytes) to the disk, so that they survive a power cut."""
-    if os.name == "nt":  # pragma: no cover - folders cannot be opened there
-        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

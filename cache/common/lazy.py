@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
 
-def lazy_attributes(package: str, homes: Mapping[str, Collection[str]]) -> Callable[[str], Any]:
-    """Return the ``__getattr__`` of a package.
+def lazy_attributes(
+    package: str, homes: Mapping[str, Collection[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return the ``__getattr__`` and the ``__dir__`` of a package.
 
     Args:
         package: its name.
@@ -21,4 +24,7 @@ def lazy_attributes(package: str, homes: Mapping[str, Collection[str]]) -> Calla
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(modules[name]), name)
 
-    return load
+    def listed() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *modules})
+
+    return load, listed

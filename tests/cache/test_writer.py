@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cache import CacheReader, CacheWriter, verify
-from cache.commit import leases
+from cache.commit.processes import host_name
 from cache.common import durable
 from cache.common.errors import (
     DuplicateClipError,
@@ -157,7 +157,7 @@ def test_a_writer_whose_temporary_file_was_cleaned_away_writes_it_again(
 def test_what_is_left_of_killed_writers_goes_with_the_next(tmp_path, recipe, fields) -> None:
     CacheWriter.open(tmp_path, recipe, fields)
     lease = tmp_path / "leases" / "0123456789abcdef-0.0.lease"
-    gone = {"owner": "x", "host": leases.host_name(), "pid": 2**22 + 1, "until": time.time() + 100}
+    gone = {"owner": "x", "host": host_name(), "pid": 2**22 + 1, "until": time.time() + 100}
     lease.write_text(json.dumps(gone))
     year = tmp_path / "leases" / "0123456789abcdef-1.0.lease"  # a clock that is wrong
     year.write_text(json.dumps(gone | {"host": "elsewhere", "until": time.time() + 3e7}))

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from cache.commit import leases
 from cache.commit.journal import Journal
+from cache.commit.processes import host_name
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_no_writer_comes_and_goes_unseen(cache) -> None:
     """A second one came, recorded, died, and was tidied away by a third between two looks of the first."""
     one = Journal(cache)
     settled(one)
-    gone = cache / "writers" / f"{leases.host_name()}.{2**22 + 1}.0.journal"
+    gone = cache / "writers" / f"{host_name()}.{2**22 + 1}.0.journal"
     gone.write_text("a-0\n")
     third = Journal(cache)
     assert third.news() == ([], False)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cache import clip_id_from_text
 from cache.common.errors import TableError
+from cache.common.ids import is_clip_id
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,10 @@ def test_an_id_never_leaves_its_folder(text: str) -> None:
     assert not clip_id.startswith("/")
     assert ".." not in clip_id.split("/")
     assert clip_id_from_text(clip_id + ".wav") == clip_id
+
+
+@given(st.text(alphabet="a./\\\n\x1f\x20é", max_size=9))
+def test_one_pattern_says_what_the_parts_of_an_id_may_be(text: str) -> None:
+    parts = text.split("/")
+    fit = all(parts) and not {".", ".."} & set(parts) and not any(ord(letter) < 32 for letter in text)
+    assert is_clip_id(text) is fit
