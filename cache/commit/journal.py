@@ -68,10 +68,11 @@ class Journal:
         own = self._own()
         sizes = dict(self._sizes(own))
         is_all = sizes.keys() == self._ends.keys()
-        if not is_all or sizes != self._ends:
-            self._ends = {name: self._ends.get(name, 0) for name in sizes}
-            return News([shard for name in sizes for shard in self._added(name)], is_all)
-        return News([], is_all)
+        if is_all and sizes == self._ends:
+            return News([], is_all)
+        self._ends = {name: self._ends.get(name, 0) for name in sizes}
+        announced = [shard for name in sizes for shard in self._added(name)]
+        return News(announced, is_all and sizes.keys() == self._ends.keys())
 
     def _added(self, name: str) -> Iterator[str]:
         """Yield what was added to a journal; a line that is still being written is read the next time."""
@@ -80,8 +81,8 @@ class Journal:
             with (self._folder / name).open("rb") as file:
                 file.seek(end)
                 added = file.read()
-        except FileNotFoundError:
-            del self._ends[name]  # so that its going is noticed
+        except OSError:  # it has gone, or may not be read
+            del self._ends[name]
             return
         whole = added[: added.rfind(b"\n") + 1]
         self._ends[name] = end + len(whole)
@@ -109,6 +110,8 @@ class Journal:
         return path
 
     def _sizes(self, own: Path) -> Iterator[tuple[str, int]]:
+        if not self._folder.exists():
+            own = self._begin()
         for path in _journals(self._folder):
             if path != own:
                 with suppress(FileNotFoundError):

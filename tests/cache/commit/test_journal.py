@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +114,31 @@ def test_old_journals_of_other_machines_are_removed_new_ones_stay(cache) -> None
         os.utime(path, (stamp, stamp))
     Journal(cache).news()
     assert [path.name for path in folder.glob("elsewhere*")] == ["elsewhere.1.new.journal"]
+
+
+def test_a_journal_that_cannot_be_read_asks_for_a_look_at_the_records_every_time(cache, monkeypatch) -> None:
+    one, two = Journal(cache), Journal(cache)
+    settled(one, two)
+    theirs = two._own()
+    two.announce("a-0")
+    real = Path.open
+
+    def refused(path, *arguments, **options):
+        if path == theirs:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refused)
+        assert [one.news() for _ in range(3)] == [([], False)] * 3
+    assert one.news() == (["a-0"], False)
+    assert one.news() == ([], True)
+
+
+def test_a_folder_of_journals_that_was_removed_is_made_again(cache) -> None:
+    one = Journal(cache)
+    settled(one)
+    shutil.rmtree(cache / "writers")
+    assert one.news() == ([], False)
+    one.announce("a-0")
+    assert len(list((cache / "writers").iterdir())) == 1
