@@ -9,6 +9,7 @@ import numpy as np
 
 from cache.column import Column
 from cache.common.errors import DamagedCacheError, UnknownFieldError
+from cache.common.registry import near_miss
 from cache.common.types import Array
 from cache.format import schema
 from cache.format.checksums import crc32c
@@ -115,7 +116,7 @@ class OpenShard:
         if dataset is None or not name.startswith(CLIP_LEVEL):
             known = [key for key in self.record.datasets if not key.startswith(schema.FRAMES)]
             raise UnknownFieldError(
-                f"{self.path} holds no clip-level field {name!r}, only {', '.join(known)}"
+                f"{self.path} holds no clip-level field {name!r}, only {', '.join(known)}{near_miss(name, known)}"
             )
         return dataset
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from cache.column import Column
 from cache.common.errors import DuplicateClipError, UnknownClipError, UnknownFieldError
+from cache.common.registry import near_miss
 from cache.common.types import Array
 from cache.format import catalog, schema
 from cache.format.record import CommitRecord
@@ -185,6 +186,7 @@ class CacheReader:
         if name not in self.frame_fields:
             raise UnknownFieldError(
                 f"{self.path} holds no frame field {name!r}, only {', '.join(self.frame_fields)}"
+                f"{near_miss(name, self.frame_fields)}"
             )
         return self.frame_fields[name]
 

@@ -41,8 +41,11 @@ class CommitIndex:
 
     def add(self, record: CommitRecord) -> None:
         """Know a record, one that this writer has just written for example."""
-        if record.name in self._known:
+        known = self._known.get(record.name)
+        if known == record:
             return
+        if known is not None:  # taken back, and made again with other clips
+            self.forget(record.name)
         for clip_id in record.clip_ids:
             self._holders.setdefault(clip_id, []).append(record)
         self._known[record.name] = record  # last: whoever finds it here finds its clips
@@ -106,10 +109,13 @@ class CommitIndex:
         if not news.is_all or not self._sees_others_at_once or now - self._listed >= LIST_SECONDS:
             names.update(name[:-5] for name in os.listdir(self._shards) if name.endswith(".json"))
             self._listed = now
-        for name in sorted(names - self._known.keys()):
+        again = self._known.keys() & news.announced  # for what was taken back is announced again
+        for name in sorted((names - self._known.keys()) | again):
             record = self._read(name)
             if record is not None:
                 self.add(record)
+            elif name in again:
+                self.forget(name)
         self._announced.update(news.announced)
         self._announced.difference_update(self._known)
 

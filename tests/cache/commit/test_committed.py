@@ -233,6 +233,21 @@ def test_a_shard_that_was_taken_back_and_comes_again_is_seen_again(
     assert index.elsewhere(["b"], "x", 0) == {"b": record.name}
 
 
+def test_a_shard_that_comes_again_with_fewer_clips_holds_only_these(
+    tmp_path, recipe, fields, make_clip
+) -> None:
+    one, two = (CacheWriter.open(tmp_path, recipe, fields) for _ in range(2))
+    plan = ShardPlan(shard_name(["b", "c"]), {"b": 7, "c": 7}, plan_id="x")
+    one.commit([make_clip("a")])
+    record = two.commit([make_clip("b"), make_clip("c")], plan)
+    assert one.generations(["b", "c"]) == {"b": 0, "c": 0}
+    for name in (record.file, f"{record.name}.json"):
+        (tmp_path / "shards" / name).unlink()
+    two.commit([make_clip("c")], plan)
+    assert one.generations(["b", "c"]) == {"c": 0}
+    assert one.commit([make_clip("b")]).clip_ids == ("b",)
+
+
 def test_threads_that_share_a_writer_commit_every_clip_once(
     tmp_path, recipe, fields, make_clip, committed_once
 ) -> None:
