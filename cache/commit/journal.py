@@ -97,12 +97,9 @@ class Journal:
 
     def _begin(self) -> Path:
         """Show this writer to the others, then remove the journals of those that were dead before."""
-        self._folder.mkdir(exist_ok=True)
-        dead = [path for path in _journals(self._folder) if _is_dead(path)]
         self._pid = os.getpid()
-        name = f"{host_name()}.{self._pid}.{uuid.uuid4().hex[:8]}{SUFFIX}"
-        path = self._path = self._folder / name
-        path.touch()
+        path = self._path = self._folder / f"{host_name()}.{self._pid}.{uuid.uuid4().hex[:8]}{SUFFIX}"
+        dead = _appear(path)
         self._ends = {"": 0}  # like no set of journals: the first look is at the records
         for other in dead:
             other.unlink(missing_ok=True)
@@ -122,6 +119,16 @@ def _journals(folder: Path) -> list[Path]:
     return [folder / name for name in os.listdir(folder) if name.endswith(SUFFIX)]
 
 
+def _appear(path: Path) -> list[Path]:
+    """Make a journal; return those of the writers that were dead before."""
+    while True:
+        path.parent.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):  # the last writer takes the folder away at this moment
+            dead = [other for other in _journals(path.parent) if _is_dead(other)]
+            path.touch()
+            return dead
+
+
 def _is_dead(path: Path) -> bool:
     host, pid = path.name.split(".")[:2]
     try:
@@ -137,3 +144,4 @@ def _leave(path: Path, pid: int) -> None:
     with suppress(OSError):
         if pid == os.getpid() and all(other == path or _is_dead(other) for other in _journals(path.parent)):
             path.unlink()
+            path.parent.rmdir()

@@ -170,11 +170,8 @@ def load_run(path: Path | str) -> Run:
             name: np.array(values["targets"][name], dtype=np.float64) for name in ("mean", "low", "high")
         }
         names = Targets(values["targets"]["id_column"], tuple(values["targets"]["names"]), **targets)
-        config, recipe, layer = (
-            FitConfig.from_dict(values["config"]),
-            Recipe(values["recipe"]),
-            values["layer"],
-        )
+        config, layer = FitConfig.from_dict(values["config"]), values["layer"]
+        recipe = Recipe(**values["recipe"])
     except (KeyError, TypeError, RuntimeError, ConfigError) as error:
         raise RunError(f"{path / HEAD}: not a head this version knows ({error})") from None
     return Run(path, config, head.eval(), names, recipe, layer, read_json(path / METRICS))
