@@ -1,17 +1,19 @@
-"""The contract between clips → extract → cache → train → intensities: schema, shards, reader and writer.
+"""The cache between extraction and training: its format, reader, writer and tools.
 
 Everything loads when first used, so that importing the package is quick.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cache.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from cache.commit.failures import Failure, read_failures
     from cache.common.errors import CacheError, EmiError
-    from cache.common.tables import Table, clip_id_from_text, read_table
+    from cache.common.ids import clip_id_from_text
+    from cache.common.tables import Table, read_table
     from cache.compaction.compact import compact
     from cache.compaction.options import CompactOptions
     from cache.compaction.projection import Projection
@@ -24,30 +26,6 @@ if TYPE_CHECKING:
     from cache.tools.repair import repair
     from cache.tools.verify import verify
     from cache.writer import CacheWriter
-
-_HOMES = {
-    "CacheError": "common.errors",
-    "CacheReader": "reader",
-    "CacheWriter": "writer",
-    "Clip": "reader",
-    "ClipFeatures": "shards.arrays",
-    "CompactOptions": "compaction.options",
-    "EmiError": "common.errors",
-    "Failure": "commit.failures",
-    "FrameField": "format.schema",
-    "Projection": "compaction.projection",
-    "Table": "common.tables",
-    "clip_id_from_text": "common.tables",
-    "compact": "compaction.compact",
-    "convert": "tools.merge",
-    "diff": "tools.diff",
-    "export": "tools.export",
-    "merge": "tools.merge",
-    "read_failures": "commit.failures",
-    "read_table": "common.tables",
-    "repair": "tools.repair",
-    "verify": "tools.verify",
-}
 
 __all__ = [
     "CacheError",
@@ -73,8 +51,24 @@ __all__ = [
     "verify",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'cache' has no attribute {name!r}")
-    return getattr(import_module(f"cache.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        "commit.failures": ("Failure", "read_failures"),
+        "common.errors": ("CacheError", "EmiError"),
+        "common.ids": ("clip_id_from_text",),
+        "common.tables": ("Table", "read_table"),
+        "compaction.compact": ("compact",),
+        "compaction.options": ("CompactOptions",),
+        "compaction.projection": ("Projection",),
+        "format.schema": ("FrameField",),
+        "reader": ("CacheReader", "Clip"),
+        "shards.arrays": ("ClipFeatures",),
+        "tools.diff": ("diff",),
+        "tools.export": ("export",),
+        "tools.merge": ("convert", "merge"),
+        "tools.repair": ("repair",),
+        "tools.verify": ("verify",),
+        "writer": ("CacheWriter",),
+    },
+)

@@ -1,16 +1,19 @@
-"""Command line of the cache between extract and train: look at it, check it, join it, make it small."""
+"""The command line ``emi-cache``: look at a cache, check it, join caches, make the laptop cache, export."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cache.common.console import EXIT_LISTED, Progress, bar, counted, print_json, run_command_line, size
-from cache.shards.store import STORES
+from cache.common.command_options import options_from
+from cache.common.console import EXIT_LISTED, print_json, run_command_line
+from cache.common.progress import show_progress
+from cache.common.words import counted, size
+from cache.compaction.options import CompactOptions
+from cache.shards.registry import STORES, backend_name
 
 app = typer.Typer(
     name="emi-cache",
@@ -24,13 +27,6 @@ Source = Annotated[Path, typer.Argument(metavar="SRC", help="Folder of the cache
 Target = Annotated[Path, typer.Argument(metavar="DST", help="Folder to write; continued when it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 MAX_LISTED = 40
-
-
-def _backend(name: str | None) -> str | None:
-    """Take the name in any case, and refuse others before anything is written."""
-    if name is not None and name.lower() not in STORES:
-        raise typer.BadParameter(f"found {name!r}, expected {' or '.join(STORES)}")
-    return name and name.lower()
 
 
 @app.command()
@@ -105,14 +101,14 @@ def diff(
     """Compare recipe, ids and values of two caches (exit code 3 if they differ)."""
     from cache.tools.diff import diff as compare
 
-    found = compare(one, other, exact=exact, told=_progress("comparing"))
+    differences = compare(one, other, exact=exact, on_progress=show_progress("comparing"))
     if json:
-        print_json([vars(difference) for difference in found])
+        print_json([vars(difference) for difference in differences])
     else:
-        _list([str(difference) for difference in found], MAX_LISTED)
-        told = counted(len(found), "difference") if found else "no difference"
-        typer.echo(f"{one} and {other}: {told}")
-    if found:
+        _list([str(difference) for difference in differences], MAX_LISTED)
+        outcome = counted(len(differences), "difference") if differences else "no difference"
+        typer.echo(f"{one} and {other}: {outcome}")
+    if differences:
         raise typer.Exit(EXIT_LISTED)
 
 
@@ -127,7 +123,7 @@ def merge(
     """Join caches of one recipe; of clips that stand in several, the latest values are kept."""
     from cache.tools.merge import merge as join
 
-    merged = join(caches, out, _progress("joining"))
+    merged = join(caches, out, show_progress("joining"))
     if json:
         print_json({**vars(merged), "path": str(merged.path)})
     else:
@@ -141,27 +137,22 @@ def merge(
 def convert(
     source: Source,
     target: Target,
-    backend: Annotated[str, typer.Option(callback=_backend, help="hdf5 or zarr.")],
+    backend: Annotated[str, typer.Option(callback=backend_name, help=f"{STORES.choices()}.")],
 ) -> None:
     """Write a cache again in another back end, with bit-identical fields."""
     from cache.tools.merge import convert as change
 
-    clips = change(source, target, backend, _progress("converting"))
+    clips = change(source, target, backend, show_progress("converting"))
     typer.echo(f"{target}: {counted(clips, 'clip')} in {backend}")
 
 
 @app.command()
+@options_from(CompactOptions, "given")
 def compact(
     source: Source,
     target: Target,
-    pool: Annotated[int | None, typer.Option(help="Mean over so many frames. [default: 5]")] = None,
-    project: Annotated[
-        int | None, typer.Option(help="Principal axes to keep; 0 for no projection. [default: 256]")
-    ] = None,
-    dtype: Annotated[str | None, typer.Option(help="int8 or float16. [default: int8]")] = None,
-    layers: Annotated[
-        str | None, typer.Option(help="last, all, or numbers such as 6,12. [default: last]")
-    ] = None,
+    *,
+    given: Mapping[str, Any],
     fit_on: Annotated[
         Path | None, typer.Option(help="Table of the clips to fit the projection on. [default: all clips]")
     ] = None,
@@ -180,12 +171,12 @@ def compact(
     result = run(
         source,
         target,
-        given={"pool": pool, "project": project, "dtype": dtype, "layers": layers},
+        given=given,
         fit_on=fit_on,
         like=like,
         max_gb=max_gb,
         measured=measure,
-        progress=_progress,
+        on_phase=show_progress,
     )
     if json:
         print_json(result.document)
@@ -205,19 +196,8 @@ def export(
     """Write one npy per clip and frame field, and one parquet of clip-level fields, for other tools."""
     from cache.tools.export import export as write
 
-    clips = write(cache, target, field or (), parquet=parquet, told=_progress("exporting"))
+    clips = write(cache, target, field or (), parquet=parquet, on_progress=show_progress("exporting"))
     typer.echo(f"{target}: {counted(clips, 'clip')}")
-
-
-def _progress(what: str) -> Callable[[int, int], None]:
-    shown = Progress(sys.stderr)
-
-    def told(done: int, total: int) -> None:
-        shown.update(lambda: f"{what} {bar(done, total)} {done}/{total}")
-        if done == total:
-            shown.close()
-
-    return told
 
 
 def _list(lines: Sequence[str], most: int) -> None:

@@ -1,20 +1,17 @@
-"""One frame field of one shard, as extract → cache → train reads it clip by clip."""
+"""One frame field of one shard: where each clip begins, and what its checksum is."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common.errors import DamagedCacheError
+from cache.common.types import Array
 from cache.format.checksums import crc32c
-from cache.format.record import CommitRecord
+from cache.format.record import WAY_OUT, CommitRecord
 from cache.format.schema import FRAMES, FrameField
 from cache.shards.store import ShardFile
-
-Array = NDArray[Any]
 
 
 class Column:
@@ -48,6 +45,6 @@ class Column:
             if crc32c(out) != known:
                 raise DamagedCacheError(
                     f"{self._path}: clip {self._record.clip_ids[row]}, {self._name}: checksum does not match; "
-                    "emi-cache verify lists all damage"
+                    f"{WAY_OUT}"
                 )
             self._unchecked.pop(row, None)

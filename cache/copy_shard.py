@@ -1,8 +1,8 @@
-"""Takes shards of one cache over into another: the rows that count, every array as it is."""
+"""From one cache into another: a writer of its like, the rows of a shard that count, the lists of failed clips."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,36 @@ from cache.format.record import CommitRecord, ShardContent
 from cache.reader import CacheReader
 from cache.shards.arrays import ShardArrays
 from cache.shards.store import CONTENT
+from cache.writer import CacheWriter
+
+
+def open_like(target: Path, description: catalog.Description, besides: Mapping[str, bytes]) -> CacheWriter:
+    """Make or continue a cache of a description.
+
+    Args:
+        target: its folder.
+        description: what ``cache.json`` is to say.
+        besides: file name → content of what such a cache has besides, a projection for example. It is there
+            before the cache is: a kill between the two leaves no cache without it.
+    """
+    if not (target / catalog.DESCRIPTION).exists():
+        with durable.storage_errors(target):
+            target.mkdir(parents=True, exist_ok=True)
+        for name, content in besides.items():
+            durable.replace_file(target / name, content)
+    return CacheWriter.open(
+        target,
+        description.recipe,
+        list(description.fields.values()),
+        store=description.store,
+        shard_mb=description.shard_mb,
+        licence=description.licence,
+    )
+
+
+def has_shard(cache: Path, name: str) -> bool:
+    """Say whether a shard of this name is committed."""
+    return (cache / catalog.SHARDS / f"{name}.json").exists()
 
 
 def counting_rows(reader: CacheReader, shard: int) -> list[int]:

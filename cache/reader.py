@@ -1,4 +1,4 @@
-"""Gives the trainer what a cache holds: whole clips, checked, straight from the recorded place."""
+"""The reader of a cache: its clips by id, whole and checked, and tables with one row per clip."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.column import Column
-from cache.common.errors import DamagedCacheError, DuplicateClipError, UnknownClipError, UnknownFieldError
+from cache.common.errors import DuplicateClipError, UnknownClipError, UnknownFieldError
+from cache.common.registry import near_miss
+from cache.common.types import Array
 from cache.format import catalog, schema
-from cache.format.checksums import crc32c
-from cache.format.recipe import recipe_id
 from cache.format.record import CommitRecord
 from cache.format.schema import FrameField
+from cache.open_shard import OpenShard, as_text
 from cache.shards.quantise import dequantise
-from cache.shards.store import ShardFile, get_store
-
-Array = NDArray[Any]
-CLIP_LEVEL = (schema.GLOBAL_MEAN, schema.CLIPS, schema.SCALE, schema.OFFSET)
 
 
 @dataclass(frozen=True)
@@ -59,13 +55,12 @@ class CacheReader:
         self.path = Path(path)
         self.description = catalog.read_description(self.path)
         self.recipe = self.description.recipe
-        self.recipe_id = recipe_id(self.recipe)
+        self.recipe_id = self.recipe.recipe_id
         self.frame_fields: dict[str, FrameField] = self.description.fields
         self.records = catalog.read_records(self.path)
         self._place = _index(self.records, self.path, settle)
-        self._open: dict[int, ShardFile] = {}  # cache.shards.open_files bounds how many of them hold a handle
-        self._columns: dict[tuple[int, str], Column] = {}
-        self._tables: dict[tuple[int, str], Array] = {}
+        # cache.shards.open_files bounds how many of them hold a handle
+        self._shards = [OpenShard(self.path / catalog.SHARDS / r.file, r) for r in self.records]
 
     @property
     def clip_ids(self) -> tuple[str, ...]:
@@ -89,8 +84,8 @@ class CacheReader:
 
     def close(self) -> None:
         """Let go of the open files; reading again opens them again."""
-        self._open.clear()
-        self._columns.clear()
+        for shard in self._shards:
+            shard.close()
 
     def num_frames(self, clip_id: str) -> int:
         """Return the clip's number of frames."""
@@ -98,19 +93,27 @@ class CacheReader:
         return self.records[shard].num_frames[row]
 
     def __getitem__(self, clip_id: str) -> Clip:
+        number, row = self._locate(clip_id)
+        shard = self._shards[number]
         frames = {
             name: (self.read_values if field.quantised else self.read_frames)(clip_id, name)
             for name, field in self.frame_fields.items()
         }
-        mean = {name: self._row(clip_id, schema.GLOBAL_MEAN + name) for name in self.frame_fields}
-        names = [name for name in self._clip_level_names() if not name.startswith(schema.CRC)]
-        clip = {name.removeprefix(schema.CLIPS): self._row(clip_id, name) for name in names}
+        shard.has_read(
+            shard.record.num_frames[row] * sum(f.bytes_per_frame for f in self.frame_fields.values())
+        )
+        mean = {name: shard.row(schema.GLOBAL_MEAN + name, row) for name in self.frame_fields}
+        clip = {
+            name.removeprefix(schema.CLIPS): shard.row(name, row)
+            for name in shard.clip_level_names
+            if name.startswith(schema.CLIPS) and not name.startswith(schema.CRC)
+        }
         return Clip(clip_id, frames, mean, clip)
 
     def read_frames(self, clip_id: str, field: str) -> Array:
         """Return a frame field of a clip, (num_frames, width) in the stored dtype."""
         shard, row = self._locate(clip_id)
-        column = self._columns.get((shard, field)) or self._column(shard, field)
+        column = self._shards[shard].columns.get(field) or self._column(shard, field)
         out = np.empty((column.lengths[row], column.width), column.dtype)
         column.read(row, out)
         return out
@@ -122,7 +125,7 @@ class CacheReader:
             DamagedCacheError: the bytes are not those that were committed.
         """
         shard, row = self._locate(clip_id)
-        column = self._columns.get((shard, field)) or self._column(shard, field)
+        column = self._shards[shard].columns.get(field) or self._column(shard, field)
         if out.shape != (column.lengths[row], column.width) or not out.flags.c_contiguous:
             expected = column.lengths[row], column.width
             raise ValueError(f"buffer of shape {out.shape}, expected C-contiguous {expected}")
@@ -136,14 +139,18 @@ class CacheReader:
         if not self._field(field).quantised:
             return None
         shard, row = self._locate(clip_id)
-        scale, offset = (self._table(shard, prefix + field) for prefix in (schema.SCALE, schema.OFFSET))
+        scale, offset = (self._shards[shard].kept(prefix + field) for prefix in (schema.SCALE, schema.OFFSET))
         return scale[row], offset[row]
 
     def read_values(self, clip_id: str, field: str) -> Array:
         """Return a frame field of a clip as numbers, (num_frames, width) float32, whatever is stored."""
         stored = self.read_frames(clip_id, field)
-        found = self.scale_offset(clip_id, field)
-        return stored.astype(np.float32, copy=False) if found is None else dequantise(stored, *found)
+        quantisation = self.scale_offset(clip_id, field)
+        return (
+            stored.astype(np.float32, copy=False)
+            if quantisation is None
+            else dequantise(stored, *quantisation)
+        )
 
     def require_fields(self, names: Sequence[str]) -> None:
         """Raise UnknownFieldError unless the cache holds all these frame fields."""
@@ -161,12 +168,11 @@ class CacheReader:
         needed = sorted({shard for shard, _ in places})
         if not needed:
             return np.empty((0,))
-        parts = {shard: self._whole(shard, name) for shard in needed}
+        parts = {shard: self._shards[shard].clip_level(name) for shard in needed}
         first = np.cumsum([0, *(len(parts[shard]) for shard in needed)])
         base = dict(zip(needed, first.tolist(), strict=False))
         rows = np.array([base[shard] + row for shard, row in places])
-        table = np.concatenate([parts[shard] for shard in needed])[rows]
-        return np.char.decode(table, "utf-8") if table.dtype.kind == "S" else table
+        return as_text(np.concatenate([parts[shard] for shard in needed])[rows])
 
     def place(self, clip_id: str) -> tuple[int, int]:
         """Return (shard, row) of the values that count for a clip; the shard is an index into ``records``."""
@@ -174,86 +180,24 @@ class CacheReader:
 
     def shard_array(self, shard: int, name: str) -> Array:
         """Return an array of a shard as it is stored, all rows, its checksum checked."""
-        dataset = self.records[shard].datasets.get(name)
-        if dataset is None:
-            raise UnknownFieldError(f"{self._where(shard)} holds no {name!r}")
-        array = self._file(shard).read(name, 0, dataset.shape[0])
-        if crc32c(array) != dataset.crc32c:
-            raise DamagedCacheError(
-                f"{self._where(shard)}: {name}: checksum does not match; emi-cache verify lists all damage"
-            )
-        return array
-
-    def _row(self, clip_id: str, name: str) -> Any:
-        return self.clip_table(name, [clip_id])[0]
-
-    def _clip_level_names(self) -> list[str]:
-        return [name for name in self.records[0].datasets if name.startswith(schema.CLIPS)]
+        return self._shards[shard].array(name)
 
     def _field(self, name: str) -> FrameField:
         if name not in self.frame_fields:
             raise UnknownFieldError(
                 f"{self.path} holds no frame field {name!r}, only {', '.join(self.frame_fields)}"
+                f"{near_miss(name, self.frame_fields)}"
             )
         return self.frame_fields[name]
 
     def _column(self, shard: int, name: str) -> Column:
-        """Return a frame field of a shard, if its record promises it as ``cache.json`` does."""
-        field, record, path = self._field(name), self.records[shard], self._where(shard)
-        dataset = record.datasets.get(schema.FRAMES + name)
-        if dataset is None or dataset.shape[1:] != (field.width,) or dataset.numpy_dtype != field.dtype:
-            raise DamagedCacheError(
-                f"{path}: frames/{name} is not {field.dtype.name} of width {field.width}, as "
-                "cache.json says; emi-cache verify lists all damage"
-            )
-        column = Column(self._file(shard), path, record, field, self._table(shard, schema.CRC + name))
-        return self._columns.setdefault((shard, name), column)
+        return self._shards[shard].column(self._field(name))
 
     def _locate(self, clip_id: str) -> tuple[int, int]:
         place = self._place.get(clip_id)
         if place is None:
             raise UnknownClipError(f"clip {clip_id!r} is not in {self.path} ({len(self)} clips)")
         return place
-
-    def _where(self, shard: int) -> Path:
-        return self.path / catalog.SHARDS / self.records[shard].file
-
-    def _file(self, shard: int) -> ShardFile:
-        # No lock, which a fork might take over held: of two threads that open it, one lets go of its own again.
-        return self._open.get(shard) or self._open.setdefault(shard, self._open_shard(shard))
-
-    def _open_shard(self, shard: int) -> ShardFile:
-        record, path = self.records[shard], self._where(shard)
-        store = get_store(record.store)
-        try:
-            size = store.num_bytes(path)
-            if size != record.num_bytes:
-                raise DamagedCacheError(
-                    f"{path}: {size} bytes, its commit record promises {record.num_bytes} "
-                    f"(first clip {record.clip_ids[0]}); emi-cache verify lists all damage"
-                )
-            return store.open(path, record.datasets)
-        except OSError as error:
-            raise DamagedCacheError(
-                f"{path}: {error.strerror or error} (first clip {record.clip_ids[0]}); "
-                "emi-cache verify lists all damage"
-            ) from None
-
-    def _whole(self, shard: int, name: str) -> Array:
-        dataset = self.records[shard].datasets.get(name)
-        if dataset is None or not name.startswith(CLIP_LEVEL):
-            known = [key for key in self.records[shard].datasets if not key.startswith(schema.FRAMES)]
-            raise UnknownFieldError(
-                f"{self._where(shard)} holds no clip-level field {name!r}, only {', '.join(known)}"
-            )
-        return self.shard_array(shard, name)
-
-    def _table(self, shard: int, name: str) -> Array:
-        """Keep small tables that are asked for clip by clip."""
-        key = (shard, name)
-        if key not in self._tables:
-            self._tables[key] = self._whole(shard, name)
-        return self._tables[key]
 
 
 def _index(records: Sequence[CommitRecord], path: Path, settle: bool) -> dict[str, tuple[int, int]]:

@@ -1,15 +1,17 @@
-"""Puts finished shards into a cache so that a kill at any instant leaves only whole ones."""
+"""The writer of a cache: publishes shards so that a kill at any instant leaves only whole ones."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from cache.commit import leases, partition
-from cache.commit.committed import Recorded
+from cache.commit.committed import CommitIndex
 from cache.commit.failures import Failure, FailureLedger
 from cache.commit.leases import Lease
+from cache.commit.leftovers import tidy
 from cache.commit.orphan import Published, identity, read_orphan, record_of
 from cache.commit.partition import Committed, ShardPlan
 from cache.common import durable
@@ -17,11 +19,11 @@ from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageEr
 from cache.format import catalog
 from cache.format.card import card
 from cache.format.catalog import SHARDS, Description, set_aside
-from cache.format.recipe import recipe_id, require_same_values
+from cache.format.recipe import Recipe
 from cache.format.record import CommitRecord, ShardContent, SourceStat, versions
 from cache.format.schema import FrameField
 from cache.shards.arrays import ClipFeatures, ShardArrays, shard_arrays
-from cache.shards.store import get_store
+from cache.shards.registry import get_store
 
 MAX_ATTEMPTS = 5  # at publishing one shard
 
@@ -39,12 +41,9 @@ class CacheWriter:
         self.path = path
         self.description = description
         self.store = get_store(description.store)
-        if description.store == "hdf5":
-            import h5py  # noqa: F401  # every record names its version, the first one too
-        self._recipe_id = recipe_id(description.recipe)
         self.lease_seconds = leases.LEASE_SECONDS
         self._ledger = FailureLedger(path)
-        self._recorded = Recorded(path)
+        self._index = CommitIndex(path)
 
     @classmethod
     def open(
@@ -76,13 +75,10 @@ class CacheWriter:
         if (path / catalog.DESCRIPTION).exists():
             description = catalog.read_description(path)
         else:
-            wanted = Description(dict(recipe), {f.name: f for f in fields}, store, shard_mb, licence)
+            wanted = Description(Recipe(recipe), {f.name: f for f in fields}, store, shard_mb, licence)
             description = catalog.create(path, wanted, card(wanted))
-        require_same_values(description.recipe, recipe, str(path))
-        with durable.storage_errors(path):
-            for folder_path in (path, path / SHARDS, path / catalog.LEASES):
-                leases.remove_dead_tmp(path, folder_path)
-            leases.remove_dead(path)
+        description.recipe.require_same_values(recipe, str(path))
+        tidy(path)
         return cls(path, description)
 
     @property
@@ -152,6 +148,15 @@ class CacheWriter:
             )
         return record
 
+    def generations(self, clip_ids: Sequence[str]) -> dict[str, int]:
+        """Return the latest generation committed of those of the clips that the cache holds by now."""
+        return self._index.generations(clip_ids)
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions that a record names; that of the back end's library is always among them."""
+        import_module(self.store.library)
+        return versions()
+
     def fail(self, failure: Failure) -> None:
         """List a clip that could not be cached."""
         self._ledger.add(failure)
@@ -167,14 +172,15 @@ class CacheWriter:
             raise DuplicateClipError(f"{self.path}: clip {twice} stands twice in one shard")
         sources = {c.clip_id: SourceStat(c.source, c.source_bytes, c.source_mtime_ns) for c in clips}
         replaced = tuple(clip_id for clip_id in ids if clip_id in plan.supersedes)
+        recipe_id, libraries = self.description.recipe.recipe_id, self.versions()
         return ShardContent(
-            self._recipe_id, plan.plan_id, plan.planned, sources, versions(), plan.generation, replaced
+            recipe_id, plan.plan_id, plan.planned, sources, libraries, plan.generation, replaced
         )
 
     def _not_elsewhere(self, clips: Sequence[ClipFeatures], plan: ShardPlan | None) -> Sequence[ClipFeatures]:
         """Leave out what other shards hold: a plan may be older than what others have committed since."""
         name, generation = (plan.name, plan.generation) if plan else (self._plan_of(clips).name, 0)
-        elsewhere = self._recorded.elsewhere([clip.clip_id for clip in clips], name, generation)
+        elsewhere = self._index.elsewhere([clip.clip_id for clip in clips], name, generation)
         if plan is None and elsewhere:
             twice = next(iter(elsewhere))
             raise DuplicateClipError(
@@ -195,6 +201,7 @@ class CacheWriter:
             if target.exists():
                 return catalog.read_record(target)
             with durable.storage_errors(final):
+                self._index.announce(name)
                 published = self._publish(final, shard, content)
                 if published is None:
                     continue
@@ -202,15 +209,16 @@ class CacheWriter:
                     if target.exists() or identity(final) != published.identity:
                         continue  # another writer of this shard has recorded, taken away or replaced it
                     record = record_of(self.store, final, published)
-                    collides = self._recorded.collides(record)
+                    collides = self._index.collides(record)
                     if not collides:
                         if not durable.write_once(target, record.to_bytes()):
                             continue
-                        collides = self._recorded.collides(record)
+                        self._index.add(record)
+                        collides = self._index.collides(record)
                         if not collides and identity(final) == published.identity:
                             return catalog.read_record(target)
                         target.unlink(missing_ok=True)
-                        self._recorded.forget(name)
+                        self._index.forget(name)
                     if collides:
                         durable.remove(final)
                         return None

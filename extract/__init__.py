@@ -5,8 +5,9 @@ Everything loads when first used, so that importing the package is quick.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cache.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from extract.demo.corpus import make_demo
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
     from extract.options import ExtractOptions
     from extract.run.pipeline import extract
     from extract.run.summary import Summary
-
-_HOMES = {
-    "Encoder": "encoders.base",
-    "EncoderOptions": "encoders.base",
-    "ExtractError": "errors",
-    "ExtractOptions": "options",
-    "Summary": "run.summary",
-    "extract": "run.pipeline",
-    "load_encoder": "encoders",
-    "make_demo": "demo.corpus",
-}
 
 __all__ = [
     "Encoder",
@@ -39,8 +29,15 @@ __all__ = [
     "make_demo",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'extract' has no attribute {name!r}")
-    return getattr(import_module(f"extract.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        "demo.corpus": ("make_demo",),
+        "encoders": ("load_encoder",),
+        "encoders.base": ("Encoder", "EncoderOptions"),
+        "errors": ("ExtractError",),
+        "options": ("ExtractOptions",),
+        "run.pipeline": ("extract",),
+        "run.summary": ("Summary",),
+    },
+)

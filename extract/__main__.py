@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cache.common.console import EXIT_LISTED, EXIT_STOPPED, Progress, counted, print_json, run_command_line
-from cache.shards.store import STORES
+from cache.shards.registry import DEFAULT, STORES, backend_name
 
 app = typer.Typer(
     name="emi-extract",
@@ -18,13 +18,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def _backend(name: str | None) -> str | None:
-    """Take the name in any case, and refuse others before anything is written."""
-    if name is not None and name.lower() not in STORES:
-        raise typer.BadParameter(f"found {name!r}, expected {' or '.join(STORES)}")
-    return name and name.lower()
 
 
 Sources = Annotated[
@@ -50,7 +43,10 @@ Workers = Annotated[
     int | None, typer.Option(help="Decoding threads per device. [default: the cores there are]")
 ]
 Backend = Annotated[
-    str | None, typer.Option(callback=_backend, help="Storage of a new cache: hdf5 or zarr. [default: hdf5]")
+    str | None,
+    typer.Option(
+        callback=backend_name, help=f"Storage of a new cache: {STORES.choices()}. [default: {DEFAULT}]"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 

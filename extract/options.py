@@ -8,7 +8,7 @@ from typing import Any
 
 from cache.common.cores import available_cores
 from cache.format.schema import FORMAT_VERSION, SAMPLING_RATE
-from cache.shards.store import STORES
+from cache.shards.registry import STORES
 from extract.encoders import DEFAULT_MODEL
 from extract.encoders.base import WHOLE_SECONDS, Encoder, EncoderOptions
 from extract.errors import ExtractError

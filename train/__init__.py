@@ -5,8 +5,9 @@ Names load when first used, so that importing the package (or asking for ``--hel
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cache.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from train.config import FitConfig
@@ -15,21 +16,6 @@ if TYPE_CHECKING:
     from train.labels.tables import Labels, Splits, read_labels, read_splits
     from train.runs.predict import evaluate, predict
     from train.runs.run_folder import Run, load_run
-
-_HOMES = {
-    "FitConfig": "config",
-    "FusionHead": "heads.head",
-    "HeadShape": "heads.head",
-    "Labels": "labels.tables",
-    "Run": "runs.run_folder",
-    "Splits": "labels.tables",
-    "evaluate": "runs.predict",
-    "fit": "fitting.fit",
-    "load_run": "runs.run_folder",
-    "predict": "runs.predict",
-    "read_labels": "labels.tables",
-    "read_splits": "labels.tables",
-}
 
 __all__ = [
     "FitConfig",
@@ -46,12 +32,14 @@ __all__ = [
     "read_splits",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'train' has no attribute {name!r}")
-    return getattr(import_module(f"train.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        "config": ("FitConfig",),
+        "fitting.fit": ("fit",),
+        "heads.head": ("FusionHead", "HeadShape"),
+        "labels.tables": ("Labels", "Splits", "read_labels", "read_splits"),
+        "runs.predict": ("evaluate", "predict"),
+        "runs.run_folder": ("Run", "load_run"),
+    },
+)

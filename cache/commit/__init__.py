@@ -1,1 +1,1 @@
-"""How a shard becomes part of a cache: partition, leases, publication, failures."""
+"""How a shard becomes part of a cache: partition, leases, publication, journals, failures."""

@@ -1,42 +1,70 @@
-"""What the writers of a cache have committed so far, in extract → cache: so that no clip is committed twice."""
+"""What the writers of a cache have committed so far: so that no clip is committed twice."""
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from cache.commit.journal import Journal
 from cache.common.errors import DamagedCacheError
+from cache.common.file_system import is_local
 from cache.format import catalog
 from cache.format.record import CommitRecord
 
+LIST_SECONDS = 10.0  # between two looks at all names: for records that no journal announced
 
-class Recorded:
-    """The commit records of a cache and who holds which clip; looks again for new ones at every question."""
+
+class CommitIndex:
+    """The commit records of a cache and who holds which clip; looks for new ones at every question.
+
+    A look costs what is new, not what is there: journals say which records others have written. The names of
+    all records are listed where journals cannot say it: at first, when a writer has come or gone, every
+    ``LIST_SECONDS`` (files copied into the folder, writers of earlier versions), and on network file systems.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._shards = path / catalog.SHARDS
+        self._journal = Journal(path)
+        self._sees_others_at_once = is_local(path)
+        self._listed = float("-inf")
         self._known: dict[str, CommitRecord] = {}
         self._holders: dict[str, list[CommitRecord]] = {}
+        self._announced: set[str] = set()  # and not recorded, as far as is known
+        self._look_alone, self._pid = threading.Lock(), os.getpid()
 
-    def _look(self) -> None:
-        for path in catalog.record_paths(self._path):
-            if path.stem in self._known:
-                continue
-            try:
-                record = self._known[path.stem] = catalog.read_record(path)
-            except DamagedCacheError:
-                if not path.exists():  # taken back, or set aside, just now
-                    continue
-                raise
-            for clip_id in record.clip_ids:
-                self._holders.setdefault(clip_id, []).append(record)
+    def announce(self, name: str) -> None:
+        """Let other writers know that a record of this name may come; raises StorageError."""
+        self._journal.announce(name)
+
+    def add(self, record: CommitRecord) -> None:
+        """Know a record, one that this writer has just written for example."""
+        known = self._known.get(record.name)
+        if known == record:
+            return
+        if known is not None:  # taken back, and made again with other clips
+            self.forget(record.name)
+        for clip_id in record.clip_ids:
+            self._holders.setdefault(clip_id, []).append(record)
+        self._known[record.name] = record  # last: whoever finds it here finds its clips
 
     def forget(self, name: str) -> None:
-        """Forget a shard that was taken away."""
-        self._known.pop(name, None)
-        self._holders = {
-            clip_id: [record for record in records if record.name != name]
-            for clip_id, records in self._holders.items()
+        """Forget a shard that was taken away; whoever makes it again may have announced it already."""
+        record = self._known.pop(name, None)
+        self._announced.add(name)
+        for clip_id in record.clip_ids if record else ():
+            self._holders[clip_id] = [one for one in self._holders[clip_id] if one.name != name]
+
+    def generations(self, clip_ids: Sequence[str]) -> dict[str, int]:
+        """Return the latest generation committed of those of the clips that are."""
+        self._look()
+        held = {clip_id: self._holders.get(clip_id) for clip_id in clip_ids}
+        return {
+            clip_id: max(record.content.generation for record in records)
+            for clip_id, records in held.items()
+            if records
         }
 
     def elsewhere(self, clip_ids: Sequence[str], name: str, generation: int) -> dict[str, str]:
@@ -45,17 +73,63 @@ class Recorded:
         return {
             clip_id: record.name
             for clip_id in clip_ids
-            for record in self._holders.get(clip_id, ())
-            if record.name != name and record.content.generation >= generation
+            for record in self._others(clip_id, name)
+            if record.content.generation >= generation
         }
 
     def collides(self, record: CommitRecord) -> bool:
         """Say whether a clip would count twice, in this shard and in another one."""
         self._look()
         for clip_id in record.clip_ids:
-            others = [other for other in self._holders.get(clip_id, ()) if other.name != record.name]
+            others = self._others(clip_id, record.name)
             replaced = catalog.superseded([record, *others]) if others else set()
             counting = [one for one in (record, *others) if (one.name, clip_id) not in replaced]
             if record in counting and len(counting) > 1:
                 return True
         return False
+
+    def _others(self, clip_id: str, name: str) -> list[CommitRecord]:
+        """Return who else holds a clip; a record that was taken back since it was read holds none."""
+        others = [record for record in self._holders.get(clip_id, ()) if record.name != name]
+        gone = [record for record in others if not self._path(record.name).exists()]
+        for record in gone:
+            self.forget(record.name)
+        return [record for record in others if record not in gone] if gone else others
+
+    def _look(self) -> None:
+        if self._pid != os.getpid():  # a fork may have taken the lock over held
+            self._look_alone, self._pid = threading.Lock(), os.getpid()
+        with self._look_alone:  # of two threads none goes on before what the other has heard of is known
+            self._find_new()
+
+    def _find_new(self) -> None:
+        news = self._journal.news()
+        names = self._announced.union(news.announced)
+        now = time.monotonic()
+        if not news.is_all or not self._sees_others_at_once or now - self._listed >= LIST_SECONDS:
+            names.update(name[:-5] for name in os.listdir(self._shards) if name.endswith(".json"))
+            self._listed = now
+        again = self._known.keys() & news.announced  # for what was taken back is announced again
+        for name in sorted((names - self._known.keys()) | again):
+            record = self._read(name)
+            if record is not None:
+                self.add(record)
+            elif name in again:
+                self.forget(name)
+        self._announced.update(news.announced)
+        self._announced.difference_update(self._known)
+
+    def _read(self, name: str) -> CommitRecord | None:
+        """Return a record; None for one that was announced and is not there yet, or was taken back just now."""
+        path = self._path(name)
+        if not path.exists():
+            return None
+        try:
+            return catalog.read_record(path)
+        except DamagedCacheError:
+            if not path.exists():
+                return None
+            raise
+
+    def _path(self, name: str) -> Path:
+        return self._shards / f"{name}.json"

@@ -1,4 +1,4 @@
-"""Leases on shards in extract → cache: they save double work and tell whose ``*.tmp`` is dead.
+"""Leases on shards: they save double work and tell whose ``*.tmp`` is dead.
 
 Nothing depends on a lease for being right: a shard is published whole and never overwritten, whoever
 holds what. So a lease that is lost, stolen or wrongly believed costs work, never data.
@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cache.commit.processes import host_name, is_gone
 from cache.common import durable
 from cache.format.catalog import LEASES
 
 SUFFIX = ".lease"
 LEASE_SECONDS = 600.0  # a shard takes about a minute on a CPU; holders renew theirs as they go
 MAX_SECONDS = 86_400.0
-STARTED = time.time()  # when this process began to use caches: an older *.tmp of its own id is not its own
 
 
 @dataclass(frozen=True)
@@ -147,35 +147,6 @@ def _write_aside(path: Path, owner: str, until: float) -> Path:
     return aside
 
 
-def host_name() -> str:
-    """This machine's name as it stands in the names of temporary files."""
-    return durable.tmp_path(Path("x")).name.split(".")[1]
-
-
-def is_gone(pid: int) -> bool:
-    """Say whether no process of this machine has this id."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def remove_dead_tmp(cache: Path, folder: Path, older_than: float = LEASE_SECONDS) -> int:
-    """Remove what killed writers left half-written in a folder of a cache; return how many.
-
-    Dead is what a process of this machine left that is gone, and what another machine's wrote more than
-    ``older_than`` seconds ago for a shard it holds no lease on. Should its writer live after all, it
-    writes its shard once more.
-    """
-    dead = [path for path in folder.glob(f"*{durable.TMP_SUFFIX}") if _is_dead(cache, path, older_than)]
-    for path in dead:
-        durable.remove(path)
-    return len(dead)
-
-
 def remove_dead(cache: Path) -> None:
     """Remove the leases that count no longer: of killed writers, and expired ones."""
     for path in (cache / LEASES).glob(f"*{SUFFIX}"):
@@ -184,18 +155,7 @@ def remove_dead(cache: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _is_dead(cache: Path, path: Path, older_than: float) -> bool:
-    parts = path.name.split(".")
-    if len(parts) < 5 or not parts[-3].isdigit():
-        return False
-    host, pid = parts[-4], int(parts[-3])
-    try:
-        written = path.stat().st_mtime
-    except OSError:
-        return False
-    if host == host_name():
-        return is_gone(pid) or (pid == os.getpid() and written < STARTED)
-    latest = _latest(cache / LEASES, parts[0])
-    holder = read_holder(latest) if latest else None
-    held = holder is not None and holder.alive and (holder.host, holder.pid) == (host, pid)
-    return not held and time.time() - written > older_than
+def holder_of(cache: Path, shard: str) -> Holder | None:
+    """Return who holds the lease on a shard, alive or not, or None when nobody does."""
+    latest = _latest(cache / LEASES, shard)
+    return read_holder(latest) if latest else None

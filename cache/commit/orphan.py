@@ -1,4 +1,4 @@
-"""A shard in extract → cache between its publishing and its record: what it is, and whether it is sound."""
+"""A shard between its publishing and its record: what it is, and whether it is sound."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def read_orphan(
     Raises:
         DamagedCacheError: it is not readable, damaged, or made from other clips or by another recipe.
     """
-    found = identity(final)
+    which = identity(final)
     stored = store.describe(final)
     try:
         opened = store.open(final, stored.datasets)
         raw = opened.read(CONTENT, 0, stored.datasets[CONTENT].shape[0])
         content = ShardContent.from_json(json.loads(raw.tobytes()))
-        published = Published(stored, content, found)
+        published = Published(stored, content, which)
         record = record_of(store, final, published)
         CommitRecord.from_bytes(record.to_bytes(), str(final.with_suffix(".json")))
         rows = len(record.clip_ids)

@@ -72,11 +72,11 @@ class Committed:
     @property
     def generations(self) -> dict[str, int]:
         """Clip id → the latest generation committed."""
-        found: dict[str, int] = {}
+        latest: dict[str, int] = {}
         for record in self.records:
             for clip_id in record.clip_ids:
-                found[clip_id] = max(found.get(clip_id, 0), record.content.generation)
-        return found
+                latest[clip_id] = max(latest.get(clip_id, 0), record.content.generation)
+        return latest
 
 
 def plan_shards(

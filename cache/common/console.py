@@ -1,4 +1,4 @@
-"""What every command line of the project shares: exit codes, one-line errors and a progress line."""
+"""What every command line of the project shares: exit codes, one-line errors, JSON for machines."""
 
 from __future__ import annotations
 
@@ -6,22 +6,37 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 from cache.common.errors import EmiError, is_out_of_memory
+from cache.common.progress import Progress, bar
+from cache.common.words import clock, counted, size
+
+__all__ = [  # the last five stand in progress and words, and here for those who still look here
+    "EXIT_DONE",
+    "EXIT_ERROR",
+    "EXIT_LISTED",
+    "EXIT_STOPPED",
+    "EXIT_USAGE",
+    "Progress",
+    "bar",
+    "clock",
+    "counted",
+    "json_ready",
+    "one_line_errors",
+    "print_json",
+    "run_command_line",
+    "size",
+]
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_LISTED = 3  # finished, and something is listed: failed clips, damage, differences
 EXIT_STOPPED = 75  # stopped early; run the same command again to continue (EX_TEMPFAIL)
-
-TTY_INTERVAL = 0.2  # seconds between two updates of a live line
-LOG_INTERVAL = 10.0  # seconds between two lines in a log file
 
 
 @contextmanager
@@ -89,71 +104,3 @@ def json_ready(value: Any) -> Any:
     if isinstance(value, float) and value != value:  # noqa: PLR0124 - the definition of NaN
         return None
     return value
-
-
-def bar(done: float, total: float, width: int = 20) -> str:
-    """Return a text bar, ``[####----]``, for ``done`` of ``total``."""
-    share = min(1.0, done / total) if total else 1.0
-    filled = round(share * width)
-    return "[" + "#" * filled + "-" * (width - filled) + "]"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return ``1 clip``, but ``24 clips``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def size(num_bytes: float) -> str:
-    """Return ``num_bytes`` as ``1.234 GB``, or ``5.6 MB`` where that says more."""
-    return f"{num_bytes / 1e9:.3f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.2f} MB"
-
-
-def clock(seconds: float) -> str:
-    """Return ``seconds`` as ``1:02:03`` or ``2:03``."""
-    minutes, rest = divmod(round(max(0.0, seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-class Progress:
-    """One live line on a terminal, one line every ten seconds in a log."""
-
-    def __init__(self, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream or sys.stderr
-        self._now = now
-        self._live = self._stream.isatty()
-        self._last = now() if not self._live else float("-inf")
-        self._shown = 0
-
-    def update(self, text: Callable[[], str]) -> None:
-        """Show ``text()`` if the last line is old enough; ``text`` is only called then."""
-        interval = TTY_INTERVAL if self._live else LOG_INTERVAL
-        if self._now() - self._last >= interval:
-            self._write(text())
-            self._last = self._now()
-
-    def live(self, text: Callable[[], str]) -> None:
-        """Show ``text()`` on a terminal only: what a log need not keep."""
-        if self._live:
-            self.update(text)
-
-    def line(self, text: str) -> None:
-        """Show ``text`` on a line of its own, whatever the time."""
-        self.close()
-        self._stream.write(text + "\n")
-        self._stream.flush()
-
-    def close(self) -> None:
-        """End the live line, so that what follows starts on a line of its own."""
-        if self._shown:
-            self._stream.write("\n")
-            self._stream.flush()
-            self._shown = 0
-
-    def _write(self, text: str) -> None:
-        if self._live:
-            self._stream.write("\r" + text.ljust(self._shown))
-            self._shown = len(text)
-        else:
-            self._stream.write(text + "\n")
-        self._stream.flush()

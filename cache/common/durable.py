@@ -11,11 +11,14 @@ import stat
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cache.common.errors import StorageError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 TMP_SUFFIX = ".tmp"
 FSYNCS_AT_ONCE = 8
@@ -98,8 +101,6 @@ def read_regular(path: Path, limit: int = 1 << 28) -> bytes:
 
 def fsync_folder(folder: Path) -> None:
     """Force a folder's entries (or a file's bytes) to the disk, so that they survive a power cut."""
-    if os.name == "nt":  # pragma: no cover - folders cannot be opened there
-        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -114,6 +115,8 @@ class FsyncPool:
     """
 
     def __enter__(self) -> FsyncPool:
+        from concurrent.futures import ThreadPoolExecutor  # no command but those that write needs it
+
         self._pool = ThreadPoolExecutor(FSYNCS_AT_ONCE)
         self._running: list[Future[None]] = []
         return self

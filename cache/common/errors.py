@@ -1,4 +1,4 @@
-"""What can go wrong between clips and intensities, as errors that say what, where, and the way out.
+"""The project's errors: each says what, where, and the way out.
 
 ``EmiError`` is the base that every command line turns into one line and exit code 1.
 Each error also is the builtin that a caller would catch.

@@ -1,4 +1,4 @@
-"""Tables of clips, labels and speakers as people have them: one id rule and the header names of the field."""
+"""Tables of clips, labels and speakers as people have them: CSV, TSV, JSONL or id lists, their columns by kind."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import csv
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cache.common.errors import TableError
-from cache.format.record import is_clip_id
-
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".aif")
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
-MEDIA_SUFFIXES = AUDIO_SUFFIXES + VIDEO_SUFFIXES
+from cache.common.ids import clip_id_from_text
 
 # Header names, compared in lower case with "-", "_" and spaces removed. A column of one of these kinds
 # is never a target.
@@ -45,29 +40,6 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-
-
-def clip_id_from_text(text: str) -> str:
-    """Return the clip id that ``text`` means; the one rule for sources and labels alike.
-
-    Text stays text (``00042`` keeps its zeros), ``[58712]`` loses its brackets, a media suffix is cut,
-    unicode is normalised (NFC), ``\\`` separates folders as ``/`` does.
-
-    Raises:
-        TableError: the text is empty, holds control characters, or would leave its folder.
-    """
-    clip_id = unicodedata.normalize("NFC", text).strip()
-    if clip_id.startswith("[") and clip_id.endswith("]"):
-        clip_id = clip_id[1:-1].strip().strip("'\"")
-    clip_id = clip_id.replace("\\", "/").removeprefix("./")
-    suffix = next((s for s in MEDIA_SUFFIXES if clip_id.lower().endswith(s)), "")
-    clip_id = clip_id[: len(clip_id) - len(suffix)]
-    if not is_clip_id(clip_id):
-        raise TableError(
-            f"{text!r} is no clip id: expected text such as 00042 or sub/00042, "
-            "not empty, without '..', a leading '/' or control characters"
-        )
-    return clip_id
 
 
 def split_name(text: str) -> str:

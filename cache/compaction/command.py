@@ -1,24 +1,26 @@
-"""``emi-cache compact`` from its options to its report: the laptop cache between cache → train."""
+"""The command ``emi-cache compact``, from its options to its report."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cache.common import durable
-from cache.common.console import counted, json_ready, size
+from cache.common.console import json_ready
 from cache.common.errors import CacheError
+from cache.common.progress import OnPhase
 from cache.common.tables import Table, read_table, split_name
+from cache.common.words import counted, size
 from cache.compaction import measure
 from cache.compaction.compact import Compacted, compact, options_of
-from cache.compaction.options import CompactOptions, choose_for_size
+from cache.compaction.fields import choose_for_size
+from cache.compaction.options import CompactOptions
 from cache.reader import CacheReader
 
 REPORT = "compact.json"
-Progress = Callable[[str], Callable[[int, int], None]]
 
 
 @dataclass(frozen=True)
@@ -38,40 +40,28 @@ def run(
     like: Path | None,
     max_gb: float | None,
     measured: bool,
-    progress: Progress,
+    on_phase: OnPhase,
 ) -> Report:
     """Make or continue a compact cache, measure it, and keep the measurement in its ``compact.json``.
 
     Raises:
         CacheError: options that exclude each other, or that do not fit the source.
     """
-    chosen = {name: value for name, value in given.items() if value is not None}
-    if like and (fit_on or max_gb or {"pool", "project"} & chosen.keys()):
+    if like and (fit_on or max_gb or {"pool", "project"} & given.keys()):
         raise CacheError("--like brings pool, project and projection along: leave the other options out")
-    if max_gb and {"pool", "project"} & chosen.keys():
+    if max_gb and {"pool", "project"} & given.keys():
         raise CacheError("--max-gb chooses pool and project: leave --pool and --project out")
-    options = replace(options_of(like), **chosen) if like else CompactOptions(**chosen)
+    options = replace(options_of(like), **given) if like else CompactOptions(**given)
     if max_gb:
         with CacheReader(source) as reader:
             options = choose_for_size(reader, max_gb, options)
     table = read_table(fit_on) if fit_on else None
     ids = _fit_ids(table) if table else None
-    made = compact(source, target, options, fit_on=ids, like=like, told=_told(progress))
-    found = measure.measure(source, target, table, _told(progress)) if measured else None
-    document = _document(made, found)
+    made = compact(source, target, options, fit_on=ids, like=like, on_phase=on_phase)
+    fidelity = measure.measure(source, target, table, on_phase("measuring")) if measured else None
+    document = _document(made, fidelity)
     durable.replace_file(target / REPORT, json.dumps(json_ready(document), indent=2).encode() + b"\n")
-    return Report(_text(made, found, fit_on, like), document)
-
-
-def _told(progress: Progress) -> Callable[[str, int, int], None]:
-    phases: dict[str, Callable[[int, int], None]] = {}
-
-    def told(phase: str, done: int, total: int) -> None:
-        if phase not in phases:
-            phases[phase] = progress(phase)
-        phases[phase](done, total)
-
-    return told
+    return Report(_text(made, fidelity, fit_on, like), document)
 
 
 def _fit_ids(table: Table) -> Sequence[str]:
@@ -85,7 +75,7 @@ def _fit_ids(table: Table) -> Sequence[str]:
     return [clip_id for clip_id, split in zip(table.ids(), splits, strict=True) if split == "train"]
 
 
-def _document(made: Compacted, found: measure.Fidelity | None) -> dict[str, Any]:
+def _document(made: Compacted, fidelity: measure.Fidelity | None) -> dict[str, Any]:
     return {
         "clips": made.clips,
         "bytes": made.num_bytes,
@@ -95,11 +85,11 @@ def _document(made: Compacted, found: measure.Fidelity | None) -> dict[str, Any]
         "dtype": made.options.dtype,
         "fitted_on_clips": len(made.projection.fitted_on),
         "explained": {name: axes.explained for name, axes in made.projection.axes.items()},
-        "fidelity": measure.as_json(found) if found else None,
+        "fidelity": measure.as_json(fidelity) if fidelity else None,
     }
 
 
-def _text(made: Compacted, found: measure.Fidelity | None, fit_on: Path | None, like: Path | None) -> str:
+def _text(made: Compacted, fidelity: measure.Fidelity | None, fit_on: Path | None, like: Path | None) -> str:
     options = made.options
     ratio = made.source_bytes / made.num_bytes if made.num_bytes else float("nan")
     lines = [
@@ -113,6 +103,6 @@ def _text(made: Compacted, found: measure.Fidelity | None, fit_on: Path | None, 
         )
     if made.projection.axes and not made.projection.asked and not fit_on and not like:
         lines.append("  fitted on every clip, held-out ones too: name the training clips with --fit-on CSV")
-    if found:
-        lines.append(measure.as_text(found))
+    if fidelity:
+        lines.append(measure.as_text(fidelity))
     return "\n".join(lines)

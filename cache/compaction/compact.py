@@ -1,4 +1,4 @@
-"""The laptop cache between cache → train: pooled over time, projected, and quantised, in two passes.
+"""Makes the laptop cache: frames pooled over time, projected, and quantised, in two passes over the full cache.
 
 What it costs is measured, not assumed: see ``cache.compaction.measure``.
 """
@@ -7,30 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cache.common import durable
-from cache.common.console import counted
 from cache.common.errors import CacheError, RecipeMismatchError
-from cache.compaction.options import CompactOptions, chosen_fields, compact_fields, is_projected
+from cache.common.progress import OnPhase, silent_phase
+from cache.common.types import Array
+from cache.common.words import counted
+from cache.compaction.fields import chosen_fields, compact_fields, is_projected
+from cache.compaction.options import CompactOptions
 from cache.compaction.projection import FILE, Moments, Projection, pool_frames, require_fields
-from cache.copy_shard import content_of, counting_rows, read_shard
+from cache.copy_shard import content_of, counting_rows, has_shard, open_like, read_shard
 from cache.format import catalog, schema
-from cache.format.recipe import as_block, recipe_diff, recipe_id, same_values, source_recipe
-from cache.format.record import versions
+from cache.format.recipe import COMPACT, Recipe, as_block
 from cache.format.schema import FORMAT_VERSION, FrameField
 from cache.reader import CacheReader
 from cache.shards.arrays import ShardArrays, frame_arrays, frame_checksums
 from cache.writer import CacheWriter
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def compact(
     *,
     fit_on: Sequence[str] | None = None,
     like: Path | str | None = None,
-    told: Callable[[str, int, int], None] = lambda *_: None,
+    on_phase: OnPhase = silent_phase,
 ) -> Compacted:
     """Make the compact cache of a cache, or add to it what the cache has got since.
 
@@ -73,7 +70,7 @@ def compact(
         fit_on: clips to fit the projection on; default all, or those an existing target was fitted on.
             Ids the cache does not hold are passed over.
         like: apply the projection of this compact cache, which gives the same recipe.
-        told: called with the phase, and shards done and in all.
+        on_phase: called with the name of a phase, ``fitting`` (clips) or ``writing`` (shards).
 
     Raises:
         CacheError: the options do not fit the source, each other, or what the target was made with.
@@ -82,7 +79,7 @@ def compact(
     if like and fit_on is not None:
         raise CacheError(f"{like} brings its projection along: there is nothing to fit on clips")
     with CacheReader(source) as reader:
-        if source_recipe(reader.recipe) is not None:
+        if reader.recipe.source is not None:
             raise CacheError(f"{source} is a compact cache already; make it from the full cache")
         model = Path(like) if like else target if (target / catalog.DESCRIPTION).exists() else None
         if model:
@@ -90,13 +87,14 @@ def compact(
             projection = _projection_of(model, reader, wanted, fit_on)
             description = catalog.read_description(model)
         else:
-            projection = fit(reader, options or CompactOptions(), fit_on, told)
+            projection = fit(reader, options or CompactOptions(), fit_on, on_phase)
             recipe, fields = _described(reader, projection, options or CompactOptions())
             description = replace(reader.description, recipe=recipe, fields=fields)
-        writer = _open(target, description, projection)
-        for done, shard in enumerate(range(len(reader.records))):
+        writer = open_like(target, description, {FILE: projection.to_bytes()})
+        on_progress = on_phase("writing")
+        for shard in range(len(reader.records)):
             _take_over(reader, shard, writer, projection)
-            told("writing", done + 1, len(reader.records))
+            on_progress(shard + 1, len(reader.records))
         source_bytes = sum(record.num_bytes for record in reader.records)
     records = catalog.read_records(target)
     size = sum(record.num_bytes for record in records)
@@ -108,7 +106,7 @@ def fit(
     reader: CacheReader,
     options: CompactOptions,
     fit_on: Sequence[str] | None,
-    told: Callable[[str, int, int], None] = lambda *_: None,
+    on_phase: OnPhase = silent_phase,
 ) -> Projection:
     """Fit the projection of every wide field on the pooled frames of some clips, in one pass."""
     names = [name for name in chosen_fields(reader, options.layers) if is_projected(reader, name, options)]
@@ -121,10 +119,11 @@ def fit(
             f"{reader.path} holds none of the {counted(len(fit_on or ()), 'clip')} to fit the projection on"
         )
     moments = {name: Moments(reader.frame_fields[name].width) for name in names}
+    on_progress = on_phase("fitting")
     for done, clip_id in enumerate(wanted):
         for name in names:
             moments[name].add(pool_frames(reader.read_frames(clip_id, name), options.pool))
-        told("fitting", done + 1, len(wanted))
+        on_progress(done + 1, len(wanted))
     axes = {name: moments[name].axes(options.project) for name in names}
     return Projection(options.pool, axes, tuple(wanted), _digest(fit_on))
 
@@ -138,20 +137,20 @@ def _digest(fit_on: Sequence[str] | None) -> str:
 
 def _described(
     reader: CacheReader, projection: Projection, options: CompactOptions
-) -> tuple[dict[str, Any], dict[str, FrameField]]:
+) -> tuple[Recipe, dict[str, FrameField]]:
     fields = compact_fields(reader, options)
     recipe = {
         "format_version": FORMAT_VERSION,
-        "derived": "compact",
+        "derived": COMPACT,
         "pool": options.pool,
         "project": options.project,
         "dtype": options.dtype,
         "projection_sha256": projection.sha256,
         "stored_dtype": {name: field.dtype.name for name, field in fields.items()},
-        "source_recipe_id": recipe_id(reader.recipe),
+        "source_recipe_id": reader.recipe_id,
         "source_recipe": reader.recipe,
     }
-    return recipe, fields
+    return Recipe(recipe), fields
 
 
 def options_of(path: Path) -> CompactOptions:
@@ -160,11 +159,9 @@ def options_of(path: Path) -> CompactOptions:
     return _made_with(catalog.read_description(path).recipe)
 
 
-def _made_with(recipe: dict[str, Any]) -> CompactOptions:
-    layers = [
-        name.removeprefix("hidden_states/") for name in recipe["stored_dtype"] if "hidden_states/" in name
-    ]
-    return CompactOptions(recipe["pool"], recipe["project"], recipe["dtype"], ",".join(layers) or "last")
+def _made_with(recipe: Recipe) -> CompactOptions:
+    layers = ",".join(map(str, recipe.layers)) or "last"
+    return CompactOptions(recipe["pool"], recipe["project"], recipe["dtype"], layers)
 
 
 def _projection_of(
@@ -172,11 +169,11 @@ def _projection_of(
 ) -> Projection:
     """Return the projection of an existing compact cache, if it is what the source and the options ask for."""
     projection, recipe = Projection.load(model), catalog.read_description(model).recipe
-    theirs = source_recipe(recipe) or {}
-    if not same_values(theirs, reader.recipe):
+    theirs = recipe.source or Recipe()
+    if not theirs.same_values(reader.recipe):
         raise RecipeMismatchError(
             f"{model} was made from a cache of another recipe than {reader.path} (its source -> this one):"
-            f"{as_block(recipe_diff(theirs, reader.recipe))}"
+            f"{as_block(theirs.differences(reader.recipe))}"
             "Extract this one with the options of that source, or compact it without --like"
         )
     require_fields(projection, list(reader.frame_fields), reader.path)
@@ -207,28 +204,14 @@ def _differing(made: CompactOptions, asked: CompactOptions, reader: CacheReader)
     return lines
 
 
-def _open(target: Path, description: catalog.Description, projection: Projection) -> CacheWriter:
-    """The projection is there before the cache is: a kill between the two leaves no cache without one."""
-    if not (target / catalog.DESCRIPTION).exists():
-        with durable.storage_errors(target):
-            target.mkdir(parents=True, exist_ok=True)
-        durable.replace_file(target / FILE, projection.to_bytes())
-    return CacheWriter.open(
-        target,
-        description.recipe,
-        list(description.fields.values()),
-        store=description.store,
-        shard_mb=description.shard_mb,
-        licence=description.licence,
-    )
-
-
 def _take_over(reader: CacheReader, shard: int, writer: CacheWriter, projection: Projection) -> None:
     """Commit the compact form of a shard under the same name, unless that is done or none of it counts."""
     record, rows = reader.records[shard], counting_rows(reader, shard)
-    if not rows or (writer.path / catalog.SHARDS / f"{record.name}.json").exists():
+    if not rows or has_shard(writer.path, record.name):
         return
-    content = content_of(record, rows, recipe_id=recipe_id(writer.description.recipe), versions=versions())
+    content = content_of(
+        record, rows, recipe_id=writer.description.recipe.recipe_id, versions=writer.versions()
+    )
     arrays = compact_arrays(read_shard(reader, shard, rows), projection, writer.fields)
     writer.commit_arrays(arrays, content, record.name)
 

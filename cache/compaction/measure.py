@@ -1,23 +1,23 @@
-"""What the laptop cache costs before train sees it: relative L2, and a ridge probe on both caches."""
+"""What the laptop cache costs: relative L2 of its frames, and a ridge probe on both caches."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cache.common.console import counted
+from cache.common.progress import OnProgress, silent
 from cache.common.tables import Table
+from cache.common.types import Array
+from cache.common.words import counted
 from cache.compaction.projection import BLOCK_FRAMES, Projection, pool_frames
 from cache.format import schema
 from cache.reader import CacheReader
 
-Array = NDArray[Any]
 MAX_CLIPS = 1000  # a sample: their pooled frames stay in memory, 300 MB at 1024 channels and pool 5
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the mean variance of a channel
 VAD_TARGETS = schema.CLIPS + "vad"
@@ -65,7 +65,7 @@ def measure(
     source: Path | str,
     compact: Path | str,
     labels: Table | None = None,
-    told: Callable[[str, int, int], None] = lambda *_: None,
+    on_progress: OnProgress = silent,
 ) -> Fidelity:
     """Compare a compact cache with its source on a sample of clips, the same whenever it is asked.
 
@@ -73,7 +73,7 @@ def measure(
         source: the full cache.
         compact: made from it.
         labels: its numeric target columns are what the probe predicts; without, the clip-level vad.
-        told: called with the phase, and clips done and in all.
+        on_progress: called with clips done and in all.
     """
     projection = Projection.load(compact)
     with CacheReader(source) as full, CacheReader(compact) as small:
@@ -90,7 +90,7 @@ def measure(
                 errors[name].add(projection, name, rows[name], stored[name])
             pooled.append(np.concatenate([rows[name] for name in fields], axis=1))
             kept.append(np.concatenate([stored[name] for name in fields], axis=1))
-            told("measuring", done + 1, len(ids))
+            on_progress(done + 1, len(ids))
         means = [_means(reader, fields, ids) for reader in (full, small)]
     truth = np.array([values[clip_id] for clip_id in ids]) if values else np.empty((len(ids), 0))
     probes: tuple[Probe, ...] = ()
@@ -234,21 +234,21 @@ def as_json(fidelity: Fidelity) -> dict[str, Any]:
 
 def as_text(fidelity: Fidelity | Mapping[str, Any]) -> str:
     """Return the measurement as lines for a terminal."""
-    found = fidelity if isinstance(fidelity, Mapping) else as_json(fidelity)
-    lines = [f"  measured on {counted(found['clips'], 'clip')}:"]
-    for name, error in found["relative_l2"].items():
-        share = found["explained"].get(name)
+    measured = fidelity if isinstance(fidelity, Mapping) else as_json(fidelity)
+    lines = [f"  measured on {counted(measured['clips'], 'clip')}:"]
+    for name, error in measured["relative_l2"].items():
+        share = measured["explained"].get(name)
         kept = f", {share:.1%} of the variance kept" if share is not None else ""
         lines.append(
             f"    frames/{name}: relative L2 {error:.4f} against the pooled frames{kept}; "
-            f"rounding alone {found['quantisation_l2'][name]:.4f}"
+            f"rounding alone {measured['quantisation_l2'][name]:.4f}"
         )
-    for probe in found["probes"]:
+    for probe in measured["probes"]:
         lines.append(
             f"    ridge probe on {probe['features']}: Pearson {_shown(probe['full'])} full, "
             f"{_shown(probe['compact'])} compact ({counted(probe['clips'], 'held-out clip')}; "
-            f"{', '.join(found['targets'])})"
+            f"{', '.join(measured['targets'])})"
         )
-    if not found["probes"]:
+    if not measured["probes"]:
         lines.append("    no ridge probe: no target columns and no clips/vad, or fewer than 10 clips")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Pooling over time and PCA in cache → compact cache → train: from a clip's frames to fewer and narrower ones."""
+"""Pooling over time and PCA: from a clip's frames to fewer and narrower ones."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import CacheError, DamagedCacheError, InvalidValueError, UnknownFieldError
+from cache.common.types import Array
 from cache.format import catalog
 from cache.shards.arrays import text_array
 
-Array = NDArray[Any]
 FILE = "projection.npz"
 BLOCK_FRAMES = 4096  # rows that are worth one matrix product
 MAX_FILE_BYTES = 1 << 30  # a basis of 1024 × 1024 takes 4 MB
@@ -109,10 +107,10 @@ class Projection:
         """
         path = Path(cache)
         recipe = catalog.read_description(path).recipe
-        if "projection_sha256" not in recipe:
+        if recipe.projection_sha256 is None:
             raise CacheError(f"{path} is no compact cache; emi-cache compact SRC DST makes one")
         projection = cls.from_file(path / FILE)
-        if projection.sha256 != recipe["projection_sha256"]:
+        if projection.sha256 != recipe.projection_sha256:
             raise DamagedCacheError(f"{path / FILE}: not the projection this cache was made with; restore it")
         return projection
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cache.format.catalog import Description
-from cache.format.recipe import recipe_id
 
 
 def card(description: Description) -> str:
@@ -26,7 +25,7 @@ it, `emi-cache verify` checks every checksum. Only shards with a commit record (
 |---|---|---|---|
 {fields}
 
-## Recipe `{recipe_id(description.recipe)}`
+## Recipe `{description.recipe.recipe_id}`
 
 | key | value |
 |---|---|

@@ -1,4 +1,4 @@
-"""The folder of a cache: where its files are, ``cache.json``, and the committed shards."""
+"""The catalog of a cache: where its files are, ``cache.json``, and which committed shard holds which clip."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cache.common import durable
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
-from cache.format.recipe import recipe_id
+from cache.format.recipe import Recipe
 from cache.format.record import CommitRecord
 from cache.format.schema import FORMAT, FORMAT_VERSION, FrameField
 
@@ -21,6 +20,7 @@ DESCRIPTION = "cache.json"
 SHARDS = "shards"
 FAILURES = "failures"
 LEASES = "leases"
+WRITERS = "writers"  # their journals: of no meaning to readers
 DAMAGED = "damaged"  # shards that verify --repair set aside, a folder for each repair
 CARD = "README.md"
 COMPACT = ("projection.npz", "compact.json")  # what a compact cache has besides
@@ -38,7 +38,7 @@ class Description:
         licence: what the licence of the encoder's weights asks of those who use the values.
     """
 
-    recipe: dict[str, Any]
+    recipe: Recipe
     fields: dict[str, FrameField]
     store: str = "hdf5"
     shard_mb: float = 64.0
@@ -49,7 +49,7 @@ class Description:
         document = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "recipe_id": recipe_id(self.recipe),
+            "recipe_id": self.recipe.recipe_id,
             "recipe": self.recipe,
             "fields": {name: field.to_json() for name, field in self.fields.items()},
             "store": self.store,
@@ -93,7 +93,7 @@ def _parse_description(path: Path, data: bytes) -> Description:
             )
         fields = {str(name): FrameField.from_json(str(name), row) for name, row in value["fields"].items()}
         shard_mb, store = float(value["shard_mb"]), str(value["store"])
-        description = Description(dict(value["recipe"]), fields, store, shard_mb, str(value["licence"]))
+        description = Description(Recipe(value["recipe"]), fields, store, shard_mb, str(value["licence"]))
         stated = str(value["recipe_id"])
     except FormatVersionError:
         raise
@@ -101,7 +101,7 @@ def _parse_description(path: Path, data: bytes) -> Description:
         raise DamagedCacheError(
             f"{path}: not a cache description ({type(error).__name__}: {error}); restore it from a copy"
         ) from None
-    if stated != recipe_id(description.recipe):
+    if stated != description.recipe.recipe_id:
         raise DamagedCacheError(f"{path}: the recipe was edited: its recipe_id is another one")
     return description
 
@@ -196,5 +196,5 @@ def create(folder: Path, description: Description, card: str) -> Description:
 
 
 def _is_ours(name: str) -> bool:
-    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, DAMAGED, CARD, *COMPACT}
+    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, WRITERS, DAMAGED, CARD, *COMPACT}
     return name in known or name.startswith(".") or name.endswith(durable.TMP_SUFFIX)

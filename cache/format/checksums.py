@@ -1,17 +1,16 @@
-"""crc32c of what extract → cache → train share, and the crc32c of a whole from those of its parts."""
+"""crc32c of arrays and files, and the crc32c of a whole from those of its parts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import google_crc32c
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from cache.common.types import Array
+
 BLOCK = 1 << 22  # bytes
 POLYNOMIAL = np.uint32(0x82F63B78)  # Castagnoli, reflected
 
@@ -48,10 +47,10 @@ def crc32c_of_whole(parts: Sequence[int] | Array, lengths: Sequence[int] | Array
 
 def _advanced(tables: Array, sums: Array) -> Array:
     """Apply an operator, given for each of the four bytes of a checksum, to many checksums."""
-    found: Array = tables[0][sums & 255]
+    advanced: Array = tables[0][sums & 255]
     for byte in (1, 2, 3):
-        found = found ^ tables[byte][sums >> np.uint32(8 * byte) & 255]
-    return found
+        advanced = advanced ^ tables[byte][sums >> np.uint32(8 * byte) & 255]
+    return advanced
 
 
 @cache

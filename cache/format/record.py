@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from cache.common.errors import DamagedCacheError, FormatVersionError
+from cache.common.ids import is_clip_id
 from cache.format.schema import FORMAT_VERSION
 
 SAFE_NAME = re.compile(r"[0-9a-zA-Z_-]{1,100}")
-CONTROL = re.compile(r"[\x00-\x1f]")
 STORED_KINDS = "fiubS"  # floats, integers, bool, fixed-width text; never objects
 
 
@@ -184,12 +184,6 @@ class CommitRecord:
 
 
 WAY_OUT = "emi-cache verify lists all damage"
-
-
-def is_clip_id(text: str) -> bool:
-    """Say whether text is fit to name a clip: not empty, no absolute path, no ``..``, no control characters."""
-    parts = text.split("/")
-    return all(parts) and not {".", ".."} & set(parts) and not CONTROL.search(text)
 
 
 def _dataset(row: Mapping[str, Any]) -> Dataset:

@@ -1,4 +1,4 @@
-"""The contract between extract and train: which arrays a shard holds, their shapes, dtypes and meaning."""
+"""The arrays of a shard: their names, shapes, dtypes and meaning; constants of the format."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ SILENCE_DB = -120.0  # floor of rms_db; a clip at the floor is silent
 VAD_DIMS = ("arousal", "dominance", "valence")  # the order of the checkpoint's regression head
 
 FRAMES = "frames/"
+HIDDEN_STATES = "hidden_states/"  # a frame field of one encoder layer; the layer's number follows
 GLOBAL_MEAN = "global_mean/"
 CLIPS = "clips/"
 CRC = "clips/crc32c/"

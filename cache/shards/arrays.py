@@ -8,16 +8,14 @@ from dataclasses import field as dataclass_field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common.errors import InvalidValueError
+from cache.common.ids import is_clip_id
+from cache.common.types import Array
 from cache.format import schema
 from cache.format.checksums import crc32c, crc32c_of_whole
-from cache.format.record import is_clip_id
 from cache.format.schema import FrameField
 from cache.shards.quantise import quantise
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

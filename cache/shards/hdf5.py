@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
+from cache.common.types import Array
 from cache.format.checksums import crc32c, crc32c_of_file, crc32c_of_whole
 from cache.format.record import STORED_KINDS, Dataset
 from cache.shards.arrays import ShardArrays
 from cache.shards.open_files import ReadFile
+from cache.shards.rows import RowReader, read_fully
 from cache.shards.store import CONTENT, Stored
 
 if TYPE_CHECKING:
     import h5py
-
-Array = NDArray[Any]
 
 
 class Hdf5Store:
@@ -36,6 +35,7 @@ class Hdf5Store:
 
     name = "hdf5"
     suffix = ".h5"
+    library = "h5py"
 
     def stage(self, tmp: Path, shard: ShardArrays, content: bytes) -> Stored:
         """Lay the file out in memory, then write it with plain writes and fsync."""
@@ -84,43 +84,19 @@ class Hdf5Store:
         return status.st_size
 
 
-class Hdf5ShardFile:
-    """A shard's file handle. Positioned reads share no state, so threads and forks may use it at once.
+class Hdf5ShardFile(RowReader):
+    """A shard's file: its arrays are contiguous, each from its recorded byte on.
 
     The handle is closed when the last user lets go of this object, or other files need it more.
     """
 
     def __init__(self, path: Path, datasets: Mapping[str, Dataset]) -> None:
-        self._path = path
-        self._datasets = datasets
+        super().__init__(path, datasets)
         self._file = ReadFile(path)
-        self._places = {
-            name: (dataset.numpy_dtype, dataset.shape[1:], dataset.offset or 0, dataset.row_bytes)
-            for name, dataset in datasets.items()
-        }
 
-    def read(self, name: str, start: int, stop: int) -> Array:
-        """Return rows ``start:stop`` in a new array."""
+    def _fill(self, name: str, start: int, out: Array) -> None:
         dataset = self._datasets[name]
-        out = np.empty((stop - start, *dataset.shape[1:]), dataset.numpy_dtype)
-        self.read_into(name, start, out)
-        return out
-
-    def read_into(self, name: str, start: int, out: Array) -> None:
-        """Fill ``out`` with rows from ``start`` on."""
-        dtype, shape, offset, row_bytes = self._places[name]
-        if out.dtype != dtype or out.shape[1:] != shape:
-            raise ValueError(f"buffer is {out.dtype}{out.shape[1:]}, {name} is {dtype}{shape}")
-        handle, position = self._file.handle(), offset + start * row_bytes
-        done = os.preadv(handle.number, [out.data], position)
-        while done < out.nbytes:  # a signal, or more than the system reads at once
-            count = os.preadv(handle.number, [out.reshape(-1).view(np.uint8)[done:].data], position + done)
-            if count == 0:
-                raise DamagedCacheError(
-                    f"{self._path}: ends before byte {position + out.nbytes}, which {name} needs; "
-                    "emi-cache verify lists all damage"
-                )
-            done += count
+        read_fully(self._file, self._path, out.data, (dataset.offset or 0) + start * dataset.row_bytes)
 
 
 class _Layout:
@@ -187,8 +163,8 @@ class _Layout:
 
     def readinto(self, buffer: Any) -> int:
         """As a file's."""
-        found = self._between(self._position, self._position + len(buffer))
-        buffer[:] = found.tobytes()
+        between = self._between(self._position, self._position + len(buffer))
+        buffer[:] = between.tobytes()
         self._position += len(buffer)
         return len(buffer)
 

@@ -1,21 +1,18 @@
-"""Where a shard's arrays live: the small protocol every back end implements, and the list of back ends."""
+"""What every back end can do with a shard: the small protocol, and what it says about a stored shard."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from numpy.typing import NDArray
-
-from cache.common.errors import CacheError
+from cache.common.types import Array
 
 if TYPE_CHECKING:
     from cache.format.record import Dataset
     from cache.shards.arrays import ShardArrays
 
-Array = NDArray[Any]
 CONTENT = "content"  # uint8 dataset with the JSON that a commit record can be made from again
 
 
@@ -39,10 +36,17 @@ class ShardFile(Protocol):
 
 
 class ShardStore(Protocol):
-    """A back end. A new one passes ``tests/cache/shards/test_store.py`` and joins ``get_store``."""
+    """A back end. A new one passes ``tests/cache/shards/test_store.py`` and joins ``STORES``.
+
+    Attributes:
+        name: as users and commit records say it.
+        suffix: of a shard's file or folder, with its dot.
+        library: the package that shards are written with; records name its version.
+    """
 
     name: str
     suffix: str
+    library: str
 
     def stage(self, tmp: Path, shard: ShardArrays, content: bytes) -> Stored:
         """Write a shard durably under a temporary name."""
@@ -61,19 +65,3 @@ class ShardStore(Protocol):
 
     def num_bytes(self, path: Path) -> int:
         """Return the shard's size on disk; raises OSError when it is missing."""
-
-
-STORES = ("hdf5", "zarr")
-
-
-def get_store(name: str) -> ShardStore:
-    """Return the back end called ``name``."""
-    if name == "hdf5":
-        from cache.shards.hdf5 import Hdf5Store
-
-        return Hdf5Store()
-    if name == "zarr":
-        from cache.shards.zarr import ZarrStore
-
-        return ZarrStore()
-    raise CacheError(f"unknown storage back end {name!r}, expected one of: {', '.join(STORES)}")

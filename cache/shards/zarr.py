@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
+from cache.common.types import Array
 from cache.format.checksums import crc32c, crc32c_of_file, crc32c_of_whole
 from cache.format.record import Dataset
 from cache.shards.arrays import ShardArrays
@@ -32,7 +32,6 @@ from cache.shards.zarr_reading import METADATA, NUMPY_DTYPE, ZarrShardFile, read
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-Array = NDArray[Any]
 TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
 
 
@@ -41,6 +40,7 @@ class ZarrStore:
 
     name = "zarr"
     suffix = ".zarr"
+    library = "zarr"
 
     def stage(self, tmp: Path, shard: ShardArrays, content: bytes) -> Stored:
         """Write a folder through zarr; every file and folder of it is on the disk then."""

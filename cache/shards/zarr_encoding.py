@@ -1,4 +1,4 @@
-"""The bytes of a Zarr 3 array's chunks, as extract → cache writes them: whole rows, each chunk with its crc32c.
+"""The bytes of a Zarr 3 array's chunks: whole rows, each chunk with its crc32c.
 
 They are what zarr-python would write, byte for byte (a test compares them). It copies every value three
 times on the way; here each is copied once, into a buffer that serves one file after the other.
@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import google_crc32c
 import numpy as np
-from numpy.typing import NDArray
 
+from cache.common.types import Array
 from cache.format.checksums import crc32c_of_whole
 
-Array = NDArray[Any]
 CHUNK_BYTES = 1 << 19  # about a clip at 1024 channels; zarr-python reads whole chunks, our reader only rows
 FILE_BYTES = 1 << 24
 CRC_BYTES = 4

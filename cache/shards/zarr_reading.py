@@ -18,20 +18,19 @@ from typing import Any
 
 import google_crc32c
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
-from cache.format.record import Dataset
+from cache.common.types import Array
+from cache.format.record import WAY_OUT, Dataset
 from cache.shards.open_files import ReadFile
+from cache.shards.rows import RowReader, read_fully
 from cache.shards.zarr_encoding import CRC_BYTES, INDEX_ENTRY
 
-Array = NDArray[Any]
 METADATA = "zarr.json"
 NUMPY_DTYPE = "numpy_dtype"
 MAX_METADATA = 1 << 20
 CODECS = ["bytes", "crc32c"]
-WAY_OUT = "emi-cache verify lists all damage"
 
 
 @dataclass(frozen=True)
@@ -107,36 +106,17 @@ def _text(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> tuple[np.d
     return text, shape[:1]
 
 
-class ZarrShardFile:
-    """An open Zarr shard. Positioned reads share no state, so threads and forks may use it at once."""
+class ZarrShardFile(RowReader):
+    """A shard's folder: its arrays are divided into files of chunks, which are opened as they are needed."""
 
     def __init__(self, path: Path, datasets: Mapping[str, Dataset]) -> None:
-        self._path = path
-        self._datasets = datasets
+        super().__init__(path, datasets)
         self._layouts: dict[str, ArrayLayout] = {}
         self._files: dict[tuple[str, int], _ChunkFile] = {}
 
-    def read(self, name: str, start: int, stop: int) -> Array:
-        """Return rows ``start:stop`` in a new array."""
-        dataset = self._datasets[name]
-        out = np.empty((stop - start, *dataset.shape[1:]), dataset.numpy_dtype)
-        self.read_into(name, start, out)
-        return out
-
-    def read_into(self, name: str, start: int, out: Array) -> None:
-        """Fill ``out`` with rows from ``start`` on."""
-        dataset = self._datasets[name]
-        if out.dtype != dataset.numpy_dtype or out.shape[1:] != dataset.shape[1:]:
-            raise ValueError(
-                f"buffer is {out.dtype}{out.shape[1:]}, {name} is {dataset.numpy_dtype}{dataset.shape[1:]}"
-            )
-        if start < 0 or start + len(out) > dataset.shape[0]:
-            raise DamagedCacheError(
-                f"{self._path}: {name} ends at row {dataset.shape[0]}, asked for {start + len(out)}; {WAY_OUT}"
-            )
-        layout = self._layout(name)
-        view = memoryview(out.reshape(-1).view(np.uint8).data)
-        row_bytes = dataset.row_bytes
+    def _fill(self, name: str, start: int, out: Array) -> None:
+        layout, row_bytes = self._layout(name), self._datasets[name].row_bytes
+        view = out.data.cast("B")
         row, done = start, 0
         while done < len(out):
             number, inside = divmod(row, layout.file_rows)
@@ -150,16 +130,16 @@ class ZarrShardFile:
 
     def _read_layout(self, name: str) -> ArrayLayout:
         try:
-            found = read_layout(self._path / name)
+            layout = read_layout(self._path / name)
         except (OSError, ValueError) as error:
             raise DamagedCacheError(f"{self._path / name}: {error}; {WAY_OUT}") from None
         expected = self._datasets[name]
-        if (found.shape, found.dtype) != (expected.shape, expected.numpy_dtype):
+        if (layout.shape, layout.dtype) != (expected.shape, expected.numpy_dtype):
             raise DamagedCacheError(
-                f"{self._path / name}: {found.dtype}{found.shape}, its record promises "
+                f"{self._path / name}: {layout.dtype}{layout.shape}, its record promises "
                 f"{expected.numpy_dtype}{expected.shape}; {WAY_OUT}"
             )
-        return found
+        return layout
 
     def _file(self, name: str, number: int, layout: ArrayLayout) -> _ChunkFile:
         key = (name, number)
@@ -199,14 +179,8 @@ class _ChunkFile:
 
     def read_rows(self, row: int, out: memoryview) -> None:
         """Fill ``out`` with the bytes of the rows from ``row`` on."""
-        handle = self._file.handle()
         for begin, piece in self._pieces(row, out):
-            position, view = begin, piece
-            while view:
-                count = os.preadv(handle.number, [view], position)
-                if count == 0:
-                    raise DamagedCacheError(f"{self._path}: ends before byte {position}; {WAY_OUT}")
-                view, position = view[count:], position + count
+            read_fully(self._file, self._path, piece, begin)
 
     def _pieces(self, row: int, out: memoryview) -> Iterator[tuple[int, memoryview]]:
         row_bytes, done = self._layout.row_bytes, 0

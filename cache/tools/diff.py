@@ -1,20 +1,18 @@
-"""Compares two caches between extract → cache → train: recipe, ids and values; never names or times."""
+"""``emi-cache diff``: how two caches differ in recipe, ids and values; never in names or times."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cache.common.progress import OnProgress, silent
+from cache.common.types import Array
 from cache.format import schema
-from cache.format.recipe import recipe_diff
 from cache.reader import CacheReader
 
-Array = NDArray[Any]
 TOLERANCE = 1e-3  # relative L2 of a field of a clip
 PLACES = frozenset({"clips/source", "clips/clip_id"})  # where a clip came from is no value
 
@@ -37,7 +35,7 @@ def diff(
     other: Path | str,
     *,
     exact: bool = False,
-    told: Callable[[int, int], None] = lambda *_: None,
+    on_progress: OnProgress = silent,
 ) -> list[Difference]:
     """Return how two caches differ.
 
@@ -45,20 +43,22 @@ def diff(
         one: a cache.
         other: another.
         exact: compare bits instead of relative L2 (1e-3).
-        told: called with clips done and in all.
+        on_progress: called with clips done and in all.
     """
     with CacheReader(one) as a, CacheReader(other) as b:
-        found = [Difference(f"recipe, {line}") for line in recipe_diff(a.recipe, b.recipe)]
+        differences = [Difference(f"recipe, {line}") for line in a.recipe.differences(b.recipe)]
         for here, there, path in ((a, b, a.path), (b, a, b.path)):
-            found += [Difference(f"only in {path}", clip_id) for clip_id in sorted(set(here) - set(there))]
+            differences += [
+                Difference(f"only in {path}", clip_id) for clip_id in sorted(set(here) - set(there))
+            ]
             missing = sorted(set(here.frame_fields) - set(there.frame_fields))
-            found += [Difference(f"only in {path}", field=f"frames/{name}") for name in missing]
+            differences += [Difference(f"only in {path}", field=f"frames/{name}") for name in missing]
         both = [clip_id for clip_id in a.clip_ids if clip_id in b]
-        found += _tables(a, b, both, exact)
+        differences += _tables(a, b, both, exact)
         for done, clip_id in enumerate(both):
-            found += _frames(a, b, clip_id, exact)
-            told(done + 1, len(both))
-    return found
+            differences += _frames(a, b, clip_id, exact)
+            on_progress(done + 1, len(both))
+    return differences
 
 
 def _frames(a: CacheReader, b: CacheReader, clip_id: str, exact: bool) -> Iterator[Difference]:

@@ -1,9 +1,9 @@
-"""Takes a cache to other tools than train: one npy a clip and frame field, one parquet of clip-level fields."""
+"""``emi-cache export``: a cache for other tools, an npy a clip and frame field, a parquet of clip-level fields."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +12,7 @@ import numpy as np
 
 from cache.common import durable
 from cache.common.errors import CacheError, StorageError
+from cache.common.progress import OnProgress, silent
 from cache.format import schema
 from cache.reader import CacheReader
 
@@ -25,7 +26,7 @@ def export(
     fields: Sequence[str] = (),
     *,
     parquet: bool = True,
-    told: Callable[[int, int], None] = lambda *_: None,
+    on_progress: OnProgress = silent,
 ) -> int:
     """Write ``target/<frame field>/<clip>.npy`` and ``target/clips.parquet``.
 
@@ -34,7 +35,7 @@ def export(
         target: a new or empty folder.
         fields: frame fields; default all.
         parquet: write the table; needs pyarrow.
-        told: called with clips done and in all.
+        on_progress: called with clips done and in all.
 
     Returns:
         How many clips were written.
@@ -60,7 +61,7 @@ def export(
                     quantised = reader.frame_fields[name].quantised
                     values = (reader.read_values if quantised else reader.read_frames)(clip_id, name)
                     np.save(folder / f"{file_name(clip_id)}.npy", values)
-                told(done + 1, len(reader))
+                on_progress(done + 1, len(reader))
             if parquet:
                 _write_table(reader, target / TABLE)
         return len(reader)

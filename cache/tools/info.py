@@ -1,4 +1,4 @@
-"""Says what a cache holds: clips, hours, frames, bytes per field, recipe, failures, counts per split."""
+"""``emi-cache info``: clips, hours, frames, bytes per field, recipe, failures, counts per split of a cache."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cache.commit.failures import read_failures
-from cache.common.console import counted, size
 from cache.common.tables import read_table, split_name
+from cache.common.words import counted, size
 from cache.format import schema
 from cache.format.recipe import recipe_lines
 from cache.reader import CacheReader

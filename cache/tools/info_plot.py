@@ -1,4 +1,4 @@
-"""One picture of what a cache holds, before train uses it: durations, loudness, frames and VAD."""
+"""The picture of ``emi-cache info --plot``: durations, loudness, frames and VAD of the clips of a cache."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
-from cache.common.console import counted
 from cache.common.errors import CacheError
+from cache.common.types import Array
+from cache.common.words import counted
 from cache.format import schema
 from cache.reader import CacheReader
 
@@ -77,7 +77,7 @@ def _frames(axes: Any, reader: CacheReader) -> None:
     axes.set(title=f"Frames per clip ({int(frames.sum())} in all)", xlabel="frames", ylabel="clips")
 
 
-def _lengths(axes: Any, values: NDArray[Any], colour: str) -> None:
+def _lengths(axes: Any, values: Array, colour: str) -> None:
     edges: Any = _bins(len(values))
     if values.max() > 20 * np.median(values):  # one clip of twenty minutes among clips of seven seconds
         edges = np.geomspace(values.min(), values.max(), edges + 1)

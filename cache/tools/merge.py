@@ -1,23 +1,21 @@
-"""Joins caches, and changes their back end, between extract → cache → train; never a value."""
+"""``emi-cache merge`` and ``convert``: caches joined, or written again in another back end; values stay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cache.commit import partition
-from cache.common import durable
 from cache.common.errors import CacheError, RecipeMismatchError
-from cache.copy_shard import content_of, copy_ledgers, counting_rows, read_shard
+from cache.common.progress import OnProgress, silent
+from cache.copy_shard import content_of, copy_ledgers, counting_rows, has_shard, open_like, read_shard
 from cache.format import catalog
-from cache.format.recipe import as_block, recipe_diff, recipe_id
-from cache.format.record import CommitRecord
+from cache.format.recipe import as_block
 from cache.format.schema import CRC
 from cache.reader import CacheReader
 from cache.writer import CacheWriter
 
-Told = Callable[[int, int], None]
 Place = tuple[int, int, int]  # source, shard, row
 
 
@@ -38,7 +36,7 @@ class Merged:
     settled: tuple[str, ...]
 
 
-def convert(source: Path | str, target: Path | str, store: str, told: Told = lambda *_: None) -> int:
+def convert(source: Path | str, target: Path | str, store: str, on_progress: OnProgress = silent) -> int:
     """Write a cache again in another back end: the same shards with bit-identical fields.
 
     Returns:
@@ -49,18 +47,18 @@ def convert(source: Path | str, target: Path | str, store: str, told: Told = lam
     """
     source, target = Path(source), Path(target)
     with CacheReader(source) as reader:
-        writer = _open(target, replace(reader.description, store=store), source)
+        writer = open_like(target, replace(reader.description, store=store), _besides(source))
         if writer.description.store != store:
             raise CacheError(f"{target} is a cache in {writer.description.store}; choose another folder")
         for done, record in enumerate(reader.records):
-            if not _has(target, record.name):
+            if not has_shard(target, record.name):
                 writer.commit_arrays(read_shard(reader, done), record.content, record.name)
-            told(done + 1, len(reader.records))
+            on_progress(done + 1, len(reader.records))
         copy_ledgers(source, target)
         return len(reader)
 
 
-def merge(sources: Sequence[Path | str], target: Path | str, told: Told = lambda *_: None) -> Merged:
+def merge(sources: Sequence[Path | str], target: Path | str, on_progress: OnProgress = silent) -> Merged:
     """Join caches of one recipe, from separate disks or with clips that stand in two shards.
 
     Of several values of one clip the latest generation is kept, then that of the latest source file.
@@ -73,7 +71,7 @@ def merge(sources: Sequence[Path | str], target: Path | str, told: Told = lambda
     if target.resolve() in {path.resolve() for path in paths}:
         raise CacheError(f"{target} is one of the caches to join; choose a new folder")
     _require_one_recipe(paths)
-    writer = _open(target, catalog.read_description(paths[0]), paths[0])
+    writer = open_like(target, catalog.read_description(paths[0]), _besides(paths[0]))
     before = catalog.effective(catalog.read_records(target))
     readers = [CacheReader(path, settle=True) for path in paths]
     places, settled = _places(readers)
@@ -87,7 +85,7 @@ def merge(sources: Sequence[Path | str], target: Path | str, told: Told = lambda
             ]
             _take_over(reader, shard, rows, writer)
             done += 1
-            told(done, total)
+            on_progress(done, total)
         reader.close()
         copy_ledgers(reader.path, target)
     clips = catalog.effective(catalog.read_records(target))
@@ -98,7 +96,7 @@ def _require_one_recipe(paths: Sequence[Path]) -> None:
     first = catalog.read_description(paths[0])
     for path in paths[1:]:
         other = catalog.read_description(path)
-        lines = recipe_diff(first.recipe, other.recipe)
+        lines = first.recipe.differences(other.recipe)
         if lines or first.fields != other.fields:
             raise RecipeMismatchError(
                 f"{paths[0]} and {path} were made with different recipes (first -> second):"
@@ -146,38 +144,17 @@ def _checksums(reader: CacheReader, clip_id: str) -> list[int]:
 def _take_over(reader: CacheReader, shard: int, rows: list[int], writer: CacheWriter) -> None:
     """Commit the rows of a shard that count and that the target has not; a whole shard keeps its name."""
     record = reader.records[shard]
-    there = catalog.effective(catalog.read_records(writer.path))
-    rows = [row for row in rows if _is_news(record.clip_ids[row], record.content.generation, there)]
+    generations = writer.generations([record.clip_ids[row] for row in rows])
+    rows = [r for r in rows if generations.get(record.clip_ids[r], -1) < record.content.generation]
     if not rows:
         return
-    whole = len(rows) == len(record.clip_ids) and not _has(writer.path, record.name)
+    whole = len(rows) == len(record.clip_ids) and not has_shard(writer.path, record.name)
     ids = [record.clip_ids[row] for row in rows]
     name = record.name if whole else partition.shard_name(ids, record.content.generation)
-    content = content_of(record, rows, recipe_id=recipe_id(writer.description.recipe))
+    content = content_of(record, rows, recipe_id=writer.description.recipe.recipe_id)
     writer.commit_arrays(read_shard(reader, shard, rows), content, name)
 
 
-def _is_news(clip_id: str, generation: int, there: Mapping[str, CommitRecord]) -> bool:
-    return clip_id not in there or there[clip_id].content.generation < generation
-
-
-def _has(cache: Path, name: str) -> bool:
-    return (cache / catalog.SHARDS / f"{name}.json").exists()
-
-
-def _open(target: Path, description: catalog.Description, source: Path) -> CacheWriter:
-    """Make or continue a cache like this one; what a compact cache has besides comes along."""
-    if not (target / catalog.DESCRIPTION).exists():
-        with durable.storage_errors(target):
-            target.mkdir(parents=True, exist_ok=True)
-        for name in catalog.COMPACT:
-            if (source / name).exists():
-                durable.replace_file(target / name, (source / name).read_bytes())
-    return CacheWriter.open(
-        target,
-        description.recipe,
-        list(description.fields.values()),
-        store=description.store,
-        shard_mb=description.shard_mb,
-        licence=description.licence,
-    )
+def _besides(source: Path) -> dict[str, bytes]:
+    """Return what a compact cache has besides, which comes along."""
+    return {name: (source / name).read_bytes() for name in catalog.COMPACT if (source / name).exists()}

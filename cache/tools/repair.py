@@ -1,15 +1,15 @@
-"""Sets damaged shards of a cache aside, so that the next run of extract makes exactly their clips again."""
+"""``emi-cache verify --repair``: damaged shards set aside, so that exactly their clips are made again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from cache.common.console import counted
 from cache.common.errors import CacheError
+from cache.common.words import counted
 from cache.format import catalog
-from cache.format.recipe import is_compact
 from cache.format.record import CommitRecord
+from cache.shards.registry import suffixes
 from cache.tools.verify import VerifyReport
 
 
@@ -45,10 +45,10 @@ def repair(path: Path | str, report: VerifyReport) -> Repaired:
     """
     path = Path(path)
     shards = path / catalog.SHARDS
-    found = {finding.shard for finding in report.findings if finding.repair and not finding.orphan}
+    damaged = {finding.shard for finding in report.findings if finding.repair and not finding.orphan}
     orphans = [finding.shard for finding in report.findings if finding.repair and finding.orphan]
     orphans = [file for file in orphans if not (shards / f"{_shard_name(file)}.json").exists()]
-    names = sorted({_shard_name(file) for file in found if _is_shard(file)})
+    names = sorted({_shard_name(file) for file in damaged if _is_shard(file)})
     clips: set[str] = set()
     unreadable = []
     moved: list[Path] = []
@@ -58,8 +58,8 @@ def repair(path: Path | str, report: VerifyReport) -> Repaired:
             clips.update(catalog.read_record(record).clip_ids)
         except CacheError:
             unreadable.append(name)
-        moved += [record, *sorted(item for item in shards.glob(f"{name}.*") if _is_data(item))]
-    moved += [shards / file for file in sorted(found) if not _is_shard(file)]
+        moved += [record, *sorted(item for item in shards.glob(f"{name}.*") if item.suffix in suffixes())]
+    moved += [shards / file for file in sorted(damaged) if not _is_shard(file)]
     moved += [shards / file for file in orphans]
     moved = [item for item in dict.fromkeys(moved) if item.exists() or item.is_symlink()]
     aside = catalog.set_aside(path, *moved) if moved else None
@@ -73,11 +73,7 @@ def _shard_name(file: str) -> str:
 
 
 def _is_shard(file: str) -> bool:
-    return file.endswith((".h5", ".zarr", ".json"))
-
-
-def _is_data(item: Path) -> bool:
-    return item.suffix in {".h5", ".zarr"}
+    return file.endswith((*suffixes(), ".json"))
 
 
 def _readable_records(path: Path) -> list[CommitRecord]:
@@ -95,7 +91,7 @@ def as_text(path: Path | str, done: Repaired) -> str:
     if done.aside is None:
         return f"{path}: nothing to set aside"
     lines = [f"{path}: {counted(len(done.shards), 'shard')} set aside in {done.aside}"]
-    if is_compact(catalog.read_description(Path(path)).recipe):
+    if catalog.read_description(Path(path)).recipe.is_compact:
         remake = f"emi-cache compact SRC {path}, with the options of before,"
     else:
         remake = "the next emi-extract run on this cache"

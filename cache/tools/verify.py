@@ -1,4 +1,4 @@
-"""Checks every byte of a cache against what was committed, and names shard, clip and field of all damage."""
+"""``emi-cache verify``: every byte of a cache against what was committed; shard, clip and field of all damage."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.common import durable
 from cache.common.errors import CacheError
 from cache.compaction.projection import FILE, Projection
 from cache.format import catalog, schema
 from cache.format.checksums import crc32c
-from cache.format.recipe import is_compact, recipe_id
 from cache.format.record import CommitRecord
-from cache.shards.store import CONTENT, ShardFile, get_store
+from cache.shards.registry import get_store, suffixes
+from cache.shards.store import CONTENT, ShardFile
 
-Array = NDArray[Any]
 ORPHAN_SECONDS = 3600  # after which no writer is between publishing a shard and recording it
-SHARD_FILE = re.compile(r"[0-9a-f]{16}-\d+\.(h5|zarr)")
+SHARD_NAME = re.compile(r"[0-9a-f]{16}-\d+")
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def verify(path: Path | str) -> VerifyReport:
             continue
         records.append(record)
         findings += _check_shard(path, record, description)
-    findings += _foreign_files(path, records, is_compact(description.recipe))
+    findings += _foreign_files(path, records, description.recipe.is_compact)
     findings += _duplicates(records)
     findings += _projection(path, description)
     clips = sum(len(record.clip_ids) for record in records)
@@ -88,7 +85,7 @@ def verify(path: Path | str) -> VerifyReport:
 
 
 def _check_shard(path: Path, record: CommitRecord, description: catalog.Description) -> Iterator[Finding]:
-    if record.content.recipe_id != recipe_id(description.recipe):
+    if record.content.recipe_id != description.recipe.recipe_id:
         yield Finding(record.file, "made with another recipe than the cache's")
     shard = path / catalog.SHARDS / record.file
     try:
@@ -124,12 +121,12 @@ def _check_arrays(
     sound: set[str] = set()
     for name in sorted(record.datasets, key=lambda name: name.startswith(schema.FRAMES)):
         try:
-            found = list(_check_array(record, shard, name))
+            problems = list(_check_array(record, shard, name))
         except (OSError, CacheError) as error:
-            found = [Finding(record.file, str(error), field=name)]
-        if not found:
+            problems = [Finding(record.file, str(error), field=name)]
+        if not problems:
             sound.add(name)
-        yield from found
+        yield from problems
     if schema.OFFSETS in sound:
         offsets = shard.read(schema.OFFSETS, 0, len(record.clip_ids) + 1)
         if offsets.tolist() != np.cumsum([0, *record.num_frames]).tolist():
@@ -200,7 +197,7 @@ def _foreign_files(path: Path, records: list[CommitRecord], compact: bool) -> It
     for item in sorted((path / catalog.SHARDS).iterdir()):
         if item.suffix == ".json" or item.name in expected or item.name.endswith(durable.TMP_SUFFIX):
             continue
-        if SHARD_FILE.fullmatch(item.name):
+        if item.suffix in suffixes() and SHARD_NAME.fullmatch(item.stem):
             # Its writer may be about to write the record, or the next run may settle it: that has its time.
             is_old = _age(item) > ORPHAN_SECONDS
             way_out = "--repair sets it aside" if is_old else f"{writer} settles or replaces it"
@@ -234,7 +231,7 @@ def _duplicates(records: list[CommitRecord]) -> Iterator[Finding]:
 
 
 def _projection(path: Path, description: catalog.Description) -> Iterator[Finding]:
-    if "projection_sha256" in description.recipe:
+    if description.recipe.projection_sha256 is not None:
         try:
             Projection.load(path)
         except CacheError as error:

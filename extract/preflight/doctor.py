@@ -20,7 +20,6 @@ from cache.common.cores import available_cores
 from cache.common.durable import check_writable
 from cache.common.errors import EmiError, NotACacheError
 from cache.format import catalog
-from cache.format.recipe import recipe_diff
 from cache.format.schema import SAMPLING_RATE
 from extract.audio.decode import decode
 from extract.encoders import LOGMEL, device_names, load_encoder
@@ -174,8 +173,8 @@ def _recipe(out: Path, options: ExtractOptions, encoder: Encoder) -> Check:
         cached = catalog.read_description(out).recipe
     except NotACacheError:
         return Check("recipe", OK, f"{out}: no cache yet; a run makes one")
-    wanted = options.recipe(encoder) | {"precision": cached.get("precision")}
-    lines = recipe_diff(cached, wanted)
+    wanted = options.recipe(encoder) | {"precision": cached.precision}
+    lines = cached.differences(wanted)
     if lines:
         advice = "choose another --out, or the options the cache was made with"
         return Check("recipe", FAILED, f"{out} was made with another recipe: {'; '.join(lines)}", advice)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cache.common.errors import NotACacheError
 from cache.format import catalog
+from cache.shards.registry import DEFAULT
 from cache.writer import CacheWriter
 from extract.encoders.base import Encoder
 from extract.options import ExtractOptions
@@ -17,14 +18,14 @@ def with_cached_precision(options: ExtractOptions, out: Path) -> ExtractOptions:
     """``auto`` continues a cache in the precision it was begun with, on whatever device."""
     if options.encoder.precision == "auto":
         with suppress(NotACacheError):
-            precision = catalog.read_description(out).recipe.get("precision", "auto")
+            precision = catalog.read_description(out).recipe.precision or "auto"
             return replace(options, encoder=replace(options.encoder, precision=precision))
     return options
 
 
 def open_writer(out: Path, options: ExtractOptions, encoder: Encoder) -> CacheWriter:
     """Make the cache, or continue one of the same recipe."""
-    recipe, store, shard_mb = options.recipe(encoder), options.store or "hdf5", options.shard_mb
+    recipe, store, shard_mb = options.recipe(encoder), options.store or DEFAULT, options.shard_mb
     return CacheWriter.open(
         out, recipe, encoder.fields, store=store, shard_mb=shard_mb, licence=encoder.licence
     )

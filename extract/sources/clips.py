@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cache.commit.failures import Failure
 from cache.common.errors import TableError
-from cache.common.tables import MEDIA_SUFFIXES, SPLIT_NAMES, clip_id_from_text
+from cache.common.ids import MEDIA_SUFFIXES, clip_id_from_text
+from cache.common.tables import SPLIT_NAMES
 from extract.errors import SourceError
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from cache.common.tables import MEDIA_SUFFIXES, read_table
+from cache.common.ids import MEDIA_SUFFIXES
+from cache.common.tables import read_table
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip, from_folder
 from extract.sources.manifests import from_table

@@ -9,7 +9,8 @@ from pathlib import Path
 from cache.commit.failures import Failure
 from cache.common.console import counted
 from cache.common.errors import TableError
-from cache.common.tables import Table, clip_id_from_text, split_name
+from cache.common.ids import clip_id_from_text
+from cache.common.tables import Table, split_name
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip, index_files, known_split, media_files, shown_path
 from extract.sources.unknown_columns import check_columns, no_path_column

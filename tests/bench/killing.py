@@ -39,7 +39,7 @@ def clip(clip_id: str) -> ClipFeatures:
     return ClipFeatures(clip_id, frames, means, FRAMES * 320, -20.0, "0" * 64, {"vad": means["vad"]})
 
 
-def write(path: Path, store: str, clips: int, told: Callable[[str], None] = lambda _: None) -> None:
+def write(path: Path, store: str, clips: int, report: Callable[[str], None] = lambda _: None) -> None:
     """Commit whatever is not committed yet, with a lease on each shard, and say what is."""
     shard_mb = CLIPS_PER_SHARD * FRAMES * (WIDTH * 2 + 12) * 1e-6
     writer = CacheWriter.open(path, RECIPE, FIELDS, store=store, shard_mb=shard_mb)
@@ -48,7 +48,7 @@ def write(path: Path, store: str, clips: int, told: Callable[[str], None] = lamb
         if lease is None or writer.is_committed(plan):
             continue
         record = writer.commit([clip(clip_id) for clip_id in plan.planned], plan)
-        told(record.name if record else "")
+        report(record.name if record else "")
         lease.release()
 
 

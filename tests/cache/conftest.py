@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache import CacheWriter, ClipFeatures, FrameField
+from cache import CacheReader, CacheWriter, ClipFeatures, FrameField, verify
 from cache.format.record import CommitRecord
 
 WIDTH = 8
@@ -83,3 +83,18 @@ def smuggle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., CommitRec
         return record
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def committed_once() -> Callable[..., None]:
+    """Check that these clips are there, once, undamaged, and that nothing else lies about."""
+
+    def check(path, ids) -> None:
+        """Everything is there, once, undamaged, and nothing else lies about."""
+        assert sorted(CacheReader(path).clip_ids) == sorted(ids)
+        assert verify(path).findings == ()
+        records = {file.stem for file in (path / "shards").glob("*.json")}
+        assert {file.name.split(".")[0] for file in (path / "shards").iterdir()} == records
+        assert list((path / "leases").iterdir()) == []
+
+    return check

@@ -18,7 +18,7 @@ import pytest
 from cache import CacheReader, CacheWriter, verify
 from cache.commit.failures import read_failures
 from cache.common.errors import CacheError, DamagedCacheError, InvalidValueError, StorageError
-from cache.shards.store import STORES
+from cache.shards.registry import STORES
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def opened(cache: CacheReader | Path | str) -> Iterator[CacheReader]:
 
 def is_compact(reader: CacheReader) -> bool:
     """Whether the cache was derived from another one: small enough that a CPU is the quicker place."""
-    return reader.recipe.get("derived") == "compact"
+    return reader.recipe.is_compact
 
 
 def coverage(labels: Labels, reader: CacheReader) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def card(run: Run) -> str:
     score = "No clip was left to report on."
     if scores:
         score = f"Validation: mean {metrics['metric']} {shown(scores[metrics['metric']]['mean'])}."
-    source = recipe.get("source_recipe", recipe)
+    source = recipe.encoder
     return (
         "# Emotional mimicry intensity: a head on frozen speech features\n\n"
         f"Predicts {', '.join(run.targets.names)} from the sound of a clip.\n\n"

@@ -14,7 +14,7 @@ import torch
 
 from cache import CacheReader, read_table
 from cache.common.durable import storage_errors
-from cache.format.recipe import as_block, is_made_from, recipe_diff, same_values
+from cache.format.recipe import as_block
 from train.config import FitConfig
 from train.errors import LabelError, RunError
 from train.features.batches import BatchFeed, Features, load_features
@@ -265,9 +265,9 @@ def write_predictions(
 
 
 def _checked_recipe(run: Run, reader: CacheReader, allow: bool) -> tuple[str, ...]:
-    if same_values(run.recipe, reader.recipe) or is_made_from(run.recipe, reader.recipe):
+    if run.recipe.same_values(reader.recipe) or run.recipe.is_made_from(reader.recipe):
         return ()
-    diff = tuple(recipe_diff(run.recipe, reader.recipe))
+    diff = tuple(run.recipe.differences(reader.recipe))
     if not allow:
         raise RunError(
             f"{reader.path}: made with another recipe than the cache {run.path} was trained on "

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import CacheReader, Projection
-from cache.format.recipe import is_made_from, same_values
 from cache.format.schema import GLOBAL_MEAN
 from train.errors import RunError
 from train.runs.run_folder import PROJECTION, Run
@@ -68,7 +67,7 @@ def as_trained(run: Run, reader: CacheReader) -> CacheReader:
     Raises:
         RunError: if the run has no projection of its own and needs one.
     """
-    if same_values(run.recipe, reader.recipe) or not is_made_from(run.recipe, reader.recipe):
+    if run.recipe.same_values(reader.recipe) or not run.recipe.is_made_from(reader.recipe):
         return reader
     path = run.path / PROJECTION
     if not path.exists():
@@ -76,6 +75,6 @@ def as_trained(run: Run, reader: CacheReader) -> CacheReader:
             f"{path}: is missing, and {reader.path} is the full cache; copy it from the compact one"
         )
     projection = Projection.from_file(path)
-    if projection.sha256 != run.recipe["projection_sha256"]:
+    if projection.sha256 != run.recipe.projection_sha256:
         raise RunError(f"{path}: not the projection that this head was trained with; restore it from a copy")
     return ProjectedReader(reader.path, projection)

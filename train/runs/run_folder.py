@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache.common.durable import storage_errors
+from cache.format.recipe import Recipe
 from train.config import FitConfig
 from train.errors import ConfigError, RunError
 from train.files import lock_folder, read_json, remove_leftovers, write_json
@@ -105,7 +106,7 @@ class Run:
     config: FitConfig
     head: FusionHead
     targets: Targets
-    recipe: dict[str, Any]
+    recipe: Recipe
     layer: int | None
     metrics: dict[str, Any]
     others: tuple[Run, ...] = ()
@@ -169,7 +170,8 @@ def load_run(path: Path | str) -> Run:
             name: np.array(values["targets"][name], dtype=np.float64) for name in ("mean", "low", "high")
         }
         names = Targets(values["targets"]["id_column"], tuple(values["targets"]["names"]), **targets)
-        config, recipe, layer = FitConfig.from_dict(values["config"]), values["recipe"], values["layer"]
+        config, layer = FitConfig.from_dict(values["config"]), values["layer"]
+        recipe = Recipe(**values["recipe"])
     except (KeyError, TypeError, RuntimeError, ConfigError) as error:
         raise RunError(f"{path / HEAD}: not a head this version knows ({error})") from None
     return Run(path, config, head.eval(), names, recipe, layer, read_json(path / METRICS))

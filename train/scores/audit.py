@@ -259,7 +259,7 @@ def _coverage(side: _Side, reader: CacheReader, most: float) -> Check:
 
 def _fitted_outside(train: _Side, reader: CacheReader) -> Check:
     name = "fitted outside train"
-    if "projection_sha256" not in reader.recipe:
+    if reader.recipe.projection_sha256 is None:
         return Check(name, PASSED, "nothing is fitted in this cache: it holds what the encoder gave")
     projection = Projection.load(reader.path)
     if not projection.axes:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from cache import CacheReader
-from cache.format.recipe import is_made_from
 from train.config import FitConfig
 from train.errors import ConfigError
 from train.labels.coverage import check_coverage, coverage
@@ -31,7 +30,7 @@ def require_pair(full: Path, compact: Path) -> None:
         ConfigError: if it was not.
     """
     with CacheReader(full) as one, CacheReader(compact) as two:
-        if not is_made_from(two.recipe, one.recipe):
+        if not two.recipe.is_made_from(one.recipe):
             raise ConfigError(f"{compact}: was not made from {full}; give FULL, then a compact cache of it")
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from cache.commit import leases
-from cache.common import durable
 
 SHARD = "0123456789abcdef-0"
 
@@ -101,43 +98,3 @@ def test_many_threads_after_one_expired_lease_get_it_once(cache) -> None:
         thread.join()
     assert sum(lease is not None for lease in got) == 1
     assert not list((cache / "leases").glob("*.tmp"))
-
-
-def leftover(cache: Path, host: str, pid: int, age: float = 0.0) -> Path:
-    own = durable.tmp_path(cache / "shards" / f"{SHARD}.h5").name.split(".")
-    path = cache / "shards" / ".".join([*own[:2], host or own[2], str(pid), *own[4:]])
-    path.write_bytes(b"x")
-    os.utime(path, (time.time() - age,) * 2)
-    return path
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_only_dead_writers_leftovers_are_removed(cache) -> None:
-    pid = os.fork()
-    if pid == 0:  # pragma: no cover - the child
-        signal.pause()
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    kept = [leftover(cache, "", os.getpid()), leftover(cache, "otherhost", 7)]
-    dead = [
-        leftover(cache, "", pid),
-        leftover(cache, "", os.getpid(), 1e6),
-        leftover(cache, "otherhost", 8, 1e6),
-    ]
-    folder = leftover(cache, "", pid)
-    folder.unlink()
-    (folder / "inside").mkdir(parents=True)
-    foreign = cache / "shards" / "thesis.tmp"
-    foreign.write_text("not ours")
-    assert leases.remove_dead_tmp(cache, cache / "shards") == 4
-    assert all(path.exists() for path in [*kept, foreign])
-    assert not any(path.exists() for path in [*dead, folder])
-
-
-def test_an_old_leftover_lives_while_its_writer_holds_the_lease(cache) -> None:
-    (cache / "leases").mkdir()
-    path = leftover(cache, "otherhost", 7, 1e6)
-    holder = {"owner": "x", "host": "otherhost", "pid": 7, "until": time.time() + 60}
-    (cache / "leases" / f"{SHARD}.0.lease").write_text(json.dumps(holder))
-    assert leases.remove_dead_tmp(cache, cache / "shards") == 0
-    assert path.exists()

@@ -11,7 +11,7 @@ import pytest
 from cache import CacheReader
 from cache.common.errors import DamagedCacheError
 from cache.shards import open_files
-from cache.shards.store import STORES
+from cache.shards.registry import STORES
 
 READ_ALL = """
 import resource, sys

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from cache import CacheWriter
+from cache.__main__ import app
 from cache.tools.info import info, info_text
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -40,3 +43,23 @@ def test_caches_from_before_windows_were_marked_hold_none() -> None:
     description = info(GOLDEN / "hdf5")
     assert description["windowed"] == 0
     assert ", 0 windowed\n" in info_text(description)
+
+
+@pytest.fixture
+def path(tmp_path, make_cache):
+    make_cache(tmp_path / "c")
+    return tmp_path / "c"
+
+
+def test_info_counts_clips_frames_hours_and_coverage(path, tmp_path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("clip_id,split,Joy\n0/00000,train,.1\n1/00002,Val,.2\nzzz,dev,.3\n")
+    result = CliRunner().invoke(app, ["info", str(path), "--labels", str(labels), "--json"])
+    described = json.loads(result.stdout)
+    assert described["clips"] == 6
+    assert described["frames"] == 4 + 5 + 6 + 5 + 6 + 7
+    assert described["coverage"] == {
+        "train": {"cached": 1, "missing": 0},
+        "valid": {"cached": 1, "missing": 1},
+    }
+    assert "6 clips" in CliRunner().invoke(app, ["info", str(path)]).stdout

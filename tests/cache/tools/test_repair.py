@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cache import CacheReader, CacheWriter, diff, repair, verify
 from cache.__main__ import app
-from cache.shards.store import STORES
+from cache.shards.registry import STORES
 from cache.tools.repair import as_text
 
 

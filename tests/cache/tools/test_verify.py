@@ -90,17 +90,3 @@ def test_the_command_exits_3_when_there_is_damage(path) -> None:
     result = runner.invoke(app, ["verify", str(path), "--json"])
     assert result.exit_code == 3
     assert "missing" in json.loads(result.stdout)["findings"][0]["problem"]
-
-
-def test_info_counts_clips_frames_hours_and_coverage(path, tmp_path) -> None:
-    labels = tmp_path / "labels.csv"
-    labels.write_text("clip_id,split,Joy\n0/00000,train,.1\n1/00002,Val,.2\nzzz,dev,.3\n")
-    result = CliRunner().invoke(app, ["info", str(path), "--labels", str(labels), "--json"])
-    described = json.loads(result.stdout)
-    assert described["clips"] == 6
-    assert described["frames"] == 4 + 5 + 6 + 5 + 6 + 7
-    assert described["coverage"] == {
-        "train": {"cached": 1, "missing": 0},
-        "valid": {"cached": 1, "missing": 1},
-    }
-    assert "6 clips" in CliRunner().invoke(app, ["info", str(path)]).stdout

@@ -22,7 +22,7 @@ NAMES = ["Joy", "Fear"]
 def narrow_fields():
     """The toy cache's 8 channels count as wide enough for a projection."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cache.compaction.options.NARROW", 4)
+        patch.setattr("cache.compaction.fields.NARROW", 4)
         yield
 
 

@@ -154,7 +154,7 @@ def test_fidelity_of_another_compact_cache_shows_no_old_scores(cli, corpus, smal
 
 
 def test_a_strict_fidelity_refuses_a_projection_fitted_on_valid(cli, corpus, splits, tmp_path, monkeypatch):
-    monkeypatch.setattr("cache.compaction.options.NARROW", 4)
+    monkeypatch.setattr("cache.compaction.fields.NARROW", 4)
     ids = list(splits.train.clip_ids + splits.valid.clip_ids)
     compact(corpus.cache, tmp_path / "leaky", CompactOptions(project=7, dtype="int8"), fit_on=ids)
     args = ["--labels", corpus.labels, "--out", tmp_path / "out", "--strict"]
@@ -282,7 +282,7 @@ def test_a_compact_bundle_names_no_clip_and_is_of_use_as_it_is(
     )
     small_one = tmp_path / "small"
     monkeypatch.setattr(
-        "cache.compaction.options.NARROW", 4
+        "cache.compaction.fields.NARROW", 4
     )  # so that the toy cache's 8 channels are projected
     compact(full, small_one, CompactOptions(pool=2, project=7, dtype="int8"), fit_on=ids[:60])
     own = fit(small_one, labels.read(), replace(small, epochs=1), tmp_path / "run", progress=quiet)

@@ -1,0 +1,40 @@
+"""The process that wrote a file, as names of temporary files and leases tell it: whether it is gone."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from cache.common import durable
+
+STARTED = time.time()  # when this process began to use caches: an older file of its own id is not its own
+
+
+def host_name() -> str:
+    """This machine's name as it stands in the names of temporary files."""
+    return durable.tmp_path(Path("x")).name.split(".")[1]
+
+
+def is_gone(pid: int) -> bool:
+    """Say whether no process of this machine has this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def is_dead(host: str, pid: int, written: float) -> bool | None:
+    """Say whether the process that wrote a file is gone; None for one of another machine.
+
+    Args:
+        host: its machine's name.
+        pid: its id, which by now may be that of another process.
+        written: when the file was written [seconds since 1970].
+    """
+    if host != host_name():
+        return None
+    return is_gone(pid) or (pid == os.getpid() and written < STARTED)

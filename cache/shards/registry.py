@@ -1,0 +1,36 @@
+"""The back ends there are: a new one is a module with its store, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cache.common.errors import CacheError
+from cache.common.registry import Registry, near_miss
+from cache.shards.store import ShardStore
+
+STORES: Registry[Callable[[], ShardStore]] = Registry("storage back end", CacheError)
+STORES.add("hdf5", "cache.shards.hdf5:Hdf5Store", "one .h5 file a shard; reads fastest")
+STORES.add("zarr", "cache.shards.zarr:ZarrStore", "one folder of Zarr 3 arrays a shard")
+DEFAULT = "hdf5"  # of a new cache
+
+
+def get_store(name: str) -> ShardStore:
+    """Return the back end called ``name``; raises CacheError for one that is not known."""
+    return STORES.get(name)()
+
+
+def suffixes() -> frozenset[str]:
+    """Return the suffixes of shards, of all back ends."""
+    return frozenset(get_store(name).suffix for name in STORES)
+
+
+def backend_name(name: str | None) -> str | None:
+    """Take the name of a back end as it was typed, in any case, and refuse others: the callback of an option."""
+    if name is None:
+        return None
+    known = name.lower()
+    if known not in STORES:
+        import typer  # only command lines come here
+
+        raise typer.BadParameter(f"found {name!r}, expected {STORES.choices()}{near_miss(known, STORES)}")
+    return known

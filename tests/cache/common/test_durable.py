@@ -1,0 +1,87 @@
+"""Files are whole or absent, and turns are taken one at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cache.common import durable
+from cache.common.durable import check_writable, publish_file, write_once
+from cache.common.errors import (
+    StorageError,
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root to become nobody")
+def test_no_permission_is_one_clear_line(tmp_path) -> None:
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents:
+        if parent.stat().st_mode & 0o005 != 0o005 and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o005)
+    pid = os.fork()
+    if pid == 0:  # pragma: no cover - the child
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            check_writable(tmp_path / "cache")
+            os._exit(1)
+        except StorageError as error:
+            os._exit(0 if "no permission" in str(error) else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_publishing_does_not_overwrite_and_works_without_links(tmp_path, monkeypatch) -> None:
+    final = tmp_path / "final"
+    (tmp_path / "a").write_bytes(b"first")
+    assert publish_file(tmp_path / "a", final)
+
+    def no_links(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    (tmp_path / "b").write_bytes(b"second")
+    assert not publish_file(tmp_path / "b", final)
+    assert final.read_bytes() == b"first"
+    (tmp_path / "b").write_bytes(b"second")
+    assert publish_file(tmp_path / "b", tmp_path / "other")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["final", "other"]
+
+
+def test_write_once_keeps_what_is_there(tmp_path) -> None:
+    assert write_once(tmp_path / "a.json", b"1")
+    assert not write_once(tmp_path / "a.json", b"2")
+    assert (tmp_path / "a.json").read_bytes() == b"1"
+
+
+def test_a_turn_is_taken_by_one_at_a_time_and_after_a_while_all_the_same(tmp_path) -> None:
+    inside, most = [], []
+
+    def work(_: int) -> None:
+        with durable.turn(tmp_path):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.002)
+            inside.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(60)))
+    assert max(most) == 1
+    with durable.turn(tmp_path), durable.turn(tmp_path, seconds=0.05):
+        pass
+    with durable.turn(tmp_path):
+        child = os.fork()
+        if not child:
+            time.sleep(20)
+            os._exit(0)
+    begun = time.monotonic()
+    with durable.turn(tmp_path):
+        waited = time.monotonic() - begun
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert waited < 10

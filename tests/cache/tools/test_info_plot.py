@@ -1,0 +1,34 @@
+"""The picture of a cache, of one clip as of many."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from cache import CacheWriter
+from cache.__main__ import app
+from cache.common.errors import CacheError
+from cache.tools.info_plot import plot
+
+
+def test_a_picture_of_one_clip_and_of_one_long_clip_among_short_ones(
+    tmp_path, make_clip, recipe, fields
+) -> None:
+    for name, lengths in (("one", [7]), ("long", [7, 8, 9, 2000])):
+        writer = CacheWriter.open(tmp_path / name, recipe, fields)
+        writer.commit([make_clip(f"{number}", frames) for number, frames in enumerate(lengths)])
+        plot(tmp_path / name, tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_picture_is_a_png(tmp_path, make_cache) -> None:
+    make_cache(tmp_path / "c", shards=4, clips=8)
+    plot(tmp_path / "c", tmp_path / "clips.png")
+    assert (tmp_path / "clips.png").read_bytes().startswith(b"\x89PNG")
+    again = CliRunner().invoke(app, ["info", str(tmp_path / "c"), "--plot", str(tmp_path / "p.png")])
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "p.png").exists()
+    (tmp_path / "c" / "shards").rename(tmp_path / "gone")
+    (tmp_path / "c" / "shards").mkdir()
+    with pytest.raises(CacheError, match="no clip"):
+        plot(tmp_path / "c", tmp_path / "none.png")
