@@ -1,4 +1,4 @@
-"""The GPU stage of clips → extract → cache → train → intensities: frozen encoder outputs, computed once.
+"""Extraction, the GPU stage: clips in, a cache of frozen encoder outputs out, computed once.
 
 Everything loads when first used, so that importing the package is quick.
 """
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from extract.demo.corpus import make_demo
-    from extract.encoders import load_encoder
     from extract.encoders.base import Encoder, EncoderOptions
+    from extract.encoders.lookup import load_encoder
     from extract.errors import ExtractError
     from extract.options import ExtractOptions
-    from extract.run.pipeline import extract
+    from extract.run.extract import extract
     from extract.run.summary import Summary
 
 _HOMES = {
@@ -23,8 +23,8 @@ _HOMES = {
     "ExtractError": "errors",
     "ExtractOptions": "options",
     "Summary": "run.summary",
-    "extract": "run.pipeline",
-    "load_encoder": "encoders",
+    "extract": "run.extract",
+    "load_encoder": "encoders.lookup",
     "make_demo": "demo.corpus",
 }
 

@@ -12,7 +12,9 @@ import pytest
 import soundfile
 from scipy.signal import find_peaks, welch
 
-from extract.demo.corpus import NUM_SPEAKERS, SUFFIXES, DemoCorpus, _write_sound, make_demo, suffix_of
+from extract.demo.clip_plan import NUM_SPEAKERS, SUFFIXES, suffix_of
+from extract.demo.corpus import DemoCorpus, make_demo
+from extract.demo.media import write_sound
 from extract.demo.voice import EMOTIONS, SAMPLING_RATE, Speaker, synthesise
 from extract.errors import ExtractError
 
@@ -81,7 +83,7 @@ def test_media_last_as_long_as_they_were_asked_to(tmp_path, duration):
     sound = synthesise(np.zeros(6), Speaker(120.0, 1.0, 4.2, 0.06), duration, np.random.default_rng(0))
     assert len(sound) == round(duration * SAMPLING_RATE)
     for suffix in SUFFIXES:
-        _write_sound(tmp_path / f"clip{suffix}", suffix, sound)
+        write_sound(tmp_path / f"clip{suffix}", suffix, sound)
         assert decoded_seconds(tmp_path / f"clip{suffix}") == pytest.approx(duration, abs=0.05)
 
 
@@ -181,7 +183,7 @@ def test_an_interrupted_call_run_again_gives_the_same_files(corpus, demo_folder,
 
     folder = tmp_path / "demo"
     with pytest.raises(KeyboardInterrupt):
-        make_demo(folder, clips=CLIPS, seed=3, progress=interrupt)
+        make_demo(folder, clips=CLIPS, seed=3, on_progress=interrupt)
     assert not (folder / "demo.json").exists()
     (folder / "media" / "00001.flac").unlink()
     make_demo(folder, clips=CLIPS, seed=3)

@@ -10,10 +10,13 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from extract.encoders import encoder_shape, load_encoder, long_clips
 from extract.encoders.base import EncoderOptions
-from extract.encoders.layout import DEFAULT_CONFIG, read_layout
-from extract.encoders.long_clips import CONTEXT, WINDOW, windows
+from extract.encoders.hub import DEFAULT_CONFIG
+from extract.encoders.lookup import find_encoder, load_encoder
+from extract.encoders.speech import long_clips
+from extract.encoders.speech.layout import read_layout
+from extract.encoders.speech.long_clips import CONTEXT, WINDOW, windows
+from extract.encoders.wav2vec2 import WAV2VEC2
 from extract.errors import ClipError, EncoderError
 
 FAMILIES = {"wav2vec2": "Wav2Vec2Model", "hubert": "HubertModel", "wavlm": "WavLMModel"}
@@ -61,7 +64,7 @@ def test_each_family_equals_transformers_alone(saved, voice, family, norm) -> No
         assert not encoded.windowed
     assert [field.name for field in encoder.fields] == ["hidden_states/1", "hidden_states/2"]
     assert encoder.recipe["vad"] == []
-    assert encoder_shape(EncoderOptions(str(folder), layers="1,2")).fields == encoder.fields
+    assert find_encoder(EncoderOptions(str(folder), layers="1,2"), weights=False).fields == encoder.fields
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -115,9 +118,9 @@ def test_a_clip_beyond_the_limit_is_marked_and_close_to_whole_attention(saved, v
     encoder = load(saved["wav2vec2", "layer"])
     clip = voice(8.0)[:, 0]
     whole = encoder.encode([clip])[0]
-    monkeypatch.setattr("extract.encoders.long_clips.WINDOW", 200)
-    monkeypatch.setattr("extract.encoders.long_clips.CONTEXT", 60)
-    monkeypatch.setattr("extract.encoders.transformer.WHOLE_SECONDS", 4.0)
+    monkeypatch.setattr("extract.encoders.speech.long_clips.WINDOW", 200)
+    monkeypatch.setattr("extract.encoders.speech.long_clips.CONTEXT", 60)
+    monkeypatch.setattr("extract.encoders.speech.transformer.WHOLE_SECONDS", 4.0)
     long = encoder.encode([clip])[0]
     assert long.windowed
     assert not whole.windowed
@@ -222,5 +225,5 @@ def test_what_does_not_fit_is_one_line(saved, tmp_path, change, config, message)
 def test_the_layers_of_a_refusal_can_be_had(count, example) -> None:
     config = {**DEFAULT_CONFIG, "num_hidden_layers": count}
     with pytest.raises(EncoderError, match=rf"numbers from 1 to {count}, such as {example}$"):
-        read_layout(config, "99")
-    assert read_layout(config, example).layers == tuple(map(int, example.split(",")))
+        read_layout(config, "99", WAV2VEC2)
+    assert read_layout(config, example, WAV2VEC2).layers == tuple(map(int, example.split(",")))

@@ -9,11 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from extract.__main__ import app
-from extract.encoders import DEFAULT_MODEL, load_encoder
 from extract.encoders.base import EncoderOptions
+from extract.encoders.lookup import load_encoder
+from extract.encoders.registry import DEFAULT_MODEL
 from extract.options import ExtractOptions
-from extract.preflight import doctor, encoder_checks
-from extract.run.pipeline import extract
+from extract.preflight import checks, decoder_check, doctor, encoder_checks, folder_checks
+from extract.run.extract import extract
 
 
 def examine(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
@@ -73,12 +74,14 @@ def test_folders_that_will_not_do_are_named(tiny_encoder, tmp_path, voice, write
     extract(tmp_path / "clips", tmp_path / "c", logmel)
     encoder = load_encoder(EncoderOptions(str(tiny_encoder), device="cpu"))
     other = ExtractOptions(EncoderOptions(str(tiny_encoder)))
-    checks = {check.name: check for check in doctor._folder(tmp_path / "c", other, encoder)}
-    assert checks["recipe"].state == "FAILED"
-    assert "normalisation" in checks["recipe"].found
-    same = {c.name: c for c in doctor._folder(tmp_path / "c", logmel, load_encoder(logmel.encoder))}
+    by_name = {check.name: check for check in folder_checks.folder_checks(tmp_path / "c", other, encoder)}
+    assert by_name["recipe"].state == "FAILED"
+    assert "normalisation" in by_name["recipe"].found
+    same = {
+        c.name: c for c in folder_checks.folder_checks(tmp_path / "c", logmel, load_encoder(logmel.encoder))
+    }
     assert same["recipe"].state == "ok"
-    (check,) = doctor._folder(tmp_path / "clips" / "1.wav", other, encoder)
+    (check,) = folder_checks.folder_checks(tmp_path / "clips" / "1.wav", other, encoder)
     assert (check.name, check.state) == ("target folder", "FAILED")
 
 
@@ -86,28 +89,28 @@ def test_a_folder_without_links_is_a_warning(tmp_path, monkeypatch) -> None:
     def no_links(_source, _target) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(doctor.os, "link", no_links)
-    assert doctor._links(tmp_path).state == "warning"
+    monkeypatch.setattr(folder_checks.os, "link", no_links)
+    assert folder_checks.links_check(tmp_path).state == "warning"
     assert not list(tmp_path.iterdir())
 
 
 def test_decoders_that_give_back_another_sound_are_named(monkeypatch) -> None:
-    plain = doctor.decode
+    plain = decoder_check.decode
 
     def shifted(clip, max_seconds):
         audio = plain(clip, max_seconds)
         object.__setattr__(audio, "samples", audio.samples[::2])
         return audio
 
-    monkeypatch.setattr(doctor, "decode", shifted)
-    (check,) = doctor._decoders()
+    monkeypatch.setattr(decoder_check, "decode", shifted)
+    check = decoder_check.decoder_check()
     assert check.state == "FAILED"
     assert "wav (another sound came back)" in check.found
 
 
 @pytest.mark.parametrize("name", ["ok", "warning", "FAILED"])
 def test_the_table_says_what_to_do(name) -> None:
-    text = doctor.as_text([encoder_checks.Check("links", name, "found", "do this")])
+    text = doctor.as_text([checks.Check("links", name, "found", "do this")])
     assert ("do this" in text) == (name != "ok")
     failed, warned = name == "FAILED", name == "warning"
     assert text.splitlines()[-1] == f"1 check, {failed:d} failed, {warned:d} warning{'' if warned else 's'}"

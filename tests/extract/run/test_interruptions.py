@@ -19,7 +19,7 @@ from cache import CacheReader, verify
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 from extract.run import updates
-from extract.run.pipeline import extract
+from extract.run.extract import extract
 
 SHARD_MB = 0.02  # a few clips
 

@@ -18,10 +18,10 @@ from cache import CacheReader, verify
 from cache.common.errors import RecipeMismatchError
 from extract.__main__ import app
 from extract.audio.decode import decode
-from extract.encoders import load_encoder
 from extract.encoders.base import EncoderOptions
-from extract.run.pipeline import extract
-from extract.sources.find import SourceClip
+from extract.encoders.lookup import load_encoder
+from extract.run.extract import extract
+from extract.sources.clips import SourceClip
 
 
 def test_a_run_caches_every_clip_in_several_shards(reference, clips) -> None:

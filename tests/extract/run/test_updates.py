@@ -13,8 +13,8 @@ from cache import CacheReader
 from cache.common import durable
 from cache.common.errors import StorageError
 from extract.run import seen, updates
-from extract.run.pipeline import extract
-from extract.run.seen import FILE, Heard, remember, unchanged_clips
+from extract.run.extract import extract
+from extract.run.seen import FILE, SeenClip, remember, unchanged_clips
 from extract.run.summary import Summary, as_text
 from extract.run.updates import touched_clips
 from extract.sources.clips import SourceClip
@@ -109,7 +109,7 @@ def test_a_damaged_note_is_no_note(tmp_path) -> None:
 
 def test_many_notes_are_looked_up_at_once(tmp_path, monkeypatch) -> None:
     clips = {str(n): SourceClip(str(n), tmp_path / "gone.wav", "gone.wav") for n in range(12_000)}
-    remember(tmp_path, {clip_id: Heard.of(clip, 1, 1, "x") for clip_id, clip in clips.items()})
+    remember(tmp_path, {clip_id: SeenClip.of(clip, 1, 1, "x") for clip_id, clip in clips.items()})
     touched = CountedIterations(clips)
     monkeypatch.setattr(seen, "source_stat", lambda _: None)
     assert unchanged_clips(clips, touched, tmp_path) == set()

@@ -17,11 +17,11 @@ import pytest
 from cache import CacheReader, CacheWriter, repair, verify
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
-from extract.run.pipeline import extract
+from extract.run.extract import extract
 
 SHARD_MB = 0.005  # three clips of the tiny encoder
 SLOW = (
-    "import time; import extract.encoders.transformer as m; plain = m.SpeechTransformer.encode; "
+    "import time; import extract.encoders.speech.transformer as m; plain = m.SpeechTransformer.encode; "
     "m.SpeechTransformer.encode = lambda self, clips: (time.sleep(0.2), plain(self, clips))[1]; "
     "import cache.commit.leases; cache.commit.leases.LEASE_SECONDS = 1.5"
 )
