@@ -16,7 +16,10 @@ import pytest
 import cache.__main__
 import cache.tools.info
 import extract.__main__
+import extract.audio.ffmpeg
+import extract.audio.libsndfile
 import extract.encoders.speech.transformer
+import extract.encoders.wav2vec2
 import train.__main__
 import train.fitting.fit
 from extract.demo.tiny_encoder import save_tiny_encoder
