@@ -25,8 +25,8 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Check libraries, decoders, the encoder's weights and golden values, batches, precision and the folder."""
-    from extract.preflight.checks import FAILED
-    from extract.preflight.doctor import as_text, examine
+    from extract.preflight.checks import FAILED, as_text
+    from extract.preflight.doctor import examine
 
     checks = examine(build_options(encoder, options), out)
     if json:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from cache.common.console import counted
 from cache.common.errors import EmiError
 from extract.encoders.base import Encoder, EncoderOptions, UnloadedEncoder
 from extract.encoders.lookup import find_encoder, load_encoder
 from extract.options import ExtractOptions
-from extract.preflight.checks import FAILED, OK, WARNING, Check
+from extract.preflight.checks import FAILED, OK, Check
 from extract.preflight.decoder_check import decoder_check
 from extract.preflight.encoder_checks import encoder_checks
 from extract.preflight.folder_checks import folder_checks
@@ -53,16 +52,3 @@ def _lower(model: UnloadedEncoder, options: EncoderOptions) -> dict[str, Callabl
         for name in LOWER_PRECISIONS
         if name in model.precisions
     }
-
-
-def as_text(checks: Sequence[Check]) -> str:
-    """Return the checks as a table for a terminal."""
-    width = max(len(check.name) for check in checks)
-    lines = []
-    for check in checks:
-        lines.append(f"{check.name:{width}}  {check.state:7}  {check.found}")
-        if check.advice and check.state != OK:
-            lines.append(f"{'':{width}}  {'':7}  → {check.advice}")
-    failed, warned = (sum(check.state == state for check in checks) for state in (FAILED, WARNING))
-    lines.append(f"{counted(len(checks), 'check')}, {failed} failed, {counted(warned, 'warning')}")
-    return "\n".join(lines)

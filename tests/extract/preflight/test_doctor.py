@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from typer.testing import CliRunner
 
 from extract.__main__ import app
-from extract.preflight import checks, doctor
 
 
 def examine(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
@@ -39,11 +37,3 @@ def test_an_encoder_that_cannot_be_had_fails_with_advice(tmp_path) -> None:
     assert code == 3
     assert checks["encoder"]["state"] == "FAILED"
     assert checks["encoder"]["advice"]
-
-
-@pytest.mark.parametrize("name", ["ok", "warning", "FAILED"])
-def test_the_table_says_what_to_do(name) -> None:
-    text = doctor.as_text([checks.Check("links", name, "found", "do this")])
-    assert ("do this" in text) == (name != "ok")
-    failed, warned = name == "FAILED", name == "warning"
-    assert text.splitlines()[-1] == f"1 check, {failed:d} failed, {warned:d} warning{'' if warned else 's'}"
