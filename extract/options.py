@@ -8,7 +8,6 @@ from typing import Any
 
 from cache.common.cores import available_cores
 from cache.common.option_fields import ONE_OR_MORE, POSITIVE, ZERO_OR_MORE, Range, check_options, option
-from cache.format.schema import FORMAT_VERSION, SAMPLING_RATE
 from cache.shards.store import STORES
 from extract.encoders.base import WHOLE_SECONDS, EncoderDescription, EncoderOptions
 from extract.errors import ExtractError, with_flag
@@ -115,6 +114,8 @@ class ExtractOptions:
 
     def recipe(self, encoder: EncoderDescription) -> dict[str, Any]:
         """Return everything that determines the values, and nothing else."""
+        from cache.format.schema import FORMAT_VERSION, SAMPLING_RATE  # loads numpy, which no help text needs
+
         return {
             "format_version": FORMAT_VERSION,
             **encoder.recipe,

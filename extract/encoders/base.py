@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from numpy.typing import NDArray
-
 from cache.common.option_fields import check_options, option
-from cache.format.schema import FrameField
 from extract.encoders.registry import BUILT_IN, CHECKPOINTS, DEFAULT_MODEL
 from extract.errors import EncoderError, with_flag
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a help text needs no numpy
+    from numpy.typing import NDArray
+
+    from cache.format.schema import FrameField
     from extract.encoders.hub import ModelFiles
 
-Array = NDArray[Any]
+    Array = NDArray[Any]
+
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 WHOLE_SECONDS = 60.0  # attention sees a clip up to this length whole; part of the recipe where it matters
 

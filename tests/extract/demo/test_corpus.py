@@ -29,18 +29,9 @@ def corpus(demo_folder) -> DemoCorpus:
 
 
 @pytest.fixture(scope="module")
-def durations(corpus) -> dict[str, float]:
+def durations(corpus, decoded_seconds) -> dict[str, float]:
     """Seconds by file name, as decoded."""
     return {path.name: decoded_seconds(path) for path in sorted(corpus.media.iterdir())}
-
-
-def decoded_seconds(path: Path) -> float:
-    if path.suffix != ".mp4":
-        samples, rate = soundfile.read(path)
-        return len(samples) / rate
-    with av.open(str(path)) as container:
-        frames = list(container.decode(audio=0))
-        return sum(frame.samples for frame in frames) / frames[0].sample_rate
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import av
 import numpy as np
 import pytest
-import soundfile
 
 from extract.demo.clip_plan import SUFFIXES
 from extract.demo.media import write_sound
 from extract.demo.voice import SAMPLING_RATE, Speaker, synthesise
 
 
-def decoded_seconds(path: Path) -> float:
-    if path.suffix != ".mp4":
-        samples, rate = soundfile.read(path)
-        return len(samples) / rate
-    with av.open(str(path)) as container:
-        frames = list(container.decode(audio=0))
-        return sum(frame.samples for frame in frames) / frames[0].sample_rate
-
-
 @pytest.mark.parametrize("duration", [1.0, 3.37])
-def test_media_last_as_long_as_they_were_asked_to(tmp_path, duration):
+def test_media_last_as_long_as_they_were_asked_to(tmp_path, decoded_seconds, duration):
     sound = synthesise(np.zeros(6), Speaker(120.0, 1.0, 4.2, 0.06), duration, np.random.default_rng(0))
     assert len(sound) == round(duration * SAMPLING_RATE)
     for suffix in SUFFIXES:

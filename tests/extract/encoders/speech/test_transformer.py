@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from extract.encoders.base import EncoderOptions
@@ -121,28 +119,7 @@ def test_cuda_equals_cpu(relative, tiny_encoder, encoder, clips) -> None:
         assert relative(one.frames["vad"], other.frames["vad"]) < 1e-3
 
 
-def copy(tiny_encoder: Path, tmp_path: Path) -> Path:
-    shutil.copytree(tiny_encoder, tmp_path / "copy")
-    return tmp_path / "copy"
-
-
-def edit_weights(folder: Path, change) -> None:
-    weights = load_file(folder / "model.safetensors")
-    change(weights)
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-
-
-def vad_of(folder: Path, samples: np.ndarray) -> np.ndarray:
-    return load_encoder(EncoderOptions(str(folder), device="cpu")).encode([samples])[0].frames["vad"]
-
-
-def edit_config(folder: Path, **changes) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def test_another_label_order_is_put_right(tiny_encoder, tmp_path, clips) -> None:
-    folder = copy(tiny_encoder, tmp_path)
+def test_another_label_order_is_put_right(tiny_encoder, edited, load, clips) -> None:
     order = [2, 0, 1]
 
     def permute(weights) -> None:
@@ -151,9 +128,9 @@ def test_another_label_order_is_put_right(tiny_encoder, tmp_path, clips) -> None
                 order
             ].contiguous()
 
-    edit_weights(folder, permute)
-    edit_config(folder, id2label={"0": "valence", "1": "arousal", "2": "dominance"})
-    np.testing.assert_allclose(vad_of(folder, clips[0]), vad_of(tiny_encoder, clips[0]), atol=1e-6)
+    folder = edited(tiny_encoder, permute, id2label={"0": "valence", "1": "arousal", "2": "dominance"})
+    one, other = (load(each).encode(clips[:1])[0].frames["vad"] for each in (folder, tiny_encoder))
+    np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -164,11 +141,9 @@ def test_another_label_order_is_put_right(tiny_encoder, tmp_path, clips) -> None
         ({"id2label": {"0": "arousal"}}, "arousal"),
     ],
 )
-def test_a_config_that_is_no_vad_encoder_is_an_error(tiny_encoder, tmp_path, changes, message) -> None:
-    folder = copy(tiny_encoder, tmp_path)
-    edit_config(folder, **changes)
+def test_a_config_that_is_no_vad_encoder_is_an_error(tiny_encoder, edited, load, changes, message) -> None:
     with pytest.raises(EncoderError, match=message):
-        load_encoder(EncoderOptions(str(folder), device="cpu"))
+        load(edited(tiny_encoder, **changes))
 
 
 @pytest.mark.parametrize("norm", ["layer", "group"])
