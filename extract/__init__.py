@@ -1,4 +1,4 @@
-"""The GPU stage of clips → extract → cache → train → intensities: frozen encoder outputs, computed once.
+"""Extraction, the GPU stage: clips in, a cache of frozen encoder outputs out, computed once.
 
 Everything loads when first used, so that importing the package is quick.
 """
@@ -11,11 +11,11 @@ from cache.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from extract.demo.corpus import make_demo
-    from extract.encoders import load_encoder
     from extract.encoders.base import Encoder, EncoderOptions
+    from extract.encoders.lookup import load_encoder
     from extract.errors import ExtractError
     from extract.options import ExtractOptions
-    from extract.run.pipeline import extract
+    from extract.run.extract import extract
     from extract.run.summary import Summary
 
 __all__ = [
@@ -33,11 +33,11 @@ __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
         "demo.corpus": ("make_demo",),
-        "encoders": ("load_encoder",),
         "encoders.base": ("Encoder", "EncoderOptions"),
+        "encoders.lookup": ("load_encoder",),
         "errors": ("ExtractError",),
         "options": ("ExtractOptions",),
-        "run.pipeline": ("extract",),
+        "run.extract": ("extract",),
         "run.summary": ("Summary",),
     },
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cache.common.errors import EmiError
+from cache.common.option_fields import options_of
 
 
 class ExtractError(EmiError):
@@ -23,3 +26,15 @@ class ClipError(ExtractError, ValueError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def with_flag(error: Callable[[str], ExtractError], cls: type) -> Callable[[str], ExtractError]:
+    """Return ``error`` for messages on a field of the options ``cls``: they start with its flag."""
+    declared = options_of(cls)
+
+    def refusal(text: str) -> ExtractError:
+        name, colon, rest = text.partition(":")
+        flag = declared[name].flag or f"--{name.replace('_', '-')}"
+        return error(f"{flag}{colon}{rest}")
+
+    return refusal

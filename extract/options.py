@@ -1,4 +1,4 @@
-"""Everything a user may choose about extract, in one frozen place, and the recipe it leads to."""
+"""Everything a user may choose about extraction, declared once, and the recipe it leads to."""
 
 from __future__ import annotations
 
@@ -7,13 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from cache.common.cores import available_cores
-from cache.format.schema import FORMAT_VERSION, SAMPLING_RATE
-from cache.shards.registry import STORES
-from extract.encoders import DEFAULT_MODEL
-from extract.encoders.base import WHOLE_SECONDS, Encoder, EncoderOptions
-from extract.errors import ExtractError
+from cache.common.option_fields import ONE_OR_MORE, POSITIVE, ZERO_OR_MORE, Range, check_options, option
+from cache.shards.registry import DEFAULT, STORES, backend_name
+from extract.encoders.base import WHOLE_SECONDS, EncoderDescription, EncoderOptions
+from extract.errors import ExtractError, with_flag
 
 MAX_WORKERS = 16
+CLIP_SECONDS = Range(
+    "at least 0.025 (one frame), or 0 for whole clips",
+    lambda seconds: not seconds or 0.025 <= seconds < float("inf"),
+)
+PART = Range("i/n with 1 <= i <= n, such as 2/8", lambda part: len(part) == 2 and 1 <= part[0] <= part[1])
+
+
+def parse_part(text: str) -> tuple[int, int]:
+    """Return (i, n) for ``i/n``.
+
+    Raises:
+        ExtractError: it is none.
+    """
+    index, _, count = text.partition("/")
+    if not (index.isdigit() and count.isdigit()):
+        raise ExtractError(f"--part: found {text}, expected {PART.expected}")
+    return int(index), int(count)
 
 
 @dataclass(frozen=True)
@@ -34,39 +50,48 @@ class ExtractOptions:
         max_minutes: stop in order after so many minutes.
         update: extract clips again whose sound has changed since.
         log_file: a file that lines with times are appended to.
+
+    Raises:
+        ExtractError: a value is of another type or out of its range; the message starts with its flag.
     """
 
-    encoder: EncoderOptions = field(default_factory=lambda: EncoderOptions(DEFAULT_MODEL))
-    media: tuple[Path, ...] = ()
-    max_seconds: float = 12.0
-    batch_seconds: float | None = None
-    store: str | None = None
-    shard_mb: float = 64.0
-    part: tuple[int, int] = (1, 1)
-    limit: int | None = None
-    num_workers: int | None = None
-    grace: float = 30.0
-    max_minutes: float | None = None
-    update: bool = False
-    log_file: Path | None = None
+    encoder: EncoderOptions = field(default_factory=EncoderOptions)
+    media: tuple[Path, ...] = option(
+        (), "Folder searched for <id>.*; may be repeated, first wins.", flag="--media"
+    )
+    max_seconds: float = option(
+        12.0, "Use the first so many seconds of a clip; 0 for whole clips.", within=CLIP_SECONDS
+    )
+    batch_seconds: float | None = option(
+        None, "Padded seconds a batch; 0 for single clips.", within=ZERO_OR_MORE, shown="by device"
+    )
+    store: str | None = option(
+        None, f"Storage of a new cache: {STORES.choices()}.",
+        choices=STORES, parse=backend_name, shown=DEFAULT, flag="--backend",
+    )  # fmt: skip
+    shard_mb: float = option(64.0, "Shard size of a new cache [MB].", within=POSITIVE)
+    part: tuple[int, int] = option(
+        (1, 1), "i/n: only part i of n, for job arrays.",
+        within=PART, shown="1/1", typed=str, parse=parse_part,
+    )  # fmt: skip
+    limit: int | None = option(
+        None, "Only the shards that hold the first so many clips (whole shards).", within=ONE_OR_MORE
+    )
+    num_workers: int | None = option(
+        None, "Decoding threads per device.", within=ONE_OR_MORE, shown="the cores there are"
+    )
+    grace: float = option(30.0, "Seconds a stop waits for the shard at hand.")
+    max_minutes: float | None = option(
+        None, "Stop in order after so many minutes (exit code 75).", within=POSITIVE
+    )
+    update: bool = option(False, "Extract clips again whose sound has changed since.", flag="--update")
+    log_file: Path | None = option(None, "Append what happens, with times.")  # noqa: RUF009 - a field
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "media", tuple(self.media))
         if self.store is not None:
             object.__setattr__(self, "store", self.store.lower())
-            if self.store not in STORES:
-                raise ExtractError(f"store {self.store!r}: expected one of {', '.join(STORES)}")
-        index, count = self.part
-        if not 1 <= index <= count:
-            raise ExtractError(f"--part {index}/{count}: expected i/n with 1 <= i <= n, such as 2/8")
-        if self.max_seconds and not 0.025 <= self.max_seconds < float("inf"):
-            raise ExtractError(
-                f"--max-seconds {self.max_seconds:g}: expected at least 0.025 (one frame), or 0 for whole clips"
-            )
-        positive = (self.shard_mb, self.num_workers, self.limit, self.max_minutes)
-        if any(number is not None and not number > 0 for number in positive):
-            raise ExtractError(
-                "--shard-mb, --num-workers, --limit and --max-minutes: expected positive numbers"
-            )
+        check_options(self, with_flag(ExtractError, ExtractOptions))
 
     @property
     def workers(self) -> int:
@@ -74,8 +99,10 @@ class ExtractOptions:
         devices = self.encoder.device.count(",") + 1
         return self.num_workers or max(2, min(MAX_WORKERS, available_cores()) // devices)
 
-    def recipe(self, encoder: Encoder) -> dict[str, Any]:
+    def recipe(self, encoder: EncoderDescription) -> dict[str, Any]:
         """Return everything that determines the values, and nothing else."""
+        from cache.format.schema import FORMAT_VERSION, SAMPLING_RATE  # loads numpy, which no help text needs
+
         return {
             "format_version": FORMAT_VERSION,
             **encoder.recipe,
@@ -85,11 +112,3 @@ class ExtractOptions:
             "chunking": "none" if 0 < self.max_seconds <= WHOLE_SECONDS else encoder.chunking,
             "stored_dtype": {frame_field.name: frame_field.dtype.name for frame_field in encoder.fields},
         }
-
-
-def parse_part(text: str) -> tuple[int, int]:
-    """Return (i, n) for ``i/n``."""
-    index, _, count = text.partition("/")
-    if not (index.isdigit() and count.isdigit()):
-        raise ExtractError(f"--part {text}: expected i/n with 1 <= i <= n, such as 2/8")
-    return int(index), int(count)

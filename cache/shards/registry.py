@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cache.common.errors import CacheError
 from cache.common.registry import Registry, near_miss
-from cache.shards.store import ShardStore
+
+if TYPE_CHECKING:  # with numpy, which no help text needs
+    from cache.shards.store import ShardStore
 
 STORES: Registry[Callable[[], ShardStore]] = Registry("storage back end", CacheError)
 STORES.add("hdf5", "cache.shards.hdf5:Hdf5Store", "one .h5 file a shard; reads fastest")

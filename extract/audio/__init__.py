@@ -1,1 +1,1 @@
-"""A media file becomes 16 kHz samples."""
+"""A media file becomes mono samples at 16 kHz."""

@@ -1,4 +1,4 @@
-"""Decodes ahead of the encoder, in clips → extract → cache: in order, a bounded number of seconds at a time."""
+"""Decodes clips ahead of the encoder: in order, a bounded number of seconds of sound at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache.commit.partition import ShardPlan
-from extract.audio.decode import Audio, decode_file
+from extract.audio.cut import Audio
+from extract.audio.decode import decode_file
 from extract.errors import ClipError
 from extract.sources.clips import SourceClip
 

@@ -1,16 +1,15 @@
-"""What sound files say about themselves, read before clips → extract → cache decodes any of them."""
+"""What sound files say about themselves, without decoding any sound."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract.audio.decoders import open_sound
+from cache.common.progress import OnProgress
+from extract.audio.open_sound import open_sound
 from extract.errors import ClipError
-
-Told = Callable[[int, int], None]  # called with how many are done, and of how many
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,9 @@ def read_header(path: Path) -> Header:
         decoder.close()
 
 
-def read_headers(paths: Iterable[Path], num_workers: int, told: Told) -> dict[Path, Header | ClipError]:
+def read_headers(
+    paths: Iterable[Path], num_workers: int, on_progress: OnProgress
+) -> dict[Path, Header | ClipError]:
     """Read the header of every file once, however many clips it holds, several at a time."""
     wanted = list(dict.fromkeys(paths))
     headers: dict[Path, Header | ClipError] = {}
@@ -58,7 +59,7 @@ def read_headers(paths: Iterable[Path], num_workers: int, told: Told) -> dict[Pa
         try:
             for path, header in zip(wanted, pool.map(header_of, wanted), strict=True):
                 headers[path] = header
-                told(len(headers), len(wanted))
+                on_progress(len(headers), len(wanted))
         finally:
             pool.shutdown(cancel_futures=True)
     return headers

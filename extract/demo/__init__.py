@@ -1,1 +1,1 @@
-"""The synthetic demo corpus: voices, labels, media files and a tiny encoder."""
+"""The synthetic corpus, to try the tool without a download."""

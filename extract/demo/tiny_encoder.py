@@ -1,4 +1,4 @@
-"""Clips → extract → cache → train → intensities: a tiny encoder in the checkpoint layout of the real one.
+"""A tiny encoder with random weights, in the checkpoint layout of the real one.
 
 The layout is that of ``audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim``: wav2vec 2.0 with layer norm in
 its convolutions, and a regression head for arousal, dominance and valence. The weights are random and fixed,

@@ -1,4 +1,4 @@
-"""Clips → extract → cache → train → intensities: where the demo's clips come from, a source-filter voice.
+"""The voice of the demo's clips: a source-filter synthesis that six intensities steer.
 
 Glottal pulses (pitch, jitter, spectral tilt) and breath pass through four formant resonators that move from
 vowel to vowel, syllable by syllable, with pauses between phrases. Six intensities steer the voice. Three of

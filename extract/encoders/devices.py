@@ -1,4 +1,4 @@
-"""The device an encoder of clips → extract → cache runs on: name, precision, batch budget, lack of memory."""
+"""The device that torch runs an encoder on: its name, threads, precision, batch budget, and lack of memory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        found = torch.device(name)
+        named = torch.device(name)
     except RuntimeError:
         raise EncoderError(f"--device {name}: expected auto, cpu, cuda or cuda:N") from None
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+    if named.type == "cuda" and (named.index or 0) >= torch.cuda.device_count():
         raise EncoderError(f"--device {name}: torch sees {torch.cuda.device_count()} CUDA devices here")
-    return found
+    return named
 
 
 def names(text: str) -> list[str]:
@@ -46,11 +46,8 @@ def precision(name: str, on: torch.device) -> str:
     """Return the precision of the computation; ``auto`` is float16 on CUDA and float32 elsewhere."""
     if name == "auto":
         name = "float16" if on.type == "cuda" else "float32"
-    if name not in DTYPES:
-        raise EncoderError(f"--precision {name}: expected auto, {', '.join(DTYPES)}")
-    if (
-        on.type == "cuda" and name == "float32"
-    ):  # cuDNN would round the inputs of float32 convolutions to 10 bits
+    if on.type == "cuda" and name == "float32":
+        # cuDNN would round the inputs of float32 convolutions to 10 bits
         torch.backends.cudnn.allow_tf32 = False
     return name
 

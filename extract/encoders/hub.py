@@ -1,4 +1,4 @@
-"""Finds an encoder of clips → extract → cache, on the hub or in a folder, and reads its settings; no torch."""
+"""Finds an encoder's files, on the hub or in a folder, and reads its settings; no torch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cache.common.registry import near_miss
+from cache.format.schema import VAD_DIMS
+from extract.encoders.registry import BUILT_IN, DEFAULT_MODEL
 from extract.errors import EncoderError
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
 SAFETENSORS = "model.safetensors"
 TORCH_FILE = "pytorch_model.bin"
+# The settings of the default encoder: a plan needs no network for them.
+DEFAULT_CONFIG: dict[str, Any] = {
+    "model_type": "wav2vec2", "architectures": ["Wav2Vec2ForSpeechClassification"], "hidden_size": 1024,
+    "num_hidden_layers": 12, "feat_extract_norm": "layer", "id2label": dict(enumerate(VAD_DIMS)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,11 +54,14 @@ def find_model(model: str, revision: str | None, *, weights: bool = True) -> Mod
         EncoderError: it cannot be had, or its settings cannot be used.
     """
     folder = Path(model).expanduser()
+    if not weights and (model, revision) == (DEFAULT_MODEL, None):
+        return ModelFiles(DEFAULT_MODEL, "", DEFAULT_CONFIG, True, None)
     if folder.is_dir():
         paths, name, commit = _local(folder), *_snapshot_identity(folder)
     elif folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
         raise EncoderError(
-            f"{model}: no such folder; expected a folder with {CONFIG}, a hub id OWNER/NAME, or logmel"
+            f"{model}: no such folder; expected a folder with {CONFIG}, a hub id OWNER/NAME, or "
+            f"{BUILT_IN.choices()}{near_miss(model, BUILT_IN)}"
         )
     else:
         paths = _from_hub(model, revision, weights)

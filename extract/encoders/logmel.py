@@ -1,4 +1,4 @@
-"""Clips → extract → cache without weights, the honest floor of every table: log-mel bands and energy.
+"""The encoder without weights: 80 log-mel bands and the energy, what every other one has to beat.
 
 It needs numpy alone: no download, no torch. Loudness is kept, since it carries much of an emotion; a constant
 shift and scale, the same for every clip, brings the values to the size that a head's other inputs have.
@@ -31,14 +31,27 @@ SETTINGS = {
 }  # fmt: skip
 
 
+def describe(options: EncoderOptions) -> LogMel:
+    """Return the encoder; there is nothing to load.
+
+    Raises:
+        EncoderError: layers, a precision or a device that it does not have.
+    """
+    return LogMel(options)
+
+
 class LogMel:
-    """80 log-mel bands and the log energy of every frame; see ``extract.encoders.base.Encoder``."""
+    """80 log-mel bands and the log energy of every frame; see ``extract.encoders.base``, loaded and unloaded."""
+
+    libraries = ()
+    precisions = ("float32",)
 
     def __init__(self, options: EncoderOptions) -> None:
         if options.layers != "last" or options.precision not in {"auto", "float32"}:
             raise EncoderError("--model logmel has no --layers and computes in float32 only; leave both out")
         if any(name.strip() not in {"auto", "cpu"} for name in options.device.split(",")):
             raise EncoderError(f"--device {options.device}: --model logmel runs on the CPU")
+        self._devices = ["cpu" for _ in options.device.split(",")]
         digest = hashlib.sha256(canonical_json(SETTINGS).encode()).hexdigest()
         self.fields: tuple[FrameField, ...] = (FrameField("logmel", BANDS + 1, np.dtype(np.float16)),)
         self.recipe: dict[str, Any] = {
@@ -52,6 +65,14 @@ class LogMel:
         self.memory_seconds = float("inf")
         self._taper = np.hanning(WINDOW + 1)[:WINDOW].astype(np.float32)
         self._slopes = _Slopes()
+
+    def devices(self) -> list[str]:
+        """Return ``cpu`` for every worker asked for."""
+        return self._devices
+
+    def load(self, device: str | None = None) -> LogMel:  # noqa: ARG002 - there is but one
+        """Return itself."""
+        return self
 
     def num_frames(self, num_samples: int) -> int:
         """Return the frames of ``num_samples`` samples; 0 when they are too few."""

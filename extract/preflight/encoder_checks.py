@@ -1,21 +1,19 @@
-"""What the doctor of clips → extract → cache asks of an encoder: golden values, batches, precision, speed."""
+"""What the doctor asks of an encoder: golden values, batches, precision, speed."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.format.schema import SAMPLING_RATE
-from extract.encoders import DEFAULT_MODEL, LOGMEL, load_encoder
 from extract.encoders.base import Encoder
+from extract.encoders.registry import DEFAULT_MODEL
 from extract.errors import ClipError
-from extract.options import ExtractOptions
+from extract.preflight.checks import FAILED, OK, WARNING, Check
+from extract.preflight.tone import Samples, tone
 
-OK, WARNING, FAILED = "ok", "warning", "FAILED"
 PUBLISHED_FIELDS = {("hidden_states/12", 1024), ("vad", 3)}  # a copied folder has no name to know it by
 # audEERING's card: head on the time mean of one second of zeros; arousal, dominance, valence.
 GOLDEN = (0.5460754, 0.6062266, 0.4043166)
@@ -24,33 +22,17 @@ BATCH_TOLERANCE = 1e-5  # relative L2 in float32
 ROUNDING_FACTOR = 3.0  # a difference within so many times the effect of rounding is rounding
 PRECISION_TOLERANCE = 3e-2
 LENGTHS = (0.5, 1.7, 3.1, 0.025, 2.3)  # seconds of the clips that are encoded alone and together
-TONE = 220.0  # Hz
-
-Samples = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Check:
-    """One row of the table: what was looked at, how it stands, what was found, and what to do about it."""
+def encoder_checks(encoder: Encoder, lower: Mapping[str, Callable[[], Encoder]], device: str) -> list[Check]:
+    """Check a loaded float32 encoder, and what lower precision would cost on its device.
 
-    name: str
-    state: str
-    found: str
-    advice: str = ""
-
-
-def encoder_checks(encoder: Encoder, options: ExtractOptions, device: str) -> list[Check]:
-    """Check a loaded float32 encoder, and what lower precision would cost on its device."""
-    precisions = _precisions(encoder, options, device)
-    return [_golden(encoder), _batches(encoder), *precisions, _speed(encoder, device)]
-
-
-def tone(seconds: float, seed: int = 0) -> Samples:
-    """Return a tone in noise, (num_samples,) float32 at 16 kHz."""
-    time_axis = np.arange(round(seconds * SAMPLING_RATE)) / SAMPLING_RATE
-    noise = np.random.default_rng(seed).standard_normal(len(time_axis))
-    sound = 0.2 * np.sin(2 * np.pi * TONE * (1 + 0.1 * seed) * time_axis) + 0.02 * noise
-    return np.asarray(sound, dtype=np.float32)
+    Args:
+        encoder: in float32.
+        lower: name of each lower precision → how the encoder is loaded in it.
+        device: that it is on.
+    """
+    return [_golden(encoder), _batches(encoder), *_precisions(encoder, lower), _speed(encoder, device)]
 
 
 def _golden(encoder: Encoder) -> Check:
@@ -97,14 +79,14 @@ def _rounding(encoder: Encoder, clips: Sequence[Samples], alone: Sequence[dict[s
     return max(_relative(a[name], b[name]) for a, b in zip(frames, alone, strict=True) for name in a)
 
 
-def _precisions(encoder: Encoder, options: ExtractOptions, device: str) -> Iterator[Check]:
+def _precisions(encoder: Encoder, lower: Mapping[str, Callable[[], Encoder]]) -> Iterator[Check]:
     """What bfloat16 and float16 cost in accuracy, and what they save in time, on this device."""
-    if options.encoder.model == LOGMEL:
+    if not lower:
         return
     clip = tone(3.1)
     exact, slow = _timed(encoder, clip)
-    for name in ("bfloat16", "float16"):
-        low = load_encoder(replace(options.encoder, device=device, precision=name))
+    for name, load in lower.items():
+        low = load()
         try:
             rough, quick = _timed(low, clip)
         except ClipError as refusal:

@@ -1,4 +1,4 @@
-"""What clips → extract → cache would do, beforehand: hours, gigabytes, what is there, what cannot be read."""
+"""What a run would do, beforehand: hours, gigabytes, what is there already, what cannot be read."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cache.commit.failures import Failure
 from cache.common.console import counted
 from cache.common.errors import NotACacheError
+from cache.common.progress import OnProgress
 from cache.format import catalog
 from cache.format.schema import SAMPLING_RATE
-from extract.audio.decode import clip_seconds, segment_error
-from extract.audio.headers import Header, Told, read_headers
-from extract.encoders import encoder_shape
+from extract.audio.clip_length import clip_seconds, segment_error, used_samples
+from extract.audio.headers import Header, read_headers
+from extract.encoders.base import EncoderDescription
+from extract.encoders.lookup import find_encoder
 from extract.errors import ClipError
 from extract.options import ExtractOptions
-from extract.run.shard_plan import used_samples
 from extract.sources.clips import Source, SourceClip
 from extract.sources.find import find_all
-from extract.sources.unknown_columns import unused_lines
 
-MAX_LISTED = 20
 BYTES_PER_CLIP = 400  # ids, offsets, loudness and checksums of a clip in its shard and record
 SHARE_DIFFERENCE = 0.1  # splits whose shares of one format differ by more are warned of
 
@@ -74,44 +72,49 @@ class Plan:
     unused_columns: dict[str, tuple[str, ...]]
 
 
-def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, told: Told) -> Plan:
-    """Look at the headers of a source's files, and at what the cache holds; no model runs.
+def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, on_progress: OnProgress) -> Plan:
+    """Look at the headers of a source's files, and at what the cache holds; no encoder is loaded.
 
     Raises:
         EmiError: the source, the encoder's settings or the cache cannot be used.
     """
-    found = find_all(sources, options.media)
-    shape = encoder_shape(options.encoder)
-    headers = read_headers([clip.path for clip in found.clips], options.workers, told)
+    source = find_all(sources, options.media)
+    encoder = find_encoder(options.encoder, weights=False)
+    headers = read_headers([clip.path for clip in source.clips], options.workers, on_progress)
     cached = _cached(out)
-    new = [clip for clip in found.clips if clip.clip_id not in cached]
+    new = [clip for clip in source.clips if clip.clip_id not in cached]
     errors = _errors(new, headers)
-    samples = {
-        clip.clip_id: used_samples(clip, headers[clip.path], options.max_seconds)
+    samples = [
+        used_samples(clip, headers[clip.path], options.max_seconds)
         for clip in new
         if clip.clip_id not in errors
-    }
+    ]
     unusable = [
         Failure(clip.clip_id, clip.shown, "decode", errors[clip.clip_id].reason, str(errors[clip.clip_id]))
         for clip in new
         if clip.clip_id in errors
     ]
-    frame_bytes = sum(frame_field.bytes_per_frame for frame_field in shape.fields)
-    clip_bytes = BYTES_PER_CLIP + 4 * sum(frame_field.width for frame_field in shape.fields)
-    frames = sum(map(shape.num_frames, samples.values()))
-    splits = _splits(found, headers)
+    splits = _splits(source, headers)
     return Plan(
-        clips=len(found.clips) + len(found.failures),
-        cached=len(cached & found.splits.keys()),
+        clips=len(source.clips) + len(source.failures),
+        cached=len(cached & source.splits.keys()),
         to_do=len(samples),
         hours=sum(split.seconds for split in splits.values()) / 3600,
-        hours_to_do=sum(samples.values()) / SAMPLING_RATE / 3600,
-        gigabytes=(frames * frame_bytes + len(samples) * clip_bytes) / 1e9,
+        hours_to_do=sum(samples) / SAMPLING_RATE / 3600,
+        gigabytes=_bytes_to_write(samples, encoder) / 1e9,
         splits=splits,
-        failures=(*found.failures, *unusable),
+        failures=(*source.failures, *unusable),
         warnings=tuple(_warnings(splits)),
-        unused_columns=found.unused,
+        unused_columns=source.unused,
     )
+
+
+def _bytes_to_write(samples: Sequence[int], encoder: EncoderDescription) -> int:
+    """Return the bytes that clips of so many samples each will take in shards and records."""
+    frames = sum(map(encoder.num_frames, samples))
+    frame_bytes = sum(frame_field.bytes_per_frame for frame_field in encoder.fields)
+    clip_bytes = BYTES_PER_CLIP + 4 * sum(frame_field.width for frame_field in encoder.fields)
+    return frames * frame_bytes + len(samples) * clip_bytes
 
 
 def _cached(out: Path) -> set[str]:
@@ -122,9 +125,9 @@ def _cached(out: Path) -> set[str]:
     return {clip_id for record in catalog.read_records(out) for clip_id in record.clip_ids}
 
 
-def _splits(found: Source, headers: _Headers) -> dict[str, SplitPlan]:
+def _splits(source: Source, headers: _Headers) -> dict[str, SplitPlan]:
     splits: dict[str, SplitPlan] = {}
-    for clip in found.clips:
+    for clip in source.clips:
         split = splits.setdefault(clip.split or "all", SplitPlan())
         split.clips += 1
         header = headers[clip.path]
@@ -139,8 +142,10 @@ def _errors(clips: Sequence[SourceClip], headers: _Headers) -> dict[str, ClipErr
     """Return clip id → why a run would not extract it, as far as headers tell."""
     errors = {}
     for clip in clips:
-        found = headers[clip.path]
-        error = segment_error(clip, found.promised, found.channels) if isinstance(found, Header) else found
+        header = headers[clip.path]
+        error = (
+            segment_error(clip, header.promised, header.channels) if isinstance(header, Header) else header
+        )
         if error is not None:
             errors[clip.clip_id] = error
     return errors
@@ -159,31 +164,3 @@ def _warnings(splits: Mapping[str, SplitPlan]) -> list[str]:
         "A head may learn the recording instead of the voice: use the same kind of file for all if you can"
     )
     return [f"splits differ: {'; '.join(differing)}. {advice}"]
-
-
-def as_json(report: Plan) -> dict[str, Any]:
-    """Return the plan ready for JSON."""
-    splits = {name: vars(split) for name, split in report.splits.items()}
-    return {**vars(report), "splits": splits, "failures": [vars(failure) for failure in report.failures]}
-
-
-def as_text(report: Plan, out: Path) -> str:
-    """Return the plan as lines for a terminal."""
-    lines = [
-        f"{counted(report.clips, 'clip')}, {report.hours:.2f} h of sound",
-        f"  {report.cached} are in {out} already, {report.to_do} to extract: {report.hours_to_do:.2f} h for the "
-        f"encoder, {report.gigabytes:.3f} GB to write",
-    ]
-    for name, split in report.splits.items():
-        lines.append(f"  {name}: {counted(split.clips, 'clip')}, {split.seconds / 3600:.2f} h")
-        lines += [f"    {count:6} {shape}" for shape, count in split.formats.most_common()]
-    lines += [f"  warning: {warning}" for warning in report.warnings]
-    lines += unused_lines(report.unused_columns)
-    if report.failures:
-        counts = Counter(failure.reason for failure in report.failures)
-        said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
-        lines.append(f"  {len(report.failures)} have no file, or cannot be read as stated: {said}")
-        lines += [f"    {f.clip_id}: {f.reason}: {f.message}" for f in report.failures[:MAX_LISTED]]
-        if len(report.failures) > MAX_LISTED:
-            lines.append(f"    and {len(report.failures) - MAX_LISTED} more (--json lists all)")
-    return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""The extraction run: plan shards, decode ahead, encode in batches, write, stop and continue."""
+"""The run: plan shards, decode ahead, encode in batches, write, stop and continue."""

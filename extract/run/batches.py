@@ -1,4 +1,4 @@
-"""Which clips the encoder sees together, in clips → extract → cache: like lengths, under a budget of seconds."""
+"""Which clips the encoder sees together: like lengths, under a budget of padded seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the encoder returned becomes what may enter the cache, in clips → extract → cache: checked and cast."""
+"""What the encoder returned becomes what may enter the cache: checked, and cast to the stored dtypes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cache.commit.failures import REASONS, Failure
 from cache.common.errors import InvalidValueError
 from cache.format.schema import FrameField
 from cache.shards.arrays import ClipFeatures, check_clip
-from extract.audio.decode import Audio
+from extract.audio.cut import Audio
 from extract.encoders.base import Encoded
 from extract.sources.clips import SourceClip
 

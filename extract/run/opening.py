@@ -1,4 +1,4 @@
-"""The cache that a run of clips → extract → cache writes to: a new one, or one that it continues."""
+"""The cache that a run writes to: a new one, or one that it continues."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cache.common.errors import NotACacheError
 from cache.format import catalog
 from cache.shards.registry import DEFAULT
 from cache.writer import CacheWriter
-from extract.encoders.base import Encoder
+from extract.encoders.base import EncoderDescription
 from extract.options import ExtractOptions
 
 
@@ -23,7 +23,7 @@ def with_cached_precision(options: ExtractOptions, out: Path) -> ExtractOptions:
     return options
 
 
-def open_writer(out: Path, options: ExtractOptions, encoder: Encoder) -> CacheWriter:
+def open_writer(out: Path, options: ExtractOptions, encoder: EncoderDescription) -> CacheWriter:
     """Make the cache, or continue one of the same recipe."""
     recipe, store, shard_mb = options.recipe(encoder), options.store or DEFAULT, options.shard_mb
     return CacheWriter.open(

@@ -1,4 +1,4 @@
-"""Tells how far clips → extract → cache is and what it waits for: clips, × real time, time left, and the bound."""
+"""What a run counts and shows: clips, × real time, time left, and which phase it waits for."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from cache.commit.failures import Failure
 from cache.common.console import Progress, bar, clock, counted
 from cache.common.durable import storage_errors
 from cache.format.record import CommitRecord
@@ -19,11 +19,8 @@ PHASES = ("wait_decode", "encode", "wait_write")
 LOG_SECONDS = 60.0  # between two lines of progress in a log file
 
 
-@dataclass(frozen=True)
-class Told:
-    """Where a worker sends what its meter counts."""
-
-    send: Callable[[tuple[Any, ...]], None]
+Send = Callable[[tuple[Any, ...]], None]
+"""Takes what the meter of a worker counts to the process that started it."""
 
 
 class RunMeter:
@@ -35,13 +32,13 @@ class RunMeter:
         seconds_of_sound: encoded by this run [s].
     """
 
-    def __init__(self, progress: Progress, log_file: Path | None = None, told: Told | None = None) -> None:
+    def __init__(self, progress: Progress, log_file: Path | None = None, send: Send | None = None) -> None:
         self.phases = dict.fromkeys(PHASES, 0.0)
         self.clip_ids: set[str] = set()
         self.seconds_of_sound = 0.0
         self._progress = progress
         self._log_file = log_file
-        self._told = told
+        self._send = send
         self._lock = threading.RLock()
         self._started = self._first = self._logged = time.monotonic()
         self._done = 0
@@ -91,8 +88,8 @@ class RunMeter:
 
     def add(self, clips: int, seconds_of_sound: float) -> None:
         """Count clips that are through, with their seconds of sound."""
-        if self._told:
-            self._told.send(("add", clips, seconds_of_sound))
+        if self._send:
+            self._send(("add", clips, seconds_of_sound))
         with self._lock:
             self._done += clips
             self.seconds_of_sound += seconds_of_sound
@@ -108,13 +105,17 @@ class RunMeter:
         )
         self._commit(record.clip_ids)
 
+    def failed(self, failure: Failure) -> None:
+        """Log a clip that could not be cached."""
+        self.log(f"failed {failure.clip_id}: {failure.reason}: {failure.message}")
+
     def _commit(self, clip_ids: Collection[str]) -> None:
-        if self._told:
-            self._told.send(("committed", tuple(clip_ids)))
+        if self._send:
+            self._send(("committed", tuple(clip_ids)))
         with self._lock:
             self.clip_ids.update(clip_ids)
 
-    def hear(self, kind: str, *values: Any) -> None:
+    def receive(self, kind: str, *values: Any) -> None:
         """Count what a worker's meter sent."""
         if kind == "add":
             self.add(*values)

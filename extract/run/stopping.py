@@ -1,4 +1,4 @@
-"""Lets a run of clips → extract → cache be stopped at any instant: signals and deadlines ask, the run decides."""
+"""How a run is stopped at any instant: signals and deadlines ask for it, the run decides when."""
 
 from __future__ import annotations
 

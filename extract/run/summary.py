@@ -1,43 +1,27 @@
-"""What a run of extract did and what it could not do, for people and for machines."""
+"""What a run did and what it could not do, for people and for machines."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cache.commit.failures import Failure, read_failures
-from cache.commit.partition import ShardPlan
 from cache.common.console import clock, counted
 from cache.format import catalog
-from cache.format.record import CommitRecord
+from cache.writer import CacheWriter
+from extract.options import ExtractOptions
 from extract.run.opening import kept_store
 from extract.run.progress import RunMeter
+from extract.run.run_plan import RunPlan
 from extract.run.seen import unchanged_clips
 from extract.run.updates import SEGMENT
-from extract.sources.clips import Source
 from extract.sources.unknown_columns import unused_lines
-
-if TYPE_CHECKING:
-    from extract.run.pipeline import Stages
 
 MAX_LISTED = 20
 PHASE_NAMES = {"wait_decode": "decoding", "encode": "the encoder", "wait_write": "writing"}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the run started from: the source, what was committed then, and what it took on."""
-
-    source: Source
-    records: Sequence[CommitRecord]
-    plans: Sequence[ShardPlan]
-    stages: Stages
-    touched: Mapping[str, str] = field(default_factory=dict)
-    changed: tuple[str, ...] = ()
-    cut_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +33,7 @@ class Summary:
         clips: of the source, or of the part and limit that were asked for.
         extracted: committed by this run.
         cached: clips of the source in the cache now, whoever put them there.
-        cached_before: clips of the source found committed.
+        cached_before: clips of the source that were committed before.
         updated: of those, clips that were extracted again since their sound had changed.
         touched: cached clips whose file or segment is another one than when they were extracted, and that were
             not found to sound the same since, nor extracted again.
@@ -87,41 +71,46 @@ class Summary:
         return PHASE_NAMES[max(self.phases, key=lambda phase: self.phases[phase])]
 
 
-def summarise(outcome: Outcome, out: Path, meter: RunMeter) -> Summary:
+def summarise(
+    plan: RunPlan, writer: CacheWriter, options: ExtractOptions, meter: RunMeter, *, stopped: bool
+) -> Summary:
     """Put the run's counts together; failures are those that still stand in the ledger."""
-    before = {clip_id for record in outcome.records for clip_id in record.clip_ids}
+    out, clips = writer.path, plan.clips
+    before = {clip_id for record in plan.records for clip_id in record.clip_ids}
     now = {clip_id for record in catalog.read_records(out) for clip_id in record.clip_ids}
-    options, splits = outcome.stages.options, outcome.source.splits
-    clips = {clip.clip_id: clip for clip in outcome.source.clips}
-    ids = clips.keys()
-    missing = {failure.clip_id for failure in outcome.source.failures}
-    taken = {clip_id for plan in outcome.plans for clip_id in plan.planned}
+    missing = {failure.clip_id for failure in plan.source.failures}
+    taken = {clip_id for shard in plan.shards for clip_id in shard.planned}
     whole = options.part == (1, 1) and options.limit is None
-    stale = set(outcome.changed) - meter.clip_ids  # committed, but not what the source holds now
+    stale = set(plan.changed) - meter.clip_ids  # committed, but not what the source holds now
     failures = [f for f in read_failures(out, now - stale) if f.clip_id in taken | missing]
-    unfinished = outcome.cut_short or bool(taken - (now - stale) - {f.clip_id for f in failures})
-    touched = outcome.touched.keys() - unchanged_clips(clips, list(outcome.touched), out) - meter.clip_ids
-    counts: dict[str, Counter[str]] = {}
-    for failure in failures:
-        counts.setdefault(splits.get(failure.clip_id, "") or "all", Counter())[failure.reason] += 1
+    unfinished = plan.cut_short or bool(taken - (now - stale) - {f.clip_id for f in failures})
+    touched = plan.touched.keys() - unchanged_clips(clips, list(plan.touched), out) - meter.clip_ids
     return Summary(
         out=out,
-        clips=len(ids) + len(missing) if whole else len(taken),
+        clips=len(clips) + len(missing) if whole else len(taken),
         extracted=len(meter.clip_ids),
-        cached=len(now & ids),
-        cached_before=len(before & ids),
-        updated=len(meter.clip_ids & set(outcome.changed)),
+        cached=len(now & clips.keys()),
+        cached_before=len(before & clips.keys()),
+        updated=len(meter.clip_ids & set(plan.changed)),
         touched=len(touched),
-        resegmented=sum(outcome.touched[clip_id] == SEGMENT for clip_id in touched),
+        resegmented=sum(plan.touched[clip_id] == SEGMENT for clip_id in touched),
         failures=tuple(failures),
-        failed_per_split={split: dict(count) for split, count in counts.items()},
+        failed_per_split=_per_split(failures, plan.source.splits),
         hours=meter.seconds_of_sound / 3600,
         seconds=meter.seconds,
         phases=dict(meter.phases),
-        stopped=outcome.stages.stop.requested and unfinished,
-        unused_columns=outcome.source.unused,
-        notes=kept_store(outcome.stages.writer, options),
+        stopped=stopped and unfinished,
+        unused_columns=plan.source.unused,
+        notes=kept_store(writer, options),
     )
+
+
+def _per_split(failures: Iterable[Failure], splits: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Return split → reason → count."""
+    counts: dict[str, Counter[str]] = {}
+    for failure in failures:
+        counts.setdefault(splits.get(failure.clip_id, "") or "all", Counter())[failure.reason] += 1
+    return {split: dict(count) for split, count in counts.items()}
 
 
 def as_json(summary: Summary) -> dict[str, Any]:

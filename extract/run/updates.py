@@ -1,4 +1,4 @@
-"""Which cached clips may sound otherwise now, in clips → extract → cache: another file, segment or channel."""
+"""Which cached clips may sound otherwise now: another file, segment or channel than when they were extracted."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from cache.common.errors import CacheError, StorageError
+from cache.common.progress import OnProgress
 from cache.format import catalog, schema
 from cache.format.record import CommitRecord
 from cache.format.schema import SAMPLING_RATE
 from cache.reader import CacheReader
-from extract.audio.decode import decode, source_stat
-from extract.audio.headers import Header, Told, header_of
+from extract.audio.clip_length import used_samples
+from extract.audio.decode import decode
+from extract.audio.headers import Header, header_of
 from extract.errors import ClipError
 from extract.options import ExtractOptions
-from extract.run.seen import Heard, remember, unchanged_clips
-from extract.run.shard_plan import used_samples
-from extract.sources.clips import SourceClip
+from extract.run.seen import SeenClip, remember, unchanged_clips
+from extract.sources.clips import SourceClip, source_stat
 
 FILE, SEGMENT = "file", "segment"  # why a clip may sound otherwise than when it was extracted
 TOLERANCE = 0.1  # seconds by which a clip may miss the end that the source states: files end early
@@ -40,10 +41,10 @@ def touched_clips(
     stats = {path: source_stat(path) for path in {clips[clip_id].path for clip_id in effective}}
     touched = {}
     for clip_id, record in effective.items():
-        known, found = record.content.sources.get(clip_id), stats[clips[clip_id].path]
+        known, now = record.content.sources.get(clip_id), stats[clips[clip_id].path]
         if known is not None and not _same_source(known.path, clips[clip_id].source):
             touched[clip_id] = SEGMENT
-        elif known is not None and found is not None and found != (known.size, known.mtime_ns):
+        elif known is not None and now is not None and now != (known.size, known.mtime_ns):
             touched[clip_id] = FILE
     return touched | dict.fromkeys(_moved(clips, list(effective), out, max_seconds), SEGMENT)
 
@@ -93,7 +94,11 @@ def _fits(
 
 
 def changed_clips(
-    clips: Mapping[str, SourceClip], touched: Sequence[str], out: Path, options: ExtractOptions, told: Told
+    clips: Mapping[str, SourceClip],
+    touched: Sequence[str],
+    out: Path,
+    options: ExtractOptions,
+    on_progress: OnProgress,
 ) -> list[str]:
     """Return those of the touched clips that sound different now: a copied file has a new time only.
 
@@ -101,15 +106,15 @@ def changed_clips(
     One that sounds as before is remembered, and not decoded again before its file or segment has changed.
     """
     unchanged = unchanged_clips(clips, touched, out)
-    unheard = [clip_id for clip_id in touched if clip_id not in unchanged]
+    unseen = [clip_id for clip_id in touched if clip_id not in unchanged]
     changed: list[str] = []
-    same: dict[str, Heard] = {}
+    same: dict[str, SeenClip] = {}
     with CacheReader(out) as reader, ThreadPoolExecutor(options.workers, "compare") as pool:
-        known = reader.clip_table(schema.CLIPS + "audio_sha256", unheard)
-        heard = pool.map(lambda clip_id: _heard(clips[clip_id], options.max_seconds), unheard)
+        known = reader.clip_table(schema.CLIPS + "audio_sha256", unseen)
+        decoded = pool.map(lambda clip_id: _seen_now(clips[clip_id], options.max_seconds), unseen)
         try:
-            for number, (clip_id, before, now) in enumerate(zip(unheard, known, heard, strict=True)):
-                told(number + 1, len(unheard))
+            for number, (clip_id, before, now) in enumerate(zip(unseen, known, decoded, strict=True)):
+                on_progress(number + 1, len(unseen))
                 if now is not None and now.audio_sha256 == before:
                     same[clip_id] = now
                 else:
@@ -121,9 +126,9 @@ def changed_clips(
     return changed
 
 
-def _heard(clip: SourceClip, max_seconds: float) -> Heard | None:
+def _seen_now(clip: SourceClip, max_seconds: float) -> SeenClip | None:
     try:
         audio = decode(clip, max_seconds)
     except ClipError:
         return None
-    return Heard.of(clip, audio.source_bytes, audio.source_mtime_ns, audio.sha256)
+    return SeenClip.of(clip, audio.source_bytes, audio.source_mtime_ns, audio.sha256)

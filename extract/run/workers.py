@@ -1,4 +1,4 @@
-"""One worker per further device, in clips → extract → cache: processes that share the shards out by their leases.
+"""One worker per further device: processes that share the shards out by their leases.
 
 A process each, since the launches of one device would wait for the Python of another. A worker that dies costs
 the shard it was at; the others do the rest.
@@ -21,12 +21,13 @@ from typing import Any
 from cache.commit.partition import ShardPlan
 from cache.common.console import Progress
 from cache.common.errors import EmiError
-from extract.encoders import load_encoder, share_cores
+from extract.encoders.lookup import load_encoder
 from extract.errors import ExtractError
 from extract.options import ExtractOptions
+from extract.run.context import RunContext
 from extract.run.opening import open_writer
-from extract.run.pipeline import Stages, run_shards
-from extract.run.progress import RunMeter, Told
+from extract.run.pipeline import run_shards
+from extract.run.progress import RunMeter
 from extract.run.stopping import StopRequest
 from extract.sources.clips import SourceClip
 
@@ -35,10 +36,10 @@ LISTEN_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class _Job:
-    """What a worker is told; it loads its own encoder."""
+    """What a worker is to do; it loads its own encoder."""
 
     device: str
-    plans: Sequence[ShardPlan]
+    shards: Sequence[ShardPlan]
     clips: Mapping[str, SourceClip]
     out: Path
     options: ExtractOptions
@@ -55,24 +56,23 @@ class Helpers:
     def __init__(
         self,
         devices: Sequence[str],
-        plans: Sequence[ShardPlan],
+        shards: Sequence[ShardPlan],
         clips: Mapping[str, SourceClip],
-        stages: Stages,
+        context: RunContext,
     ) -> None:
-        self._stages = stages
+        self._run = context
         self._errors: list[str] = []
-        context = multiprocessing.get_context("spawn")  # neither CUDA nor OpenMP survives a fork
-        self._told: Any = context.Queue()
+        spawn = multiprocessing.get_context("spawn")  # neither CUDA nor OpenMP survives a fork
+        self._messages: Any = spawn.Queue()
         self._processes: list[BaseProcess] = []
         on_cpu = sum(device == "cpu" for device in devices)
-        share_cores(on_cpu)
+        _share_cores(on_cpu)
         for number, device in enumerate(devices[1:], 1):
-            begin = (
-                len(plans) * number // len(devices)
-            )  # each begins elsewhere, so that none waits for a lease
-            mine = [*plans[begin:], *plans[:begin]]
-            job = _Job(device, mine, clips, stages.writer.path, stages.options, on_cpu)
-            self._processes.append(context.Process(target=_work, args=(job, self._told), name=device))
+            # Each begins elsewhere, so that none waits for a lease.
+            begin = len(shards) * number // len(devices)
+            mine = [*shards[begin:], *shards[:begin]]
+            job = _Job(device, mine, clips, context.writer.path, context.options, on_cpu)
+            self._processes.append(spawn.Process(target=_work, args=(job, self._messages), name=device))
         self._listener = threading.Thread(target=self._listen, name="workers")
 
     def __enter__(self) -> Helpers:
@@ -100,38 +100,46 @@ class Helpers:
                 process.terminate()
 
     def _listen(self) -> None:
-        """Hand on what the workers tell, and to the workers that a stop is asked for."""
+        """Count what the workers send, and let them know that a stop is asked for."""
         stopped = False
-        while any(process.is_alive() for process in self._processes) or not self._told.empty():
-            if self._stages.stop.requested and not stopped:
+        while any(process.is_alive() for process in self._processes) or not self._messages.empty():
+            if self._run.stop.requested and not stopped:
                 stopped = True
                 self._stop()
             try:
-                kind, *values = self._told.get(timeout=LISTEN_SECONDS)
+                kind, *values = self._messages.get(timeout=LISTEN_SECONDS)
             except queue.Empty:
                 continue
             if kind == "error":
                 self._errors.append(values[0])
             else:
-                self._stages.meter.hear(kind, *values)
+                self._run.meter.receive(kind, *values)
 
 
-def _work(job: _Job, told: Any) -> None:
+def _work(job: _Job, messages: Any) -> None:
     """Run in a process of its own: take shards that nobody holds until none is left."""
     _end_with(multiprocessing.parent_process())
     try:
-        share_cores(job.sharing if job.device == "cpu" else 1)
+        _share_cores(job.sharing if job.device == "cpu" else 1)
         encoder = load_encoder(replace(job.options.encoder, device=job.device))
         writer = open_writer(job.out, job.options, encoder)
         with (
             StopRequest(job.options.grace, job.options.max_minutes) as stop,
             open(os.devnull, "w", encoding="utf-8") as nowhere,
-            RunMeter(Progress(nowhere), job.options.log_file, Told(told.put)) as meter,
+            RunMeter(Progress(nowhere), job.options.log_file, messages.put) as meter,
         ):
-            run_shards(job.plans, job.clips, Stages(encoder, writer, job.options, stop, meter))
+            run_shards(job.shards, job.clips, RunContext(encoder, writer, job.options, stop, meter))
     except EmiError as error:
-        told.put(("error", str(error)))
+        messages.put(("error", str(error)))
         raise SystemExit(1) from None
+
+
+def _share_cores(workers: int) -> None:
+    """Keep this process's threads to its share of the cores when several workers run on the CPU."""
+    if workers > 1:
+        from extract.encoders.devices import share_cores  # loads torch, which one worker alone may not need
+
+        share_cores(workers)
 
 
 def _end_with(parent: BaseProcess | None) -> None:

@@ -1,1 +1,1 @@
-"""Which clips: folders, tables and manifests become a list of clips with their media files."""
+"""Which clips there are: folders, manifests and tables of ids become clips with their files."""

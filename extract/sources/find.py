@@ -1,4 +1,4 @@
-"""Finds the clips: a folder, a manifest or a split CSV in; ids, files and segments out, ready for extract."""
+"""Finds the clips of a source: a folder, a manifest, or a table of ids with media folders."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 from cache.common.ids import MEDIA_SUFFIXES
 from cache.common.tables import read_table
 from extract.errors import SourceError
-from extract.sources.clips import Source, SourceClip, from_folder
+from extract.sources.clips import Source
+from extract.sources.folders import from_folder
 from extract.sources.manifests import from_table
-
-__all__ = ["Source", "SourceClip", "find_all", "find_clips"]
 
 
 def find_all(sources: Sequence[Path], media: Sequence[Path] = ()) -> Source:
@@ -21,22 +20,22 @@ def find_all(sources: Sequence[Path], media: Sequence[Path] = ()) -> Source:
     Raises:
         SourceError: one of them cannot be used, or two of them name one clip.
     """
-    found = [find_clips(source, media) for source in sources]
+    parts = [find_clips(source, media) for source in sources]
     places: dict[str, Path] = {}
-    for path, source in zip(sources, found, strict=True):
+    for path, source in zip(sources, parts, strict=True):
         for clip_id in source.splits:
             if clip_id in places:
                 raise SourceError(f"clip id {clip_id} stands in {places[clip_id]} and in {path}; keep one")
             places[clip_id] = path
     ignored: Counter[str] = Counter()
-    for source in found:
+    for source in parts:
         ignored.update(source.ignored)
     return Source(
-        tuple(clip for source in found for clip in source.clips),
-        tuple(failure for source in found for failure in source.failures),
+        tuple(clip for source in parts for clip in source.clips),
+        tuple(failure for source in parts for failure in source.failures),
         dict(ignored),
-        {clip_id: split for source in found for clip_id, split in source.splits.items()},
-        {path: columns for source in found for path, columns in source.unused.items()},
+        {clip_id: split for source in parts for clip_id, split in source.splits.items()},
+        {path: columns for source in parts for path, columns in source.unused.items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""Columns of a manifest that clips → extract → cache does not understand: near misses, and those left unused."""
+"""Columns of a manifest that nothing understands: near misses are refused, the others are named as unused."""
 
 from __future__ import annotations
 

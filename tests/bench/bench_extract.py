@@ -55,15 +55,19 @@ def make_encoder(precision: str, device: str) -> Any:
     from transformers import Wav2Vec2Config, Wav2Vec2Model
 
     from extract.encoders.base import EncoderOptions
-    from extract.encoders.checkpoint import Checkpoint
-    from extract.encoders.transformer import RegressionHead, SpeechTransformer
+    from extract.encoders.hub import ModelFiles
+    from extract.encoders.speech.checkpoint import Checkpoint
+    from extract.encoders.speech.layout import read_layout
+    from extract.encoders.speech.transformer import RegressionHead, SpeechTransformer
+    from extract.encoders.wav2vec2 import WAV2VEC2
 
     torch.manual_seed(0)
     model = Wav2Vec2Model(Wav2Vec2Config.from_dict(CONFIG))
     weights = {f"wav2vec2.{name}": tensor for name, tensor in model.state_dict().items()}
     weights |= {f"classifier.{name}": tensor for name, tensor in RegressionHead(1024).state_dict().items()}
-    checkpoint = Checkpoint("random", "none", CONFIG, True, weights)
-    return SpeechTransformer(checkpoint, EncoderOptions("random", device=device, precision=precision))
+    files = ModelFiles("random", "none", CONFIG, True, None)
+    options = EncoderOptions("random", device=device, precision=precision)
+    return SpeechTransformer(Checkpoint(files, weights), read_layout(CONFIG, "last", WAV2VEC2), options)
 
 
 def plain_loop(device: str, batch: int) -> Callable[[Sequence[np.ndarray]], None]:
@@ -239,7 +243,7 @@ def bench_pipeline(clips: int, kinds: Sequence[tuple[str, int, int]] = PIPED) ->
     """Return × real time of the whole command but for the encoder: headers, decoding, checks, shards on disk."""
     from cache.common.console import Progress
     from extract.options import ExtractOptions
-    from extract.run.pipeline import extract
+    from extract.run.extract import extract
 
     speeds = {}
     for kind in kinds:

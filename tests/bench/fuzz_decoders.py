@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from media import voice, write
 
-from extract.audio.decode import clip_seconds, decode
+from extract.audio.clip_length import clip_seconds
+from extract.audio.decode import decode
 from extract.audio.headers import read_header
 from extract.errors import ClipError
 from extract.sources.clips import SourceClip

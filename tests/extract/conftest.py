@@ -190,7 +190,7 @@ def options(tiny_encoder) -> object:
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory, clips, options) -> Path:
     """The cache of an uninterrupted run."""
-    from extract.run.pipeline import extract
+    from extract.run.extract import extract
 
     out = tmp_path_factory.mktemp("reference") / "cache"
     extract(clips, out, options)

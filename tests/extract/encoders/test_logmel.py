@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from cache import CacheReader, verify
-from extract.encoders import load_encoder
 from extract.encoders.base import EncoderOptions
+from extract.encoders.lookup import load_encoder
 from extract.errors import EncoderError
 from extract.options import ExtractOptions
-from extract.run.pipeline import extract
+from extract.run.extract import extract
 
 
 @pytest.fixture(scope="module")

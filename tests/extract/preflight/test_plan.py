@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from extract.__main__ import app
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
-from extract.run.pipeline import extract
+from extract.run.extract import extract
 
 
 @pytest.fixture

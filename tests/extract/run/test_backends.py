@@ -11,7 +11,7 @@ from cache.__main__ import app as cache_app
 from cache.format.catalog import read_description
 from extract.__main__ import app
 from extract.errors import ExtractError
-from extract.run.pipeline import extract
+from extract.run.extract import extract
 from extract.run.summary import as_text
 
 
@@ -25,7 +25,7 @@ def test_a_wrong_backend_writes_nothing(tmp_path, clips) -> None:
 
 
 def test_a_wrong_backend_is_refused_from_python_too(tmp_path, clips, options) -> None:
-    with pytest.raises(ExtractError, match=r"store 'parquet': expected one of hdf5, zarr"):
+    with pytest.raises(ExtractError, match=r"^--backend: found 'parquet', expected hdf5 or zarr"):
         extract(clips, tmp_path / "c", replace(options, store="parquet"))
     assert replace(options, store="ZARR").store == "zarr"
 

@@ -16,13 +16,16 @@ import pytest
 import cache.__main__
 import cache.tools.info
 import extract.__main__
-import extract.encoders.transformer
+import extract.audio.ffmpeg
+import extract.audio.libsndfile
+import extract.encoders.speech.transformer
+import extract.encoders.wav2vec2
 import train.__main__
 import train.fitting.fit
 from extract.demo.tiny_encoder import save_tiny_encoder
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
-from extract.run.pipeline import extract as run_extract
+from extract.run.extract import extract as run_extract
 
 NOBODY = 65_534
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

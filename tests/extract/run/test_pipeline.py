@@ -1,309 +1,147 @@
-"""Clips in, cache out: nothing redone, nothing lost, nothing invented, whatever happens on the way."""
+"""Several runs of extract on one cache: leases share the work out, and no accident of timing does damage."""
 
 from __future__ import annotations
 
-import json
-import re
+import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
-import soundfile
-from typer.testing import CliRunner
 
-from cache import CacheReader, verify
-from cache.common.errors import RecipeMismatchError
-from extract.__main__ import app
-from extract.audio.decode import decode
-from extract.encoders import load_encoder
+from cache import CacheReader, CacheWriter, repair, verify
 from extract.encoders.base import EncoderOptions
-from extract.run.pipeline import extract
-from extract.sources.find import SourceClip
+from extract.options import ExtractOptions
+from extract.run.extract import extract
 
-
-def test_a_run_caches_every_clip_in_several_shards(reference, clips) -> None:
-    reader = CacheReader(reference)
-    assert sorted(reader.clip_ids) == [f"{number:05}" for number in range(12)]
-    assert len(reader.records) > 2
-    assert verify(reference).findings == ()
-    assert reader.clip_table("clips/source", ["00003"])[0] == "00003.mp4"
-    stat = (clips / "00003.mp4").stat()
-    record = next(record for record in reader.records if "00003" in record.clip_ids)
-    assert record.content.sources["00003"].size == stat.st_size
-    assert record.content.sources["00003"].mtime_ns == stat.st_mtime_ns
-
-
-def test_what_h5py_alone_reads_equals_the_encoder_on_the_decoded_clip(reference, clips, tiny_encoder) -> None:
-    encoder = load_encoder(EncoderOptions(str(tiny_encoder), device="cpu"))
-    for shard in (reference / "shards").glob("*.h5"):
-        with h5py.File(shard) as file:
-            for row, clip_id in enumerate(file["clips/clip_id"].asstr()[:]):
-                source = str(file["clips/source"].asstr()[row])
-                samples = decode(SourceClip(clip_id, clips / source, source), 12.0).samples
-                encoded = encoder.encode([samples])[0]
-                start, stop = file["offsets"][row : row + 2]
-                hidden = file["frames/hidden_states/2"][start:stop].astype(np.float32)
-                expected = encoded.frames["hidden_states/2"]
-                assert np.linalg.norm(hidden - expected) / np.linalg.norm(expected) < 1e-3
-                np.testing.assert_allclose(file["frames/vad"][start:stop], encoded.frames["vad"], atol=1e-5)
-                mean = expected.mean(axis=0, dtype=np.float32)
-                np.testing.assert_allclose(file["global_mean/hidden_states/2"][row], mean, atol=1e-6)
-                np.testing.assert_allclose(file["clips/vad"][row], encoded.clip["vad"], atol=1e-5)
-                assert file["clips/num_samples"][row] == len(samples)
-
-
-def test_a_second_run_extracts_nothing_and_says_so(tmp_path, clips, tiny_encoder) -> None:
-    out = tmp_path / "c"
-    arguments = ["run", str(clips), "--out", str(out), "--model", str(tiny_encoder), "--device", "cpu"]
-    assert CliRunner().invoke(app, arguments).exit_code == 0
-    files = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    second = CliRunner().invoke(app, arguments)
-    assert second.exit_code == 0
-    assert "nothing to extract" in second.stdout
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == files
-    third = CliRunner().invoke(app, [*arguments, "--json"])
-    assert json.loads(third.stdout)["cached_before"] == 12
-
-
-@pytest.mark.parametrize("batch_seconds", [0.0, 2.0, 100.0])
-def test_batches_change_nothing(tmp_path, clips, reference, options, batch_seconds) -> None:
-    extract(clips, tmp_path / "c", replace(options, batch_seconds=batch_seconds, num_workers=1))
-    a, b = CacheReader(reference), CacheReader(tmp_path / "c")
-    for clip_id in a.clip_ids:
-        np.testing.assert_allclose(a[clip_id].frames["vad"], b[clip_id].frames["vad"], atol=1e-5)
-
-
-def test_parts_make_the_same_cache_as_one_run(assert_same, tmp_path, clips, reference, options) -> None:
-    for index in (3, 1, 2):
-        extract(clips, tmp_path / "c", replace(options, part=(index, 3)))
-    assert_same(reference, tmp_path / "c")
-
-
-def test_a_limit_takes_whole_shards_and_the_next_run_does_the_rest(
-    assert_same, tmp_path, clips, reference, options
-) -> None:
-    first = extract(clips, tmp_path / "c", replace(options, limit=1))
-    assert 0 < first.extracted < 12
-    second = extract(clips, tmp_path / "c", options)
-    assert second.extracted == 12 - first.extracted
-    assert second.cached_before == first.extracted
-    assert_same(reference, tmp_path / "c")
-
-
-def test_clips_added_later_are_all_that_is_extracted(tmp_path, voice, write_media, options) -> None:
-    for number in (1, 3, 5):
-        write_media(tmp_path / "clips" / f"{number}.wav", voice(0.5))
-    extract(tmp_path / "clips", tmp_path / "c", options)
-    before = {path.name for path in (tmp_path / "c" / "shards").iterdir()}
-    for number in (2, 4):
-        write_media(tmp_path / "clips" / f"{number}.wav", voice(0.5))
-    assert extract(tmp_path / "clips", tmp_path / "c", options).extracted == 2
-    assert before < {path.name for path in (tmp_path / "c" / "shards").iterdir()}
-    assert extract(tmp_path / "clips", tmp_path / "c", options).extracted == 0
-    assert sorted(CacheReader(tmp_path / "c").clip_ids) == ["1", "2", "3", "4", "5"]
-
-
-def test_another_recipe_is_refused(reference, clips, options) -> None:
-    with pytest.raises(RecipeMismatchError, match=r"max_seconds: 12\.0 -> 1\.0"):
-        extract(clips, reference, replace(options, max_seconds=1.0))
-
-
-def test_auto_precision_continues_the_cache_as_it_was_begun(tmp_path, clips, options) -> None:
-    low = replace(options, encoder=replace(options.encoder, precision="bfloat16"), limit=1)
-    extract(clips, tmp_path / "c", low)
-    extract(clips, tmp_path / "c", options)
-    assert CacheReader(tmp_path / "c").recipe["precision"] == "bfloat16"
-
-
-@pytest.fixture
-def mixed(tmp_path, voice, write_media, write_silent_film) -> Path:
-    """Good input that is often refused, beside every kind of bad input, and a table that names them."""
-    folder = tmp_path / "mixed"
-    write_media(folder / "good_stereo.wav", voice(0.5, 44_100, 2), 44_100)
-    write_media(folder / "good_8bit.wav", voice(0.5), subtype="PCM_U8")
-    write_media(folder / "good_24bit.wav", voice(0.5), subtype="PCM_24")
-    write_media(folder / "good_float.wav", voice(0.5), subtype="FLOAT")
-    write_media(folder / "good_silence.wav", 0 * voice(0.5))
-    write_media(folder / "good_400.wav", voice(1.0)[:400])
-    (folder / "bad_empty.mp3").write_bytes(b"")
-    (folder / "bad_text.wav").write_text("this is text\n" * 30)
-    write_silent_film(folder / "bad_film.mp4")
-    write_media(folder / "bad_300.wav", voice(1.0)[:300])
-    sound = voice(0.5)
-    sound[77] = np.nan
-    soundfile.write(folder / "bad_nan.wav", sound, 16_000, subtype="FLOAT")
-    names = sorted(path.stem for path in folder.iterdir())
-    (tmp_path / "ids.csv").write_text(
-        "clip_id,split\n" + "".join(f"{n},train\n" for n in [*names, "bad_gone"])
-    )
-    return tmp_path
-
-
-def test_good_input_is_cached_and_bad_input_listed_with_exit_3(mixed, tiny_encoder) -> None:
-    arguments = ["run", str(mixed / "ids.csv"), "--media", str(mixed / "mixed"), "--out", str(mixed / "c")]
-    result = CliRunner().invoke(app, [*arguments, "--model", str(tiny_encoder), "--device", "cpu", "--json"])
-    assert result.exit_code == 3
-    summary = json.loads(result.stdout)
-    assert {failure["clip_id"]: failure["reason"] for failure in summary["failures"]} == {
-        "bad_empty": "unreadable",
-        "bad_text": "unreadable",
-        "bad_film": "no_audio_stream",
-        "bad_300": "too_short",
-        "bad_nan": "non_finite",
-        "bad_gone": "not_found",
-    }
-    assert summary["failed_per_split"]["train"]["unreadable"] == 2
-    reader = CacheReader(mixed / "c")
-    assert sorted(reader.clip_ids) == sorted(p.stem for p in (mixed / "mixed").glob("good*"))
-    assert reader.clip_table("clips/silent", ["good_silence", "good_400"]).tolist() == [True, False]
-    assert reader.num_frames("good_400") == 1
-    for clip_id in reader.clip_ids:
-        assert np.isfinite(reader[clip_id].frames["vad"]).all()
-
-
-def test_failed_clips_are_tried_again_and_leave_the_list_when_mended(
-    mixed, options, voice, write_media
-) -> None:
-    source, out = mixed / "ids.csv", mixed / "c"
-    options = replace(options, media=(mixed / "mixed",))
-    first = extract(source, out, options)
-    assert len(first.failures) == 6
-    again = extract(source, out, options)
-    assert (again.extracted, len(again.failures)) == (0, 6)
-    write_media(mixed / "mixed" / "bad_300.wav", voice(0.5))
-    write_media(mixed / "mixed" / "bad_gone.wav", voice(0.5))
-    mended = extract(source, out, options)
-    assert (mended.extracted, len(mended.failures)) == (2, 4)
-    assert "bad_300" in CacheReader(out)
-    assert verify(out).findings == ()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["run", "nowhere", "--out", "c"], "no such file or folder"),
-        (["run", "empty", "--out", "c"], "no audio or video files"),
-        (["run", "twice", "--out", "c"], r"two files for clip id 1"),
-        (["run", "good", "--out", "c", "--part", "0/2"], "1 <= i <= n"),
-        (["run", "good", "--out", "c", "--part", "two"], "i/n"),
-        (["run", "good", "--out", "c", "--max-seconds", "0.01"], "at least 0.025"),
-        (["run", "good", "--out", "good"], r"holds other files \(1\.wav\)"),
-        (["run", "good", "--out", "good/1.wav"], r"is a file"),
-    ],
+SHARD_MB = 0.005  # three clips of the tiny encoder
+SLOW = (
+    "import time; import extract.encoders.speech.transformer as m; plain = m.SpeechTransformer.encode; "
+    "m.SpeechTransformer.encode = lambda self, clips: (time.sleep(0.2), plain(self, clips))[1]; "
+    "import cache.commit.leases; cache.commit.leases.LEASE_SECONDS = 1.5"
 )
-def test_refusals_are_one_line_and_exit_1(
-    tmp_path, monkeypatch, capsys, tiny_encoder, voice, write_media, arguments, message
-) -> None:
-    from extract.__main__ import main
 
-    (tmp_path / "empty").mkdir()
-    write_media(tmp_path / "good" / "1.wav", voice(0.3))
-    write_media(tmp_path / "twice" / "1.wav", voice(0.3))
-    write_media(tmp_path / "twice" / "1.flac", voice(0.3))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        sys, "argv", ["emi-extract", *arguments, "--model", str(tiny_encoder), "--device", "cpu"]
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory, voice, write_media) -> Path:
+    folder = tmp_path_factory.mktemp("clips")
+    for number in range(12):
+        write_media(folder / f"{number:05}.wav", voice(0.4, seed=number))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def options(tiny_encoder) -> ExtractOptions:
+    return ExtractOptions(
+        EncoderOptions(str(tiny_encoder), device="cpu"), shard_mb=SHARD_MB, batch_seconds=0.0
     )
-    with pytest.raises(SystemExit) as stop:
-        main()
-    assert stop.value.code == 1
-    error = capsys.readouterr().err.strip()
-    assert error.startswith("error: ")
-    assert "\n" not in error
-    assert re.search(message, error)
 
 
-def test_a_log_file_tells_the_night(tmp_path, mixed, options) -> None:
-    log = tmp_path / "logs" / "night.log"
-    options = replace(options, media=(mixed / "mixed",), log_file=log)
-    extract(mixed / "ids.csv", mixed / "c", options)
-    text = log.read_text()
-    assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d extract .*ids\.csv", text)
-    assert "failed bad_nan: non_finite: NaN" in text
-    assert re.search(r"committed \w+-0: \d+ clips", text)
-    with pytest.raises(RecipeMismatchError):
-        extract(mixed / "ids.csv", mixed / "c", replace(options, max_seconds=1.0))
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, clips, options) -> Path:
+    out = tmp_path_factory.mktemp("reference") / "cache"
+    extract(clips, out, options)
+    assert len(CacheReader(out).records) >= 3
+    return out
 
 
-def test_failures_are_counted_per_split(mixed, options) -> None:
-    rows = (mixed / "ids.csv").read_text().replace("bad_gone,train", "bad_gone,test")
-    (mixed / "ids.csv").write_text(rows)
-    summary = extract(mixed / "ids.csv", mixed / "c", replace(options, media=(mixed / "mixed",)))
-    assert summary.failed_per_split["test"] == {"not_found": 1}
-    assert sum(summary.failed_per_split["train"].values()) == 5
+def assert_same_values(one: Path, other: Path) -> None:
+    a, b = CacheReader(one), CacheReader(other)
+    assert set(a.clip_ids) == set(b.clip_ids)
+    for clip_id in a.clip_ids:
+        for name, values in a[clip_id].frames.items():
+            np.testing.assert_array_equal(values, b[clip_id].frames[name])
+    assert verify(one).findings == verify(other).findings == ()
 
 
-def test_segments_of_one_file_are_clips(tmp_path, voice, write_media, options) -> None:
-    write_media(tmp_path / "talk.mp4", voice(6.0))
-    rows = [f"talk.mp4,{start / 2},{start / 2 + 0.6}\n" for start in range(10)]
-    (tmp_path / "m.csv").write_text("path,start,end\n" + "".join(rows) + "talk.mp4,50,60\n")
-    summary = extract(tmp_path / "m.csv", tmp_path / "c", options)
-    assert summary.extracted == 10
-    assert [failure.reason for failure in summary.failures] == ["bad_segment"]
-    reader = CacheReader(tmp_path / "c")
-    assert reader.clip_table("clips/start", ["talk/4.500-5.100"])[0] == 4.5
-    assert reader.num_frames("talk/4.500-5.100") == 29
+def start(clips: Path, out: Path, encoder: Path, store: str = "hdf5") -> subprocess.Popen[str]:
+    root = Path(__file__).resolve().parents[3]
+    env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    arguments = ["run", str(clips), "--out", str(out), "--model", str(encoder), "--device", "cpu"]
+    arguments += ["--shard-mb", str(SHARD_MB), "--batch-seconds", "0", "--backend", store]
+    program = f"import sys; {SLOW}\nfrom extract.__main__ import main; sys.argv[1:] = {arguments!r}; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
-WHOLE = """
-import resource, sys
-from pathlib import Path
-from extract import EncoderOptions, ExtractOptions, extract
-peaks = []
-for name in ("short", "long"):
-    options = ExtractOptions(EncoderOptions(sys.argv[1], device="cpu"), max_seconds=0.0)
-    extract(Path(sys.argv[2]) / name, Path(sys.argv[2]) / f"{name}-cache", options)
-    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-print(peaks[1] - peaks[0])
-"""
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.02)
 
 
-def test_a_clip_of_ten_minutes_is_taken_whole_in_bounded_memory(
-    tmp_path, voice, python, tiny_encoder
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("store", ["hdf5", "zarr"])
+def test_a_run_stopped_for_longer_than_its_lease_and_continued_does_no_damage(
+    tmp_path, clips, reference, options, tiny_encoder, store
 ) -> None:
-    sound = np.resize(voice(30.0)[:, 0], 600 * 16_000)
-    for name, samples in (("short", sound[: 70 * 16_000]), ("long", sound)):
-        (tmp_path / name).mkdir()
-        soundfile.write(tmp_path / name / "x.wav", samples, 16_000)
-    done = python("-c", WHOLE, str(tiny_encoder), str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert (
-        float(done.stdout.split()[-1]) < 700
-    )  # MB; its samples are 80, and attention over all of it 15,000 a head
-    assert CacheReader(tmp_path / "long-cache").num_frames("x") == (600 * 16_000 - 400) // 320 + 1
+    out = tmp_path / "c"
+    stopped = start(clips, out, tiny_encoder, store)
+    wait_for(lambda: list(out.glob("leases/*.lease")))
+    stopped.send_signal(signal.SIGSTOP)
+    try:
+        summary = extract(clips, out, replace(options, store=store))
+    finally:
+        stopped.send_signal(signal.SIGCONT)
+    assert summary.extracted + summary.cached_before == 12
+    _, stderr = stopped.communicate(timeout=60)
+    assert stopped.returncode == 0, stderr
+    assert_same_values(reference, out)
+    assert [record.name for record in CacheReader(out).records] == [
+        record.name for record in CacheReader(reference).records
+    ]
+    assert not list(out.glob("leases/*"))
+    assert not list(out.rglob("*.tmp"))
 
 
-def test_whole_clips_are_taken_and_marked_where_attention_was_windowed(
-    tmp_path, voice, write_media, options
-) -> None:
-    write_media(tmp_path / "clips" / "long.wav", voice(61.0))
-    write_media(tmp_path / "clips" / "short.wav", voice(1.0))
-    extract(tmp_path / "clips", tmp_path / "c", replace(options, max_seconds=0.0))
-    reader = CacheReader(tmp_path / "c")
-    assert reader.num_frames("long") == (61 * 16_000 - 400) // 320 + 1
-    assert reader.clip_table("clips/windowed", ["long", "short"]).tolist() == [True, False]
-    assert reader.clip_table("clips/cut", ["long"]).tolist() == [False]
-    assert "windows of 60 s" in reader.recipe["chunking"]
-    with pytest.raises(RecipeMismatchError, match=r"max_seconds: 0\.0 -> 12\.0"):
-        extract(tmp_path / "clips", tmp_path / "c", options)
+def test_a_shard_that_another_run_holds_is_left_to_it(tmp_path, clips, reference, options) -> None:
+    out = tmp_path / "c"
+    extract(clips, out, replace(options, limit=1))
+    writer = CacheWriter.open(out, CacheReader(out).recipe, list(CacheReader(out).frame_fields.values()))
+    writer.lease_seconds = 1.0
+    planned = {f"{number:05}": CacheReader(reference).num_frames(f"{number:05}") for number in range(12)}
+    plan = writer.plan(planned)[0]
+    lease = writer.lease(plan)
+    assert lease
+    begun = time.monotonic()
+    assert extract(clips, out, options).extracted + len(CacheReader(out)) >= 12
+    assert time.monotonic() - begun > 0.3, "the last shard had to wait until the lease ran out"
+    assert_same_values(reference, out)
 
 
-def test_a_file_that_vanishes_between_plan_and_decode_is_one_entry(
-    tmp_path, voice, write_media, options
-) -> None:
-    for number in range(3):
-        write_media(tmp_path / "clips" / f"{number}.wav", voice(0.5, seed=number))
-    encoder = load_encoder(options.encoder)
-    plain = encoder.num_frames
+def test_leases_are_given_back_when_a_run_fails(tmp_path, clips, options, monkeypatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
 
-    def vanish(samples: int) -> int:
-        (tmp_path / "clips" / "1.wav").unlink(missing_ok=True)
-        return plain(samples)
+    monkeypatch.setattr("cache.common.durable.write_durable", fails)
+    with pytest.raises(OSError, match="full"):
+        extract(clips, tmp_path / "c", options)
+    monkeypatch.undo()
+    assert not list(tmp_path.glob("c/leases/*.lease"))
+    assert extract(clips, tmp_path / "c", options).extracted == 12
 
-    encoder.num_frames = vanish
-    summary = extract(tmp_path / "clips", tmp_path / "c", options, encoder=encoder)
-    assert [(f.clip_id, f.reason) for f in summary.failures] == [("1", "not_found")]
-    assert summary.extracted == 2
+
+def test_a_repaired_cache_gets_exactly_the_lost_clips_back(tmp_path, clips, reference, options) -> None:
+    out = tmp_path / "c"
+    extract(clips, out, options)
+    record = CacheReader(out).records[1]
+    file = out / "shards" / record.file
+    file.write_bytes(file.read_bytes()[:-1])
+    done = repair(out, verify(out))
+    assert done.clips == tuple(sorted(record.clip_ids))
+    assert extract(clips, out, options).extracted == len(record.clip_ids)
+    assert_same_values(reference, out)
+    assert extract(clips, out, options).extracted == 0
+
+
+def test_a_run_in_zarr_equals_one_in_hdf5(tmp_path, clips, reference, options) -> None:
+    extract(clips, tmp_path / "c", replace(options, store="zarr"))
+    assert_same_values(reference, tmp_path / "c")
+    assert {record.store for record in CacheReader(tmp_path / "c").records} == {"zarr"}

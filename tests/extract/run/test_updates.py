@@ -9,12 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cache import CacheReader
+from cache import CacheReader, verify
 from cache.common import durable
 from cache.common.errors import StorageError
-from extract.run import seen, updates
-from extract.run.pipeline import extract
-from extract.run.seen import FILE, Heard, remember, unchanged_clips
+from extract.run import updates
+from extract.run.extract import extract
 from extract.run.summary import Summary, as_text
 from extract.run.updates import touched_clips
 from extract.sources.clips import SourceClip
@@ -100,32 +99,6 @@ def test_a_path_written_in_another_way_is_the_same_file(run, tmp_path) -> None:
     assert run(f"a,{tmp_path / 'talk.wav'},0,1,0").touched == 0
 
 
-def test_a_damaged_note_is_no_note(tmp_path) -> None:
-    clip = SourceClip("a", tmp_path / "x.wav", "x.wav")
-    for text in ('{"a": [Infinity, 1, "x", 0, null, null, "x.wav"]}', "[" * 100_000, '{"a": 3}', "[3]"):
-        (tmp_path / FILE).write_text(text)
-        assert unchanged_clips({"a": clip}, ["a"], tmp_path) == set()
-
-
-def test_many_notes_are_looked_up_at_once(tmp_path, monkeypatch) -> None:
-    clips = {str(n): SourceClip(str(n), tmp_path / "gone.wav", "gone.wav") for n in range(12_000)}
-    remember(tmp_path, {clip_id: Heard.of(clip, 1, 1, "x") for clip_id, clip in clips.items()})
-    touched = CountedIterations(clips)
-    monkeypatch.setattr(seen, "source_stat", lambda _: None)
-    assert unchanged_clips(clips, touched, tmp_path) == set()
-    assert touched.iterated <= 2
-
-
-class CountedIterations(list):
-    """A list that counts how often it is gone through."""
-
-    iterated = 0
-
-    def __iter__(self):
-        self.iterated += 1
-        return super().__iter__()
-
-
 def test_a_note_that_cannot_be_written_hides_no_error(run, tmp_path, monkeypatch) -> None:
     run(*ROWS)
     os.utime(tmp_path / "talk.wav", (2, 2))
@@ -161,3 +134,64 @@ def test_headers_are_read_for_open_segments_only(run, tmp_path, clips, options, 
     for _ in range(2):
         extract(sources, tmp_path / "c", options)
     assert set(read) == {"talk.wav"}, "a folder's clips are whole files"
+
+
+def test_update_decodes_a_file_that_sounds_as_before_only_once(
+    tmp_path, voice, write_media, options, monkeypatch
+) -> None:
+    folder, update = tmp_path / "clips", replace(options, update=True)
+    for number in range(2):
+        write_media(folder / f"{number}.wav", voice(0.5, seed=number))
+    extract(folder, tmp_path / "c", options)
+    decoded = []
+    plain = updates.decode
+    monkeypatch.setattr(
+        updates, "decode", lambda clip, most: decoded.append(clip.clip_id) or plain(clip, most)
+    )
+
+    def updated(decodes: list[str]) -> None:
+        decoded.clear()
+        assert extract(folder, tmp_path / "c", update).extracted == 0
+        assert decoded == decodes
+
+    os.utime(folder / "1.wav", (1, 1))
+    assert extract(folder, tmp_path / "c", options).touched == 1
+    updated(["1"])
+    updated([])
+    assert extract(folder, tmp_path / "c", options).touched == 0
+    os.utime(folder / "1.wav", (2, 2))
+    updated(["1"])
+    (tmp_path / "c" / "heard.json").write_text("[3]")
+    updated(["1"])
+    write_media(folder / "1.wav", voice(0.7, seed=9))
+    assert extract(folder, tmp_path / "c", update).updated == 1
+    updated([])
+    assert verify(tmp_path / "c").findings == ()
+
+
+def test_update_extracts_again_what_sounds_different_and_nothing_else(
+    tmp_path, voice, write_media, options
+) -> None:
+    folder = tmp_path / "clips"
+    for number in range(6):
+        write_media(folder / f"{number}.wav", voice(0.5, seed=number))
+    extract(folder, tmp_path / "c", options)
+    before = {clip_id: CacheReader(tmp_path / "c")[clip_id].frames["vad"] for clip_id in "012345"}
+    write_media(folder / "2.wav", voice(0.7, seed=9))
+    os.utime(folder / "4.wav", (1, 1))  # copied: another time, the same sound
+    plain = extract(folder, tmp_path / "c", options)
+    assert (plain.extracted, plain.touched) == (0, 2)
+    update = replace(options, update=True)
+    summary = extract(folder, tmp_path / "c", update)
+    assert (summary.extracted, summary.updated, summary.cached) == (1, 1, 6)
+    reader = CacheReader(tmp_path / "c")
+    assert reader.num_frames("2") == 34
+    for clip_id in "01345":
+        np.testing.assert_array_equal(reader[clip_id].frames["vad"], before[clip_id])
+    assert verify(tmp_path / "c").findings == ()
+    assert extract(folder, tmp_path / "c", update).extracted == 0
+    assert extract(folder, tmp_path / "c", options).touched == 0, "its sound was compared"
+    (folder / "3.wav").write_bytes(b"broken now")
+    broken = extract(folder, tmp_path / "c", update)
+    assert [failure.reason for failure in broken.failures] == ["unreadable"]
+    np.testing.assert_array_equal(CacheReader(tmp_path / "c")["3"].frames["vad"], before["3"])

@@ -72,23 +72,6 @@ def test_header_dialects(touch, tmp_path, header, row, clip_id, split) -> None:
     assert [(c.clip_id, c.split) for c in source.clips] == [(clip_id, split)]
 
 
-@pytest.mark.parametrize(
-    ("files", "ids", "hint"),
-    [
-        (["m/audio/00000.wav"], ["00000"], r"which holds audio/00000: pass --media .*m/audio\)"),
-        (["m/00000.wav"], ["audio/00000"], "which holds 00000, not audio/00000"),
-        (["m/00042.wav"], ["42"], "which holds 00042: ids are text"),
-        (["m/Anna.wav"], ["anna"], "which holds Anna"),
-        (["m/x.wav"], ["y"], r"which holds x\)"),
-        (["m/notes.txt"], ["y"], "which holds no clip at all"),
-    ],
-)
-def test_ids_that_match_nothing_get_a_hint(touch, tmp_path, files, ids, hint) -> None:
-    touch(*files)
-    with pytest.raises(SourceError, match=hint):
-        find_clips(table(tmp_path, "\n".join(["clip_id", *ids]) + "\n"), [tmp_path / "m"])
-
-
 def test_splits_come_from_columns_files_or_folders(touch, tmp_path) -> None:
     touch("media/train/1.wav", "media/other/2.wav")
     folder = find_clips(tmp_path / "media")
@@ -111,3 +94,25 @@ def test_names_may_be_as_long_and_odd_as_a_file_system_allows(touch, tmp_path) -
     ids = {clip.clip_id for clip in find_clips(tmp_path / "media").clips}
     assert len(ids) == 6
     assert {"link", "éclair"} <= ids  # composed and decomposed accents are one id
+
+
+def test_a_manifest_names_files_segments_channels_and_splits(touch, tmp_path) -> None:
+    touch("talks/long.wav")
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(
+        "clip_id,path,start,end,channel,split\n"
+        "a,talks/long.wav,0,2.5,0,Train\nb,talks/long.wav,2.5,,1,Val\nc,gone.wav,,,,test\n"
+    )
+    source = find_clips(manifest)
+    assert [(c.clip_id, c.start, c.end, c.channel, c.split) for c in source.clips] == [
+        ("a", 0.0, 2.5, 0, "train"),
+        ("b", 2.5, None, 1, "valid"),
+    ]
+    assert source.failures[0].clip_id == "c"
+
+
+def test_a_manifest_with_a_bad_number_names_line_and_column(touch, tmp_path) -> None:
+    touch("x.wav")
+    (tmp_path / "m.csv").write_text("clip_id,path,start\na,x.wav,soon\n")
+    with pytest.raises(TableError, match=r"line 2, column start: 'soon'"):
+        find_clips(tmp_path / "m.csv")

@@ -76,7 +76,7 @@ def test_other_columns_are_named_once_and_do_no_harm(tmp_path) -> None:
 
 
 def test_a_run_names_unused_columns(tmp_path, voice, write_media, options) -> None:
-    from extract.run.pipeline import extract
+    from extract.run.extract import extract
     from extract.run.summary import as_json, as_text
 
     path = table(tmp_path, "clip_id,path,mood", "x,a.wav,1")

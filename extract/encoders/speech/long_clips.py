@@ -1,4 +1,4 @@
-"""Long clips in clips → extract → cache: exact convolutions in chunks, attention in windows, bounded memory."""
+"""Long clips in bounded memory: exact convolutions in chunks, attention in windows."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cache.format.schema import FRAME_SHIFT
 from extract.encoders.base import WHOLE_SECONDS
-from extract.encoders.layout import Layout
+from extract.encoders.speech.layout import Layout
+from extract.encoders.speech.recipe import CONTEXT_SECONDS
 
-FRAMES_PER_SECOND = 50
-WINDOW = round(WHOLE_SECONDS * FRAMES_PER_SECOND)  # frames the transformer sees at once
-CONTEXT = 500  # frames at either end of a window that are computed and thrown away: 10 s
-CHUNKING = (
-    f"convolutions exact; attention over the whole clip up to {WHOLE_SECONDS:g} s, beyond that over windows of "
-    f"{WHOLE_SECONDS:g} s with {CONTEXT / FRAMES_PER_SECOND:g} s of context at either end (approximate)"
-)
+WINDOW = round(WHOLE_SECONDS / FRAME_SHIFT)  # frames the transformer sees at once
+CONTEXT = round(CONTEXT_SECONDS / FRAME_SHIFT)  # frames at either end of a window, computed and thrown away
 
 
 def convolve(extractor: Any, inputs: Tensor, layout: Layout, chunk: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The encoders of clips → extract → cache: frozen wav2vec 2.0, HuBERT or WavLM, with a VAD head where there is one.
+"""A frozen wav2vec 2.0, HuBERT or WavLM at work, with its head for arousal, dominance, valence where it has one.
 
 The method's encoder has its regression head applied to every frame. No class of transformers has that
 layout, and the one that loads it without complaint fills the head with random numbers; therefore models
@@ -19,21 +19,19 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from transformers.utils import logging as transformers_logging
 
+from cache.format.recipe import canonical_json
 from cache.format.schema import SAMPLING_RATE, VAD_DIMS
 from extract.encoders import devices
 from extract.encoders.base import WHOLE_SECONDS, Encoded, EncoderOptions
-from extract.encoders.checkpoint import Checkpoint, fill
-from extract.encoders.layout import FAMILIES, config_class, read_layout
-from extract.encoders.long_clips import CHUNKING, convolve, windows
-from extract.encoders.matrix_products import quicken
+from extract.encoders.speech.checkpoint import Checkpoint, fill
+from extract.encoders.speech.layout import Layout
+from extract.encoders.speech.long_clips import convolve, windows
+from extract.encoders.speech.matrix_products import quicken
+from extract.encoders.speech.recipe import CHUNKING, LICENCE, speech_recipe
 from extract.errors import ClipError, EncoderError
 
 CPU_CHUNK = (
     25  # frames: half a second of convolutions stays in a processor's cache, 1.8 × faster than 7 s at once
-)
-LICENCE = (
-    "as the authors of the encoder's weights state it; those published by audEERING are CC BY-NC-SA 4.0 "
-    "(research only, share alike, name the authors)"
 )
 
 
@@ -57,21 +55,21 @@ class RegressionHead(nn.Module):
 class SpeechTransformer:
     """A frozen speech transformer; see ``extract.encoders.base.Encoder``."""
 
-    def __init__(self, checkpoint: Checkpoint, options: EncoderOptions) -> None:
+    def __init__(self, checkpoint: Checkpoint, layout: Layout, options: EncoderOptions) -> None:
         transformers_logging.set_verbosity_error()  # it warns of token ids, which speech has none of
-        self._layout = read_layout(checkpoint.config, options.layers)
+        self._layout = layout
         self._device = devices.device(options.device)
         self._precision = devices.precision(options.precision, self._device)
-        self._normalise = checkpoint.normalise
-        self._model = _model(self._layout.family, checkpoint)
-        self._head = RegressionHead(self._layout.hidden) if self._layout.vad_order is not None else None
-        fill(self._model, self._head, checkpoint, self._layout)
+        self._normalise = checkpoint.files.normalise
+        self._model = _model(layout, checkpoint.files.config)
+        self._head = RegressionHead(layout.hidden) if layout.vad_order is not None else None
+        fill(self._model, self._head, checkpoint, layout)
         self._inner: dict[int, Tensor] = {}
         self._prepare()
-        self.fields = self._layout.fields
-        self.recipe = self._recipe(checkpoint)
+        self.fields = layout.fields
+        self.recipe = speech_recipe(checkpoint.files, layout, checkpoint.weights_sha256(), self._precision)
         self.licence = LICENCE
-        self.equal_lengths = self._layout.equal_lengths
+        self.equal_lengths = layout.equal_lengths
         self.chunking = CHUNKING
         self.batch_seconds = devices.batch_seconds(self._device)
         self.memory_seconds = float("inf")
@@ -196,18 +194,6 @@ class SpeechTransformer:
             for row, count in enumerate(frames)
         ]
 
-    def _recipe(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        return {
-            "model": checkpoint.model,
-            "revision": checkpoint.revision,
-            "weights_sha256": checkpoint.weights_sha256(),
-            "config_sha256": self._layout.config_sha256(),
-            "layers": list(self._layout.layers),
-            "vad": list(VAD_DIMS) if self._head is not None else [],
-            "normalisation": "zero mean, unit variance per clip" if self._normalise else "none",
-            "precision": self._precision,
-        }
-
 
 def _normalised(clip: NDArray[np.float32]) -> NDArray[np.float32]:
     """Zero mean, unit variance, as the checkpoint's feature extractor does it."""
@@ -215,12 +201,26 @@ def _normalised(clip: NDArray[np.float32]) -> NDArray[np.float32]:
     return normalised
 
 
-def _model(family: str, checkpoint: Checkpoint) -> Any:
+def _model(layout: Layout, settings: dict[str, Any]) -> Any:
+    """Build the model from its config, with random weights."""
     from huggingface_hub.errors import StrictDataclassError
 
+    classes = layout.family.classes
     try:
-        config = config_class(family).from_dict(checkpoint.config)
-        return getattr(transformers, FAMILIES[family] + "Model")(config)
+        config = getattr(transformers, classes + "Config").from_dict(settings)
+        model = getattr(transformers, classes + "Model")(config)
     except (StrictDataclassError, ValueError, TypeError, KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise EncoderError(f"the encoder's config.json cannot be used: {reason[:300]}") from None
+    _check_defaults(layout, settings, config.to_dict())
+    return model
+
+
+def _check_defaults(layout: Layout, settings: dict[str, Any], built: dict[str, Any]) -> None:
+    """Refuse a version of transformers that fills in other values than the recipe says."""
+    for key in layout.values.keys() - settings.keys():
+        if canonical_json(built.get(key)) != canonical_json(layout.values[key]):
+            raise EncoderError(
+                f"transformers {transformers.__version__} takes {key} as {built.get(key)}, expected "
+                f"{layout.values[key]}; state it in the encoder's config.json"
+            )

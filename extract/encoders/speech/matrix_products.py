@@ -1,4 +1,4 @@
-"""Faster equivalents for bfloat16 on a CPU in clips → extract → cache: everything as plain matrix products.
+"""Faster equivalents for bfloat16 on a CPU: convolutions and attention as plain matrix products.
 
 Measured on two cores against what torch does by itself, with the same error: the positional convolution takes
 half the time, attention less than half, and the convolutions lose their transpositions. In float32 torch's

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from extract.encoders import load_encoder, matrix_products
 from extract.encoders.base import EncoderOptions
-from extract.encoders.matrix_products import MatrixConvolution, attention
+from extract.encoders.lookup import load_encoder
+from extract.encoders.speech import matrix_products
+from extract.encoders.speech.matrix_products import MatrixConvolution, attention
 
 
 @pytest.mark.parametrize("clips", [1, 3])
@@ -93,7 +94,7 @@ def test_every_family_is_as_exact_as_with_torchs_own(
         return np.concatenate([one.frames["hidden_states/2"] for one in encoder.encode(samples)])
 
     exact, ours = encoded("float32"), encoded("bfloat16")
-    monkeypatch.setattr("extract.encoders.transformer.quicken", lambda _model: None)
+    monkeypatch.setattr("extract.encoders.speech.transformer.quicken", lambda _model: None)
     torchs = encoded("bfloat16")
     error, expected = (np.linalg.norm(one - exact) / np.linalg.norm(exact) for one in (ours, torchs))
     assert not np.array_equal(ours, torchs)

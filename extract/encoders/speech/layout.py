@@ -1,8 +1,8 @@
-"""What a config says of an encoder in clips → extract → cache: family, fields, frames, head; no torch.
+"""What a config.json says of a speech encoder: its family, fields, frames and head; no torch.
 
-Three families share one code path: wav2vec 2.0, HuBERT and WavLM. Of wav2vec 2.0 there also is the layout of
-audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim (Wagner et al., arXiv 2203.07378): keys ``wav2vec2.*`` and
-``classifier.dense``, ``classifier.out_proj``, a head for arousal, dominance and valence.
+Of wav2vec 2.0 there also is the layout of audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim (Wagner et al.,
+arXiv 2203.07378): keys ``wav2vec2.*`` and ``classifier.dense``, ``classifier.out_proj``, a head for arousal,
+dominance and valence.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from cache.format.recipe import canonical_json
 from cache.format.schema import FRAME_SHIFT, SAMPLING_RATE, VAD_DIMS, FrameField
 from extract.errors import EncoderError
 
-FAMILIES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}  # as transformers names its classes
 VAD_ARCHITECTURES = {"Wav2Vec2ForSpeechClassification", "EmotionModel"}
 # What an architecture has beside the encoder and frame features make no use of.
 HEADS = {
@@ -26,23 +25,35 @@ HEADS = {
     "ForCTC": ("lm_head.",),
     "ForSequenceClassification": ("projector.", "classifier.", "layer_weights"),
 }
-# Everything in a config that changes a value; names, versions and training settings do not.
-VALUE_KEYS = (
-    "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
-    "feat_extract_norm", "feat_extract_activation", "conv_dim", "conv_stride", "conv_kernel", "conv_bias",
-    "num_conv_pos_embeddings", "num_conv_pos_embedding_groups", "do_stable_layer_norm", "layer_norm_eps",
-    "add_adapter",
-)  # fmt: skip
-# What `plan` needs to know of the default encoder where there is no network.
-DEFAULT_CONFIG: dict[str, Any] = {
-    "model_type": "wav2vec2", "architectures": ["Wav2Vec2ForSpeechClassification"], "hidden_size": 1024,
-    "num_hidden_layers": 12, "feat_extract_norm": "layer", "id2label": dict(enumerate(VAD_DIMS)),
+# Everything in a config that changes a value, with what transformers takes where a config.json does not say;
+# names, versions and training settings change none. That these are its defaults is checked when a model is built.
+COMMON_SETTINGS: dict[str, Any] = {
+    "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072,
+    "hidden_act": "gelu", "feat_extract_norm": "group", "feat_extract_activation": "gelu",
+    "conv_dim": [512] * 7, "conv_stride": [5, 2, 2, 2, 2, 2, 2], "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
+    "conv_bias": False, "num_conv_pos_embeddings": 128, "num_conv_pos_embedding_groups": 16,
+    "do_stable_layer_norm": False, "layer_norm_eps": 1e-5,
 }  # fmt: skip
-FAMILY_KEYS = {
-    "wav2vec2": (),
-    "hubert": ("feat_proj_layer_norm", "conv_pos_batch_norm"),
-    "wavlm": ("num_buckets", "max_bucket_distance"),
-}
+
+
+@dataclass(frozen=True)
+class SpeechFamily:
+    """A family of speech encoders that this code runs.
+
+    Attributes:
+        model_type: what its config.json calls it; also the first part of its weights' names.
+        classes: how transformers names its classes, ``Wav2Vec2`` for ``Wav2Vec2Config`` and ``Wav2Vec2Model``.
+        settings: what changes a value beside ``COMMON_SETTINGS``, with transformers' defaults.
+    """
+
+    model_type: str
+    classes: str
+    settings: Mapping[str, Any]
+
+    def values(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return every setting that changes a value, as the config or the default has it."""
+        defaults = {**COMMON_SETTINGS, **self.settings, "model_type": self.model_type}
+        return {key: config.get(key, default) for key, default in defaults.items()}
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class Layout:
     """An encoder's shape.
 
     Attributes:
-        family: ``wav2vec2``, ``hubert`` or ``wavlm``.
+        family: to which it belongs.
         layers: the layers asked for, ascending; layer n is what leaves block n, the last one the encoder's output.
         num_layers: how many there are.
         hidden: width of a layer.
@@ -59,7 +70,7 @@ class Layout:
         values: every setting that changes a value.
     """
 
-    family: str
+    family: SpeechFamily
     layers: tuple[int, ...]
     num_layers: int
     hidden: int
@@ -105,23 +116,18 @@ class Layout:
         return hashlib.sha256(canonical_json([self.values, order]).encode()).hexdigest()
 
 
-def read_layout(config: Mapping[str, Any], layers: str) -> Layout:
+def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) -> Layout:
     """Understand an encoder's config.
 
     Args:
         config: config.json as it is.
         layers: ``last``, or numbers separated by commas.
+        family: the one whose ``model_type`` the config has.
 
     Raises:
-        EncoderError: another kind of model, a head with other outputs, or no such layer.
+        EncoderError: a head with other outputs, another frame rate, or no such layer.
     """
-    family = str(config.get("model_type"))
-    if family not in FAMILIES:
-        raise EncoderError(
-            f"model_type {family!r} in the encoder's config.json, expected one of {', '.join(FAMILIES)}"
-        )
-    settings: dict[str, Any] = {**config_class(family)().to_dict(), **config}
-    values: dict[str, Any] = {key: settings.get(key) for key in (*VALUE_KEYS, *FAMILY_KEYS[family])}
+    values = family.values(config)
     names = [str(name) for name in config.get("architectures") or ()]
     layout = Layout(
         family=family,
@@ -137,13 +143,6 @@ def read_layout(config: Mapping[str, Any], layers: str) -> Layout:
     if values["add_adapter"] or layout.stride * 50 != SAMPLING_RATE:
         raise EncoderError("the encoder's config.json asks for another frame rate than 50 frames/s")
     return layout
-
-
-def config_class(family: str) -> Any:
-    """Return the class of transformers that holds the settings of a family."""
-    import transformers
-
-    return getattr(transformers, FAMILIES[family] + "Config")
 
 
 def _any_ends(names: list[str], ending: str) -> bool:

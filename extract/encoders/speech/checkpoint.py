@@ -1,35 +1,30 @@
-"""Reads exactly the weights an encoder of clips → extract has, under one spelling; nothing is unpickled."""
+"""Reads exactly the weights an encoder has and puts each in its place; nothing is unpickled."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251 - what torch.load raises; nothing is unpickled
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from cache.format.recipe import canonical_json
-from extract.encoders.hub import SAFETENSORS, TORCH_FILE, find_model
+from extract.encoders.hub import TORCH_FILE, ModelFiles
+from extract.encoders.speech import weight_files
+from extract.encoders.speech.weight_files import renamed, unreadable, weights_path
 from extract.errors import EncoderError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from extract.encoders.layout import Layout
+    from extract.encoders.speech.layout import Layout
 
 HEAD = "classifier."
 UNUSED = "masked_spec_embed"  # masks frames while pretraining; no part of inference
 MAX_LISTED = 5
-# Weight norm has two spellings; the newer one is what torch's parametrization creates.
-NEW_NAMES = {
-    ".weight_g": ".parametrizations.weight.original0",
-    ".weight_v": ".parametrizations.weight.original1",
-}
 
 
 @dataclass(frozen=True)
@@ -37,40 +32,32 @@ class Checkpoint:
     """An encoder's files, read.
 
     Attributes:
-        model: hub id, or ``local``.
-        revision: the hub's commit, or ``local``.
-        config: config.json.
-        normalise: whether clips are brought to zero mean and unit variance first.
+        files: where they are, and its settings.
         weights: tensors by name, weight-norm names in the new spelling.
     """
 
-    model: str
-    revision: str
-    config: dict[str, Any]
-    normalise: bool
+    files: ModelFiles
     weights: dict[str, Tensor]
 
     def weights_sha256(self) -> str:
         """Return a hash of names, dtypes, shapes and bytes: the same however the file spells them."""
-        digest = hashlib.sha256()
-        for name in sorted(self.weights):
-            tensor = self.weights[name].detach().contiguous()
-            digest.update(canonical_json([name, str(tensor.dtype), list(tensor.shape)]).encode())
-            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-        return digest.hexdigest()
+        return weight_files.weights_sha256(
+            _described(name, self.weights[name].detach().contiguous()) for name in sorted(self.weights)
+        )
 
 
-def load_checkpoint(model: str, revision: str | None) -> Checkpoint:
-    """Read a checkpoint from a local folder, else from the hub (its local copy first).
+def _described(name: str, tensor: Tensor) -> weight_files.Tensor:
+    data = tensor.reshape(-1).view(torch.uint8).numpy().data
+    return weight_files.Tensor(name, str(tensor.dtype).removeprefix("torch."), list(tensor.shape), [data])
+
+
+def load_checkpoint(files: ModelFiles) -> Checkpoint:
+    """Read an encoder's weights.
 
     Raises:
-        EncoderError: it cannot be had, or a file of it cannot be used.
+        EncoderError: there are none, or their file cannot be used.
     """
-    files = find_model(model, revision)
-    if files.weights is None:
-        raise EncoderError(f"{model}: no file with weights; expected {SAFETENSORS} or {TORCH_FILE}")
-    weights = _renamed(_weights(files.weights))
-    return Checkpoint(files.model, files.revision, files.config, files.normalise, weights)
+    return Checkpoint(files, renamed(_weights(weights_path(files))))
 
 
 def _weights(path: Path) -> Mapping[str, Tensor]:
@@ -80,19 +67,10 @@ def _weights(path: Path) -> Mapping[str, Tensor]:
         else:
             loaded = load_file(path)
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EncoderError(f"{path}: not readable as weights ({reason}); download it again") from None
+        raise unreadable(path, error) from None
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise EncoderError(f"{path}: expected tensors by name and nothing else")
     return loaded
-
-
-def _renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    renamed = {}
-    for name, tensor in weights.items():
-        old = next((suffix for suffix in NEW_NAMES if name.endswith(suffix)), "")
-        renamed[name.removesuffix(old) + NEW_NAMES.get(old, "")] = tensor
-    return renamed
 
 
 def fill(model: nn.Module, head: nn.Module | None, checkpoint: Checkpoint, layout: Layout) -> None:
@@ -101,7 +79,7 @@ def fill(model: nn.Module, head: nn.Module | None, checkpoint: Checkpoint, layou
     Raises:
         EncoderError: one is missing, unexpected, misshapen or not finite; the error lists them.
     """
-    prefix = layout.family + "."
+    prefix = layout.family.model_type + "."
     if not any(name.startswith(prefix) for name in checkpoint.weights):
         prefix = ""  # saved without a head around it
     wanted = {prefix + name: tensor for name, tensor in model.state_dict().items()}

@@ -1,0 +1,1 @@
+"""The verbs of ``emi-extract``, one module each."""

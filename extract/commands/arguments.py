@@ -1,0 +1,30 @@
+"""Arguments that several commands of ``emi-extract`` take, and how options become an ``ExtractOptions``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from extract.encoders.base import EncoderOptions
+from extract.options import ExtractOptions
+
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SOURCE...", help="Folder of clips, manifest, or table of ids; several are joined."
+    ),
+]
+Out = Annotated[Path, typer.Option(help="Folder of the cache; continued when it exists.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+
+
+def build_options(encoder: Mapping[str, Any], options: Mapping[str, Any]) -> ExtractOptions:
+    """Return the options of what was typed; all else is as declared.
+
+    Raises:
+        ExtractError: a value is out of its range; the message starts with its flag.
+    """
+    return ExtractOptions(encoder=EncoderOptions(**encoder), **options)

@@ -1,0 +1,32 @@
+"""The families of encoders: to add one, write its module and add its line here.
+
+A family's module holds how it is described without loading it, how it is loaded, and which clips it may see
+together; ``extract.encoders.base`` says what is asked of each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cache.common.registry import Registry
+from extract.errors import EncoderError
+
+DEFAULT_MODEL = "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"
+
+BUILT_IN: Registry[Any] = Registry("--model", EncoderError)
+"""Encoders without files, by the name that ``--model`` takes; each an ``extract.encoders.base.BuiltInFamily``."""
+BUILT_IN.add(
+    "logmel",
+    "extract.encoders.logmel:describe",
+    "80 log-mel bands and the energy, no weights, no download, no torch",
+)
+
+CHECKPOINTS: Registry[Any] = Registry("model_type in the encoder's config.json", EncoderError)
+"""Encoders with files, by the ``model_type`` of their config.json; each a ``CheckpointFamily`` of that module."""
+CHECKPOINTS.add(
+    "wav2vec2",
+    "extract.encoders.wav2vec2:describe",
+    "wav2vec 2.0, with audEERING's head for arousal, dominance and valence where the checkpoint has one",
+)
+CHECKPOINTS.add("hubert", "extract.encoders.hubert:describe", "HuBERT")
+CHECKPOINTS.add("wavlm", "extract.encoders.wavlm:describe", "WavLM")

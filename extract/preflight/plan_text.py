@@ -1,0 +1,41 @@
+"""A plan in words for a terminal, and in JSON for machines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from cache.common.console import counted
+from extract.preflight.plan import Plan
+from extract.sources.unknown_columns import unused_lines
+
+MAX_LISTED = 20
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """Return the plan ready for JSON."""
+    splits = {name: vars(split) for name, split in plan.splits.items()}
+    return {**vars(plan), "splits": splits, "failures": [vars(failure) for failure in plan.failures]}
+
+
+def as_text(plan: Plan, out: Path) -> str:
+    """Return the plan as lines for a terminal."""
+    lines = [
+        f"{counted(plan.clips, 'clip')}, {plan.hours:.2f} h of sound",
+        f"  {plan.cached} are in {out} already, {plan.to_do} to extract: {plan.hours_to_do:.2f} h for the "
+        f"encoder, {plan.gigabytes:.3f} GB to write",
+    ]
+    for name, split in plan.splits.items():
+        lines.append(f"  {name}: {counted(split.clips, 'clip')}, {split.seconds / 3600:.2f} h")
+        lines += [f"    {count:6} {shape}" for shape, count in split.formats.most_common()]
+    lines += [f"  warning: {warning}" for warning in plan.warnings]
+    lines += unused_lines(plan.unused_columns)
+    if plan.failures:
+        counts = Counter(failure.reason for failure in plan.failures)
+        said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+        lines.append(f"  {len(plan.failures)} have no file, or cannot be read as stated: {said}")
+        lines += [f"    {f.clip_id}: {f.reason}: {f.message}" for f in plan.failures[:MAX_LISTED]]
+        if len(plan.failures) > MAX_LISTED:
+            lines.append(f"    and {len(plan.failures) - MAX_LISTED} more (--json lists all)")
+    return "\n".join(lines)

@@ -1,0 +1,104 @@
+"""The entry of a run: find the clips, see what is cached already, and extract the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from cache.common.console import Progress
+from cache.common.durable import check_writable
+from cache.common.progress import OnProgress
+from cache.format import catalog
+from extract.encoders.base import Encoder, UnloadedEncoder
+from extract.encoders.lookup import LoadedEncoder, find_encoder
+from extract.errors import EncoderError
+from extract.options import ExtractOptions
+from extract.run.context import RunContext
+from extract.run.opening import open_writer, with_cached_precision
+from extract.run.pipeline import run_shards
+from extract.run.progress import RunMeter
+from extract.run.run_plan import RunPlan, plan_run
+from extract.run.stopping import StopRequest
+from extract.run.summary import Summary, summarise
+from extract.run.workers import Helpers
+from extract.sources.find import find_all
+
+
+def extract(
+    source: Path | str | Sequence[Path | str],
+    out: Path | str,
+    options: ExtractOptions | None = None,
+    *,
+    encoder: Encoder | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Extract every clip of ``source`` that the cache ``out`` does not hold yet.
+
+    The encoder is described by its files first, and loaded only when there is something to extract.
+
+    Args:
+        source: folder, manifest, or table of ids; or several of them.
+        out: folder of the cache; made when missing, continued when it holds the same recipe.
+        options: see ``ExtractOptions``.
+        encoder: use this one instead of the one that ``options.encoder`` names.
+        progress: where progress is shown.
+
+    Returns:
+        A summary; failed clips are listed in it and in the cache's ledger, never invented.
+
+    Raises:
+        EmiError: the source, the encoder or the folder cannot be used; one readable line.
+    """
+    out, options = Path(out), options or ExtractOptions()
+    paths = [Path(source)] if isinstance(source, str | Path) else [Path(part) for part in source]
+    clips = find_all(paths, options.media)
+    check_writable(out)
+    options = with_cached_precision(options, out)
+    model = find_encoder(options.encoder) if encoder is None else LoadedEncoder(encoder)
+    if not (out / catalog.DESCRIPTION).exists():  # no cache is begun with an encoder that cannot be loaded
+        model = LoadedEncoder(model.load(), model.devices())
+    writer = open_writer(out, options, model)
+    with (
+        StopRequest(options.grace, options.max_minutes) as stop,
+        RunMeter(progress or Progress(), options.log_file) as meter,
+    ):
+        meter.log(f"extract {', '.join(map(str, paths))} into {out}: {len(clips.clips)} clips")
+        plan = plan_run(clips, model, writer, options, _watched(meter, stop))
+        for failure in clips.failures:
+            writer.fail(failure)
+            meter.failed(failure)
+        if plan.shards:
+            devices = model.devices()
+            meter.log(f"{plan.num_clips} clips to extract on {', '.join(devices)}")
+            loaded = _load(model, devices[0])
+            _run(devices, plan, RunContext(loaded, writer, options, stop, meter))
+        summary = summarise(plan, writer, options, meter, stopped=stop.requested)
+        meter.log(f"stopped: {summary.stopped}, {len(summary.failures)} failed")
+    return summary
+
+
+def _load(model: UnloadedEncoder, device: str) -> Encoder:
+    """Load the encoder; the cache was opened for the recipe that its files gave."""
+    encoder = model.load(device)
+    if encoder.recipe != model.recipe:
+        raise EncoderError(f"{model.recipe['model']}: its files changed while it was loaded; run again")
+    return encoder
+
+
+def _run(devices: Sequence[str], plan: RunPlan, context: RunContext) -> None:
+    """Do the shards on every device at once: the first one here, each other one in a process of its own."""
+    context.meter.start(plan.num_clips)
+    others = Helpers(devices, plan.shards, plan.clips, context) if len(devices) > 1 else nullcontext()
+    with others:
+        run_shards(plan.shards, plan.clips, context)
+
+
+def _watched(meter: RunMeter, stop: StopRequest) -> OnProgress:
+    """Return what shows the progress of the planning and ends it when a stop is asked for."""
+
+    def on_progress(done: int, total: int) -> None:
+        meter.planning(done, total)
+        stop.check()
+
+    return on_progress

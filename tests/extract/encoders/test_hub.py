@@ -1,0 +1,81 @@
+"""An encoder's files in a folder, in the hub's own cache, or not to be had: one line that says what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from extract.encoders.hub import DEFAULT_CONFIG, find_model
+from extract.encoders.registry import DEFAULT_MODEL
+from extract.errors import EncoderError
+
+
+def test_without_a_network_one_line_says_how_to_get_the_model(python, tmp_path) -> None:
+    (tmp_path / "x.wav").write_bytes(b"")
+    done = python("-m", "extract", "run", str(tmp_path), "--out", str(tmp_path / "c"))
+    assert done.returncode == 1
+    assert DEFAULT_MODEL in done.stderr
+    assert "hf download" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_gives_its_settings_and_its_weights(tiny_encoder) -> None:
+    files = find_model(str(tiny_encoder), None)
+    assert (files.model, files.revision, files.normalise) == ("local", "local", True)
+    assert files.weights == tiny_encoder / "model.safetensors"
+    assert files.config == json.loads((tiny_encoder / "config.json").read_text())
+
+
+def test_a_folder_of_the_hubs_own_cache_is_known_by_its_name(tiny_encoder, tmp_path) -> None:
+    snapshot = tmp_path / "models--some--encoder" / "snapshots" / "abc123"
+    shutil.copytree(tiny_encoder, snapshot)
+    files = find_model(str(snapshot), None)
+    assert (files.model, files.revision) == ("some/encoder", "abc123")
+
+
+def test_a_hub_id_is_found_in_the_local_copy_without_a_network(tiny_encoder, tmp_path, python) -> None:
+    commit = "0123456789abcdef" * 2 + "01234567"
+    repository = tmp_path / "hub" / "models--some--encoder"
+    shutil.copytree(tiny_encoder, repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    code = (
+        f"import os; os.environ['HF_HUB_CACHE'] = {str(tmp_path / 'hub')!r}\n"
+        "from extract.encoders.hub import find_model\n"
+        "for weights in (True, False):\n"
+        "    files = find_model('some/encoder', None, weights=weights)\n"
+        "    print(files.model, files.revision, files.weights is not None)\n"
+        "import sys; print('torch' in sys.modules)"
+    )
+    done = python("-c", code)
+    assert done.stdout.splitlines() == [
+        f"some/encoder {commit} True", f"some/encoder {commit} False", "False",
+    ], done.stderr  # fmt: skip
+
+
+def test_the_settings_of_the_default_encoder_need_no_network() -> None:
+    files = find_model(DEFAULT_MODEL, None, weights=False)
+    assert (files.config, files.weights) == (DEFAULT_CONFIG, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("preprocessor_config.json", '{"sampling_rate": 8000}', "sampling_rate 8000, expected 16000 Hz"),
+        ("config.json", "[1]", "expected a JSON object"),
+        ("config.json", "{", "not readable as JSON"),
+    ],
+)
+def test_settings_that_cannot_be_used_name_their_file(tiny_encoder, tmp_path, name, text, message) -> None:
+    shutil.copytree(tiny_encoder, tmp_path / "copy")
+    (tmp_path / "copy" / name).write_text(text)
+    with pytest.raises(EncoderError, match=message) as error:
+        find_model(str(tmp_path / "copy"), None)
+    assert name in str(error.value)
+
+
+def test_what_is_no_folder_and_no_hub_id_says_what_would_be() -> None:
+    with pytest.raises(EncoderError, match=r"a hub id OWNER/NAME, or logmel; did you mean 'logmel'\?"):
+        find_model("logmell", None)
