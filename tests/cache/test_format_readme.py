@@ -13,7 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache import CacheReader, CacheWriter, ClipFeatures, CompactOptions, FrameField, Projection, compact
+from cache import (
+    CacheReader,
+    CacheWriter,
+    ClipFeatures,
+    CompactOptions,
+    FrameField,
+    Projection,
+    compact,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 
