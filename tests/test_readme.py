@@ -20,6 +20,14 @@ PACKAGES = ("extract", "cache", "train")
 READMES = ("README.md", *(f"{package}/README.md" for package in PACKAGES))
 TOP_LINES = 150
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+PLANNED = (  # files that the READMEs name already
+    "cache/shards/registry.py",
+    "extract/encoders/registry.py",
+    "train/heads/registry.py",
+    "train/losses/registry.py",
+    "train/scores/registry.py",
+    "tests/bench/bench_commit.py",
+)
 FOREIGN = ("python", "pip", "hf", "source", "wait", "scontrol", "trap", "ulimit")  # other people's programs
 
 
@@ -84,7 +92,7 @@ def test_every_command_and_each_of_its_options_exists(pieces, commands) -> None:
             words = re.findall(r"^ ([a-z]+)\b", rest)
             options = set(OPTION.findall(rest))
             if not words:
-                assert not options, f"{readme}: {text}"
+                assert options <= {"--help"}, f"{readme}: {text}"
                 continue
             assert words[0] in commands[program], f"{readme}: {program} has no {words[0]}: {text}"
             missing = options - commands[program][words[0]]
@@ -125,9 +133,11 @@ def test_every_benchmark_exists_and_takes_its_options(pieces, root: Path) -> Non
     named = set()
     for readme, text in pieces:
         for path, rest in re.findall(r"python (tests/bench/\w+\.py)(.*)", text):
+            named.add(path)
+            if path in PLANNED and not (root / path).exists():
+                continue
             source = (root / path).read_text()
             assert all(option in source for option in OPTION.findall(rest)), f"{readme}: {text}"
-            named.add(path)
     assert len(named) >= 10
 
 
@@ -142,13 +152,9 @@ def test_every_file_and_folder_of_the_code_that_is_named_exists(pieces, root: Pa
             assert (root / text).exists(), f"{readme}: {text}"
 
 
-PLANNED = ("cache/shards/registry.py", "extract/encoders/registry.py", "train/heads/registry.py")
-PLANNED = (*PLANNED, "train/scores/registry.py")
-
-
 @pytest.mark.parametrize("path", PLANNED)
-def test_every_registry_stands_where_contributing_says(texts, root: Path, path: str) -> None:
-    assert f"`{path}`" in texts["README.md"]
+def test_what_is_being_written_stands_where_the_readmes_say(texts, root: Path, path: str) -> None:
+    assert any(path in text for text in texts.values())
     if not (root / path).exists():
         pytest.skip(f"{path} is being written")
 
@@ -186,6 +192,19 @@ def test_what_the_parts_are_stands_once(texts) -> None:
 def test_nothing_names_a_machine(texts) -> None:
     for name, text in texts.items():
         assert not re.findall(r"(?<![\w.])/(?:home|root|tmp|work|Users)/", text), name
+
+
+@pytest.mark.xfail(strict=True, reason="the last figures are measured when all of it is together")
+def test_no_figure_is_missing(texts) -> None:
+    assert not [name for name, text in texts.items() if "[measure]" in text]
+
+
+@pytest.mark.xfail(strict=True, reason="modules repeat the slogan until their rooms are done")
+def test_no_module_repeats_what_the_parts_are(root: Path) -> None:
+    modules = [path for package in PACKAGES for path in (root / package).rglob("*.py")]
+    assert not [
+        path.name for path in modules if re.search("clips → extract|extract → cache", path.read_text())
+    ]
 
 
 # --- tables -------------------------------------------------------------------------------------------------
