@@ -28,6 +28,7 @@ PLANNED = (  # files that the READMEs name already
     "train/scores/registry.py",
     "tests/bench/bench_commit.py",
 )
+ROOM = r"(?:cache|extract|train)/\w+"
 FOREIGN = ("python", "pip", "hf", "source", "wait", "scontrol", "trap", "ulimit")  # other people's programs
 
 
@@ -224,18 +225,22 @@ def test_the_reasons_are_those_of_the_ledger(texts) -> None:
     assert found == [[reason, meaning] for reason, meaning in REASONS.items()]
 
 
-def test_every_room_has_its_row_with_its_own_first_line(texts, root: Path) -> None:
-    expected = {}
+def rooms(root: Path) -> dict[str, str]:
+    """Every room of the packages, with the first line of its docstring."""
+    found = {}
     for init in sorted(path for package in PACKAGES for path in (root / package).glob("*/__init__.py")):
         line = (ast.get_docstring(ast.parse(init.read_text())) or "").splitlines()[0]
-        expected[init.parent.relative_to(root).as_posix()] = line.replace("`", "")
-    found = {
-        row[0]: row[1]
-        for row in rows(texts["README.md"])
-        if re.fullmatch(r"(cache|extract|train)/\w+", row[0])
-    }
+        found[init.parent.relative_to(root).as_posix()] = line.replace("``", "`")
+    return found
+
+
+def test_every_room_has_its_row_with_its_own_first_line(texts, root: Path) -> None:
+    expected = {room: line.replace("`", "") for room, line in rooms(root).items()}
+    found = {row[0]: row[1] for row in rows(texts["README.md"]) if re.fullmatch(ROOM, row[0])}
     wrong = {room: line for room, line in expected.items() if found.get(room) != line and "→" not in line}
-    assert not wrong, "rows missing or other than their room's docstring:\n" + table(wrong)
+    assert not wrong, (
+        "not the first line of their docstrings (python tests/test_readme.py writes them):\n" + table(wrong)
+    )
     assert found.keys() == expected.keys()
 
 
@@ -273,3 +278,17 @@ def test_snippets_compile_and_import_what_exists(texts) -> None:
                 if isinstance(node, ast.ImportFrom):
                     module = importlib.import_module(node.module or "")
                     assert all(hasattr(module, alias.name) for alias in node.names), f"{name}: {snippet}"
+
+
+def write_rooms(readme: Path) -> None:
+    """Write the table of rooms anew; a new room comes behind the others of its package."""
+    text, now = readme.read_text(), rooms(readme.parent)
+    old = re.findall(rf"^\| `({ROOM})` \|.*\n", text, re.MULTILINE)
+    order = sorted(now, key=lambda room: (PACKAGES.index(room.split("/")[0]), [*old, room].index(room)))
+    block = re.search(rf"(^\| `{ROOM}` \|.*\n)+", text, re.MULTILINE)
+    assert block
+    readme.write_text(text.replace(block[0], table({room: now[room] for room in order}) + "\n"))
+
+
+if __name__ == "__main__":
+    write_rooms(Path(__file__).resolve().parents[1] / "README.md")
