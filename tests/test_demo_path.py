@@ -15,6 +15,7 @@ import torch
 from typer.testing import CliRunner
 
 from cache import CacheReader, verify
+from cache.__main__ import app as cache_app
 from extract import EncoderOptions, ExtractOptions, extract, make_demo
 from extract.__main__ import app as extract_app
 from train import FitConfig, evaluate, fit, read_labels, read_splits
@@ -171,3 +172,20 @@ def test_the_readme_prints_what_a_plan_says(demo, root: Path, tmp_path) -> None:
     result = CliRunner().invoke(extract_app, ["plan", *tables, *options])
     assert result.exit_code == 0
     assert result.stdout.replace(str(tmp_path / "new"), "new").startswith(printed)
+
+
+def test_the_readme_prints_what_a_repair_says(demo, root: Path, tmp_path) -> None:
+    readme = (root / "cache" / "README.md").read_text()
+    [printed] = re.findall(r"^\$ emi-cache verify .*?\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    shutil.copytree(demo / "cache", tmp_path / "cache")
+    [record] = CacheReader(tmp_path / "cache").records
+    field, row = record.datasets["frames/hidden_states/2"], record.clip_ids.index("00144")
+    with (tmp_path / "cache" / "shards" / record.file).open("r+b") as file:
+        file.seek(field.offset + sum(record.num_frames[:row]) * field.row_bytes)
+        [byte] = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+    result = CliRunner().invoke(cache_app, ["verify", str(tmp_path / "cache"), "--repair"])
+    assert result.exit_code == 3
+    said = result.stdout.replace(str(tmp_path / "cache"), "data/demo/cache")
+    assert re.sub(r"\d{8}-\d{6}-\w{8}", "", said).strip() == re.sub(r"\d{8}-\d{6}-\w{8}", "", printed).strip()
