@@ -2,7 +2,7 @@
 
     python tests/bench/bench_startup.py [--rounds 7] [--old CHECKOUT]
 
-``--old`` names a second checkout, such as a worktree of an earlier commit, that runs with the same Python.
+``--old`` names a second checkout, of an earlier commit, that runs with the same Python.
 """
 
 from __future__ import annotations
