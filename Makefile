@@ -1,9 +1,10 @@
-# clips --extract--> cache --train--> intensities
+# emi-fusion: clips to a cache, a cache to intensities
 #
 #   make demo                                             the whole path on synthetic clips
 #   make extract CLIPS=raw/ CACHE=data/cache              your clips (MODEL=… for another encoder)
 #   make train CACHE=data/cache LABELS=labels/            labels/train_split.csv and valid_split.csv
 #   EXTRACT_OPTIONS='…' and FIT_OPTIONS='…' are passed on to emi-extract run and emi-train fit
+#   make format check test                                before a commit
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -30,7 +31,7 @@ endef
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 6
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 	@grep -E '^[a-z]+:.*## ' Makefile | sort | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 setup: $(VENV)/.ready ## make .venv with everything that is needed

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
+import platform
+import re
 import shutil
 from pathlib import Path
 
@@ -12,11 +15,15 @@ import torch
 from typer.testing import CliRunner
 
 from cache import CacheReader, verify
+from cache.__main__ import app as cache_app
 from extract import EncoderOptions, ExtractOptions, extract, make_demo
+from extract.__main__ import app as extract_app
 from train import FitConfig, evaluate, fit, read_labels, read_splits
 from train.__main__ import app
 
 DEMO = {"epochs": 30, "lr": 2e-3}  # what `make demo` uses
+# Where processor and libraries do the same arithmetic, the READMEs' figures are met to the last digit printed.
+TOLERANCE = 0.0 if (platform.system(), platform.machine()) == ("Linux", "x86_64") else 0.02
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -106,3 +113,79 @@ def test_features_do_not_depend_on_the_batches_of_the_run(demo, tmp_path) -> Non
         one = alone.clip_table(f"global_mean/{name}")
         other = batched.clip_table(f"global_mean/{name}", alone.clip_ids)
         assert np.linalg.norm(one - other) / np.linalg.norm(one) < 1e-5
+
+
+def assert_printed(text: str, *values: float) -> None:
+    """The numbers in a piece of a README are these values, rounded."""
+    printed = [float(number) for number in re.findall(r"\d*\.\d+", text)]
+    assert np.allclose(printed, np.round(values, 3), rtol=0, atol=TOLERANCE + 1e-9), (text, values)
+
+
+def line_of(text: str, start: str) -> str:
+    [line] = re.findall(rf"^{re.escape(start)}.*$", text, re.MULTILINE)
+    return str(line)
+
+
+def ends(metrics: dict) -> tuple[float, float, float]:
+    interval = metrics["interval"]
+    return interval["estimate"], interval["low"], interval["high"]
+
+
+def test_the_readme_prints_what_the_demo_gives(run, root: Path) -> None:
+    readme, metrics = (root / "README.md").read_text(), json.loads((run.path / "metrics.json").read_text())
+    scores = metrics["valid"]
+    assert_printed(line_of(readme, "mean  "), *(column["mean"] for column in scores.values()))
+    for name in run.targets.names:
+        assert_printed(line_of(readme, name), *(column["per_target"][name] for column in scores.values()))
+    assert line_of(readme, "    ".ljust(17) + "pearson").split() == list(scores)
+    assert_printed(line_of(readme, "mean pearson "), *ends(metrics))
+    assert_printed(line_of(readme, "trained on 140"), metrics["selection_score"])
+    if not TOLERANCE:
+        assert line_of(readme, "trained on 140") == metrics["statement"]
+
+
+def test_the_readme_prints_what_each_encoder_gives(demo, run, root: Path, tmp_path) -> None:
+    readme = (root / "extract" / "README.md").read_text()
+    own = json.loads((run.path / "metrics.json").read_text())
+    assert_printed(line_of(readme, "| `data/demo/encoder` |"), *ends(own))
+    extract(demo / "media", tmp_path / "logmel", ExtractOptions(EncoderOptions("logmel")))
+    labels = read_splits(labels=demo, speakers=demo / "speakers.csv")
+    config = FitConfig(**DEMO, device="cpu", vad=False)
+    metrics = json.loads(
+        (fit(tmp_path / "logmel", labels, config, tmp_path / "r").path / "metrics.json").read_text()
+    )
+    assert_printed(line_of(readme, "| `logmel` (`--no-vad`) |"), *ends(metrics))
+
+
+def test_the_readme_prints_what_a_plan_says(demo, root: Path, tmp_path) -> None:
+    readme = (root / "extract" / "README.md").read_text()
+    [printed] = re.findall(r"^(240 clips, .*?)^ +…$", readme, re.MULTILINE | re.DOTALL)
+    tables = [str(demo / f"{split}_split.csv") for split in ("train", "valid")]
+    options = [
+        "--media",
+        str(demo / "media"),
+        "--out",
+        str(tmp_path / "new"),
+        "--model",
+        str(demo / "encoder"),
+    ]
+    result = CliRunner().invoke(extract_app, ["plan", *tables, *options])
+    assert result.exit_code == 0
+    assert result.stdout.replace(str(tmp_path / "new"), "new").startswith(printed)
+
+
+def test_the_readme_prints_what_a_repair_says(demo, root: Path, tmp_path) -> None:
+    readme = (root / "cache" / "README.md").read_text()
+    [printed] = re.findall(r"^\$ emi-cache verify .*?\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    shutil.copytree(demo / "cache", tmp_path / "cache")
+    [record] = CacheReader(tmp_path / "cache").records
+    field, row = record.datasets["frames/hidden_states/2"], record.clip_ids.index("00144")
+    with (tmp_path / "cache" / "shards" / record.file).open("r+b") as file:
+        file.seek(field.offset + sum(record.num_frames[:row]) * field.row_bytes)
+        [byte] = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+    result = CliRunner().invoke(cache_app, ["verify", str(tmp_path / "cache"), "--repair"])
+    assert result.exit_code == 3
+    said = result.stdout.replace(str(tmp_path / "cache"), "data/demo/cache")
+    assert re.sub(r"\d{8}-\d{6}-\w{8}", "", said).strip() == re.sub(r"\d{8}-\d{6}-\w{8}", "", printed).strip()
