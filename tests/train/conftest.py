@@ -17,6 +17,10 @@ from cache import CacheWriter, ClipFeatures
 from cache.common.console import Progress
 from cache.format.schema import VAD_DIMS, FrameField
 from train import FitConfig, Run, Splits, fit, read_splits
+from train.studies.ablation import ablate
+from train.studies.grid import component_rows
+from train.studies.options import StudyOptions
+from train.studies.study import Study
 
 NAMES = ("Admiration", "Amusement", "Empathic Pain")
 WIDTH = 8
@@ -139,6 +143,14 @@ def run(
 ) -> Run:
     """A finished run with the default switches."""
     return fit(corpus.cache, splits, small, tmp_path_factory.mktemp("run") / "run", progress=quiet)
+
+
+@pytest.fixture(scope="session")
+def study(corpus: Corpus, splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The 12 sets of the method's parts, two seeds each."""
+    rows = component_rows(FitConfig(hidden=6, epochs=3, batch_size=8, lr=5e-3), "cache")
+    options = StudyOptions(tmp_path_factory.mktemp("ablation") / "out", range(2), workers=2)
+    return ablate({"cache": corpus.cache}, splits, rows, options)
 
 
 @pytest.fixture(scope="session", autouse=True)
