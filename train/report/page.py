@@ -17,7 +17,7 @@ from cache import read_table
 from cache.common.console import counted
 from cache.common.durable import storage_errors
 from train.errors import LabelError, RunError
-from train.files import read_json, write_text
+from train.files import AUDIT_FILE, read_json, write_text
 from train.labels.label_files import LabelFiles
 from train.labels.tables import require_speakers
 from train.report.plots import plot_differences, plot_histories, plot_rows
@@ -33,8 +33,8 @@ from train.report.table import build_table
 from train.runs.plots import ScatterNote, plot_scatter
 from train.runs.run_folder import ENVIRONMENT, HISTORY, PREDICTIONS, load_run
 from train.runs.run_folder import METRICS as METRICS_FILE
-from train.scores.audit import AUDIT
-from train.scores.intervals import Interval, score_interval
+from train.scores.estimates import Interval
+from train.scores.intervals import score_interval
 from train.scores.permutation import permutation_null
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign
@@ -82,7 +82,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     predictions = study.predictions(study.row(study.reference))
     null = permutation_null(study.truth, predictions, study.metric, study.speakers)
     parts += ["## Chance", null_section(study, null)]
-    parts += ["## Audit", audit_section(path if (path / AUDIT).exists() else first)]
+    parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
     parts += [f"## Environment of {first.resolve().name}", environment_section(first)]
     parts += ["## Reproduce", "Each head comes out with the same bits on the same machine and threads:"]
     parts.append(reproduce_section(study))

@@ -13,7 +13,7 @@ from train.report.table import interval_cell
 from train.report.terminal import few_orders
 from train.runs.run_folder import CONFIG, ENVIRONMENT
 from train.scores.audit import Audit
-from train.scores.intervals import Interval
+from train.scores.estimates import Interval
 from train.scores.permutation import Null, orders_of
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign, p_text, score_text, typeset

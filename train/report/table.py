@@ -8,7 +8,7 @@ from typing import NamedTuple
 from train.files import write_text
 from train.report.plots import plot_rows
 from train.report.styles import csv_table, latex_table, markdown_table
-from train.scores.intervals import Interval
+from train.scores.estimates import Interval
 from train.scores.wording import (
     NOTHING,
     aligned,

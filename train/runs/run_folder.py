@@ -33,14 +33,13 @@ from train.errors import ConfigError, RunError
 from train.files import lock_folder, read_json, remove_leftovers, write_json
 from train.fitting.checkpoint import read_tensors, write_tensors
 from train.heads.head import FusionHead, HeadShape
-from train.scores.audit import AUDIT
 
 FloatArray = npt.NDArray[np.float64]
 
 CONFIG, ENVIRONMENT, METRICS = "config.json", "environment.json", "metrics.json"
 HEAD, CHECKPOINT = "head.safetensors", "checkpoint.safetensors"
 HISTORY, PREDICTIONS, CLIPS, COVERAGE = "history.csv", "predictions.csv", "clips.csv", "coverage.json"
-CURVES, SCATTER = "learning_curves.png", "scatter.png"
+AUDIT, CURVES, SCATTER = "audit.json", "learning_curves.png", "scatter.png"
 PROJECTION, ENSEMBLE = "projection.npz", "ensemble.json"
 FILES = (
     METRICS,

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from train.labels.tables import Labels
-from train.scores.intervals import RESAMPLES, Interval, assumed_icc, score_interval
+from train.scores.estimates import Interval
+from train.scores.intervals import RESAMPLES, assumed_icc, score_interval
 from train.scores.permutation import PERMUTATIONS, permutation_null
 from train.scores.registry import traits_of
 from train.scores.wording import interval_caption, why_no_interval

@@ -8,15 +8,15 @@ seeds, so both are resampled; clips of one speaker are alike and stay together.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from train.scores.estimates import Difference, Interval
 from train.scores.interval_ends import LEVEL, Ends, Jackknife, bca_ends
 from train.scores.registry import traits_of
 from train.scores.resampling import Resampler, ScoreDraws, joined
-from train.scores.wording import DRAWN, MANY_UNDEFINED, few_clusters_warning, interval_caption
+from train.scores.wording import DRAWN, MANY_UNDEFINED, few_clusters_warning
 
 FloatArray = npt.NDArray[np.float64]
 RESAMPLES = 2000
@@ -24,67 +24,6 @@ FEW_CLUSTERS = 20  # speakers, or clips where they are unknown; below, a warning
 # Below, Student's t: in 1,000 simulated corpora (ICC .2) BCa intervals covered the truth in 88 % with 12
 # speakers, 91 % with 30 and 94 % with 50, Student's t in 95, 95 and 96 %.
 T_CLUSTERS = 50
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A score and where it lies.
-
-    Attributes:
-        estimate: on all clips; NaN if undefined.
-        low: lower end; NaN if undefined.
-        high: upper end; NaN if undefined.
-        level: of confidence, not corrected for the number of intervals shown.
-        resamples: draws of speakers and seeds.
-        undefined_draws: those without a score, left out.
-        by: what was drawn: "speaker", or "clip" where speakers are unknown.
-        clusters: how many of them there are.
-        seeds: how many seeds the estimate is the mean of.
-        method: "BCa", "percentile" where its correction breaks down, "Student's t" with fewer than 50
-            speakers (or clips), or "none".
-        warnings: why not to believe it too much.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    level: float
-    resamples: int
-    undefined_draws: int
-    by: str
-    clusters: int
-    seeds: int
-    method: str
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def caption(self) -> str:
-        """What the interval is, in one line."""
-        return interval_caption(self)
-
-    def within(self, lowest: float, highest: float) -> Interval:
-        """Return the interval without values that no score can have; few speakers reach beyond them."""
-        return replace(self, low=max(self.low, lowest), high=min(self.high, highest))
-
-    def widened(self, factor: float) -> Interval:
-        """Return the interval with both arms ``factor`` times as long: a design effect, see ``assumed_icc``."""
-        low = self.estimate - factor * (self.estimate - self.low)
-        high = self.estimate + factor * (self.high - self.estimate)
-        return Interval(**{**vars(self), "low": low, "high": high})
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference of two rows: the same clips, the same draws.
-
-    Attributes:
-        interval: of ours less theirs.
-        p_value: two-sided, of Student's t with the jackknife's standard error; not corrected (``holm`` does
-            that for a family); NaN if undefined.
-    """
-
-    interval: Interval
-    p_value: float
 
 
 def score_interval(

@@ -7,38 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite, isnan
-from typing import Protocol
 
 from cache.common.console import counted
+from train.scores.estimates import Interval
 from train.scores.registry import traits_of
 
 UNDEFINED, NOTHING = "undefined", "–"  # a score that does not exist; a cell that has nothing to say
 SMALLEST_P = 0.001
 DRAWN = ("BCa", "percentile")  # methods that rest on the draws
 MANY_UNDEFINED = "warning: so many draws are undefined that the rest are no fair sample"
-
-
-class IntervalValues(Protocol):
-    """What words about an interval are made from; see ``train.scores.intervals.Interval``."""
-
-    @property
-    def estimate(self) -> float: ...  # noqa: D102
-    @property
-    def level(self) -> float: ...  # noqa: D102
-    @property
-    def resamples(self) -> int: ...  # noqa: D102
-    @property
-    def undefined_draws(self) -> int: ...  # noqa: D102
-    @property
-    def by(self) -> str: ...  # noqa: D102
-    @property
-    def clusters(self) -> int: ...  # noqa: D102
-    @property
-    def seeds(self) -> int: ...  # noqa: D102
-    @property
-    def method(self) -> str: ...  # noqa: D102
-    @property
-    def warnings(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 def score_text(value: float | None) -> str:
@@ -88,7 +65,7 @@ def metric_sign(metric: str) -> str:
     return traits_of(metric).sign
 
 
-def why_no_interval(interval: IntervalValues) -> str:
+def why_no_interval(interval: Interval) -> str:
     """Say why a defined score has no interval; nothing if it has one."""
     if interval.method != "none" or isnan(interval.estimate):
         return ""
@@ -97,7 +74,7 @@ def why_no_interval(interval: IntervalValues) -> str:
     return f"with one of the {interval.by}s left out the score is undefined: a column is constant then"
 
 
-def interval_caption(interval: IntervalValues) -> str:
+def interval_caption(interval: Interval) -> str:
     """Say in one line what an interval is: level, method, draws, speakers, seeds, warnings."""
     people = "clip-level, speakers unknown"
     if interval.by == "speaker":
@@ -142,7 +119,7 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = (), gap: str 
     ]
 
 
-def _kind_of(interval: IntervalValues) -> str:
+def _kind_of(interval: Interval) -> str:
     if interval.method == "none":
         why = why_no_interval(interval)
         return f"no interval: {why}" if why else "no interval"

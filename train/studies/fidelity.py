@@ -15,7 +15,8 @@ from train.config import FitConfig
 from train.errors import ConfigError
 from train.labels.coverage import check_coverage, coverage
 from train.labels.tables import Splits
-from train.scores.intervals import Difference, Interval, paired_difference, score_interval
+from train.scores.estimates import Difference, Interval
+from train.scores.intervals import paired_difference, score_interval
 from train.studies.ablation import ablate
 from train.studies.grid import Row
 from train.studies.options import StudyOptions

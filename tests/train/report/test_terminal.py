@@ -16,8 +16,9 @@ from train.report.terminal import (
     results_text,
     score_table,
 )
+from train.scores.estimates import Difference, Interval
 from train.scores.evidence import described
-from train.scores.intervals import Difference, Interval
+from train.scores.wording import interval_caption
 from train.studies.ensemble import Ensemble
 from train.studies.fidelity import Fidelity
 
@@ -45,7 +46,7 @@ def test_a_fit_shows_its_sentence_scores_and_interval() -> None:
     }
     assert results_text(metrics, ["Joy"]) == (
         f"trained on 9 clips\n\nscores on 1 validation clip, selected on valid\n{TABLE}\n\n"
-        f"mean mae 0.500 [-0.100, 0.700]\n  {INTERVAL.caption}"
+        f"mean mae 0.500 [-0.100, 0.700]\n  {interval_caption(INTERVAL)}"
     )
     assert results_text({**metrics, "interval": None}, ["Joy"]).endswith(TABLE)
     assert results_text({**metrics, "valid": None}, ["Joy"]) == "trained on 9 clips"
@@ -138,7 +139,7 @@ def test_folds_show_each_score_their_mean_and_why_pooled_is_biased() -> None:
         "fold-2    undefined  1 clip",
         "",
         "mean ccc over the folds 0.500 [-0.100, 0.700]",
-        f"  {INTERVAL.caption}",
+        f"  {interval_caption(INTERVAL)}",
         "",
         "pooled 0.100: biased",
     ]
@@ -148,5 +149,5 @@ def test_fidelity_shows_both_scores_and_their_difference() -> None:
     result = Fidelity("ccc", INTERVAL, INTERVAL, Difference(INTERVAL, 0.0345), 3, "A study.")
     assert fidelity_text(result) == (
         "full     ccc 0.500   compact  ccc 0.500\n"
-        f"difference (compact − full)  0.500 [−0.100, 0.700], p 0.035\n\nA study. {INTERVAL.caption}"
+        f"difference (compact − full)  0.500 [−0.100, 0.700], p 0.035\n\nA study. {interval_caption(INTERVAL)}"
     )

@@ -11,6 +11,7 @@ from cache.common.console import json_ready
 from train.labels.tables import read_labels
 from train.scores.evidence import EvidenceOptions, evidence
 from train.scores.intervals import assumed_icc, score_interval
+from train.scores.wording import interval_caption
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def test_the_interval_is_that_of_the_mean_and_of_each_emotion(labels, prediction
     whole = score_interval(labels.targets, predictions, "ccc", labels.speakers, 50)
     assert values["metric"] == "ccc"
     assert values["interval"]["estimate"] == whole.estimate
-    assert values["interval"]["caption"] == whole.caption
+    assert values["interval"]["caption"] == interval_caption(whole)
     assert set(values["per_target"]) == {"Joy", "Fear"}
     assert values["null"]["permutations"] == 20
     assert not {"assumed_icc", "groups"} & set(values)

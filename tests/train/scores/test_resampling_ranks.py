@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from train.scores.resampling_ranks import RankScores
 
 
-def clips(n, k=1, rho=0.4, seed=0, ties=False):
-    rng = np.random.default_rng(seed)
-    truth = rng.standard_normal((n, k))
-    prediction = rho * truth + math.sqrt(1 - rho**2) * rng.standard_normal((n, k))
-    return (np.round(np.clip(truth, 0, None), 1) if ties else truth), prediction
-
-
-def test_the_slope_of_spearman_is_its_derivative():
-    truth, prediction = clips(40, ties=True)
+def test_the_slope_of_spearman_is_its_derivative(correlated):
+    truth, prediction = correlated(40, ties=True)
     cluster = np.arange(40)
     scores = RankScores(truth, prediction[None], cluster, "spearman")
     left_out = scores.of_left_out()[:, 0]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from train.errors import LabelError
-from train.scores.intervals import Interval
+from train.scores.estimates import Interval
 from train.scores.wording import (
     aligned,
     few_clusters_warning,

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
 from train import FitConfig
-from train.studies.baselines import baseline
+from train.studies.ablation import ablate
+from train.studies.baselines import baseline, with_baselines
+from train.studies.grid import component_rows
+from train.studies.options import StudyOptions
+from train.studies.scored import score_rows
+from train.studies.study import load_study
 
 
 def test_the_baselines_rank_as_the_corpus_was_built(corpus, splits, tmp_path):
@@ -33,3 +40,24 @@ def test_the_baseline_command_prints_a_table_and_refuses_foreign_folders(cli, co
     code, out, err = cli(*args, "--out", tmp_path / "thesis")
     assert (code, out) == (1, "")
     assert "holds files that are no baselines" in err.splitlines()[-1]
+
+
+def test_baselines_below_a_study_are_paired_with_its_reference(corpus, splits, tmp_path):
+    rows = component_rows(FitConfig(hidden=3, epochs=1, batch_size=8), "cache")[-1:]
+    own = ablate({"cache": corpus.cache}, splits, rows, StudyOptions(tmp_path))
+    whole = with_baselines(own, corpus.cache, splits, rows[0].config)
+    assert [row.name for row in whole.rows[1:]] == [
+        "baseline: constant",
+        "baseline: duration + loudness",
+        "baseline: VAD, ridge",
+        "baseline: global mean, ridge",
+        "baseline: global mean, SVR",
+    ]
+    assert whole.rows[1].runs == ("floor/baselines/constant",)
+    assert whole.reference == own.reference
+    assert load_study(tmp_path).rows == whole.rows
+    assert score_rows(whole, 20).differences[4] is not None
+    alone = load_study(tmp_path / "floor")
+    np.testing.assert_array_equal(
+        alone.predictions(alone.rows[3])[0], whole.predictions(whole.row("baseline: global mean, ridge"))[0]
+    )

@@ -11,13 +11,12 @@ import pytest
 from cache.common.console import json_ready
 from train.scores.intervals import holm, paired_difference, score_interval
 from train.studies.scored import describe, score_rows
-from train.studies.study import RowResult, Study
 
 ROWS = ("head", "noisy", "noise", "constant")
 
 
 @pytest.fixture
-def made(tmp_path):
+def made(study_of):
     """Four rows of two seeds, one of which is undefined."""
     rng = np.random.default_rng(0)
     truth = rng.standard_normal((48, 2))
@@ -27,26 +26,7 @@ def made(tmp_path):
         "noise": rng.standard_normal((2, 48, 2)),
         "constant": np.zeros((2, 48, 2)),
     }
-    rows = tuple(RowResult(name, {"lr": 0.1}, "cache", 5, 0.5, (f"{name}/0", f"{name}/1")) for name in ROWS)
-    clip_ids, speakers = (
-        tuple(f"{clip:02}" for clip in range(48)),
-        tuple(f"s{clip % 8}" for clip in range(48)),
-    )
-    loaded = {f"{name}/{seed}": each for name in ROWS for seed, each in enumerate(values[name])}
-    study = Study(
-        path=tmp_path,
-        rows=rows,
-        reference="head",
-        metric="pearson",
-        caption="A study.",
-        selected_on="inner",
-        names=("a", "b"),
-        clip_ids=clip_ids,
-        truth=truth,
-        speakers=speakers,
-        loaded=loaded,
-    )
-    return study, values
+    return study_of(truth, values, "pearson", [f"s{clip % 8}" for clip in range(48)]), values
 
 
 def test_rows_are_scored_as_each_would_be_alone(made) -> None:
@@ -81,7 +61,7 @@ def test_a_study_is_described_as_json_values(made) -> None:
     study, _ = made
     found = describe(study, score_rows(study, 50))
     assert [row["name"] for row in found["rows"]] == list(ROWS)
-    assert (found["reference"], found["caption"], found["rows"][0]["lr"]) == ("head", "A study.", 0.1)
+    assert (found["reference"], found["caption"], found["rows"][0]["lr"]) == ("head", "A study.", 0.001)
     assert found["rows"][0]["difference"] is None
     assert found["rows"][1]["pearson"]["clusters"] == 8
     assert json.dumps(json_ready(found), allow_nan=False)

@@ -24,7 +24,8 @@ def reads(monkeypatch):
     count: Counter[Path] = Counter()
 
     def counted(path):
-        count[Path(path)] += path.name == "predictions.csv"
+        if path.name == "predictions.csv":
+            count[path] += 1
         return read_table(path)
 
     for module in ("train.studies.study", "train.report.page"):
