@@ -19,6 +19,7 @@ from cache.common.console import json_ready
 from cache.common.durable import storage_errors
 from train.errors import RunError
 
+AUDIT_FILE = "audit.json"  # of a run, or of a study
 LEFTOVER = ".emi-train.tmp"
 LOCK = ".lock"
 LOCK_PATIENCE = 5.0  # seconds: the workers of a killed ablation are gone before

@@ -17,6 +17,10 @@ from cache import CacheWriter, ClipFeatures
 from cache.common.console import Progress
 from cache.format.schema import VAD_DIMS, FrameField
 from train import FitConfig, Run, Splits, fit, read_splits
+from train.studies.ablation import ablate
+from train.studies.grid import component_rows
+from train.studies.options import StudyOptions
+from train.studies.study import RowResult, Study
 
 NAMES = ("Admiration", "Amusement", "Empathic Pain")
 WIDTH = 8
@@ -139,6 +143,42 @@ def run(
 ) -> Run:
     """A finished run with the default switches."""
     return fit(corpus.cache, splits, small, tmp_path_factory.mktemp("run") / "run", progress=quiet)
+
+
+@pytest.fixture(scope="session")
+def study(corpus: Corpus, splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The 12 sets of the method's parts, two seeds each."""
+    rows = component_rows(FitConfig(hidden=6, epochs=3, batch_size=8, lr=5e-3), "cache")
+    options = StudyOptions(tmp_path_factory.mktemp("ablation") / "out", range(2), workers=2)
+    return ablate({"cache": corpus.cache}, splits, rows, options)
+
+
+@pytest.fixture
+def study_of(tmp_path: Path) -> Callable[..., Study]:
+    """Make a study of predictions that are in memory: name of each row → (seeds, clips, targets)."""
+
+    def make(
+        truth: np.ndarray,
+        rows: dict[str, np.ndarray],
+        metric: str = "pearson",
+        speakers: Sequence[str | None] | None = None,
+    ) -> Study:
+        runs = {name: tuple(f"{name}/{seed}" for seed in range(len(rows[name]))) for name in rows}
+        return Study(
+            path=tmp_path,
+            rows=tuple(RowResult(name, {"lr": 1e-3}, "cache", 5, 0.5, runs[name]) for name in rows),
+            reference=next(iter(rows)),
+            metric=metric,
+            caption="A study.",
+            selected_on="inner",
+            names=tuple("abcdef"[: truth.shape[1]]),
+            clip_ids=tuple(f"{clip:03}" for clip in range(len(truth))),
+            truth=truth,
+            speakers=tuple(speakers or [None] * len(truth)),
+            loaded={run: rows[name][seed] for name in rows for seed, run in enumerate(runs[name])},
+        )
+
+    return make
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -68,13 +68,14 @@ def ablate(
         check_choice("--tune", tune, ("lr",))
     from train.commands.config_options import build_config
     from train.labels.label_files import target_lines
+    from train.report.table import write_tables
     from train.scores.audit import audit_caches
     from train.studies.ablation import ablate as run_ablation
-    from train.studies.ablation import write_tables
+    from train.studies.baselines import with_baselines
     from train.studies.confirm import confirm_rows, require_confirmable
-    from train.studies.floor import with_floor
     from train.studies.grid import COMPONENTS, read_grid
-    from train.studies.study import describe
+    from train.studies.options import StudyOptions
+    from train.studies.scored import describe, score_rows
 
     named = named_caches(caches)
     without_vad = caches_without_vad(named)
@@ -89,24 +90,18 @@ def ablate(
         require_confirmable(confirm, splits, rows[0])
     checked = audit_caches(named, splits, strict=strict)
     typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
-    study = run_ablation(
-        named,
-        splits,
-        rows,
-        range(seeds),
-        out,
-        workers=processes,
-        tune=tune is not None,
-        inputs=files.to_dict(),
-    )
+    options = StudyOptions(out, range(seeds), processes, tune is not None, files.to_dict())
+    study = run_ablation(named, splits, rows, options)
     checked.save(out)
-    confirmed = confirm_rows(study, confirm, splits, processes, files.to_dict()) if confirm else None
+    confirmed = confirm_rows(study, confirm, splits, options) if confirm else None
     if baselines:
-        study = with_floor(study, named[rows[0].cache], splits, rows, files.to_dict())
-    text, found = write_tables(study), describe(study)
+        study = with_baselines(study, named[rows[0].cache], splits, rows[0].config, options.inputs)
+    scores = score_rows(study)
+    text, found = write_tables(study, scores), describe(study, scores)
     if confirmed is not None:
-        text += f"\n\nconfirmed on {confirm}\n{write_tables(confirmed)}"
-        found["confirmed"] = describe(confirmed)
+        scores = score_rows(confirmed)
+        text += f"\n\nconfirmed on {confirm}\n{write_tables(confirmed, scores)}"
+        found["confirmed"] = describe(confirmed, scores)
     if json:
         print_json(found)
     else:

@@ -40,10 +40,10 @@ def baseline(
     given = dict(locals())
     from train.commands.config_options import build_config
     from train.labels.label_files import target_lines
+    from train.report.table import write_tables
     from train.scores.audit import audit_caches
-    from train.studies.ablation import write_tables
     from train.studies.baselines import baseline as run_baseline
-    from train.studies.study import describe
+    from train.studies.scored import describe, score_rows
 
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
     config = build_config({**given, "select": "last"}, None, None)
@@ -52,9 +52,10 @@ def baseline(
     study = run_baseline(cache, splits, config, out, inputs=files.to_dict())
     checked.save(out)
     typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
-    text = write_tables(study)
+    scores = score_rows(study)
+    text = write_tables(study, scores)
     if json:
-        print_json(describe(study))
+        print_json(describe(study, scores))
     else:
         typer.echo(f"{text}\n\ntables, chart and predictions: {out}")
 
@@ -83,9 +84,11 @@ def fidelity(
     given = dict(locals())
     from train.commands.config_options import build_config
     from train.labels.label_files import target_lines
+    from train.report.terminal import fidelity_text
     from train.scores.audit import audit_caches
     from train.studies.fidelity import COMPACT, FULL, require_pair
     from train.studies.fidelity import fidelity as run_fidelity
+    from train.studies.options import StudyOptions
 
     config, processes = build_config(given, None, None), workers or available_cores()
     splits = files.read()
@@ -95,10 +98,10 @@ def fidelity(
         typer.echo(f"{full}: no vad in this cache, both heads are fitted without it", err=True)
     checked = audit_caches({FULL: full, COMPACT: compact}, splits, strict=strict)
     typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
-    found = run_fidelity(full, compact, splits, config, seeds, out, processes, files.to_dict())
+    options = StudyOptions(out, range(seeds), processes, inputs=files.to_dict())
+    result = run_fidelity(full, compact, splits, config, options)
     checked.save(out)
-    text = found.pop("text")
     if json:
-        print_json(found)
+        print_json(result.to_dict())
     else:
-        typer.echo(text)
+        typer.echo(fidelity_text(result))

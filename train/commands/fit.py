@@ -123,13 +123,16 @@ def _heads(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: 
     """Fit one head or an ensemble of seeds; return what a person and what a machine reads."""
     from train.fitting.fit import Surroundings
     from train.fitting.fit import fit as run_fit
-    from train.fitting.write_run import results_text
+    from train.report.terminal import ensemble_text, results_text
     from train.studies.ensemble import fit_seeds
+    from train.studies.options import RepeatOptions
 
     splits, inputs = files.read(), files.to_dict()
     overwrite, strict = given["overwrite"], given["strict"]
     if given["ensemble"] > 1:
-        return fit_seeds(cache, splits, config, out, given["ensemble"], overwrite, inputs, strict)
+        repeat = RepeatOptions(out, overwrite, strict, inputs)
+        ensemble = fit_seeds(cache, splits, config, given["ensemble"], repeat)
+        return ensemble_text(ensemble), ensemble.to_dict()
     around = Surroundings(strict=strict)
     run = run_fit(cache, splits, config, out, overwrite=overwrite, inputs=inputs, surroundings=around)
     return results_text(run.metrics, run.targets.names), run.metrics
@@ -137,17 +140,12 @@ def _heads(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: 
 
 def _folds(cache: Path, files: LabelFiles, config: FitConfig, out: Path, given: dict[str, Any]) -> Result:
     """Fit one head for each fold; return what a person and what a machine reads."""
-    from train.studies.cross_validation import Folding, fit_folds, folds_text, read_all_labels
+    from train.report.terminal import folds_text
+    from train.studies.cross_validation import Folding, fit_folds, read_all_labels
+    from train.studies.options import RepeatOptions
 
     folding = Folding(given["folds"], given["group"], given["allow_speaker_overlap"])
     labels = read_all_labels(files)
-    found = fit_folds(
-        cache,
-        labels,
-        config,
-        out,
-        folding,
-        overwrite=given["overwrite"],
-        strict=given["strict"],
-    )
+    repeat = RepeatOptions(out, given["overwrite"], given["strict"])
+    found = fit_folds(cache, labels, config, folding, repeat)
     return folds_text(found), found

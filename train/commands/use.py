@@ -55,11 +55,11 @@ def evaluate(
     """Score a run on labelled clips, unclipped and clipped to the range of the training labels."""
     if metric is not None:
         check_choice("--metric", metric, ("pearson", "ccc", "spearman", "mae"))
-    from train.fitting.write_run import evaluation_text
     from train.labels.tables import read_labels, read_speakers
+    from train.report.terminal import evaluation_text
     from train.runs.predict import evaluate as score
     from train.runs.run_folder import load_run
-    from train.scores.evidence import Question
+    from train.scores.evidence import EvidenceOptions
 
     with threads_of(threads):
         loaded = load_run(run)
@@ -72,7 +72,7 @@ def evaluate(
             min_coverage=min_coverage,
             allow_recipe_diff=allow_recipe_diff,
             device=device or "auto",
-            question=Question(metric, by, resamples, permutations, assume_icc, clips_per_speaker),
+            options=EvidenceOptions(metric, by, resamples, permutations, assume_icc, clips_per_speaker),
         )
     if json:
         print_json(result)

@@ -31,7 +31,9 @@ from train.machine import choose_device, deterministic, kept_memory
 from train.runs.predict import apply_head, autocast
 from train.runs.run_folder import CHECKPOINT, CONFIG, Run, claim, keep_run_folder, load_run
 from train.scores.audit import Audit, audit_splits
-from train.scores.metrics import METRICS, mean_over, shown
+from train.scores.metrics import mean_over
+from train.scores.registry import METRICS
+from train.scores.wording import score_text
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,7 @@ def _score(training: Training, task: Task, features: Features) -> float:
     if not len(task.chooser):
         return math.nan
     predictions = apply_head(training.head, features, task.chooser, task.config)
-    return mean_over(METRICS[task.config.metric](task.truth[task.chooser], predictions))
+    return mean_over(METRICS.get(task.config.metric)(task.truth[task.chooser], predictions))
 
 
 def _step_line(epoch: int, step: int, steps: int, config: FitConfig, started: float) -> str:
@@ -237,6 +239,6 @@ def _epoch_line(training: Training, task: Task) -> str:
     score = ""
     if len(task.chooser):
         best = " (best)" if training.best_epoch == row.epoch else ""
-        score = f"  {config.select} {config.metric} {shown(row.score)}{best}"
+        score = f"  {config.select} {config.metric} {score_text(row.score)}{best}"
     done = f"epoch {row.epoch}/{config.last_epoch}  loss {row.loss:.4f}{score}"
     return f"{done}  {rate:.0f} clips/s  ETA {clock(left)}"

@@ -33,7 +33,8 @@ from train.runs.run_folder import (
     Targets,
     save_head,
 )
-from train.scores.metrics import score_all, score_table, shown
+from train.scores.metrics import score_all
+from train.scores.wording import score_text
 
 
 @dataclass(frozen=True)
@@ -140,54 +141,10 @@ def statement(task: Task, training: Training, epoch: int) -> str:
     chooser = counted(len(task.chooser), f"{which} clip")
     if training.best_epoch is None:
         return f"{text}, the last, since {config.metric} was undefined on the {chooser} at every epoch"
-    text += f" chosen by {config.metric} ({shown(training.best_score)}) on {chooser}"
+    text += f" chosen by {config.metric} ({score_text(training.best_score)}) on {chooser}"
     if config.select == "valid":
         return f"{text}: selected on valid, so that the scores are too high"
     return f"{text} of the training data, divided by {task.inner_by}"
-
-
-def results_text(metrics: dict[str, Any], names: tuple[str, ...]) -> str:
-    """Return what a person reads after a fit: the sentence and the table of scores."""
-    from train.scores.evidence import shown_interval
-
-    if metrics["valid"] is None:
-        return str(metrics["statement"])
-    clips = metrics["clips"]["valid"]
-    note = ", selected on valid" if metrics["selected_on"] == "valid" else ""
-    metric, interval = metrics["metric"], metrics["interval"]
-    text = f"{metrics['statement']}\n\nscores on {counted(clips, 'validation clip')}{note}\n"
-    text += score_table(metrics["valid"], names, metric)
-    if interval is not None:
-        text += f"\n\nmean {metric} {shown_interval(interval)}\n  {interval['caption']}"
-    return text
-
-
-def evaluation_text(result: dict[str, Any], names: tuple[str, ...]) -> str:
-    """Return what a person reads after an evaluation."""
-    from train.scores.evidence import evidence_text
-
-    found = result["coverage"]
-    lines = [
-        f"scores on {counted(result['clips'], 'clip')} "
-        f"({found['cached']} of {found['labelled']} labelled are cached)"
-    ]
-    if result["selected_on"] == "valid":
-        lines[0] += "; the run's epoch was selected on valid"
-    if result["trained_on"]:
-        lines.append(
-            f"warning: {result['trained_on']} of these clips shaped this head: its scores are too high"
-        )
-    if result["trained_on"] is None:
-        lines.append(
-            "warning: the run does not say which clips shaped this head (no clips.csv, as in a bundle)"
-        )
-    if result["recipe_diff"]:
-        lines.append("warning: the cache's recipe differs (trained -> found):")
-        lines += [f"  {line}" for line in result["recipe_diff"]]
-    first = result["metric"]
-    unclipped, clipped = (score_table(result[key], names, first) for key in ("scores", "scores_clipped"))
-    clipping = "clipped to the range of the training labels"
-    return "\n".join([*lines, "", unclipped, "", evidence_text(result), "", clipping, clipped])
 
 
 def _clip_rows(task: Task) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Report in clips → extract → cache → train → intensities: one page of a run or a study, with its pictures.
+"""The page of a report: one Markdown file on a run or a study, with its pictures beside it.
 
 OUT/report.md
 OUT/chart.png, differences.png, scatter*.png, learning_curves.png
@@ -17,11 +17,10 @@ from cache import read_table
 from cache.common.console import counted
 from cache.common.durable import storage_errors
 from train.errors import LabelError, RunError
-from train.files import read_json, write_text
+from train.files import AUDIT_FILE, read_json, write_text
 from train.labels.label_files import LabelFiles
 from train.labels.tables import require_speakers
-from train.report.plots import plot_differences, plot_histories
-from train.report.plots_ablation import plot_rows
+from train.report.plots import plot_differences, plot_histories, plot_rows
 from train.report.sections import (
     audit_section,
     emotions_section,
@@ -30,15 +29,26 @@ from train.report.sections import (
     null_section,
     reproduce_section,
 )
-from train.report.table import Scores, build_table, score_rows
-from train.runs.plots import ScatterNote, metric_sign, plot_scatter
-from train.runs.run_folder import AUDIT, ENVIRONMENT, HISTORY, PREDICTIONS, load_run
-from train.runs.run_folder import METRICS as RUN_METRICS
-from train.scores.intervals import Interval, score_interval
-from train.scores.metrics import METRICS
+from train.report.table import build_table
+from train.runs.plots import ScatterNote, plot_scatter
+from train.runs.run_folder import ENVIRONMENT, HISTORY, PREDICTIONS, load_run
+from train.runs.run_folder import METRICS as METRICS_FILE
+from train.scores.estimates import Interval
+from train.scores.intervals import score_interval
 from train.scores.permutation import permutation_null
+from train.scores.registry import METRICS
+from train.scores.wording import metric_sign
 from train.studies.cross_validation import FOLDS, read_all_labels
-from train.studies.study import RESULTS, RowResult, Study, load_study, reported, row_result
+from train.studies.scored import Scores, score_rows
+from train.studies.study import (
+    RESULTS,
+    RowResult,
+    Study,
+    load_study,
+    predictions_in,
+    reported,
+    row_result,
+)
 
 FloatArray = npt.NDArray[np.float64]
 PAGE = "report.md"
@@ -72,7 +82,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     predictions = study.predictions(study.row(study.reference))
     null = permutation_null(study.truth, predictions, study.metric, study.speakers)
     parts += ["## Chance", null_section(study, null)]
-    parts += ["## Audit", audit_section(path if (path / AUDIT).exists() else first)]
+    parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
     parts += [f"## Environment of {first.resolve().name}", environment_section(first)]
     parts += ["## Reproduce", "Each head comes out with the same bits on the same machine and threads:"]
     parts.append(reproduce_section(study))
@@ -136,7 +146,7 @@ def _plot_curves(study: Study, rows: Sequence[RowResult], path: Path) -> None:
     for row in rows:
         runs = [study.path / run for run in row.runs]
         histories[row.name] = [_history(run / HISTORY, column) for run in runs]
-        chosen[row.name] = [int(read_json(run / RUN_METRICS)["epoch"]) for run in runs]
+        chosen[row.name] = [int(read_json(run / METRICS_FILE)["epoch"]) for run in runs]
     plot_histories(path, histories, title, chosen)
 
 
@@ -155,11 +165,11 @@ def _per_emotion(study: Study, row: RowResult) -> list[Interval]:
 
 def _means(study: Study, row: RowResult) -> dict[str, float]:
     """Return mean over seeds of what the runs say of themselves, by "valid pearson" and so on."""
-    found = [read_json(study.path / run / RUN_METRICS) for run in row.runs]
+    runs = [read_json(study.path / run / METRICS_FILE) for run in row.runs]
     means = {}
     for part in ("valid", "valid_clipped"):
         for metric in METRICS:
-            values = [(each.get(part) or {}).get(metric, {}).get("mean") for each in found]
+            values = [(each.get(part) or {}).get(metric, {}).get("mean") for each in runs]
             means[f"{part} {metric}"] = float(
                 np.mean([np.nan if value is None else value for value in values])
             )
@@ -175,7 +185,8 @@ def _study_of_run(path: Path) -> Study:
     run = load_run(path)
     if run.metrics["valid"] is None:
         raise RunError(f"{path}: was trained on train and valid together, no clip is left to report on")
-    ids = read_table(run.path / PREDICTIONS).ids()
+    table = read_table(run.path / PREDICTIONS)
+    ids = table.ids()
     inputs = read_json(run.path / ENVIRONMENT).get("inputs", {})
     labels = read_all_labels(LabelFiles.from_dict({**inputs, "targets": list(run.targets.names)}))
     at = {clip_id: position for position, clip_id in enumerate(labels.clip_ids)}
@@ -188,6 +199,7 @@ def _study_of_run(path: Path) -> Study:
     require_speakers(labels)
     cache, folders = Path(inputs["cache"]), [run.path, *(other.path for other in run.others)]
     row = row_result(path.resolve().name, run.config.to_dict(), cache, path, folders)
+    first = predictions_in(table, labels.clip_ids, labels.names, run.path / PREDICTIONS)
     return Study(
         path=path,
         rows=(row,),
@@ -195,5 +207,6 @@ def _study_of_run(path: Path) -> Study:
         metric=run.config.metric,
         caption=f"{run.metrics['statement']}.".capitalize(),
         selected_on=run.metrics["selected_on"],
+        loaded={row.runs[0]: first},
         **reported(labels),
     )

@@ -1,4 +1,4 @@
-"""Pictures of a report in clips → extract → cache → train → intensities: differences, histories of many fits."""
+"""Pictures of a study: each row's score, its difference from the reference, histories of many fits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,41 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from train.report.table import Scores
-from train.runs.plots import BLUE, COLUMNS, GRID, MUTED, ORANGE, figure_of, metric_sign, panels_of
+from train.runs.plots import BLUE, COLUMNS, GRID, MUTED, ORANGE, figure_of, panels_of
+from train.scores.wording import metric_sign, score_text, typeset
+from train.studies.scored import Scores
 from train.studies.study import Study
 
 FloatArray = npt.NDArray[np.float64]
+
+
+def plot_rows(path: Path, study: Study, scores: Scores) -> None:
+    """Draw one dot with its interval for each row, the reference in another colour.
+
+    Args:
+        path: of the PNG.
+        study: its rows, in their order from top to bottom.
+        scores: of ``score_rows``.
+    """
+    count = len(study.rows)
+    with figure_of(path, (7.2, 1.5 + 0.34 * count)) as axis:
+        for position, (row, interval) in enumerate(zip(study.rows, scores.intervals, strict=True)):
+            colour = ORANGE if row.name == study.reference else BLUE
+            if not np.isfinite(interval.estimate):
+                axis.text(0, position, " undefined", color=MUTED, va="center")
+                continue
+            axis.plot([interval.low, interval.high], [position] * 2, color=colour, linewidth=2, zorder=2)
+            axis.plot(interval.estimate, position, "o", color=colour, markersize=6, zorder=3)
+            axis.annotate(
+                typeset(score_text(interval.estimate)), (interval.high, position), xytext=(6, 0),
+                textcoords="offset points", va="center", color=MUTED, fontsize=9,
+            )  # fmt: skip
+        axis.set_yticks(range(count), [row.name for row in study.rows])
+        axis.set_ylim(count - 0.4, -0.6)
+        axis.margins(x=0.12)
+        axis.grid(axis="x", color=GRID, zorder=0)
+        note = ", selected on valid" if study.selected_on == "valid" else ""
+        axis.set_xlabel(f"mean {study.metric} on {len(study.truth)} validation clips{note}, 95 % interval")
 
 
 def plot_differences(path: Path, study: Study, scores: Scores) -> None:
@@ -30,15 +60,16 @@ def plot_differences(path: Path, study: Study, scores: Scores) -> None:
     ]
     with figure_of(path, (7.2, 1.6 + 0.34 * len(pairs))) as axis:
         axis.axvline(0, color=MUTED, linewidth=1, zorder=1)
-        for position, (_, found) in enumerate(pairs):
-            if found is None or not np.isfinite([found.estimate, found.low]).all():
+        for position, (_, difference) in enumerate(pairs):
+            if difference is None or not np.isfinite([difference.estimate, difference.low]).all():
                 axis.text(0, position, " undefined", color=MUTED, va="center")
                 continue
-            colour = MUTED if found.low <= 0 <= found.high else BLUE
-            axis.plot([found.low, found.high], [position] * 2, color=colour, linewidth=2, zorder=2)
-            axis.plot(found.estimate, position, "o", color=colour, markersize=6, zorder=3)
+            ends = (difference.low, difference.high)
+            colour = MUTED if ends[0] <= 0 <= ends[1] else BLUE
+            axis.plot(ends, [position] * 2, color=colour, linewidth=2, zorder=2)
+            axis.plot(difference.estimate, position, "o", color=colour, markersize=6, zorder=3)
             axis.annotate(
-                f"{found.estimate:+.3f}".replace("-", "−"), (found.high, position), xytext=(6, 0),
+                typeset(f"{difference.estimate:+.3f}"), (ends[1], position), xytext=(6, 0),
                 textcoords="offset points", va="center", color=MUTED, fontsize=9,
             )  # fmt: skip
         axis.set_yticks(range(len(pairs)), [name for name, _ in pairs])

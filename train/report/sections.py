@@ -1,4 +1,4 @@
-"""Words of a report in clips → extract → cache → train → intensities: its tables, audit, environment."""
+"""Sections of a report: its tables, what chance reaches, audit, environment, commands that make it again."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from train.files import read_json
-from train.report.table import interval_text
-from train.runs.plots import metric_sign
+from train.report.styles import markdown_table
+from train.report.table import interval_cell
+from train.report.terminal import few_orders
 from train.runs.run_folder import CONFIG, ENVIRONMENT
 from train.scores.audit import Audit
-from train.scores.evidence import few_orders, orders_of, shown_p
-from train.scores.intervals import Interval
-from train.scores.metrics import METRICS, shown
-from train.scores.permutation import Null
+from train.scores.estimates import Interval
+from train.scores.permutation import Null, orders_of
+from train.scores.registry import METRICS
+from train.scores.wording import metric_sign, p_text, score_text, typeset
 from train.studies.study import Study
 
+TWENTY = 20  # orders; of fewer the most extreme one is no case of twenty
 SKIPPED = ("identity", "inputs", "label_files", "versions")  # of an environment: shown elsewhere, or too long
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as GitHub's Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
 
 
 def emotions_section(study: Study, intervals: Mapping[str, Sequence[Interval]]) -> str:
     """Return every row's score for each emotion, with its interval."""
-    rows = [[name, *map(interval_text, each)] for name, each in intervals.items()]
+    rows = [[name, *map(interval_cell, each)] for name, each in intervals.items()]
     return markdown_table(["", *study.names], rows)
 
 
@@ -41,7 +37,9 @@ def metrics_section(study: Study, means: Mapping[str, Mapping[str, float]]) -> s
         *(f"{metric_sign(name)}, clipped" for name in METRICS),
     ]
     keys = [f"{part} {name}" for part in ("valid", "valid_clipped") for name in METRICS]
-    rows = [[row.name, *(_cell(means[row.name].get(key)) for key in keys)] for row in study.rows]
+    rows = [
+        [row.name, *(typeset(score_text(means[row.name].get(key))) for key in keys)] for row in study.rows
+    ]
     return markdown_table(header, rows)
 
 
@@ -49,31 +47,32 @@ def null_section(study: Study, null: Null) -> str:
     """Say what chance alone reaches."""
     sign = metric_sign(study.metric)
     clusters = len(set(study.speakers)) if null.by == "speaker" else len(study.truth)
-    # With fewer orders than twenty the most extreme one is no case of twenty.
-    beyond = f" and beyond {shown(null.upper)} in one case of twenty" if orders_of(clusters) >= 20 else ""
+    beyond = ""
+    if orders_of(clusters) >= TWENTY:
+        beyond = f" and beyond {score_text(null.upper)} in one case of twenty"
     return (
         f"With the predictions of “{study.reference}” given to the wrong {null.by}s ({null.permutations} "
-        f"permutations), mean {sign} is {shown(null.mean)} on average{beyond}; as it is, it is "
-        f"{shown(null.observed)} ({shown_p(null.p_value)}){few_orders(clusters, null.by)}."
+        f"permutations), mean {sign} is {score_text(null.mean)} on average{beyond}; as it is, it is "
+        f"{score_text(null.observed)} ({p_text(null.p_value)}){few_orders(clusters, null.by)}."
     )
 
 
 def audit_section(path: Path) -> str:
     """Return the audit of a folder as a table."""
-    found = Audit.load(path)
-    if found is None:
+    audit = Audit.load(path)
+    if audit is None:
         return "Not checked: this folder was made without an audit."
-    checks = found.checks
-    return markdown_table(["outcome", "check", "found"], [[c.outcome, c.name, c.detail] for c in checks])
+    rows = [[check.outcome, check.name, check.detail] for check in audit.checks]
+    return markdown_table(["outcome", "check", "found"], rows)
 
 
 def environment_section(run: Path) -> str:
     """Return what else decided the bits of a run."""
-    found = read_json(run / ENVIRONMENT)
-    rows = [[name.replace("_", " "), _text(value)] for name, value in found.items() if name not in SKIPPED]
-    rows += [[f"{name} version", text] for name, text in found.get("versions", {}).items()]
+    known = read_json(run / ENVIRONMENT)
+    rows = [[name.replace("_", " "), _text(value)] for name, value in known.items() if name not in SKIPPED]
+    rows += [[f"{name} version", text] for name, text in known.get("versions", {}).items()]
     rows += [
-        [f"sha256 of {Path(name).name}", digest] for name, digest in found.get("label_files", {}).items()
+        [f"sha256 of {Path(name).name}", digest] for name, digest in known.get("label_files", {}).items()
     ]
     return markdown_table(["", ""], rows)
 
@@ -96,10 +95,6 @@ def _command(run: Path) -> str:
         words += [f"--{name}", str(inputs[name])] if inputs.get(name) else []
     words += ["--targets", ",".join(inputs["targets"])] if inputs.get("targets") else []
     return shlex.join([*words, "--out", "again"])
-
-
-def _cell(value: float | None) -> str:
-    return shown(value).replace("-", "−")
 
 
 def _text(value: Any) -> str:

@@ -21,7 +21,7 @@ from cache.compaction.projection import Projection
 from train.errors import RunError
 from train.files import read_json, replacing
 from train.runs.run_folder import CONFIG, ENVIRONMENT, HEAD, METRICS, PROJECTION, Run, load_run
-from train.scores.metrics import shown
+from train.scores.wording import score_text
 
 PACKED = (HEAD, CONFIG, PROJECTION)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's first date: the same run gives the same bytes
@@ -70,7 +70,7 @@ def card(run: Run) -> str:
     scores = metrics["valid"]
     score = "No clip was left to report on."
     if scores:
-        score = f"Validation: mean {metrics['metric']} {shown(scores[metrics['metric']]['mean'])}."
+        score = f"Validation: mean {metrics['metric']} {score_text(scores[metrics['metric']]['mean'])}."
     source = recipe.encoder
     return (
         "# Emotional mimicry intensity: a head on frozen speech features\n\n"

@@ -15,7 +15,9 @@ from cache.common.console import counted
 from train.config import FitConfig
 from train.files import replacing
 from train.fitting.checkpoint import EpochRecord
-from train.scores.metrics import METRICS, mean_over, shown
+from train.scores.metrics import mean_over
+from train.scores.registry import METRICS
+from train.scores.wording import metric_sign, score_text, typeset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +99,7 @@ def plot_scatter(
         names: of the targets.
         note: what the scores are.
     """
-    scores, title = METRICS[note.metric](truth, prediction), metric_sign(note.metric)
+    scores, title = METRICS.get(note.metric)(truth, prediction), metric_sign(note.metric)
     with panels_of(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
         for index, (axis, name) in enumerate(zip(axes, names, strict=True)):
             _panel(
@@ -112,11 +114,6 @@ def plot_scatter(
         )
         figure.supxlabel("label", fontsize=10)
         figure.supylabel("prediction", fontsize=10)
-
-
-def metric_sign(metric: str) -> str:
-    """Return the metric as tables and pictures call it."""
-    return {"pearson": "ρ", "ccc": "CCC", "spearman": "Spearman's ρ", "mae": "MAE"}[metric]
 
 
 def _curve(axis: Axes, epochs: Sequence[int], values: Any, colour: str, title: str) -> None:
@@ -144,7 +141,7 @@ def _panel(axis: Axes, truth: FloatArray, prediction: FloatArray, colour: str) -
 
 
 def _sign(score: float) -> str:
-    return shown(float(score)).replace("-", "−")
+    return typeset(score_text(float(score)))
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from train.runs.run_folder import Run
 from train.scores.metrics import score_all
 
 if TYPE_CHECKING:
-    from train.scores.evidence import Question
+    from train.scores.evidence import EvidenceOptions
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -150,7 +150,7 @@ def evaluate(
     min_coverage: float = 0.95,
     allow_recipe_diff: bool = False,
     device: str = "auto",
-    question: Question | None = None,
+    options: EvidenceOptions | None = None,
 ) -> dict[str, Any]:
     """Score a head on labelled clips.
 
@@ -162,7 +162,7 @@ def evaluate(
         min_coverage: least share of the labelled clips that the cache must hold.
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        question: which intervals, null and groups; default: those of the run's metric, no groups.
+        options: which intervals, null and groups; default: those of the run's metric, no groups.
 
     Returns:
         ``scores`` unclipped and ``scores_clipped`` to the training labels' range, what ``evidence`` gives
@@ -174,7 +174,7 @@ def evaluate(
             are known of some of them only.
         RunError: if the cache's recipe differs from the one the head was trained on.
     """
-    from train.scores.evidence import Question, evidence  # with scipy, which a fit does not wait for
+    from train.scores.evidence import EvidenceOptions, evidence  # with scipy, which a fit does not wait for
     from train.scores.groups import group_of_clips
 
     if labels.names != run.targets.names:
@@ -182,17 +182,17 @@ def evaluate(
             f"{labels.path}: its targets are {', '.join(labels.names)}, the run's are "
             f"{', '.join(run.targets.names)}; name them with --targets"
         )
-    question = question or Question()
+    options = options or EvidenceOptions()
     with opened(cache) as reader:
         found = coverage(labels, reader)
         check_coverage(found, labels, reader, min_coverage)
         kept = labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
         require_speakers(kept)
-        groups = group_of_clips(kept, reader, question.by) if question.by else None
+        groups = group_of_clips(kept, reader, options.by) if options.by else None
     predictions = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
     names, shaped = run.targets.names, run.trained_on()
     return {
-        **evidence(kept, predictions.values[None], run.config.metric, question, groups),
+        **evidence(kept, predictions.values[None], run.config.metric, options, groups),
         "scores": score_all(kept.targets, predictions.values, names),
         "scores_clipped": score_all(kept.targets, run.targets.clipped(predictions.values), names),
         "clips": len(kept),

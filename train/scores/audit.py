@@ -1,4 +1,4 @@
-"""Audit of the data in clips → extract → cache → train → intensities: what would make a score too good.
+"""Audit of splits and cache before a fit: what would make a score too good.
 
 It runs before anything is trained. A check that cannot be made says so, with the reason: not checked is not
 passed.
@@ -21,10 +21,10 @@ from cache.common.console import counted
 from cache.common.errors import UnknownFieldError
 from cache.compaction.projection import Projection
 from train.errors import AuditError, RunError
-from train.files import read_json, write_json
+from train.files import AUDIT_FILE, read_json, write_json
 from train.labels.tables import Labels, Splits
-from train.runs.run_folder import AUDIT
 from train.scores.split_shift import shift_between, summary
+from train.scores.wording import aligned
 
 PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"
 NAMED = 5  # ids, speakers or files named in a line
@@ -41,7 +41,7 @@ class Check:
     Attributes:
         name: what was looked at.
         outcome: "passed", "failed" or "not checked".
-        detail: what was found, or why it could not be checked.
+        detail: what the data show, or why it could not be checked.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Audit:
 
     def save(self, folder: Path) -> None:
         """Write ``audit.json`` into a folder."""
-        write_json(folder / AUDIT, [asdict(check) for check in self.checks])
+        write_json(folder / AUDIT_FILE, [asdict(check) for check in self.checks])
 
     @classmethod
     def load(cls, folder: Path) -> Audit | None:
@@ -71,7 +71,7 @@ class Audit:
         Raises:
             RunError: if it cannot be read.
         """
-        path = folder / AUDIT
+        path = folder / AUDIT_FILE
         try:
             return cls(tuple(Check(**row) for row in read_json(path))) if path.exists() else None
         except TypeError:
@@ -79,9 +79,7 @@ class Audit:
 
     def text(self) -> str:
         """Return one line per check, as people read it."""
-        width = max(len(check.name) for check in self.checks)
-        lines = [f"{check.outcome:<11}  {check.name:<{width}}  {check.detail}" for check in self.checks]
-        return "\n".join(lines)
+        return "\n".join(aligned([(check.outcome, check.name, check.detail) for check in self.checks]))
 
     def require(self) -> None:
         """Refuse to go on if a check failed, for ``--strict``.
@@ -90,9 +88,9 @@ class Audit:
             AuditError: if a check failed.
         """
         if self.failed:
-            found = "; ".join(f"{check.name}: {check.detail}" for check in self.failed)
+            failures = "; ".join(f"{check.name}: {check.detail}" for check in self.failed)
             raise AuditError(
-                f"{len(self.failed)} of {len(self.checks)} audit checks failed: {found}; "
+                f"{len(self.failed)} of {len(self.checks)} audit checks failed: {failures}; "
                 "correct the splits or the cache, or go on without --strict"
             )
 
@@ -119,10 +117,10 @@ def audit_splits(reader: CacheReader, splits: Splits, *, strict: bool = False) -
     Raises:
         AuditError: if a check failed and ``strict`` is on.
     """
-    found = audit(reader, {"train": splits.train, "valid": splits.valid})
+    made = audit(reader, {"train": splits.train, "valid": splits.valid})
     if strict:
-        found.require()
-    return found
+        made.require()
+    return made
 
 
 def audit_caches(caches: Mapping[str, Path], splits: Splits, *, strict: bool = False) -> Audit:
@@ -139,10 +137,8 @@ def audit_caches(caches: Mapping[str, Path], splits: Splits, *, strict: bool = F
     checks: list[Check] = []
     for cache, path in caches.items():
         with CacheReader(path) as reader:
-            found = audit_splits(reader, splits).checks
-        checks += (
-            [replace(each, name=f"{cache}: {each.name}") for each in found] if len(caches) > 1 else found
-        )
+            own = audit_splits(reader, splits).checks
+        checks += [replace(each, name=f"{cache}: {each.name}") for each in own] if len(caches) > 1 else own
     whole = Audit(tuple(checks))
     if strict:
         whole.require()
@@ -215,8 +211,8 @@ def _same_audio(one: _Side, two: _Side) -> Check:
     first, second = one.sounds(), two.sounds()
     if first is None or second is None:
         return Check(name, NOT_CHECKED, "the cache holds no audio_sha256")
-    heard = {key: clip_id for clip_id, key in first.items()}
-    pairs = [f"{heard[key]} = {clip_id}" for clip_id, key in second.items() if key in heard]
+    clip_of = {sound: clip_id for clip_id, sound in first.items()}
+    pairs = [f"{clip_of[sound]} = {clip_id}" for clip_id, sound in second.items() if sound in clip_of]
     skipped = len(one.cached) + len(two.cached) - len(first) - len(second)
     note = f"; {counted(skipped, 'silent clip')} left out" if skipped else ""
     if pairs:
@@ -268,10 +264,8 @@ def _fitted_outside(train: _Side, reader: CacheReader) -> Check:
         return Check(name, NOT_CHECKED, "the projection does not say which clips it was fitted on")
     outside = sorted(set(projection.fitted_on) - set(train.labels.clip_ids))
     if outside:
-        found = (
-            f"the projection was fitted on {counted(len(outside), 'clip')} outside train: {_some(outside)}"
-        )
-        return Check(name, FAILED, found)
+        clips = counted(len(outside), "clip")
+        return Check(name, FAILED, f"the projection was fitted on {clips} outside train: {_some(outside)}")
     return Check(
         name,
         PASSED,

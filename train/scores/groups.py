@@ -1,4 +1,4 @@
-"""Groups of clips in clips → extract → cache → train → intensities: by a column of the labels, or by length."""
+"""Groups of clips to score apart: by a column of the label table, by speaker, or by duration."""
 
 from __future__ import annotations
 

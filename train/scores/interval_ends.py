@@ -1,4 +1,4 @@
-"""Ends of an interval in clips → extract → cache → train → intensities: from draws, or from values left out."""
+"""Ends of an interval: from sorted draws (BCa), or from scores with speakers left out (Student's t)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.float64]
 LEVEL = 0.95
 
 
-class Bounds(NamedTuple):
+class Ends(NamedTuple):
     """Lower and upper end of an interval, and how they were found."""
 
     low: float
@@ -48,14 +48,14 @@ class Jackknife:
             return 1.0 if estimate == 0 else 0.0
         return 2 * float(stdtr(self._freedom, -abs(estimate) / np.sqrt(self._variance)))
 
-    def interval(self, estimate: float) -> Bounds:
+    def interval(self, estimate: float) -> Ends:
         """Return Student's t interval of an estimate, for few speakers: their draws are too much alike."""
         if np.isnan(estimate) or np.isnan(self._variance) or not self._parts:
-            return Bounds(np.nan, np.nan, "none")
+            return Ends(np.nan, np.nan, "none")
         arm = 0.0
         if self._variance > 0:
             arm = float(stdtrit(self._freedom, (1 + LEVEL) / 2) * np.sqrt(self._variance))
-        return Bounds(estimate - arm, estimate + arm, "Student's t")
+        return Ends(estimate - arm, estimate + arm, "Student's t")
 
     @property
     def _variance(self) -> float:
@@ -67,21 +67,21 @@ class Jackknife:
         return self._variance**2 / sum(part**2 / degrees for part, degrees in self._parts)
 
 
-def bca_bounds(estimate: float, draws: FloatArray, acceleration: float) -> Bounds:
-    """Efron's BCa interval from sorted draws (Efron and Tibshirani 1993, ch. 14).
+def bca_ends(estimate: float, draws: FloatArray, acceleration: float) -> Ends:
+    """Return the ends of Efron's BCa interval from sorted draws (Efron and Tibshirani 1993, ch. 14).
 
     The percentiles are moved by the median bias of the draws and by the acceleration, the rate at which the
     standard error changes with the score: correlations need both.
     """
     if draws[0] == draws[-1]:  # nothing varies: a perfect or an impossible prediction
-        return Bounds(draws[0], draws[0], "BCa")
+        return Ends(draws[0], draws[0], "BCa")
     bias, method = float(ndtri(_share_below(draws, estimate))), "BCa"
     tail = float(ndtri((1 - LEVEL) / 2))
     if not min(1 - acceleration * (bias + end) for end in (tail, -tail)) > 0:  # one speaker decides all
         bias, acceleration, method = 0.0, 0.0, "percentile"
     moved = bias + np.array([tail, -tail])
     low, high = np.quantile(draws, ndtr(bias + moved / (1 - acceleration * moved)))
-    return Bounds(float(low), float(high), method)
+    return Ends(float(low), float(high), method)
 
 
 def _share_below(draws: FloatArray, value: float) -> float:

@@ -1,4 +1,4 @@
-"""Intervals and tests in clips → extract → cache → train → intensities: how far to believe a score.
+"""Intervals and tests: how far to believe a score, or a difference of two.
 
 A score is the mean over seeds of each seed's score (itself the mean over emotions), never the score of
 averaged predictions, which is an ensemble. It would come out differently with other speakers and with other
@@ -8,106 +8,22 @@ seeds, so both are resampled; clips of one speaker are alike and stay together.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from cache.common.console import counted
-from train.scores.interval_ends import LEVEL, Bounds, Jackknife, bca_bounds
+from train.scores.estimates import Difference, Interval
+from train.scores.interval_ends import LEVEL, Ends, Jackknife, bca_ends
+from train.scores.registry import traits_of
 from train.scores.resampling import Resampler, ScoreDraws, joined
+from train.scores.wording import DRAWN, MANY_UNDEFINED, few_clusters_warning
 
 FloatArray = npt.NDArray[np.float64]
 RESAMPLES = 2000
-LIMITS = {"pearson": (-1.0, 1.0), "ccc": (-1.0, 1.0), "spearman": (-1.0, 1.0), "mae": (0.0, float("inf"))}
-DRAWN = ("BCa", "percentile")  # methods that rest on the draws
 FEW_CLUSTERS = 20  # speakers, or clips where they are unknown; below, a warning
 # Below, Student's t: in 1,000 simulated corpora (ICC .2) BCa intervals covered the truth in 88 % with 12
 # speakers, 91 % with 30 and 94 % with 50, Student's t in 95, 95 and 96 %.
 T_CLUSTERS = 50
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A score and where it lies.
-
-    Attributes:
-        estimate: on all clips; NaN if undefined.
-        low: lower end; NaN if undefined.
-        high: upper end; NaN if undefined.
-        level: of confidence, not corrected for the number of intervals shown.
-        resamples: draws of speakers and seeds.
-        undefined_draws: those without a score, left out.
-        by: what was drawn: "speaker", or "clip" where speakers are unknown.
-        clusters: how many of them there are.
-        seeds: how many seeds the estimate is the mean of.
-        method: "BCa", "percentile" where its correction breaks down, "Student's t" with fewer than 50
-            speakers (or clips), or "none".
-        warnings: why not to believe it too much.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    level: float
-    resamples: int
-    undefined_draws: int
-    by: str
-    clusters: int
-    seeds: int
-    method: str
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def why_none(self) -> str:
-        """Why a defined score has no interval; empty if it has one."""
-        if self.method != "none" or np.isnan(self.estimate):
-            return ""
-        if self.clusters < 2:
-            return f"a single {self.by} does not tell how much scores vary"
-        return f"with one of the {self.by}s left out the score is undefined: a column is constant then"
-
-    @property
-    def caption(self) -> str:
-        """What the interval is, in one line."""
-        people = counted(self.clusters, "speaker") if self.by == "speaker" else "clip-level, speakers unknown"
-        seeds = (
-            f"{self.seeds} seeds" if self.seeds > 1 else "one seed, so without the variation between seeds"
-        )
-        if self.method in DRAWN:
-            found = f"{100 * self.level:.0f} % {self.method} interval, {self.resamples} resamples"
-        else:
-            found = f"{100 * self.level:.0f} % {self.method} interval"
-            if self.method == "none":
-                found = f"no interval: {self.why_none}" if self.why_none else "no interval"
-        lost = ""
-        if self.undefined_draws and self.method in DRAWN:
-            lost = f"; {self.undefined_draws} undefined draws left out"
-        return f"{found} ({people}; {seeds}){lost}" + "".join(f"; {warning}" for warning in self.warnings)
-
-    def within(self, lowest: float, highest: float) -> Interval:
-        """Return the interval without values that no score can have; few speakers reach beyond them."""
-        return replace(self, low=max(self.low, lowest), high=min(self.high, highest))
-
-    def widened(self, factor: float) -> Interval:
-        """Return the interval with both arms ``factor`` times as long: a design effect, see ``assumed_icc``."""
-        low = self.estimate - factor * (self.estimate - self.low)
-        high = self.estimate + factor * (self.high - self.estimate)
-        return Interval(**{**vars(self), "low": low, "high": high})
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference of two rows: the same clips, the same draws.
-
-    Attributes:
-        interval: of ours less theirs.
-        p_value: two-sided, of Student's t with the jackknife's standard error; not corrected (``holm`` does
-            that for a family); NaN if undefined.
-    """
-
-    interval: Interval
-    p_value: float
 
 
 def score_interval(
@@ -123,7 +39,7 @@ def score_interval(
     Args:
         truth: (clips, targets).
         predictions: (seeds, clips, targets).
-        metric: "pearson", "ccc", "spearman" or "mae", mean over targets.
+        metric: a registered one; mean over targets.
         clusters: (clips,) speakers; None where unknown: then clips are drawn.
         resamples: number of draws.
         seed: of the draws.
@@ -132,8 +48,8 @@ def score_interval(
         LabelError: if the shapes do not fit together, or the metric is unknown.
     """
     resampler = Resampler.of(len(np.asarray(truth)), clusters, resamples, seed)
-    found = interval_of(resampler, resampler.scores(np.asarray(truth), np.asarray(predictions), metric))
-    return found.within(*LIMITS[metric])
+    scores = resampler.scores(np.asarray(truth), np.asarray(predictions), metric)
+    return interval_of(resampler, scores).within(*limits_of(metric))
 
 
 def paired_difference(
@@ -151,7 +67,7 @@ def paired_difference(
         truth: (clips, targets).
         ours: (seeds, clips, targets); with as many seeds as ``theirs``, seeds are paired by position.
         theirs: (seeds, clips, targets) predictions for the same clips.
-        metric: "pearson", "ccc", "spearman" or "mae", mean over targets.
+        metric: a registered one; mean over targets.
         clusters: (clips,) speakers; None where unknown: then clips are drawn.
         resamples: number of draws.
         seed: of the draws.
@@ -163,6 +79,12 @@ def paired_difference(
     resampler = Resampler.of(len(labels), clusters, resamples, seed)
     first, second = (resampler.scores(labels, np.asarray(rows), metric) for rows in (ours, theirs))
     return difference_of(resampler, first, second, metric)
+
+
+def limits_of(metric: str) -> tuple[float, float]:
+    """Return the lowest and the highest value that a score can have."""
+    traits = traits_of(metric)
+    return traits.lowest, traits.highest
 
 
 def interval_of(resampler: Resampler, scores: ScoreDraws) -> Interval:
@@ -185,7 +107,7 @@ def difference_of(resampler: Resampler, ours: ScoreDraws, theirs: ScoreDraws, me
         seeds = [_without_each(ours.estimate), -_without_each(theirs.estimate)]
     estimate = float(ours.estimate.mean() - theirs.estimate.mean())
     jackknife, most = Jackknife(left_out, *seeds), max(len(ours.estimate), len(theirs.estimate))
-    lowest, highest = LIMITS[metric]
+    lowest, highest = limits_of(metric)
     interval = _interval(resampler, estimate, draws, jackknife, most)
     interval = interval.within(lowest - highest, highest - lowest)
     return Difference(interval, jackknife.p_value(estimate))
@@ -203,7 +125,7 @@ def interval_of_folds(
 
     Args:
         folds: truth (clips, targets), predictions (clips, targets) and speakers (clips,) of each fold.
-        metric: "pearson", "ccc", "spearman" or "mae", mean over targets.
+        metric: a registered one; mean over targets.
         resamples: number of draws.
         seed: of the draws.
     """
@@ -257,32 +179,30 @@ def _interval(
     resampler: Resampler, estimate: float, draws: FloatArray, jackknife: Jackknife, seeds: int
 ) -> Interval:
     kept = draws[~np.isnan(draws)]
-    bounds = Bounds(np.nan, np.nan, "none")
+    ends = Ends(np.nan, np.nan, "none")
     if resampler.clusters < T_CLUSTERS:
-        bounds = jackknife.interval(estimate)
+        ends = jackknife.interval(estimate)
     elif not np.isnan(estimate) and len(kept) > 1:
-        bounds = bca_bounds(estimate, np.sort(kept), jackknife.acceleration)
+        ends = bca_ends(estimate, np.sort(kept), jackknife.acceleration)
     return Interval(
         estimate=estimate,
-        low=bounds.low,
-        high=bounds.high,
+        low=ends.low,
+        high=ends.high,
         level=LEVEL,
         resamples=resampler.resamples,
         undefined_draws=len(draws) - len(kept),
         by=resampler.by,
         clusters=resampler.clusters,
         seeds=seeds,
-        method=bounds.method,
-        warnings=_warnings(resampler, len(draws) - len(kept), bounds.method),
+        method=ends.method,
+        warnings=_warnings(resampler, len(draws) - len(kept), ends.method),
     )
 
 
 def _warnings(resampler: Resampler, undefined: int, method: str) -> tuple[str, ...]:
-    found = []
+    warnings = []
     if method != "none" and resampler.clusters < FEW_CLUSTERS:
-        found.append(
-            f"warning: only {counted(resampler.clusters, resampler.by)}, too few to trust the interval"
-        )
+        warnings.append(few_clusters_warning(resampler.clusters, resampler.by))
     if method in DRAWN and undefined > resampler.resamples / 20:
-        found.append("warning: so many draws are undefined that the rest are no fair sample")
-    return tuple(found)
+        warnings.append(MANY_UNDEFINED)
+    return tuple(warnings)

@@ -1,19 +1,21 @@
-"""Null of a score in clips → extract → cache → train → intensities: what chance alone reaches."""
+"""Permutation test of a score: what the same predictions reach when they are given to the wrong clips."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import factorial
 
 import numpy as np
 import numpy.typing as npt
 
-from train.scores.metrics import METRICS
+from train.scores.registry import METRICS, traits_of
 from train.scores.resampling import Resampler
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 PERMUTATIONS = 1000
+ENOUGH_CLUSTERS = 6  # speakers (or clips): 720 orders
 
 
 @dataclass(frozen=True)
@@ -56,34 +58,48 @@ def permutation_null(
     Args:
         truth: (clips, targets).
         predictions: (seeds, clips, targets); all seeds are permuted alike.
-        metric: "pearson", "ccc", "spearman" or "mae"; for the last, lower is better.
+        metric: a registered one.
         clusters: (clips,) speakers, None where unknown.
         permutations: how many.
         seed: of the permutations.
     """
     labels, rows = np.asarray(truth, dtype=np.float64), np.asarray(predictions, dtype=np.float64)
     speakers = Resampler.of(len(labels), clusters, 2, seed)
-    rng = np.random.default_rng([seed, 3])
+    rng, metric_of, better = np.random.default_rng([seed, 3]), METRICS.get(metric), _better(metric)
 
     def score(given: FloatArray) -> float:
-        return float(np.mean([METRICS[metric](labels, one).mean() for one in given]))
+        return float(np.mean([metric_of(labels, one).mean() for one in given]))
 
     observed = score(rows)
     drawn = np.array([score(rows[:, _swapped(speakers.cluster, rng)]) for _ in range(permutations)])
     kept = drawn[~np.isnan(drawn)]
     if np.isnan(observed) or not len(kept):
         return Null(observed, np.nan, np.nan, np.nan, permutations, permutations - len(kept), speakers.by)
-    sign = -1 if metric == "mae" else 1
-    as_good = int((sign * kept >= sign * observed).sum())
+    as_good = int((better * kept >= better * observed).sum())
     return Null(
         observed=observed,
         mean=float(kept.mean()),
-        upper=float(np.quantile(kept, 0.05 if metric == "mae" else 0.95)),
+        upper=float(np.quantile(kept, 0.95 if better > 0 else 0.05)),
         p_value=(1 + as_good) / (1 + len(kept)),
         permutations=permutations,
         undefined=permutations - len(kept),
         by=speakers.by,
     )
+
+
+def orders_of(clusters: int) -> int:
+    """Return in how many orders speakers (or clips) can swap their predictions; many are not counted."""
+    return factorial(min(clusters, ENOUGH_CLUSTERS + 1))
+
+
+def has_few_orders(clusters: int) -> bool:
+    """Whether there are so few orders that the true one is often among the permutations."""
+    return clusters <= ENOUGH_CLUSTERS
+
+
+def _better(metric: str) -> int:
+    """Return 1 if a higher score is a better one, else -1."""
+    return 1 if traits_of(metric).higher_is_better else -1
 
 
 def _swapped(cluster: IntArray, rng: np.random.Generator) -> IntArray:

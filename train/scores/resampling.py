@@ -1,8 +1,7 @@
-"""Resampling of scores in clips → extract → cache → train → intensities: speakers drawn, clips kept together.
+"""Resampling: speakers are drawn, each with all of its clips, and every draw is scored.
 
-A draw takes as many speakers as there are, with replacement, each with all of its clips. So a draw is one
-weight per speaker, and pearson, ccc and mae of a draw follow from sums per speaker: all draws of all seeds
-and emotions are one matrix product. Spearman ranks anew in every draw (``train/bootstrap_ranks.py``).
+A draw takes as many speakers as there are, with replacement: it is one weight per speaker. How the draws are
+scored is the metric's own affair (``train.scores.registry``): from sums, from ranks, or row by row.
 """
 
 from __future__ import annotations
@@ -10,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from importlib import import_module
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from train.errors import LabelError
-from train.scores.metrics import CONSTANT, METRICS
-from train.scores.resampling_ranks import RankScores
+from train.scores.registry import METRICS, traits_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,6 +36,16 @@ class ScoreDraws(NamedTuple):
     estimate: FloatArray
     draws: FloatArray
     left_out: FloatArray
+
+
+class DrawScores(Protocol):
+    """Scores of one row of a table under any weights of its speakers, mean over emotions."""
+
+    def of_draws(self, weights: FloatArray) -> FloatArray:
+        """Return the scores (draws, seeds) for whole weights (draws, clusters)."""
+
+    def of_left_out(self) -> FloatArray:
+        """Return the scores (clusters, seeds) with one speaker left out."""
 
 
 @dataclass(frozen=True)
@@ -119,21 +128,24 @@ class Resampler:
         Args:
             truth: (clips, targets).
             predictions: (seeds, clips, targets).
-            metric: "pearson", "ccc", "spearman" or "mae".
+            metric: a registered one.
 
         Raises:
             LabelError: if the shapes do not fit together, or the metric is unknown.
         """
         truth, predictions = _checked(truth, predictions, metric, len(self.cluster))
-        estimate = np.array([METRICS[metric](truth, one).mean() for one in predictions])
+        score = METRICS.get(metric)
+        estimate = np.array([score(truth, one).mean() for one in predictions])
         nothing = np.full((self.resamples, len(predictions)), np.nan)
         if np.isnan(estimate).all() or self.clusters < 2:
             return ScoreDraws(estimate, nothing, nothing[: self.clusters])
-        scored = RankScores(truth, predictions, self.cluster) if metric == "spearman" else None
-        sums = scored or _Sums.of(truth, predictions, self.cluster, metric)
+        module, _, attribute = traits_of(metric).resampled.partition(":")
+        scored: DrawScores = getattr(import_module(module), attribute)(
+            truth, predictions, self.cluster, metric
+        )
         chunks = [self.counts[start : start + CHUNK] for start in range(0, self.resamples, CHUNK)]
-        draws = np.concatenate([sums.of_draws(chunk.astype(np.float64)) for chunk in chunks])
-        return ScoreDraws(estimate, draws, sums.of_left_out())
+        draws = np.concatenate([scored.of_draws(chunk.astype(np.float64)) for chunk in chunks])
+        return ScoreDraws(estimate, draws, scored.of_left_out())
 
 
 def joined(resamplers: Sequence[Resampler]) -> Resampler:
@@ -144,93 +156,10 @@ def joined(resamplers: Sequence[Resampler]) -> Resampler:
     return Resampler(cluster, by, resamplers[0].resamples, resamplers[0].seed)
 
 
-@dataclass(frozen=True)
-class _Sums:
-    """Sums per speaker from which the scores of any draw follow.
-
-    Columns are centred and scaled first, so that variances do not drown in rounding.
-
-    Attributes:
-        values: (clusters, sums).
-        metric: "pearson", "ccc" or "mae".
-        shape: (seeds, targets).
-        location: (1 + seeds, targets) mean of each column of the labels, then of each seed's predictions.
-        scale: (1 + seeds, targets) their standard deviations.
-        smallest: (1 + seeds, targets) variance, after scaling, up to which a column counts as constant.
-    """
-
-    values: FloatArray
-    metric: str
-    shape: tuple[int, int]
-    location: FloatArray
-    scale: FloatArray
-    smallest: FloatArray
-
-    @classmethod
-    def of(cls, truth: FloatArray, predictions: FloatArray, cluster: IntArray, metric: str) -> _Sums:
-        """Add up one row of a table."""
-        columns = np.concatenate([truth[None], predictions])  # (1 + seeds, clips, targets)
-        location, spread = columns.mean(1), columns.std(1)
-        varies = np.ptp(columns, axis=1) > CONSTANT * np.abs(columns).max(1)
-        scale = np.where(varies, spread, 1.0)
-        scaled = (columns - location[:, None]) / scale[:, None]
-        ones = np.ones((1, len(truth)))
-        if metric == "mae":
-            parts = [ones, np.abs(predictions - truth).mean(2)]
-        else:
-            # Sums of the labels come once, those that involve predictions once per seed.
-            flat = [part.transpose(0, 2, 1).reshape(-1, len(truth)) for part in _products(scaled)]
-            parts = [ones, *flat]
-        smallest = np.where(varies, (CONSTANT * np.abs(columns).max(1) / scale) ** 2, np.inf)
-        values = _added_up(np.concatenate(parts).T, cluster)
-        return cls(values, metric, (len(predictions), truth.shape[1]), location, scale, smallest)
-
-    def of_draws(self, weights: FloatArray) -> FloatArray:
-        """Return the scores (draws, seeds) for weights (draws, clusters)."""
-        return self._scores(weights @ self.values)
-
-    def of_left_out(self) -> FloatArray:
-        """Return the scores (clusters, seeds) with one speaker left out."""
-        return self._scores(self.values.sum(0) - self.values)
-
-    def _scores(self, sums: FloatArray) -> FloatArray:
-        total = sums[:, :1]
-        means = np.divide(sums[:, 1:], total, out=np.full_like(sums[:, 1:], np.nan), where=total > 0)
-        if self.metric == "mae":
-            return means
-        seeds, targets = self.shape
-        columns = 1 + seeds
-        first, square, product = np.split(
-            means.reshape(len(means), -1, targets), [columns, 2 * columns], axis=1
-        )
-        variance = square - first**2  # (draws, 1 + seeds, targets): labels, then each seed
-        variance = np.where(variance > self.smallest, variance, np.nan)
-        shared = product - first[:, :1] * first[:, 1:]
-        if self.metric == "pearson":
-            scores = shared / np.sqrt(variance[:, :1] * variance[:, 1:])
-            return np.asarray(np.clip(scores, -1.0, 1.0).mean(2))
-        spread, middle = variance * self.scale**2, first * self.scale + self.location
-        distance = (middle[:, :1] - middle[:, 1:]) ** 2
-        scores = 2 * shared * self.scale[:1] * self.scale[1:] / (spread[:, :1] + spread[:, 1:] + distance)
-        return np.asarray(scores.mean(2))
-
-
-def _products(scaled: FloatArray) -> list[FloatArray]:
-    return [scaled, scaled**2, scaled[:1] * scaled[1:]]
-
-
-def _added_up(rows: FloatArray, cluster: IntArray) -> FloatArray:
-    """Return the sums (clusters, columns) of rows (clips, columns)."""
-    order = np.argsort(cluster, kind="stable")
-    starts = np.searchsorted(cluster[order], np.arange(int(cluster.max()) + 1))
-    return np.asarray(np.add.reduceat(rows[order], starts, axis=0), dtype=np.float64)
-
-
 def _checked(
     truth: npt.ArrayLike, predictions: npt.ArrayLike, metric: str, clips: int
 ) -> tuple[FloatArray, FloatArray]:
-    if metric not in METRICS:
-        raise LabelError(f"metric: found {metric!r}, expected {', '.join(METRICS)}")
+    METRICS.require(metric)
     one, two = np.asarray(truth, dtype=np.float64), np.asarray(predictions, dtype=np.float64)
     if one.ndim != 2 or two.ndim != 3 or two.shape[1:] != one.shape or not len(two) or len(one) != clips:
         raise LabelError(

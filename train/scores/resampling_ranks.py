@@ -1,4 +1,4 @@
-"""Spearman under resampling in clips → extract → cache → train → intensities: ranked anew in every draw.
+"""Spearman under resampling: ranked anew in every draw.
 
 Ranks of the whole corpus would be cheaper and wrong: they leave out that a draw changes the ranks too.
 The order of a column never changes, though: a draw only repeats clips. So the mid-rank of a value is the
@@ -21,7 +21,8 @@ BLOCK = 32  # rows whose running sums are taken side by side
 class RankScores:
     """Spearman's ρ of one row of a table for any weights of its speakers; mean over emotions."""
 
-    def __init__(self, truth: FloatArray, predictions: FloatArray, cluster: IntArray) -> None:
+    def __init__(self, truth: FloatArray, predictions: FloatArray, cluster: IntArray, metric: str) -> None:
+        del metric
         self._cluster = cluster
         self._truth = [_Column(column) for column in truth.T]
         self._predictions = [[_Column(column) for column in one.T] for one in predictions]

@@ -1,4 +1,4 @@
-"""Shifts between splits in clips → extract → cache → train → intensities: how far two samples are apart."""
+"""Shift between two splits: how far two samples of numbers or names are apart, and whether by chance."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _values_differ(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> tuple[float,
     from scipy.stats import ks_2samp
 
     # The asymptotic formula divides by the rounded number of pairs, which is 0 for a clip on either side.
-    found = ks_2samp(one, two, method="asymp" if len(one) * len(two) > FEW_PAIRS else "exact")
-    return float(found.statistic), float(found.pvalue)
+    test = ks_2samp(one, two, method="asymp" if len(one) * len(two) > FEW_PAIRS else "exact")
+    return float(test.statistic), float(test.pvalue)
 
 
 def _shares_differ(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> tuple[float, float]:

@@ -1,8 +1,8 @@
-"""Ablation in clips → extract → cache → train → intensities: rows × seeds, side by side, one table.
+"""Ablation: every row of a grid fitted with every seed, side by side, on the same clips.
 
     OUT/runs/<row>/seed-<n>/   one run folder for each fit, the same as if it had been fitted alone
     OUT/tuning/<row>/<lr>/     fits that chose the learning rate, with ``--tune lr``
-    OUT/audit.json, results.json, truth.csv, table.{txt,md,csv,tex}, chart.png
+    OUT/results.json, truth.csv
 
 Stopped at any instant, the same command goes on: a finished fit is not repeated, an unfinished one continues.
 """
@@ -23,7 +23,7 @@ from train.config import FitConfig
 from train.errors import ConfigError, LabelError
 from train.features.batches import MEMORY_SHARE, FrameBank
 from train.features.inputs import choose_inputs
-from train.files import lock_folder, write_text
+from train.files import lock_folder
 from train.fitting.fit import Surroundings, fit
 from train.fitting.task import plan_fit
 from train.labels.coverage import is_compact
@@ -32,6 +32,7 @@ from train.machine import choose_device, free_memory
 from train.runs.run_folder import is_finished, load_run
 from train.studies.caption import caption
 from train.studies.grid import Row
+from train.studies.options import StudyOptions
 from train.studies.processes import run_all
 from train.studies.study import Study, reported, row_result, save_study
 
@@ -49,7 +50,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Bench:
+class StudyContext:
     """What all fits of a study share.
 
     Attributes:
@@ -128,65 +129,58 @@ def ablate(
     caches: Mapping[str, Path],
     labels: Splits,
     rows: Sequence[Row],
-    seeds: Sequence[int],
-    out: Path,
-    *,
-    workers: int,
-    tune: bool = False,
-    inputs: dict[str, Any] | None = None,
+    options: StudyOptions,
 ) -> Study:
-    """Fit every row with every seed, and describe what came out.
+    """Fit every row with every seed, and return the study they make.
 
     Args:
         caches: by the names that the rows use.
         labels: of the fits; with several caches, the clips that all of them hold are used.
         rows: the first one is what the others are compared with.
-        seeds: of the fits.
-        out: folder of the study.
-        workers: processes at once, one thread each.
-        tune: whether to choose each row's learning rate first, on the inner part of the training clips.
-        inputs: where the labels were found.
+        options: seeds, processes, and the folder, which can be continued.
 
     Returns:
-        The study, also in ``out``.
+        The study, also in its folder.
 
     Raises:
         ConfigError: if a row does not fit its cache.
         LabelError: if labels and caches do not fit together.
-        RunError: if ``out`` is in use, or a fit failed.
+        RunError: if the folder is in use, or a fit failed.
     """
-    with bench_of(caches, labels, out, workers, inputs or {}) as bench:
-        return run_study(bench, rows, seeds, tune=tune)
+    with study_context(caches, labels, options) as context:
+        return run_study(context, rows, options.seeds, tune=options.tune)
 
 
-def run_study(bench: Bench, rows: Sequence[Row], seeds: Sequence[int], *, tune: bool = False) -> Study:
-    """Fit rows × seeds on a prepared bench, and save the study."""
+def run_study(
+    context: StudyContext, rows: Sequence[Row], seeds: Sequence[int], *, tune: bool = False
+) -> Study:
+    """Fit rows × seeds in a prepared context, and save the study."""
     for row in rows:  # before the first hour of fitting, not after it
-        plan_fit(bench.readers[row.cache], bench.labels, row.config)
+        plan_fit(context.readers[row.cache], context.labels, row.config)
     tried = rates_to_try(rows) if tune else ()
     if tune:
-        rows = tuned(bench, rows, tried)
-    folders = {row.name: [bench.out / "runs" / row.slug / f"seed-{seed}" for seed in seeds] for row in rows}
-    bench.fit_all(
+        rows = tuned(context, rows, tried)
+    folders = {row.name: [context.out / "runs" / row.slug / f"seed-{seed}" for seed in seeds] for row in rows}
+    context.fit_all(
         [
             Job(row, row.with_seed(seed), folder)
             for row in rows
             for seed, folder in zip(seeds, folders[row.name], strict=True)
         ]
     )
-    valid = _cached_everywhere(bench.labels.valid, bench.readers)
+    valid = _cached_everywhere(context.labels.valid, context.readers)
     results = [
         row_result(
-            row.name, row.config.to_dict(), bench.readers[row.cache].path, bench.out, folders[row.name]
+            row.name, row.config.to_dict(), context.readers[row.cache].path, context.out, folders[row.name]
         )
         for row in rows
     ]
     study = Study(
-        path=bench.out,
+        path=context.out,
         rows=tuple(results),
         reference=rows[0].name,
         metric=rows[0].config.metric,
-        caption=caption(bench.readers.values(), len(valid), rows, len(seeds), tried),
+        caption=caption(context.readers.values(), len(valid), rows, len(seeds), tried),
         selected_on=load_run(folders[rows[0].name][0]).metrics["selected_on"],
         tuned=tune,
         **reported(valid),
@@ -215,34 +209,35 @@ def rates_to_try(rows: Sequence[Row]) -> list[float]:
     return sorted({*RATES, rows[0].config.lr})
 
 
-def tuned(bench: Bench, rows: Sequence[Row], rates: Sequence[float]) -> list[Row]:
+def tuned(context: StudyContext, rows: Sequence[Row], rates: Sequence[float]) -> list[Row]:
     """Return the rows with the learning rate that scores best on the inner part of the training clips."""
     jobs = []
     for row in rows:
         for rate in rates:
             config = replace(row.config, lr=rate, seed=TUNING_SEED)
-            jobs.append(Job(row, config, bench.out / "tuning" / row.slug / f"lr-{rate:g}"))
-    bench.fit_all(jobs)
+            jobs.append(Job(row, config, context.out / "tuning" / row.slug / f"lr-{rate:g}"))
+    context.fit_all(jobs)
     chosen = []
     for row in rows:
         mine = [job for job in jobs if job.row is row]
         scores = [load_run(job.out).metrics["selection_score"] for job in mine]
         best = max(zip(scores, mine, strict=True), key=lambda pair: -2 if pair[0] is None else pair[0])[1]
-        bench.progress.line(f"{row.name}: lr {best.config.lr:g}")
+        context.progress.line(f"{row.name}: lr {best.config.lr:g}")
         chosen.append(replace(row, config=replace(row.config, lr=best.config.lr)))
     return chosen
 
 
 @contextmanager
-def bench_of(
-    caches: Mapping[str, Path], labels: Splits, out: Path, workers: int, inputs: dict[str, Any]
-) -> Iterator[Bench]:
+def study_context(
+    caches: Mapping[str, Path], labels: Splits, options: StudyOptions
+) -> Iterator[StudyContext]:
     """Open the caches, keep the clips that all of them hold, and take the study's folder.
 
     Raises:
         LabelError: if the caches have no labelled clip in common.
-        RunError: if another process is at work in ``out``.
+        RunError: if another process is at work in the folder.
     """
+    out = options.out
     with ExitStack() as stack:
         readers = {name: stack.enter_context(CacheReader(path)) for name, path in caches.items()}
         with storage_errors(out):
@@ -254,21 +249,7 @@ def bench_of(
             labels = Splits(
                 _cached_everywhere(labels.train, readers), _cached_everywhere(labels.valid, readers)
             )
-        yield Bench(readers, labels, out, workers, inputs, progress)
-
-
-def write_tables(study: Study) -> str:
-    """Write the tables and the chart of a study; return the one for the terminal."""
-    from train.report.plots_ablation import plot_rows
-    from train.report.table import build_table, score_rows
-
-    scores = score_rows(study)
-    table = build_table(study, scores)
-    styles = {"txt": table.text() + "\n", "md": table.markdown(), "csv": table.csv(), "tex": table.latex()}
-    for suffix, text in styles.items():
-        write_text(study.path / f"table.{suffix}", text)
-    plot_rows(study.path / "chart.png", study, scores)
-    return table.text()
+        yield StudyContext(readers, labels, out, options.workers, options.inputs or {}, progress)
 
 
 def _cached_everywhere(labels: Labels, readers: Mapping[str, CacheReader]) -> Labels:

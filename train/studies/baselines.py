@@ -1,7 +1,8 @@
-"""Baselines in clips → extract → cache → train → intensities: what a clip's length, loudness and mean tell.
+"""Baselines: linear models on a clip's length, loudness and mean vector; alone, or below a study's rows.
 
 Linear models of scikit-learn on one vector a clip; their regularisation is chosen by inner folds of the
 training clips, by speaker where speakers are known. A head that does not beat them has learned nothing in time.
+They predict the same clips as a study, so that their differences from its reference are paired like all others.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from train.labels.tables import Splits
 from train.runs.predict import write_predictions
 from train.runs.run_folder import CONFIG, ENVIRONMENT, PREDICTIONS
 from train.runs.run_folder import METRICS as METRICS_FILE
-from train.scores.metrics import METRICS, mean_over, score_all
+from train.scores.metrics import mean_over, score_all
+from train.scores.registry import METRICS
 from train.studies.study import RESULTS, Study, reported, row_result, save_study
 
 FloatArray = npt.NDArray[np.float64]
@@ -36,6 +38,8 @@ ALPHAS = tuple(float(10.0**power) for power in range(-1, 6))  # of ridge, on sta
 COSTS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the support vector regression
 SVR_FOLDS = 3
 REFERENCE = "global mean, ridge"
+FLOOR = "floor"  # folder of the baselines in that of a study
+PREFIX = "baseline: "  # of their names among a study's rows
 NO_VAD = "no vad in this cache, the baseline of it is left out"
 
 
@@ -56,7 +60,7 @@ class Baseline(NamedTuple):
 def baseline(
     cache: Path, labels: Splits, config: FitConfig, out: Path, *, inputs: dict[str, Any] | None = None
 ) -> Study:
-    """Fit every baseline and describe what came out.
+    """Fit every baseline, and return the study they make.
 
     Args:
         cache: path of a cache.
@@ -73,19 +77,14 @@ def baseline(
         RunError: if ``out`` holds something else.
     """
     progress = Progress()
-    present = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
-    if present and not (out / "baselines").is_dir():
-        raise RunError(f"{out}: holds files that are no baselines; give a new folder with --out")
-    with storage_errors(out):
-        (out / "baselines").mkdir(parents=True, exist_ok=True)
+    _claim(out)
     with CacheReader(cache) as reader, lock_folder(out):
         (out / RESULTS).unlink(missing_ok=True)
-        without = "" if has_vad(reader) else NO_VAD
-        if without:
-            progress.line(f"{reader.path}: {without}")
+        if not has_vad(reader):
+            progress.line(f"{reader.path}: {NO_VAD}")
         task = plan_fit(reader, labels, replace(config, vad=has_vad(reader)))
         rows = []
-        for each in baselines(reader, task):
+        for each in all_baselines(reader, task):
             folder = out / "baselines" / each.name.replace(" ", "-").replace(",", "").replace("+", "and")
             _write(folder, each, task, reader, inputs or {})
             rows.append(row_result(each.name, {"model": each.model}, reader.path, out, [folder]))
@@ -95,12 +94,7 @@ def baseline(
             rows=tuple(rows),
             reference=REFERENCE,
             metric=config.metric,
-            caption=(
-                f"Baselines on {counted(len(task.valid), 'validation clip')}. Cache: {reader.path.name} "
-                f"({reader.recipe_id[:8]}). Regularisation chosen by {config.metric} in {FOLDS} inner folds "
-                f"({SVR_FOLDS} for SVR) of the training clips."
-                + (f" {without.capitalize()}." if without else "")
-            ),
+            caption=_caption(reader, task),
             selected_on="inner",
             **reported(task.valid),
         )
@@ -108,19 +102,73 @@ def baseline(
     return study
 
 
-def baselines(reader: CacheReader, task: Task) -> list[Baseline]:
+def with_baselines(
+    study: Study, cache: Path, labels: Splits, config: FitConfig, inputs: dict[str, Any] | None = None
+) -> Study:
+    """Fit the baselines on a study's clips, and return the study with their rows below its own.
+
+    Args:
+        study: of an ablation.
+        cache: the baselines' cache.
+        labels: of the fits.
+        config: of the study's first row; its layer, metric and seed count.
+        inputs: where the labels were found.
+
+    Returns:
+        The study with the baselines, also in its folder.
+    """
+    own = FitConfig(
+        layer=config.layer,
+        metric=config.metric,
+        seed=config.seed,
+        min_coverage=0.0,  # what the cache lacks was accepted before the rows were fitted
+        select="last",  # every training clip is learned from
+    )
+    below = baseline(cache, labels, own, study.path / FLOOR, inputs=inputs)
+    added = [
+        replace(row, name=PREFIX + row.name, runs=tuple(f"{FLOOR}/{run}" for run in row.runs))
+        for row in below.rows
+    ]
+    whole = replace(study, rows=(*study.rows, *added))
+    save_study(whole)
+    return whole
+
+
+def _claim(out: Path) -> None:
+    """Make ``out`` a folder of baselines.
+
+    Raises:
+        RunError: if it holds something else.
+    """
+    present = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
+    if present and not (out / "baselines").is_dir():
+        raise RunError(f"{out}: holds files that are no baselines; give a new folder with --out")
+    with storage_errors(out):
+        (out / "baselines").mkdir(parents=True, exist_ok=True)
+
+
+def _caption(reader: CacheReader, task: Task) -> str:
+    without = "" if has_vad(reader) else f" {NO_VAD.capitalize()}."
+    return (
+        f"Baselines on {counted(len(task.valid), 'validation clip')}. Cache: {reader.path.name} "
+        f"({reader.recipe_id[:8]}). Regularisation chosen by {task.config.metric} in {FOLDS} inner folds "
+        f"({SVR_FOLDS} for SVR) of the training clips.{without}"
+    )
+
+
+def all_baselines(reader: CacheReader, task: Task) -> list[Baseline]:
     """Return the baselines that the cache has columns for."""
     ids = task.clip_ids
     seconds = reader.clip_table("clips/duration", ids).astype(np.float64)
     loudness = reader.clip_table("clips/rms_db", ids).astype(np.float64)
-    found = [
+    baselines = [
         Baseline("constant", np.zeros((len(ids), 0)), "mean"),
         Baseline("duration + loudness", np.stack([seconds, np.log(seconds), loudness], axis=1), "ridge"),
     ]
     if has_vad(reader):
-        found.append(Baseline("VAD, ridge", _means(reader, ids, [VAD]), "ridge"))
+        baselines.append(Baseline("VAD, ridge", _means(reader, ids, [VAD]), "ridge"))
     whole = _means(reader, ids, choose_inputs(reader, task.config.layer, vad=has_vad(reader)).fields)
-    return [*found, Baseline(REFERENCE, whole, "ridge"), Baseline("global mean, SVR", whole, "svr")]
+    return [*baselines, Baseline(REFERENCE, whole, "ridge"), Baseline("global mean, SVR", whole, "svr")]
 
 
 def predicted(each: Baseline, task: Task) -> FloatArray:
@@ -132,7 +180,7 @@ def predicted(each: Baseline, task: Task) -> FloatArray:
     count, truth = len(task.train), task.train.targets
     if each.model == "mean":
         return np.tile(truth.mean(0), (len(task.valid), 1))
-    score = METRICS[task.config.metric]
+    score = METRICS.get(task.config.metric)
 
     def scorer(model: Any, columns: FloatArray, labels: FloatArray) -> float:
         value = mean_over(score(labels, model.predict(columns).reshape(labels.shape)))

@@ -1,4 +1,4 @@
-"""Captions of tables in clips → extract → cache → train → intensities: what the numbers rest on."""
+"""Caption of an ablation's table: caches, widths, selection, learning rates that its numbers rest on."""
 
 from __future__ import annotations
 

@@ -1,21 +1,23 @@
-"""Confirmation in clips → extract → cache → train → intensities: what a compact cache found, on the full one."""
+"""Confirmation: the reference and the best rows of a compact cache, fitted again on the full one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from cache import CacheReader
 from train.config import FitConfig
 from train.fitting.task import plan_fit
 from train.labels.tables import Splits
-from train.report.table import score_rows
 from train.studies.ablation import ablate
 from train.studies.grid import Row
+from train.studies.options import StudyOptions
+from train.studies.scored import score_rows
 from train.studies.study import RowResult, Study
 
+CONFIRMED = "confirmed"  # folder in that of the study
 BEST = 2  # rows that are confirmed, besides the reference
 
 
@@ -30,24 +32,20 @@ def require_confirmable(full: Path, labels: Splits, reference: Row) -> None:
         plan_fit(reader, labels, reference.config)
 
 
-def confirm_rows(study: Study, full: Path, labels: Splits, workers: int, inputs: dict[str, Any]) -> Study:
+def confirm_rows(study: Study, full: Path, labels: Splits, options: StudyOptions) -> Study:
     """Fit the reference and the best rows of a study again on the full cache, with the same seeds.
 
     Args:
         study: of a compact cache.
         full: path of the cache it was made from.
         labels: of the study.
-        workers: processes at once.
-        inputs: where the labels were found.
+        options: of the study.
 
     Returns:
-        A study of those rows, in the folder ``confirmed`` of the first.
+        A study of those rows, in a folder of the first.
     """
-    seeds = range(len(study.rows[0].runs))
     rows = [Row(row.name, FitConfig(**row.config), "full") for row in chosen_rows(study)]
-    return ablate(
-        {"full": full}, labels, rows, seeds, study.path / "confirmed", workers=workers, inputs=inputs
-    )
+    return ablate({"full": full}, labels, rows, replace(options, out=study.path / CONFIRMED, tune=False))
 
 
 def is_head(row: RowResult) -> bool:

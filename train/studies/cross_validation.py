@@ -1,4 +1,4 @@
-"""Cross-validation in clips → extract → cache → train → intensities: each clip is reported on once.
+"""Cross-validation: one head for each fold, so that each clip is reported on once.
 
     OUT/fold-<n>.train.csv, .valid.csv   the labels of each fold's fit
     OUT/fold-<n>/      one run folder for each fold: its clips are the validation clips of that fit
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader, read_table
-from cache.common.console import Progress, counted
+from cache.common.console import Progress
 from cache.common.durable import storage_errors
 from train.config import FitConfig
 from train.errors import ConfigError, LabelError
@@ -31,10 +31,12 @@ from train.labels.label_files import LabelFiles, target_lines
 from train.labels.tables import Labels, read_labels, read_speakers, require_speakers
 from train.runs.predict import predict
 from train.runs.run_folder import Run
-from train.scores.evidence import described, shown_interval
+from train.scores.evidence import described
 from train.scores.intervals import interval_of_folds
-from train.scores.metrics import METRICS, shown
+from train.scores.registry import METRICS
+from train.studies.options import RepeatOptions
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 FOLDS, POOLED = "folds.json", "pooled.csv"
 WHY_BIASED = (
@@ -123,14 +125,7 @@ def divide(labels: Labels, folding: Folding) -> list[IntArray]:
 
 
 def fit_folds(
-    cache: Path,
-    labels: Labels,
-    config: FitConfig,
-    out: Path,
-    folding: Folding,
-    *,
-    overwrite: bool = False,
-    strict: bool = False,
+    cache: Path, labels: Labels, config: FitConfig, folding: Folding, options: RepeatOptions
 ) -> dict[str, Any]:
     """Fit one head for each fold on the clips of the others, and score it on its own.
 
@@ -138,10 +133,8 @@ def fit_folds(
         cache: folder of the cache.
         labels: of all clips.
         config: the recipe.
-        out: folder of the folds.
         folding: how clips are divided.
-        overwrite: replace runs in ``out``.
-        strict: refuse to fit when a check of the audit fails.
+        options: where the runs go, and how.
 
     Returns:
         The content of ``folds.json``.
@@ -149,47 +142,46 @@ def fit_folds(
     Raises:
         LabelError: if the clips cannot be divided, or labels and cache do not fit together.
         ConfigError: if no clip is left to report on, or the cache has not what the config asks for.
-        AuditError: if a check of the audit fails and ``strict`` is on.
-        RunError: if ``out`` holds other runs.
+        AuditError: if a check of the audit fails and the options are strict.
+        RunError: if the folder holds other runs.
     """
     if config.train_on_all:
         raise ConfigError("--train-on-all leaves no clip to report on; do without --folds")
-    runs, parts = [], divide(labels, folding)
+    parts = divide(labels, folding)
     for line in target_lines(labels):
         Progress().line(line)
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    with storage_errors(options.out):
+        options.out.mkdir(parents=True, exist_ok=True)
+    runs = []
     for number, part in enumerate(parts, 1):
-        rest, folder = np.setdiff1d(np.arange(len(labels)), part), out / f"fold-{number}"
-        tables = (out / f"fold-{number}.train.csv", out / f"fold-{number}.valid.csv")
-        for where, path in zip((rest, part), tables, strict=True):
-            _write_labels(path, labels.take(where.tolist()))
-        files, around = LabelFiles(*tables, targets=labels.names), Surroundings(strict=strict)
-        inputs = files.to_dict()
-        runs.append(
-            fit(cache, files.read(), config, folder, overwrite=overwrite, inputs=inputs, surroundings=around)
-        )
-    found = _scores(cache, labels, runs, parts, out)
-    by = (
-        "by speaker"
-        if folding.group
-        else "by clip, so that speakers are in training and in the fold: too high"
-    )
-    found = {"metric": config.metric, "folds": folding.count, "divided": by, **found}
-    write_json(out / FOLDS, found)
-    return found
+        folder = options.out / f"fold-{number}"
+        runs.append(_fit_fold(cache, _fold_tables(labels, part, folder), config, folder, options))
+    by = "by speaker"
+    if not folding.group:
+        by = "by clip, so that speakers are in training and in the fold: too high"
+    result = {
+        "metric": config.metric,
+        "folds": folding.count,
+        "divided": by,
+        **_scores(cache, labels, runs, parts, options.out),
+    }
+    write_json(options.out / FOLDS, result)
+    return result
 
 
-def folds_text(found: dict[str, Any]) -> str:
-    """Return what a person reads after a cross-validation."""
-    lines = [f"{found['folds']} folds, divided {found['divided']}", ""]
-    for fold in found["runs"]:
-        people = "" if fold["speakers"] is None else f" of {counted(fold['speakers'], 'speaker')}"
-        lines.append(f"{fold['run']:<8}  {shown(fold['score']):>9}  {counted(fold['clips'], 'clip')}{people}")
-    lines += ["", f"mean {found['metric']} over the folds {shown_interval(found['mean'])}"]
-    lines += [f"  {found['mean']['caption']}", ""]
-    lines.append(f"pooled {shown(found['pooled']['score'])}: {found['pooled']['note']}")
-    return "\n".join(lines)
+def _fold_tables(labels: Labels, part: IntArray, folder: Path) -> LabelFiles:
+    """Write the label tables of a fold's fit, whose validation clips are ``part``, beside its folder."""
+    rest = np.setdiff1d(np.arange(len(labels)), part)
+    train, valid = (folder.with_name(f"{folder.name}.{split}.csv") for split in ("train", "valid"))
+    _write_labels(train, labels.take(rest.tolist()))
+    _write_labels(valid, labels.take(part.tolist()))
+    return LabelFiles(train, valid, targets=labels.names)
+
+
+def _fit_fold(cache: Path, files: LabelFiles, config: FitConfig, folder: Path, options: RepeatOptions) -> Run:
+    around, inputs = Surroundings(strict=options.strict), files.to_dict()
+    overwrite = options.overwrite
+    return fit(cache, files.read(), config, folder, overwrite=overwrite, inputs=inputs, surroundings=around)
 
 
 def _write_labels(path: Path, labels: Labels) -> None:
@@ -204,25 +196,35 @@ def _write_labels(path: Path, labels: Labels) -> None:
 def _scores(
     cache: Path, labels: Labels, runs: Sequence[Run], parts: Sequence[IntArray], out: Path
 ) -> dict[str, Any]:
-    metric = METRICS[runs[0].config.metric]
-    pieces, rows, described_runs = [], [], []
+    """Score each fold's head on its clips; write what every clip got into the pooled table."""
+    metric, score = runs[0].config.metric, METRICS.get(runs[0].config.metric)
     with CacheReader(cache) as reader:
-        for number, (run, part) in enumerate(zip(runs, parts, strict=True), 1):
-            kept = labels.take([int(i) for i in part if labels.clip_ids[i] in reader])
-            values = predict(run, reader, kept.clip_ids, device=run.config.device).values
-            pieces.append((kept, values))
-            cells = ([f"{value:.9g}" for value in row] for row in values)
-            rows += [[clip, number, *row] for clip, row in zip(kept.written_ids, cells, strict=True)]
-            people = len({who for who in kept.speakers if who is not None}) or None
-            score = float(metric(kept.targets, values).mean())
-            described_runs.append(
-                {"run": run.path.name, "clips": len(kept), "speakers": people, "score": score}
-            )
+        pieces = [_held_out(reader, labels, run, part) for run, part in zip(runs, parts, strict=True)]
+    rows = [
+        [clip, number, *(f"{value:.9g}" for value in row)]
+        for number, (kept, values) in enumerate(pieces, 1)
+        for clip, row in zip(kept.written_ids, values, strict=True)
+    ]
     write_csv(out / POOLED, [labels.id_column, "fold", *labels.names], rows)
-    truth, predictions = (
-        np.concatenate(each) for each in zip(*((k.targets, v) for k, v in pieces), strict=True)
-    )
-    triples = [(kept.targets, values, kept.speakers) for kept, values in pieces]
-    mean = interval_of_folds(triples, runs[0].config.metric)
-    pooled = {"score": float(metric(truth, predictions).mean()), "note": WHY_BIASED, "file": POOLED}
-    return {"mean": described(mean), "runs": described_runs, "pooled": pooled}
+    truth = np.concatenate([kept.targets for kept, _ in pieces])
+    predictions = np.concatenate([values for _, values in pieces])
+    mean = interval_of_folds([(kept.targets, values, kept.speakers) for kept, values in pieces], metric)
+    return {
+        "mean": described(mean),
+        "runs": [
+            {
+                "run": run.path.name,
+                "clips": len(kept),
+                "speakers": len({who for who in kept.speakers if who is not None}) or None,
+                "score": float(score(kept.targets, values).mean()),
+            }
+            for run, (kept, values) in zip(runs, pieces, strict=True)
+        ],
+        "pooled": {"score": float(score(truth, predictions).mean()), "note": WHY_BIASED, "file": POOLED},
+    }
+
+
+def _held_out(reader: CacheReader, labels: Labels, run: Run, part: IntArray) -> tuple[Labels, FloatArray]:
+    """Return the cached clips of a fold, and what its head predicts for them (clips, targets)."""
+    kept = labels.take([int(i) for i in part if labels.clip_ids[i] in reader])
+    return kept, predict(run, reader, kept.clip_ids, device=run.config.device).values

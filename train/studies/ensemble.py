@@ -1,4 +1,4 @@
-"""Ensembles in clips → extract → cache → train → intensities: several seeds of one config, averaged.
+"""Ensemble: several seeds of one config, whose predictions are averaged.
 
 The folder holds one run a seed (``seed-<n>``) and ``ensemble.json``, which names them; ``evaluate`` and
 ``predict`` take it wherever they take a run.
@@ -6,7 +6,7 @@ The folder holds one run a seed (``seed-<n>``) and ``ensemble.json``, which name
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,53 +17,76 @@ from train.files import write_json
 from train.fitting.fit import Surroundings, fit
 from train.labels.tables import Splits
 from train.runs.predict import predict
-from train.runs.run_folder import ENSEMBLE, load_run
-from train.scores.metrics import score_all, score_table
+from train.runs.run_folder import CONFIG, ENSEMBLE, Run, load_run
+from train.scores.metrics import score_all
+from train.studies.options import RepeatOptions
 
 
-def fit_seeds(
-    cache: Path,
-    labels: Splits,
-    config: FitConfig,
-    out: Path,
-    count: int,
-    overwrite: bool,
-    inputs: dict[str, Any],
-    strict: bool = False,
-) -> tuple[str, dict[str, Any]]:
-    """Fit ``count`` seeds from the config's on, and describe their mean.
+@dataclass(frozen=True)
+class Ensemble:
+    """An ensemble that was fitted.
 
-    Returns:
-        What a person reads, and the content of ``ensemble.json``.
+    Attributes:
+        runs: names of its runs.
+        seeds: of the runs.
+        metric: what chose the epochs.
+        alone: score of each run by ``metric``; empty if no clip is left to report on.
+        valid: all scores of their mean prediction; None if no clip is left to report on.
+        targets: names of the targets.
+    """
+
+    runs: tuple[str, ...]
+    seeds: tuple[int, ...]
+    metric: str
+    alone: tuple[float | None, ...]
+    valid: dict[str, Any] | None
+    targets: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``ensemble.json``."""
+        return {"runs": list(self.runs), "valid": self.valid}
+
+
+def fit_seeds(cache: Path, labels: Splits, config: FitConfig, count: int, options: RepeatOptions) -> Ensemble:
+    """Fit ``count`` seeds from the config's on, and score their mean prediction.
+
+    Args:
+        cache: folder of the cache.
+        labels: of the fits.
+        config: of the first run.
+        count: how many seeds.
+        options: where the runs go, and how.
 
     Raises:
-        RunError: if ``out`` holds a run of its own.
+        RunError: if the folder holds a run of its own.
     """
-    if (out / "config.json").exists():
+    out = options.out
+    if (out / CONFIG).exists():
         raise RunError(f"{out}: holds a single run; give a new folder for the ensemble with --out")
-    seeds = range(config.seed, config.seed + count)
-    runs = [
-        fit(
-            cache,
-            labels,
-            replace(config, seed=seed),
-            out / f"seed-{seed}",
-            overwrite=overwrite,
-            inputs=inputs,
-            surroundings=Surroundings(strict=strict, audited=seed > config.seed),
-        )
-        for seed in seeds
-    ]
-    found: dict[str, Any] = {"runs": [run.path.name for run in runs], "valid": None}
-    text = f"{count} heads, seeds {seeds[0]} to {seeds[-1]}"
-    if not config.train_on_all:
-        write_json(out / ENSEMBLE, found)
-        found["valid"] = _mean_scores(out, cache, labels)
-        each = ", ".join(f"{run.metrics['valid'][config.metric]['mean'] or float('nan'):.3f}" for run in runs)
-        table = score_table(found["valid"], labels.train.names)
-        text += f"; alone: {each} ({config.metric})\n\nscores of their mean prediction\n{table}"
-    write_json(out / ENSEMBLE, found)
-    return text, found
+    seeds = tuple(range(config.seed, config.seed + count))
+    runs = [_fit_seed(cache, labels, replace(config, seed=seed), options, seed > seeds[0]) for seed in seeds]
+    ensemble = Ensemble(
+        tuple(run.path.name for run in runs), seeds, config.metric, (), None, labels.train.names
+    )
+    write_json(out / ENSEMBLE, ensemble.to_dict())
+    if config.train_on_all:
+        return ensemble
+    alone = tuple(run.metrics["valid"][config.metric]["mean"] for run in runs)
+    ensemble = replace(ensemble, alone=alone, valid=_mean_scores(out, cache, labels))
+    write_json(out / ENSEMBLE, ensemble.to_dict())
+    return ensemble
+
+
+def _fit_seed(cache: Path, labels: Splits, config: FitConfig, options: RepeatOptions, audited: bool) -> Run:
+    return fit(
+        cache,
+        labels,
+        config,
+        options.out / f"seed-{config.seed}",
+        overwrite=options.overwrite,
+        inputs=options.inputs,
+        surroundings=Surroundings(strict=options.strict, audited=audited),
+    )
 
 
 def _mean_scores(out: Path, cache: Path, labels: Splits) -> dict[str, Any]:

@@ -1,12 +1,11 @@
-"""Fidelity in clips → extract → cache → train → intensities: what a compact cache costs, in correlation.
+"""Fidelity of a compact cache: the same small head with the same seeds on both caches, and their difference.
 
-The same small LSTM with the same seeds is fitted on both caches; the difference of their scores is paired
-over clips (or speakers) and seeds.
+The difference of their scores is paired over clips (or speakers) and seeds.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,45 @@ from train.config import FitConfig
 from train.errors import ConfigError
 from train.labels.coverage import check_coverage, coverage
 from train.labels.tables import Splits
-from train.report.table import interval_text
+from train.scores.estimates import Difference, Interval
 from train.scores.intervals import paired_difference, score_interval
 from train.studies.ablation import ablate
 from train.studies.grid import Row
+from train.studies.options import StudyOptions
 
 FULL, COMPACT = "full", "compact"
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What a compact cache costs.
+
+    Attributes:
+        metric: of the scores.
+        full: score on the full cache.
+        compact: score on the compact cache.
+        difference: compact minus full, paired.
+        seeds: heads on each cache.
+        caption: of the study that fitted them.
+    """
+
+    metric: str
+    full: Interval
+    compact: Interval
+    difference: Difference
+    seeds: int
+    caption: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return ``metric``, ``full``, ``compact`` and ``difference`` as intervals, ``p`` and ``seeds``."""
+        return {
+            "metric": self.metric,
+            FULL: asdict(self.full),
+            COMPACT: asdict(self.compact),
+            "difference": asdict(self.difference.interval),
+            "p": self.difference.p_value,
+            "seeds": self.seeds,
+        }
 
 
 def require_pair(full: Path, compact: Path) -> None:
@@ -34,16 +66,7 @@ def require_pair(full: Path, compact: Path) -> None:
             raise ConfigError(f"{compact}: was not made from {full}; give FULL, then a compact cache of it")
 
 
-def fidelity(
-    full: Path,
-    compact: Path,
-    labels: Splits,
-    config: FitConfig,
-    seeds: int,
-    out: Path,
-    workers: int,
-    inputs: dict[str, Any],
-) -> dict[str, Any]:
+def fidelity(full: Path, compact: Path, labels: Splits, config: FitConfig, options: StudyOptions) -> Fidelity:
     """Fit one small head on both caches and compare.
 
     Args:
@@ -51,13 +74,7 @@ def fidelity(
         compact: path of the cache that was made from it.
         labels: of the fits.
         config: of the head.
-        seeds: from 0.
-        out: folder of the study, which can be continued.
-        workers: processes at once.
-        inputs: where the labels were found.
-
-    Returns:
-        ``metric``, ``full``, ``compact`` and ``difference`` (compact minus full) as intervals, ``p``.
+        options: seeds, processes, and the folder of the study, which can be continued.
 
     Raises:
         ConfigError: if the second cache was not made from the first.
@@ -67,25 +84,17 @@ def fidelity(
     for path in (full, compact):
         _require_coverage(path, labels, config.min_coverage)
     rows = [Row(FULL, config, FULL), Row(COMPACT, config, COMPACT)]
-    caches = {FULL: full, COMPACT: compact}
-    study = ablate(caches, labels, rows, range(seeds), out, workers=workers, inputs=inputs)
-    values = {name: study.predictions(study.row(name)) for name in caches}
-    metric, speakers = study.metric, study.speakers
-    difference = paired_difference(study.truth, values[COMPACT], values[FULL], metric, speakers)
-    each = {name: asdict(score_interval(study.truth, values[name], metric, speakers)) for name in caches}
-    text = (
-        f"{FULL:<8} {metric} {each[FULL]['estimate']:.3f}   {COMPACT:<8} {metric} {each[COMPACT]['estimate']:.3f}\n"
-        f"difference (compact − full)  {interval_text(difference.interval)}, p {difference.p_value:.3f}\n\n"
-        f"{study.caption} {difference.interval.caption}"
+    study = ablate({FULL: full, COMPACT: compact}, labels, rows, options)
+    theirs, ours = (study.predictions(study.row(name)) for name in (FULL, COMPACT))
+    metric, truth, speakers = study.metric, study.truth, study.speakers
+    return Fidelity(
+        metric=metric,
+        full=score_interval(truth, theirs, metric, speakers),
+        compact=score_interval(truth, ours, metric, speakers),
+        difference=paired_difference(truth, ours, theirs, metric, speakers),
+        seeds=len(options.seeds),
+        caption=study.caption,
     )
-    return {
-        "metric": metric,
-        **each,
-        "difference": asdict(difference.interval),
-        "p": difference.p_value,
-        "seeds": seeds,
-        "text": text,
-    }
 
 
 def _require_coverage(path: Path, labels: Splits, least: float) -> None:

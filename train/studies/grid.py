@@ -1,4 +1,4 @@
-"""Rows of an ablation in clips → extract → cache → train → intensities: the method's switches, or a TOML grid.
+"""Rows of an ablation: the method's switches in all valid combinations, or those of a TOML grid.
 
 A grid file may hold config fields for every row (``[base]``), lists to combine (``[grid]``), and single rows
 (``[[rows]]``, each with a name). ``cache`` is a field too: the name of one of the caches that are compared::

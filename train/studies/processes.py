@@ -1,4 +1,4 @@
-"""Several fits at once in clips → extract → cache → train → intensities: forked, one thread each.
+"""Several fits at once, in forked processes of one thread each.
 
 Processes are forked once the features are in memory, so that all of them share one copy. On small heads two
 processes of one thread do far more than one process of two.

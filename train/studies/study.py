@@ -1,4 +1,4 @@
-"""A study in clips → extract → cache → train → intensities: rows to compare, each with a run for every seed.
+"""A study: rows to compare on the same clips, each with a run for every seed; its folder, read and written.
 
 The folder of an ablation or of the baselines holds ``results.json`` (the rows, where their runs are),
 ``truth.csv`` (the clips that are reported on, their labels and speakers) and one folder for each run.
@@ -7,18 +7,19 @@ The folder of an ablation or of the baselines holds ``results.json`` (the rows, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cache import read_table
+from cache import Table, read_table
 from train.errors import RunError
 from train.files import read_json, write_csv, write_json
 from train.labels.tables import Labels, check_speakers
-from train.runs.run_folder import PREDICTIONS
+from train.runs.run_folder import ENVIRONMENT, PREDICTIONS
+from train.runs.run_folder import METRICS as METRICS_FILE
 
 FloatArray = npt.NDArray[np.float64]
 RESULTS, TRUTH = "results.json", "truth.csv"
@@ -62,6 +63,7 @@ class Study:
         truth: (clips, targets) their labels.
         speakers: (clips,) None where unknown.
         tuned: whether each row's learning rate was chosen for it.
+        loaded: predictions that were read already, by run; a study made of this one shares them.
     """
 
     path: Path
@@ -75,30 +77,38 @@ class Study:
     truth: FloatArray
     speakers: tuple[str | None, ...]
     tuned: bool = False
+    loaded: dict[str, FloatArray] = field(default_factory=dict, compare=False, repr=False)
 
     def predictions(self, row: RowResult) -> FloatArray:
-        """Return what the runs of a row predict: (seeds, clips, targets).
+        """Return what the runs of a row predict: (seeds, clips, targets); each file is read once.
 
         Raises:
             RunError: if a run predicts other clips.
         """
-        return np.stack([self._predicted(self.path / run / PREDICTIONS) for run in row.runs])
+        for run in row.runs:
+            if run not in self.loaded:
+                path = self.path / run / PREDICTIONS
+                self.loaded[run] = predictions_in(read_table(path), self.clip_ids, self.names, path)
+        return np.stack([self.loaded[run] for run in row.runs])
 
     def row(self, name: str) -> RowResult:
         """Return the row called ``name``."""
         return next(row for row in self.rows if row.name == name)
 
-    def _predicted(self, path: Path) -> FloatArray:
-        table = read_table(path)
-        at = {clip_id: number for number, clip_id in enumerate(table.ids())}
-        missing = [clip_id for clip_id in self.clip_ids if clip_id not in at]
-        if missing or tuple(name for name in table.columns if name != table.id_column) != self.names:
-            what = (
-                f"no prediction for clip {missing[0]}" if missing else f"predicts {', '.join(table.columns)}"
-            )
-            raise RunError(f"{path}: {what}; it is a run of another study, fit it again with --overwrite")
-        rows = [table.rows[at[clip_id]] for clip_id in self.clip_ids]
-        return np.array([[float(row[name]) for name in self.names] for row in rows], dtype=np.float64)
+
+def predictions_in(table: Table, clip_ids: Sequence[str], names: Sequence[str], path: Path) -> FloatArray:
+    """Return the predictions (clips, targets) of a table, in the order of ``clip_ids`` and ``names``.
+
+    Raises:
+        RunError: if the table lacks a clip, or predicts other targets; it names ``path``.
+    """
+    at = {clip_id: number for number, clip_id in enumerate(table.ids())}
+    missing = [clip_id for clip_id in clip_ids if clip_id not in at]
+    if missing or [name for name in table.columns if name != table.id_column] != list(names):
+        what = f"no prediction for clip {missing[0]}" if missing else f"predicts {', '.join(table.columns)}"
+        raise RunError(f"{path}: {what}; it is a run of another study, fit it again with --overwrite")
+    rows = [table.rows[at[clip_id]] for clip_id in clip_ids]
+    return np.array([[float(row[name]) for name in names] for row in rows], dtype=np.float64)
 
 
 def save_study(study: Study) -> None:
@@ -109,8 +119,8 @@ def save_study(study: Study) -> None:
         for clip_id, values, speaker in zip(study.clip_ids, study.truth.tolist(), speakers, strict=True)
     )
     write_csv(study.path / TRUTH, ["clip_id", *study.names, SPEAKER], rows)
-    told = ("reference", "metric", "caption", "selected_on", "names", "tuned")
-    described = {name: getattr(study, name) for name in told}
+    fields = ("reference", "metric", "caption", "selected_on", "names", "tuned")
+    described = {name: getattr(study, name) for name in fields}
     write_json(study.path / RESULTS, {"format": 1, **described, "rows": [asdict(row) for row in study.rows]})
 
 
@@ -123,48 +133,30 @@ def load_study(path: Path) -> Study:
     """
     if not (path / RESULTS).exists():
         raise RunError(f"{path}: holds no finished study ({RESULTS} is missing); emi-train ablate makes one")
-    found, table = read_json(path / RESULTS), read_table(path / TRUTH)
+    results, table = read_json(path / RESULTS), read_table(path / TRUTH)
     try:
-        names = tuple(found["names"])
-        rows = tuple(RowResult(**{**row, "runs": tuple(row["runs"])}) for row in found["rows"])
+        names = tuple(results["names"])
+        rows = tuple(RowResult(**{**row, "runs": tuple(row["runs"])}) for row in results["rows"])
         truth = np.array([[float(row[name]) for name in names] for row in table.rows], dtype=np.float64)
         speakers = tuple(row[SPEAKER] or None for row in table.rows)
-        told = {name: found[name] for name in ("reference", "metric", "caption", "selected_on")}
-        told["tuned"] = bool(found.get("tuned", False))
+        fields = {name: results[name] for name in ("reference", "metric", "caption", "selected_on")}
+        fields["tuned"] = bool(results.get("tuned", False))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / RESULTS}: not a study this version knows ({error})") from None
     check_speakers(path / TRUTH, table.ids(), speakers)
-    return Study(path, rows, names=names, clip_ids=tuple(table.ids()), truth=truth, speakers=speakers, **told)
+    return Study(
+        path, rows, names=names, clip_ids=tuple(table.ids()), truth=truth, speakers=speakers, **fields
+    )
 
 
 def row_result(name: str, config: dict[str, Any], cache: Path, out: Path, runs: Sequence[Path]) -> RowResult:
     """Describe a row by what its finished runs say of themselves."""
-    metrics = [read_json(run / "metrics.json") for run in runs]
-    seconds = [float(read_json(run / "environment.json")["seconds"]) for run in runs]
+    metrics = [read_json(run / METRICS_FILE) for run in runs]
+    seconds = [float(read_json(run / ENVIRONMENT)["seconds"]) for run in runs]
     relative = tuple(run.relative_to(out).as_posix() for run in runs)
     fields = {key: value for key, value in config.items() if key != "seed"}
     parameters = int(metrics[0]["parameters"])
     return RowResult(name, fields, str(cache), parameters, round(float(np.mean(seconds)), 3), relative)
-
-
-def describe(study: Study) -> dict[str, Any]:
-    """Return what ``--json`` prints: the rows with their scores."""
-    from train.report.table import score_rows
-
-    scores = score_rows(study)
-    rows = [
-        {
-            **asdict(row),
-            "lr": row.config.get("lr"),
-            study.metric: asdict(interval),
-            "difference": None if difference is None else asdict(difference),
-            "p": p_value,
-        }
-        for row, interval, difference, p_value in zip(
-            study.rows, scores.intervals, scores.differences, scores.p_values, strict=True
-        )
-    ]
-    return {"out": str(study.path), "caption": study.caption, "reference": study.reference, "rows": rows}
 
 
 def reported(labels: Labels) -> dict[str, Any]:

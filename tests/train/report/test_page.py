@@ -5,12 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-import numpy as np
 import pytest
-
-from train.report.sections import null_section
-from train.scores.permutation import permutation_null
-from train.studies.study import Study
 
 SECTIONS = ["Scores", "All metrics", "Predictions", "Learning curves", "Chance", "Audit", "Reproduce"]
 
@@ -101,17 +96,3 @@ def test_an_ensemble_is_reported_by_its_seeds_and_folds_one_by_one(cli, corpus, 
     assert code == 1
     assert "report one of its runs" in err
     assert cli("report", tmp_path / "f" / "fold-2")[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("speakers", "orders"),
-    [(3, "3 speakers in 6 orders, p cannot be below 0.17"), (4, "24 orders"), (20, "")],
-)
-def test_chance_claims_no_more_than_its_orders_can_tell(speakers, orders, tmp_path):
-    who = tuple(f"s{i % speakers}" for i in range(60))
-    truth = np.random.default_rng(0).random((60, 1))
-    study = Study(tmp_path, (), "head", "pearson", "", "inner", ("a",), tuple("c" * 60), truth, who)
-    text = null_section(study, permutation_null(truth, truth[None], "pearson", who, 200))
-    assert orders in text
-    assert ("warning: only" in text) is bool(orders)
-    assert ("in one case of twenty" in text) is (speakers > 3)

@@ -7,7 +7,8 @@ import pytest
 
 from train.errors import LabelError
 from train.labels.tables import read_labels
-from train.scores.evidence import Question, evidence, evidence_text
+from train.report.terminal import evidence_text
+from train.scores.evidence import EvidenceOptions, evidence
 from train.scores.groups import group_of_clips
 
 
@@ -42,11 +43,11 @@ def test_few_clips_are_quartered_by_duration_too(labels) -> None:
 
 def test_a_group_without_an_interval_says_why(labels) -> None:
     predictions = np.random.default_rng(1).random((1, 8, 2))
-    question = Question(permutations=0, resamples=50)
+    options = EvidenceOptions(permutations=0, resamples=50)
     groups = group_of_clips(labels, Durations(), "duration")
-    text = evidence_text(evidence(labels, predictions, "pearson", question, groups))
+    text = evidence_text(evidence(labels, predictions, "pearson", options, groups))
     assert text.count("[no interval]:") == 1
     assert "[no interval]: with one of the clips left out the score is undefined" in text
     assert "[no interval]:" not in evidence_text(
-        evidence(labels, predictions, "pearson", question, tuple("FMFMFMFM"))
+        evidence(labels, predictions, "pearson", options, tuple("FMFMFMFM"))
     )

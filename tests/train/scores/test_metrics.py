@@ -14,7 +14,8 @@ from scipy import stats
 
 from train.errors import LabelError
 from train.fitting.losses import batch_loss
-from train.scores.metrics import ccc, mae, mean_over, pearson, score_all, score_table, spearman
+from train.report.terminal import score_table
+from train.scores.metrics import ccc, mae, mean_over, pearson, score_all, spearman
 
 TENTHS = st.integers(0, 10).map(lambda value: value / 10)
 PAIRS = arrays(np.float64, st.tuples(st.integers(3, 40), st.just(2)), elements=TENTHS)

@@ -9,17 +9,19 @@ import pytest
 
 from train import FitConfig
 from train.errors import ConfigError
-from train.report.table import build_table, score_rows
+from train.report.table import build_table
 from train.studies.ablation import ablate
 from train.studies.grid import component_rows
-from train.studies.study import describe, load_study
+from train.studies.options import StudyOptions
+from train.studies.scored import describe, score_rows
+from train.studies.study import load_study
 
 BASE = FitConfig(hidden=6, epochs=3, batch_size=8, lr=5e-3)
 
 
 def test_tune_gives_each_row_the_rate_that_scores_best_on_the_inner_part(corpus, splits, tmp_path):
     rows = component_rows(BASE, "cache")[-1:]
-    found = ablate({"cache": corpus.cache}, splits, rows, [0], tmp_path / "out", workers=2, tune=True)
+    found = ablate({"cache": corpus.cache}, splits, rows, StudyOptions(tmp_path / "out", [0], 2, True))
     scores = {}
     for path in (tmp_path / "out" / "tuning").glob("*/*/metrics.json"):
         scores[float(path.parent.name.removeprefix("lr-"))] = json.loads(path.read_text())["selection_score"]
@@ -27,15 +29,14 @@ def test_tune_gives_each_row_the_rate_that_scores_best_on_the_inner_part(corpus,
     assert found.rows[0].config["lr"] == max(scores, key=scores.get)
     rate = f"{found.rows[0].config['lr']:g}"
     for shown in (found, load_study(found.path)):
-        column = next(
-            each for each in build_table(shown, score_rows(shown, 50)).columns if each.title == "lr"
-        )
+        scores = score_rows(shown, 50)
+        column = next(each for each in build_table(shown, scores).columns if each.title == "lr")
         assert column.cells == [rate]
-        assert describe(shown)["rows"][0]["lr"] == float(rate)
+        assert describe(shown, scores)["rows"][0]["lr"] == float(rate)
     assert f"lr {rate}, chosen for each row on that part from 0.0003, 0.001, 0.003, 0.005" in found.caption
     last = [replace(row, config=replace(row.config, select="last")) for row in rows]
     with pytest.raises(ConfigError, match="--tune lr chooses on the inner part"):
-        ablate({"cache": corpus.cache}, splits, last, [0], tmp_path / "two", workers=1, tune=True)
+        ablate({"cache": corpus.cache}, splits, last, StudyOptions(tmp_path / "two", [0], 1, True))
 
 
 @pytest.mark.parametrize("text", ["[grid]\nlr = [1e-3, 3e-4]\n", "[grid]\nlr = [1e-3]\n"])

@@ -1,0 +1,61 @@
+"""Values of the statistics: a score with its interval, and a paired difference of two scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score and where it lies.
+
+    Attributes:
+        estimate: on all clips; NaN if undefined.
+        low: lower end; NaN if undefined.
+        high: upper end; NaN if undefined.
+        level: of confidence, not corrected for the number of intervals shown.
+        resamples: draws of speakers and seeds.
+        undefined_draws: those without a score, left out.
+        by: what was drawn: "speaker", or "clip" where speakers are unknown.
+        clusters: how many of them there are.
+        seeds: how many seeds the estimate is the mean of.
+        method: "BCa", "percentile" where its correction breaks down, "Student's t" with fewer than 50
+            speakers (or clips), or "none".
+        warnings: why not to believe it too much.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    resamples: int
+    undefined_draws: int
+    by: str
+    clusters: int
+    seeds: int
+    method: str
+    warnings: tuple[str, ...] = ()
+
+    def within(self, lowest: float, highest: float) -> Interval:
+        """Return the interval without values that no score can have; few speakers reach beyond them."""
+        return replace(self, low=max(self.low, lowest), high=min(self.high, highest))
+
+    def widened(self, factor: float) -> Interval:
+        """Return the interval with both arms ``factor`` times as long, as by ``intervals.assumed_icc``."""
+        low = self.estimate - factor * (self.estimate - self.low)
+        high = self.estimate + factor * (self.high - self.estimate)
+        return replace(self, low=low, high=high)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference of two rows: the same clips, the same draws.
+
+    Attributes:
+        interval: of ours less theirs.
+        p_value: two-sided, of Student's t with the jackknife's standard error; not corrected (``holm`` does
+            that for a family); NaN if undefined.
+    """
+
+    interval: Interval
+    p_value: float

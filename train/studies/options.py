@@ -1,0 +1,44 @@
+"""How many heads are fitted: where to, with which seeds, in how many processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """How the rows of a study are fitted.
+
+    Attributes:
+        out: folder of the study.
+        seeds: of each row.
+        workers: processes at once, one thread each.
+        tune: whether to choose each row's learning rate first, on the inner part of the training clips.
+        inputs: where the labels were found.
+    """
+
+    out: Path
+    seeds: Sequence[int] = (0,)
+    workers: int = 1
+    tune: bool = False
+    inputs: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RepeatOptions:
+    """How one config is fitted several times, seed by seed or fold by fold.
+
+    Attributes:
+        out: folder of the runs.
+        overwrite: replace runs in ``out``.
+        strict: refuse to fit when a check of the audit fails.
+        inputs: where the labels were found.
+    """
+
+    out: Path
+    overwrite: bool = False
+    strict: bool = False
+    inputs: dict[str, Any] | None = None

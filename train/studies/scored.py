@@ -1,0 +1,76 @@
+"""Scores of a study: every row's interval, its difference from the reference, p-values, spread over seeds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from train.scores.estimates import Difference, Interval
+from train.scores.intervals import difference_of, holm, interval_of, limits_of
+from train.scores.metrics import mean_over
+from train.scores.registry import METRICS
+from train.scores.resampling import Resampler
+from train.studies.study import Study
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Score of each row, and its difference from the reference; all (rows,).
+
+    Attributes:
+        intervals: of the scores.
+        differences: row minus reference; None for the reference itself, and where one is undefined.
+        p_values: of the differences, corrected after Holm; NaN for the reference.
+        spread: standard deviation over seeds; NaN with one seed.
+    """
+
+    intervals: list[Interval]
+    differences: list[Interval | None]
+    p_values: list[float]
+    spread: list[float]
+
+
+def score_rows(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
+    """Score every row of a study with the same draws of speakers and seeds."""
+    resampler = Resampler.of(len(study.truth), study.speakers, resamples, seed)
+    draws = {r.name: resampler.scores(study.truth, study.predictions(r), study.metric) for r in study.rows}
+    defined = [row.name for row in study.rows if np.isfinite(draws[row.name].estimate).all()]
+    others = [name for name in defined if name != study.reference and study.reference in defined]
+    differences: dict[str, Difference] = {
+        name: difference_of(resampler, draws[name], draws[study.reference], study.metric) for name in others
+    }
+    corrected = dict(zip(others, holm([differences[name].p_value for name in others]), strict=True))
+    limits = limits_of(study.metric)
+    return Scores(
+        [interval_of(resampler, draws[row.name]).within(*limits) for row in study.rows],
+        [differences[row.name].interval if row.name in differences else None for row in study.rows],
+        [float(corrected.get(row.name, np.nan)) for row in study.rows],
+        [_spread(study, row.name) for row in study.rows],
+    )
+
+
+def describe(study: Study, scores: Scores) -> dict[str, Any]:
+    """Return a study with its scores as JSON values: what ``--json`` prints."""
+    rows = [
+        {
+            **asdict(row),
+            "lr": row.config.get("lr"),
+            study.metric: asdict(interval),
+            "difference": None if difference is None else asdict(difference),
+            "p": p_value,
+        }
+        for row, interval, difference, p_value in zip(
+            study.rows, scores.intervals, scores.differences, scores.p_values, strict=True
+        )
+    ]
+    return {"out": str(study.path), "caption": study.caption, "reference": study.reference, "rows": rows}
+
+
+def _spread(study: Study, name: str) -> float:
+    metric = METRICS.get(study.metric)
+    scores = [mean_over(metric(study.truth, each)) for each in study.predictions(study.row(name))]
+    return float(np.std(scores, ddof=1)) if len(scores) > 1 else float("nan")
