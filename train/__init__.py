@@ -1,4 +1,4 @@
-"""Train in clips → extract → cache → train → intensities: cache and labels in, heads and scores out.
+"""Training: from a cache and labels to heads and their scores.
 
 Names load when first used, so that importing the package (or asking for ``--help``) costs nothing.
 """
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from train.config import FitConfig
     from train.fitting.fit import fit
     from train.heads.head import FusionHead, HeadShape
-    from train.labels.tables import Labels, Splits, read_labels, read_splits
-    from train.runs.predict import evaluate, predict
+    from train.labels.read_tables import read_labels, read_splits
+    from train.labels.tables import Labels, Splits
+    from train.runs.evaluate import evaluate
+    from train.runs.predict import predict
     from train.runs.run_folder import Run, load_run
 
 _HOMES = {
@@ -23,12 +25,12 @@ _HOMES = {
     "Labels": "labels.tables",
     "Run": "runs.run_folder",
     "Splits": "labels.tables",
-    "evaluate": "runs.predict",
+    "evaluate": "runs.evaluate",
     "fit": "fitting.fit",
     "load_run": "runs.run_folder",
     "predict": "runs.predict",
-    "read_labels": "labels.tables",
-    "read_splits": "labels.tables",
+    "read_labels": "labels.read_tables",
+    "read_splits": "labels.read_tables",
 }
 
 __all__ = [

@@ -17,8 +17,17 @@ from cache import read_table
 from cache.common.console import counted
 from cache.common.durable import storage_errors
 from train.errors import LabelError, RunError
-from train.files import read_json, write_text
+from train.files import (
+    AUDIT_FILE,
+    ENVIRONMENT_FILE,
+    HISTORY_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    read_json,
+    write_text,
+)
 from train.labels.label_files import LabelFiles
+from train.labels.read_tables import read_all_labels
 from train.labels.tables import require_speakers
 from train.report.plots import plot_differences, plot_histories
 from train.report.plots_ablation import plot_rows
@@ -32,12 +41,11 @@ from train.report.sections import (
 )
 from train.report.table import Scores, build_table, score_rows
 from train.runs.plots import ScatterNote, metric_sign, plot_scatter
-from train.runs.run_folder import AUDIT, ENVIRONMENT, HISTORY, PREDICTIONS, load_run
-from train.runs.run_folder import METRICS as RUN_METRICS
+from train.runs.run_folder import load_run
 from train.scores.intervals import Interval, score_interval
 from train.scores.metrics import METRICS
 from train.scores.permutation import permutation_null
-from train.studies.cross_validation import FOLDS, read_all_labels
+from train.studies.cross_validation import FOLDS
 from train.studies.study import RESULTS, RowResult, Study, load_study, reported, row_result
 
 FloatArray = npt.NDArray[np.float64]
@@ -72,7 +80,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     predictions = study.predictions(study.row(study.reference))
     null = permutation_null(study.truth, predictions, study.metric, study.speakers)
     parts += ["## Chance", null_section(study, null)]
-    parts += ["## Audit", audit_section(path if (path / AUDIT).exists() else first)]
+    parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
     parts += [f"## Environment of {first.resolve().name}", environment_section(first)]
     parts += ["## Reproduce", "Each head comes out with the same bits on the same machine and threads:"]
     parts.append(reproduce_section(study))
@@ -117,7 +125,7 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         note = ScatterNote(study.metric, study.selected_on, len(predictions))
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
         parts += [f"{row}:", f"![{row}]({name})"]
-    trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY).exists()]
+    trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY_FILE).exists()]
     if trained:
         _plot_curves(study, trained, out / "learning_curves.png")
         parts += ["## Learning curves", "![learning curves](learning_curves.png)"]
@@ -135,8 +143,8 @@ def _plot_curves(study: Study, rows: Sequence[RowResult], path: Path) -> None:
     histories, chosen = {}, {}
     for row in rows:
         runs = [study.path / run for run in row.runs]
-        histories[row.name] = [_history(run / HISTORY, column) for run in runs]
-        chosen[row.name] = [int(read_json(run / RUN_METRICS)["epoch"]) for run in runs]
+        histories[row.name] = [_history(run / HISTORY_FILE, column) for run in runs]
+        chosen[row.name] = [int(read_json(run / METRICS_FILE)["epoch"]) for run in runs]
     plot_histories(path, histories, title, chosen)
 
 
@@ -155,7 +163,7 @@ def _per_emotion(study: Study, row: RowResult) -> list[Interval]:
 
 def _means(study: Study, row: RowResult) -> dict[str, float]:
     """Return mean over seeds of what the runs say of themselves, by "valid pearson" and so on."""
-    found = [read_json(study.path / run / RUN_METRICS) for run in row.runs]
+    found = [read_json(study.path / run / METRICS_FILE) for run in row.runs]
     means = {}
     for part in ("valid", "valid_clipped"):
         for metric in METRICS:
@@ -175,8 +183,8 @@ def _study_of_run(path: Path) -> Study:
     run = load_run(path)
     if run.metrics["valid"] is None:
         raise RunError(f"{path}: was trained on train and valid together, no clip is left to report on")
-    ids = read_table(run.path / PREDICTIONS).ids()
-    inputs = read_json(run.path / ENVIRONMENT).get("inputs", {})
+    ids = read_table(run.path / PREDICTIONS_FILE).ids()
+    inputs = read_json(run.path / ENVIRONMENT_FILE).get("inputs", {})
     labels = read_all_labels(LabelFiles.from_dict({**inputs, "targets": list(run.targets.names)}))
     at = {clip_id: position for position, clip_id in enumerate(labels.clip_ids)}
     missing = [clip_id for clip_id in ids if clip_id not in at]

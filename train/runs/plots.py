@@ -1,4 +1,4 @@
-"""Pictures in clips → extract → cache → train → intensities: learning curves, truth against prediction."""
+"""Pictures of a run: learning curves, and labels against predictions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import numpy.typing as npt
 from cache.common.console import counted
 from train.config import FitConfig
 from train.files import replacing
-from train.fitting.checkpoint import EpochRecord
-from train.scores.metrics import METRICS, mean_over, shown
+from train.runs.history import EpochRecord
+from train.scores.metrics import mean_over, shown
+from train.scores.registry import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +98,7 @@ def plot_scatter(
         names: of the targets.
         note: what the scores are.
     """
-    scores, title = METRICS[note.metric](truth, prediction), metric_sign(note.metric)
+    scores, title = METRICS.get(note.metric)(truth, prediction), metric_sign(note.metric)
     with panels_of(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
         for index, (axis, name) in enumerate(zip(axes, names, strict=True)):
             _panel(

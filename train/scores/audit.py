@@ -21,9 +21,8 @@ from cache.common.console import counted
 from cache.common.errors import UnknownFieldError
 from cache.compaction.projection import Projection
 from train.errors import AuditError, RunError
-from train.files import read_json, write_json
+from train.files import AUDIT_FILE, read_json, write_json
 from train.labels.tables import Labels, Splits
-from train.runs.run_folder import AUDIT
 from train.scores.split_shift import shift_between, summary
 
 PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"
@@ -62,7 +61,7 @@ class Audit:
 
     def save(self, folder: Path) -> None:
         """Write ``audit.json`` into a folder."""
-        write_json(folder / AUDIT, [asdict(check) for check in self.checks])
+        write_json(folder / AUDIT_FILE, [asdict(check) for check in self.checks])
 
     @classmethod
     def load(cls, folder: Path) -> Audit | None:
@@ -71,7 +70,7 @@ class Audit:
         Raises:
             RunError: if it cannot be read.
         """
-        path = folder / AUDIT
+        path = folder / AUDIT_FILE
         try:
             return cls(tuple(Check(**row) for row in read_json(path))) if path.exists() else None
         except TypeError:

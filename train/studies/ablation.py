@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from cache import CacheReader
 from cache.common.console import Progress, clock
@@ -24,7 +23,7 @@ from train.errors import ConfigError, LabelError
 from train.features.batches import MEMORY_SHARE, FrameBank
 from train.features.inputs import choose_inputs
 from train.files import lock_folder, write_text
-from train.fitting.fit import Surroundings, fit
+from train.fitting.fit import SharedFit, fit
 from train.fitting.task import plan_fit
 from train.labels.coverage import is_compact
 from train.labels.tables import Labels, Splits
@@ -57,7 +56,6 @@ class Bench:
         labels: of the clips that all caches hold.
         out: folder of the study.
         workers: processes at once.
-        inputs: where the labels were found.
         progress: where to report.
     """
 
@@ -65,7 +63,6 @@ class Bench:
     labels: Splits
     out: Path
     workers: int
-    inputs: dict[str, Any]
     progress: Progress
 
     def fit_all(self, jobs: Sequence[Job]) -> None:
@@ -90,14 +87,13 @@ class Bench:
 
     def _fit_on(self, reader: CacheReader, jobs: Sequence[Job]) -> None:
         bank = self._bank(reader, jobs)
-        around = Surroundings(bank, pictures=False, audited=True)  # the command audits once, for all
+        shared = SharedFit(bank, pictures=False, audited=True)  # the command audits once, for all
         quiet, started, ended = _Quiet(), time.perf_counter(), 0
         cuda = choose_device(jobs[0].config.device, compact=is_compact(reader)).type == "cuda"
 
         def work(position: int) -> None:
             job = jobs[position]
-            mine = {**self.inputs, "cache": str(reader.path)}
-            fit(reader, self.labels, job.config, job.out, progress=quiet, inputs=mine, surroundings=around)
+            fit(reader, self.labels, job.config, job.out, progress=quiet, shared=shared)
 
         def done(position: int) -> None:
             nonlocal ended
@@ -116,10 +112,9 @@ class Bench:
         configs = [job.config for job in jobs if job.config.lstm]
         names = {name for each in configs for name in choose_inputs(reader, each.layer, each.vad).fields}
         if names and bank.num_bytes(sorted(names)) <= free_memory() * MEMORY_SHARE:
-            total = len(bank.clip_ids)
             bank.frames(
                 sorted(names),
-                lambda done: self.progress.update(lambda: f"reading features  {done}/{total} clips"),
+                lambda done, total: self.progress.update(lambda: f"reading features  {done}/{total} clips"),
             )
         return bank
 
@@ -133,7 +128,6 @@ def ablate(
     *,
     workers: int,
     tune: bool = False,
-    inputs: dict[str, Any] | None = None,
 ) -> Study:
     """Fit every row with every seed, and describe what came out.
 
@@ -145,7 +139,6 @@ def ablate(
         out: folder of the study.
         workers: processes at once, one thread each.
         tune: whether to choose each row's learning rate first, on the inner part of the training clips.
-        inputs: where the labels were found.
 
     Returns:
         The study, also in ``out``.
@@ -155,7 +148,7 @@ def ablate(
         LabelError: if labels and caches do not fit together.
         RunError: if ``out`` is in use, or a fit failed.
     """
-    with bench_of(caches, labels, out, workers, inputs or {}) as bench:
+    with bench_of(caches, labels, out, workers) as bench:
         return run_study(bench, rows, seeds, tune=tune)
 
 
@@ -234,9 +227,7 @@ def tuned(bench: Bench, rows: Sequence[Row], rates: Sequence[float]) -> list[Row
 
 
 @contextmanager
-def bench_of(
-    caches: Mapping[str, Path], labels: Splits, out: Path, workers: int, inputs: dict[str, Any]
-) -> Iterator[Bench]:
+def bench_of(caches: Mapping[str, Path], labels: Splits, out: Path, workers: int) -> Iterator[Bench]:
     """Open the caches, keep the clips that all of them hold, and take the study's folder.
 
     Raises:
@@ -251,10 +242,9 @@ def bench_of(
         progress = Progress()
         stack.callback(progress.close)
         if len(readers) > 1:
-            labels = Splits(
-                _cached_everywhere(labels.train, readers), _cached_everywhere(labels.valid, readers)
-            )
-        yield Bench(readers, labels, out, workers, inputs, progress)
+            train, valid = (_cached_everywhere(part, readers) for part in (labels.train, labels.valid))
+            labels = Splits(train, valid, labels.files)
+        yield Bench(readers, labels, out, workers, progress)
 
 
 def write_tables(study: Study) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cache import CacheReader
 from train.config import FitConfig
@@ -30,7 +29,7 @@ def require_confirmable(full: Path, labels: Splits, reference: Row) -> None:
         plan_fit(reader, labels, reference.config)
 
 
-def confirm_rows(study: Study, full: Path, labels: Splits, workers: int, inputs: dict[str, Any]) -> Study:
+def confirm_rows(study: Study, full: Path, labels: Splits, workers: int) -> Study:
     """Fit the reference and the best rows of a study again on the full cache, with the same seeds.
 
     Args:
@@ -38,16 +37,13 @@ def confirm_rows(study: Study, full: Path, labels: Splits, workers: int, inputs:
         full: path of the cache it was made from.
         labels: of the study.
         workers: processes at once.
-        inputs: where the labels were found.
 
     Returns:
         A study of those rows, in the folder ``confirmed`` of the first.
     """
     seeds = range(len(study.rows[0].runs))
     rows = [Row(row.name, FitConfig(**row.config), "full") for row in chosen_rows(study)]
-    return ablate(
-        {"full": full}, labels, rows, seeds, study.path / "confirmed", workers=workers, inputs=inputs
-    )
+    return ablate({"full": full}, labels, rows, seeds, study.path / "confirmed", workers=workers)
 
 
 def is_head(row: RowResult) -> bool:

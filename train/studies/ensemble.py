@@ -13,11 +13,11 @@ from typing import Any
 from cache import CacheReader
 from train.config import FitConfig
 from train.errors import RunError
-from train.files import write_json
-from train.fitting.fit import Surroundings, fit
+from train.files import ENSEMBLE_FILE, write_json
+from train.fitting.fit import SharedFit, fit
 from train.labels.tables import Splits
 from train.runs.predict import predict
-from train.runs.run_folder import ENSEMBLE, load_run
+from train.runs.run_folder import load_run
 from train.scores.metrics import score_all, score_table
 
 
@@ -28,7 +28,6 @@ def fit_seeds(
     out: Path,
     count: int,
     overwrite: bool,
-    inputs: dict[str, Any],
     strict: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Fit ``count`` seeds from the config's on, and describe their mean.
@@ -49,20 +48,19 @@ def fit_seeds(
             replace(config, seed=seed),
             out / f"seed-{seed}",
             overwrite=overwrite,
-            inputs=inputs,
-            surroundings=Surroundings(strict=strict, audited=seed > config.seed),
+            shared=SharedFit(strict=strict, audited=seed > config.seed),
         )
         for seed in seeds
     ]
     found: dict[str, Any] = {"runs": [run.path.name for run in runs], "valid": None}
     text = f"{count} heads, seeds {seeds[0]} to {seeds[-1]}"
     if not config.train_on_all:
-        write_json(out / ENSEMBLE, found)
+        write_json(out / ENSEMBLE_FILE, found)
         found["valid"] = _mean_scores(out, cache, labels)
         each = ", ".join(f"{run.metrics['valid'][config.metric]['mean'] or float('nan'):.3f}" for run in runs)
         table = score_table(found["valid"], labels.train.names)
         text += f"; alone: {each} ({config.metric})\n\nscores of their mean prediction\n{table}"
-    write_json(out / ENSEMBLE, found)
+    write_json(out / ENSEMBLE_FILE, found)
     return text, found
 
 

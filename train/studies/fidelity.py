@@ -43,7 +43,6 @@ def fidelity(
     seeds: int,
     out: Path,
     workers: int,
-    inputs: dict[str, Any],
 ) -> dict[str, Any]:
     """Fit one small head on both caches and compare.
 
@@ -55,7 +54,6 @@ def fidelity(
         seeds: from 0.
         out: folder of the study, which can be continued.
         workers: processes at once.
-        inputs: where the labels were found.
 
     Returns:
         ``metric``, ``full``, ``compact`` and ``difference`` (compact minus full) as intervals, ``p``.
@@ -69,7 +67,7 @@ def fidelity(
         _require_coverage(path, labels, config.min_coverage)
     rows = [Row(FULL, config, FULL), Row(COMPACT, config, COMPACT)]
     caches = {FULL: full, COMPACT: compact}
-    study = ablate(caches, labels, rows, range(seeds), out, workers=workers, inputs=inputs)
+    study = ablate(caches, labels, rows, range(seeds), out, workers=workers)
     values = {name: study.predictions(study.row(name)) for name in caches}
     metric, speakers = study.metric, study.speakers
     difference = paired_difference(study.truth, values[COMPACT], values[FULL], metric, speakers)

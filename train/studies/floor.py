@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from train.config import FitConfig
 from train.labels.tables import Splits
@@ -20,9 +19,7 @@ FLOOR = "floor"  # folder of the baselines in that of the ablation
 PREFIX = "baseline: "
 
 
-def with_floor(
-    study: Study, cache: Path, labels: Splits, rows: Sequence[Row], inputs: dict[str, Any] | None = None
-) -> Study:
+def with_floor(study: Study, cache: Path, labels: Splits, rows: Sequence[Row]) -> Study:
     """Fit the baselines on a study's clips, and return the study with their rows below its own.
 
     Args:
@@ -30,7 +27,6 @@ def with_floor(
         cache: the baselines' cache.
         labels: of the fits.
         rows: of the ablation; the first one's layer, metric and seed count.
-        inputs: where the labels were found.
 
     Returns:
         The study with its floor, also in its folder.
@@ -43,7 +39,7 @@ def with_floor(
         min_coverage=0.0,  # what the cache lacks was accepted before the rows were fitted
         select="last",  # every training clip is learned from
     )
-    floor = baseline(cache, labels, config, study.path / FLOOR, inputs=inputs)
+    floor = baseline(cache, labels, config, study.path / FLOOR)
     added = [
         replace(row, name=PREFIX + row.name, runs=tuple(f"{FLOOR}/{run}" for run in row.runs))
         for row in floor.rows

@@ -16,9 +16,8 @@ import numpy.typing as npt
 
 from cache import read_table
 from train.errors import RunError
-from train.files import read_json, write_csv, write_json
+from train.files import PREDICTIONS_FILE, read_json, write_csv, write_json
 from train.labels.tables import Labels, check_speakers
-from train.runs.run_folder import PREDICTIONS
 
 FloatArray = npt.NDArray[np.float64]
 RESULTS, TRUTH = "results.json", "truth.csv"
@@ -82,7 +81,7 @@ class Study:
         Raises:
             RunError: if a run predicts other clips.
         """
-        return np.stack([self._predicted(self.path / run / PREDICTIONS) for run in row.runs])
+        return np.stack([self._predicted(self.path / run / PREDICTIONS_FILE) for run in row.runs])
 
     def row(self, name: str) -> RowResult:
         """Return the row called ``name``."""

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from train.errors import LabelError
-from train.fitting.losses import batch_loss
+from train.losses.total import batch_loss
 from train.scores.metrics import ccc, mae, mean_over, pearson, score_all, score_table, spearman
 
 TENTHS = st.integers(0, 10).map(lambda value: value / 10)
