@@ -85,7 +85,7 @@ class ExtractOptions:
         None, "Stop in order after so many minutes (exit code 75).", within=POSITIVE
     )
     update: bool = option(False, "Extract clips again whose sound has changed since.", flag="--update")
-    log_file: Path | None = option(None, "Append what happens, with times.")  # noqa: RUF009 - a field
+    log_file: Path | None = option(None, "Append what happens, with times.")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "media", tuple(self.media))

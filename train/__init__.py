@@ -1,4 +1,4 @@
-"""Train in clips → extract → cache → train → intensities: cache and labels in, heads and scores out.
+"""Training: from a cache and labels to heads and their scores.
 
 Names load when first used, so that importing the package (or asking for ``--help``) costs nothing.
 """
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from train.config import FitConfig
     from train.fitting.fit import fit
     from train.heads.head import FusionHead, HeadShape
-    from train.labels.tables import Labels, Splits, read_labels, read_splits
-    from train.runs.predict import evaluate, predict
+    from train.labels.read_tables import read_labels, read_splits
+    from train.labels.tables import Labels, Splits
+    from train.runs.evaluate import evaluate
+    from train.runs.predict import predict
     from train.runs.run_folder import Run, load_run
 
 __all__ = [
@@ -38,8 +40,10 @@ __getattr__, __dir__ = lazy_attributes(
         "config": ("FitConfig",),
         "fitting.fit": ("fit",),
         "heads.head": ("FusionHead", "HeadShape"),
-        "labels.tables": ("Labels", "Splits", "read_labels", "read_splits"),
-        "runs.predict": ("evaluate", "predict"),
+        "labels.read_tables": ("read_labels", "read_splits"),
+        "labels.tables": ("Labels", "Splits"),
+        "runs.evaluate": ("evaluate",),
+        "runs.predict": ("predict",),
         "runs.run_folder": ("Run", "load_run"),
     },
 )

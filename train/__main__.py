@@ -1,4 +1,4 @@
-"""Command line of train, clips → extract → cache → train → intensities: fit a head, score it, use it.
+"""The command line ``emi-train``: fit a head, score it, use it.
 
 Each command has its own module in ``train.commands``; here is only the list.
 """

@@ -1,27 +1,39 @@
-"""Recipe of a fit in clips → extract → cache → train → intensities: every choice, in one frozen dataclass.
+"""Config of a fit: every choice that decides a head, each declared once with its help and range.
 
-The defaults are the method's recipe for a frozen encoder (arXiv 2403.11879).
+The defaults are the method's recipe for a frozen encoder (arXiv 2403.11879). Command lines, config files and the
+grids of ablations are made from these fields.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import tomllib
-import types
-import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cache.common.option_fields import (
+    INNER_SHARE,
+    ONE_OR_MORE,
+    POSITIVE,
+    SHARE,
+    ZERO_OR_MORE,
+    Range,
+    check_options,
+    option,
+    require_known,
+)
 from train.errors import ConfigError
+from train.heads.registry import FUSIONS, TEMPORAL_MODELS
+from train.losses.registry import LOSSES, SUM, is_loss
+from train.scores.registry import CHOOSING
 
-LOSSES = ("mse", "ccc", "pearson")  # sums of them with "+", as in "mse+ccc"
-METRICS = ("pearson", "ccc", "spearman")
 SELECTIONS = ("inner", "last", "valid")
 PRECISIONS = ("float32", "bfloat16")
-TEMPORAL = ("lstm", "gru", "bilstm", "attention")
+SWITCHES = ("lstm", "global_mean", "fusion_head", "vad")  # the method's parts, on or off
+LATER_FIELDS = {"fusion": "concat"}  # not in the files of older versions, which mean this value
+SEEDS = Range("0 to 2^63 - 1", lambda value: 0 <= value < 2**63)
 
 
 @dataclass(frozen=True)
@@ -31,11 +43,12 @@ class FitConfig:
     Attributes:
         layer: cached encoder layer; None takes the last one.
         global_mean: feed the mean over the clip's frames to the head.
-        fusion_head: Linear, Tanh, Linear; off, one linear layer.
+        fusion_head: fuse what feeds the head by ``fusion``; off, by one linear layer.
         lstm: feed the temporal model's output to the head; by default the last LSTM output.
         vad: join arousal, dominance and valence to every frame.
-        temporal: the temporal model: "lstm" is the method's; "gru", "bilstm", "attention".
-        hidden: its units (per direction); None takes the input width.
+        temporal: the temporal model: "lstm" is the method's; or another of ``TEMPORAL_MODELS``.
+        fusion: how the global mean and the temporal model's output are fused: one of ``FUSIONS``.
+        hidden: units of the temporal model (per direction); None takes the input width.
         lstm_layers: its layers.
         epochs: passes over the training clips; the schedule of the learning rate spans them.
         stop_after: epochs that are done of those; None does them all.
@@ -44,7 +57,7 @@ class FitConfig:
         weight_decay: of AdamW.
         warmup_epochs: epochs of linear warm-up before the cosine.
         batch_size: clips per step.
-        loss: "mse", "ccc", "pearson" or a sum such as "mse+ccc".
+        loss: one of ``LOSSES``, or a sum such as "mse+ccc".
         metric: what chooses the epoch and leads the tables.
         select: "inner" part of the training data, "last" epoch, or on "valid" itself.
         train_on_all: learn from the validation clips too; nothing is left to report on then.
@@ -58,35 +71,46 @@ class FitConfig:
         ConfigError: if a value is out of range or switches do not go together.
     """
 
-    layer: int | None = None
-    global_mean: bool = True
-    fusion_head: bool = True
-    lstm: bool = True
-    vad: bool = True
-    temporal: str = "lstm"
-    hidden: int | None = None
-    lstm_layers: int = 2
-    epochs: int = 10
-    stop_after: int | None = None
-    patience: int | None = None
-    lr: float = 1e-3
-    weight_decay: float = 0.01
-    warmup_epochs: float = 1.0
-    batch_size: int = 32
-    loss: str = "mse"
-    metric: str = "pearson"
-    select: str = "inner"
-    train_on_all: bool = False
-    inner_share: float = 0.2
-    seed: int = 0
-    precision: str = "float32"
-    device: str = "auto"
-    min_coverage: float = 0.95
+    layer: int | None = option(None, "Encoder layer.", shown="the last one cached")
+    global_mean: bool = option(True, "Global mean vector.")
+    fusion_head: bool = option(True, "Linear, Tanh, Linear; off: one linear layer.")
+    lstm: bool = option(True, "Last LSTM output.")
+    vad: bool = option(True, "Arousal, dominance, valence per frame.")
+    temporal: str = option("lstm", f"{TEMPORAL_MODELS.choices()}.", choices=TEMPORAL_MODELS)
+    fusion: str = option("concat", f"{FUSIONS.choices()}.", choices=FUSIONS)
+    hidden: int | None = option(None, "LSTM units.", within=ONE_OR_MORE, shown="the input width")
+    lstm_layers: int = option(2, "LSTM layers.", within=ONE_OR_MORE)
+    epochs: int = option(10, "Epochs; the schedule of the learning rate spans them.", within=ONE_OR_MORE)
+    stop_after: int | None = option(
+        None, "End after so many of the epochs.", within=ONE_OR_MORE, shown="all of them"
+    )
+    patience: int | None = option(
+        None, "End after so many epochs without a better score.", within=ONE_OR_MORE, shown="never"
+    )
+    lr: float = option(1e-3, "Highest learning rate.", within=POSITIVE)
+    weight_decay: float = option(0.01, "Of AdamW.", within=ZERO_OR_MORE)
+    warmup_epochs: float = option(1.0, "Linear warm-up.", within=ZERO_OR_MORE)
+    batch_size: int = option(32, "Clips per step.", within=ONE_OR_MORE)
+    loss: str = option("mse", f"{LOSSES.choices()}; or a sum such as mse+ccc.")
+    metric: str = option("pearson", "Chooses the epoch: pearson, ccc or spearman.", choices=CHOOSING)
+    select: str = option(
+        "inner", "inner: choose the epoch on a part of train; last; valid: on valid.", choices=SELECTIONS
+    )
+    train_on_all: bool = option(
+        False,
+        "Final fit on train and valid, with the epochs that --from RUN found.",
+        flag="--train-on-all",
+        vary=False,
+    )
+    inner_share: float = option(0.2, "Size of the inner part.", within=INNER_SHARE)
+    seed: int = option(0, "Of weights, inner part, batches.", within=SEEDS, vary=False)
+    precision: str = option("float32", "float32 or bfloat16.", choices=PRECISIONS)
+    device: str = option("auto", "auto, cpu, cuda or cuda:N.")
+    min_coverage: float = option(0.95, "Least share of labelled clips in the cache.", within=SHARE)
 
     def __post_init__(self) -> None:
-        self._check_types()
-        self._check_choices()
-        self._check_numbers()
+        check_options(self, ConfigError)
+        self._check_texts()
         self._check_combinations()
 
     @property
@@ -97,11 +121,12 @@ class FitConfig:
     @property
     def loss_terms(self) -> tuple[str, ...]:
         """The names of the losses that are summed."""
-        return tuple(self.loss.split("+"))
+        return tuple(self.loss.split(SUM))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return dataclasses.asdict(self)
+        """Return the fields as JSON values; a later field at its first value is left out, as it always was."""
+        fields = dataclasses.asdict(self)
+        return {name: value for name, value in fields.items() if (name, value) not in LATER_FIELDS.items()}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any], where: str = "config") -> FitConfig:
@@ -114,12 +139,7 @@ class FitConfig:
         Raises:
             ConfigError: if a field is unknown or a value is not valid.
         """
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in fields:
-            if name not in known:
-                close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-                hint = f"did you mean {close[0]!r}?" if close else f"known fields: {', '.join(known)}"
-                raise ConfigError(f"{where}: unknown field {name!r}; {hint}")
+        require_known(fields, cls, where, ConfigError)
         return cls(**fields)
 
     @classmethod
@@ -127,22 +147,8 @@ class FitConfig:
         """Read a config from a JSON file, for example ``config.json`` of a run."""
         return cls.from_dict(read_fields(path), where=str(path))
 
-    def _check_types(self) -> None:
-        for name, hint in typing.get_type_hints(type(self)).items():
-            value = getattr(self, name)
-            kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-            if float in kinds and type(value) is int:
-                object.__setattr__(self, name, float(value))
-            elif type(value) not in kinds:
-                expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
-                raise ConfigError(f"{name}: found {value!r}, expected {expected}")
-
-    def _check_choices(self) -> None:
-        choices = {"metric": METRICS, "select": SELECTIONS, "precision": PRECISIONS, "temporal": TEMPORAL}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ConfigError(f"{name}: found {getattr(self, name)!r}, expected {' or '.join(allowed)}")
-        if len(set(self.loss_terms)) != len(self.loss_terms) or not set(self.loss_terms) <= set(LOSSES):
+    def _check_texts(self) -> None:
+        if not is_loss(self.loss):
             raise ConfigError(
                 f"loss: found {self.loss!r}, expected {', '.join(LOSSES)} or a sum such as mse+ccc"
             )
@@ -161,23 +167,6 @@ class FitConfig:
                 f"train_on_all leaves no clip to choose the epoch on, found select {self.select!r}; "
                 "use --select last, or --from RUN to take the epochs that a run found"
             )
-
-    def _check_numbers(self) -> None:
-        for name in ("hidden", "lstm_layers", "epochs", "batch_size", "stop_after", "patience"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"{name}: found {value}, expected 1 or more")
-        if not 0 < self.lr < float("inf"):
-            raise ConfigError(f"lr: found {self.lr}, expected a positive number")
-        for name in ("weight_decay", "warmup_epochs"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name}: found {getattr(self, name)}, expected 0 or more")
-        if not 0 < self.inner_share < 1:
-            raise ConfigError(f"inner_share: found {self.inner_share}, expected a share between 0 and 1")
-        if not 0 <= self.min_coverage <= 1:
-            raise ConfigError(f"min_coverage: found {self.min_coverage}, expected a share from 0 to 1")
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed: found {self.seed}, expected 0 to 2^63 - 1")
 
 
 def read_fields(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What can go wrong on the way from cache and labels to intensities."""
+"""Errors of training, each also the builtin that a caller would catch."""
 
 from __future__ import annotations
 

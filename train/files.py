@@ -1,4 +1,4 @@
-"""Files of a run in clips → extract → cache → train → intensities, written whole or not at all."""
+"""The names of a run's files, and how files are written: whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,28 @@ from cache.common.console import json_ready
 from cache.common.durable import storage_errors
 from train.errors import RunError
 
-AUDIT_FILE = "audit.json"  # of a run, or of a study
+CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE = "config.json", "environment.json", "metrics.json"
+HEAD_FILE, CHECKPOINT_FILE = "head.safetensors", "checkpoint.safetensors"
+HISTORY_FILE, PREDICTIONS_FILE, CLIPS_FILE = "history.csv", "predictions.csv", "clips.csv"
+COVERAGE_FILE, AUDIT_FILE = "coverage.json", "audit.json"
+CURVES_PICTURE, SCATTER_PICTURE = "learning_curves.png", "scatter.png"
+PROJECTION_FILE, ENSEMBLE_FILE = "projection.npz", "ensemble.json"
+RUN_FILES = (  # in the order in which a run that is replaced loses them
+    METRICS_FILE,
+    CHECKPOINT_FILE,
+    HEAD_FILE,
+    HISTORY_FILE,
+    PREDICTIONS_FILE,
+    CLIPS_FILE,
+    COVERAGE_FILE,
+    AUDIT_FILE,
+    CURVES_PICTURE,
+    SCATTER_PICTURE,
+    CONFIG_FILE,
+    PROJECTION_FILE,
+    ENVIRONMENT_FILE,
+)
+
 LEFTOVER = ".emi-train.tmp"
 LOCK = ".lock"
 LOCK_PATIENCE = 5.0  # seconds: the workers of a killed ablation are gone before

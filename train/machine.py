@@ -1,4 +1,4 @@
-"""The machine of clips → extract → cache → train → intensities: device, determinism, memory, versions."""
+"""The machine that a fit runs on: device, determinism, threads, memory, versions."""
 
 from __future__ import annotations
 
@@ -72,6 +72,18 @@ def deterministic(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = tf32
 
 
+@contextmanager
+def threads_of(count: int | None) -> Iterator[None]:
+    """Set torch's CPU threads inside, and put them back; None leaves them as they are."""
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class KeptMemory:
     """Has this process keep the memory that a step frees, so that the next step need not ask for it again.
 
@@ -85,20 +97,20 @@ class KeptMemory:
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
         self._keeps = resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
-        self._floor = resident_memory()
+        self._held = resident_memory()
         self._steps = 0
         if self._libc is not None:
             for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
                 self._libc.mallopt(option, LARGEST if self._keeps else SMALL)
 
-    def bound(self) -> None:
+    def trim(self) -> None:
         """Give back what no tensor uses, once much of it has gathered; to be called between two steps."""
         self._steps += 1
         if self._steps % STEPS_BETWEEN or self._libc is None or not self._keeps:
             return
-        if resident_memory() > self._floor + SLACK:
+        if resident_memory() > self._held + SLACK:
             self._libc.malloc_trim(0)
-            self._floor = resident_memory()
+            self._held = resident_memory()
 
 
 @cache

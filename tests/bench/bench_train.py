@@ -31,7 +31,7 @@ from train import FitConfig, HeadShape
 from train.features.batches import Batch, BatchFeed, Features, load_features
 from train.features.order import epoch_batches
 from train.fitting.checkpoint import new_training
-from train.fitting.fit import _step
+from train.fitting.epoch import take_step
 from train.heads.head import new_head
 from train.machine import kept_memory
 
@@ -152,7 +152,7 @@ def ours(
         started = time.perf_counter()
         positions, batch = next(batches)
         waited = time.perf_counter() - started
-        loss = _step(training, batch, targets[torch.from_numpy(positions)], config, 1e-3)
+        loss = take_step(training, batch, targets[torch.from_numpy(positions)], config, 1e-3)
         loss.value.item()
         if step:
             _add(found, features.lengths[positions], time.perf_counter() - started, waited)

@@ -22,7 +22,7 @@ from cache import CacheWriter, ClipFeatures
 from cache.common.console import Progress
 from cache.format.schema import FrameField
 from train import FitConfig, fit, read_splits
-from train.fitting.fit import Surroundings
+from train.fitting.fit import SharedFit
 
 TRAIN, CLIPS, WIDTH = 60, 90, 8
 FIELD = "hidden_states/1"
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=24)
     draws = parser.parse_args().draws
     found: dict[str, list[float]] = {"valid": [], "inner": [], "last": []}
-    around = Surroundings(pictures=False, audited=True)
+    around = SharedFit(pictures=False, audited=True)
     with tempfile.TemporaryDirectory() as name, open(os.devnull, "w") as nowhere:
         folder = Path(name)
         cache = make_cache(folder / "cache")
@@ -71,7 +71,7 @@ def main() -> None:
                     lstm=False, vad=False, epochs=20, warmup_epochs=0, lr=0.1, select=select, seed=draw
                 )
                 out = folder / f"{draw}-{select}"
-                run = fit(cache, splits, config, out, progress=Progress(nowhere), surroundings=around)
+                run = fit(cache, splits, config, out, progress=Progress(nowhere), shared=around)
                 scores.append(run.metrics["valid"]["pearson"]["mean"])
     for select, scores in found.items():
         error = 2 * np.std(scores, ddof=1) / np.sqrt(draws)

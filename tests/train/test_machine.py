@@ -21,7 +21,7 @@ for step in range(60):
     blocks = [np.ones(int(size)) for size in rng.integers(2_000_000, 8_000_000, 6)]
     stay.append(np.ones(20_000))
     del blocks
-    memory.bound()
+    memory.trim()
     most = max(most, resident_memory() - begun)
 print(most / 1e6)
 """
@@ -44,7 +44,7 @@ def test_memory_is_given_back_when_much_has_gathered(monkeypatch) -> None:
     memory = machine.KeptMemory()
     for now in (1.2e9, 1.9e9, 2.1e9, 1.3e9, 2.0e9, 2.2e9):
         held[0] = now
-        memory.bound()
+        memory.trim()
     assert trims == [2.1e9, 2.2e9]
 
 
@@ -59,7 +59,7 @@ def test_under_a_limit_of_addresses_nothing_is_kept(monkeypatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
     monkeypatch.setattr(machine.ctypes, "CDLL", lambda _: Libc())
     monkeypatch.setattr(machine, "SLACK", -1.0)
-    machine.KeptMemory().bound()
+    machine.KeptMemory().trim()
     assert options == [machine.SMALL] * 2
 
 

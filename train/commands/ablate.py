@@ -1,27 +1,25 @@
-"""``emi-train ablate`` in clips → extract → cache → train → intensities: a table in one command."""
+"""``emi-train ablate``: fits rows of configs with several seeds, and makes their table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
+from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
-from train.commands.options import (
-    Json,
-    MinCoverage,
-    Strict,
-    check_choice,
-    label_options,
-)
+from train.commands.options import ConfigFile, Json, Strict, Workers, check_choice
+from train.config import SWITCHES, FitConfig
+from train.labels.label_files import LabelFiles
 
-if TYPE_CHECKING:
-    from train.labels.label_files import LabelFiles
+SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, not for all rows at once
 
 
-@label_options
+@options_from(LabelFiles, "files")
+@options_from(FitConfig, "chosen", without=SET_BY_ROWS)
 def ablate(
     caches: Annotated[
         list[Path],
@@ -33,29 +31,16 @@ def ablate(
         str, typer.Option(help="components: the 12 valid sets of the method's parts; or a TOML file.")
     ] = "components",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each row.")] = 5,
-    files: LabelFiles,
-    config: Annotated[Path | None, typer.Option(help="JSON or TOML file of config fields.")] = None,
-    hidden: Annotated[int | None, typer.Option(help="LSTM units.  [default: the input width]")] = None,
-    lstm_layers: Annotated[int | None, typer.Option(help="LSTM layers.  [default: 2]")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs.  [default: 10]")] = None,
-    lr: Annotated[float | None, typer.Option(help="Highest learning rate.  [default: 0.001]")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Clips per step.  [default: 32]")] = None,
-    loss: Annotated[str | None, typer.Option(help="As for fit.  [default: mse]")] = None,
-    metric: Annotated[str | None, typer.Option(help="As for fit.  [default: pearson]")] = None,
-    select: Annotated[str | None, typer.Option(help="As for fit.  [default: inner]")] = None,
-    patience: Annotated[int | None, typer.Option(help="As for fit.  [default: never]")] = None,
-    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.  [default: float32]")] = None,
-    device: Annotated[str | None, typer.Option(help="As for fit.  [default: auto]")] = None,
-    min_coverage: MinCoverage = None,
+    files: Mapping[str, Any],
+    config: ConfigFile = None,
+    chosen: Mapping[str, Any],
     tune: Annotated[
         str | None, typer.Option(help="lr: choose each row's learning rate on the inner part first.")
     ] = None,
     confirm: Annotated[
         Path | None, typer.Option(help="Full cache: fit the reference and the best rows on it too.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes of one thread.  [default: one per core]")
-    ] = None,
+    workers: Workers = None,
     baselines: Annotated[
         bool, typer.Option(help="Put the baselines below the rows: constant, length, VAD, global mean.")
     ] = True,
@@ -63,11 +48,11 @@ def ablate(
     json: Json = False,
 ) -> None:
     """Fit every row with every seed, in parallel; stopped at any instant, the same command goes on."""
-    given = dict(locals())
     if tune is not None:
         check_choice("--tune", tune, ("lr",))
     from train.commands.config_options import build_config
-    from train.labels.label_files import target_lines
+    from train.labels.read_tables import read_files
+    from train.labels.tables import target_lines
     from train.report.table import write_tables
     from train.scores.audit import audit_caches
     from train.studies.ablation import ablate as run_ablation
@@ -79,23 +64,23 @@ def ablate(
 
     named = named_caches(caches)
     without_vad = caches_without_vad(named)
-    rows = read_grid(grid, build_config(given, config, None), list(named), without_vad)
+    rows = read_grid(grid, build_config(chosen, config), list(named), without_vad)
     if grid == COMPONENTS:
         for name in without_vad:
             typer.echo(
                 f"{named[name]}: no vad in this cache, the 6 sets of parts without it are fitted", err=True
             )
-    splits, processes = files.read(), workers or available_cores()
+    splits, processes = read_files(LabelFiles(**files)), workers or available_cores()
     if confirm is not None:
         require_confirmable(confirm, splits, rows[0])
     checked = audit_caches(named, splits, strict=strict)
     typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
-    options = StudyOptions(out, range(seeds), processes, tune is not None, files.to_dict())
+    options = StudyOptions(out, range(seeds), processes, tune is not None)
     study = run_ablation(named, splits, rows, options)
     checked.save(out)
     confirmed = confirm_rows(study, confirm, splits, options) if confirm else None
     if baselines:
-        study = with_baselines(study, named[rows[0].cache], splits, rows[0].config, options.inputs)
+        study = with_baselines(study, named[rows[0].cache], splits, rows[0].config)
     scores = score_rows(study)
     text, found = write_tables(study, scores), describe(study, scores)
     if confirmed is not None:

@@ -1,34 +1,34 @@
-"""``emi-train reproduce`` and ``bundle`` in clips → extract → cache → train → intensities: a run that lasts."""
+"""``emi-train reproduce`` and ``bundle``: fits a run again, and packs one to hand on."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
+from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, print_json
-from train.commands.options import Json, RunPath, label_options
-
-if TYPE_CHECKING:
-    from train.labels.label_files import LabelFiles
+from train.commands.options import Json, RunPath
+from train.labels.label_files import LabelFiles
 
 
-@label_options
+@options_from(LabelFiles, "files")
 def reproduce(
     run: RunPath,
     *,
     cache: Annotated[
-        Path | None, typer.Option(help="Where the cache is now.  [default: where it was]")
+        Path | None, typer.Option(help="Where the cache is now.", show_default="where it was")
     ] = None,
-    files: LabelFiles,
+    files: Mapping[str, Any],
     json: Json = False,
 ) -> None:
     """Fit a run again and compare every bit; exit code 3 if something differs, with what differs."""
     from cache.common.console import Progress
     from train.fitting.reproduce import reproduce as run_again
 
-    found = run_again(run, cache, files, Progress())
+    found = run_again(run, cache, LabelFiles(**files), Progress())
     if json:
         print_json(found)
     else:

@@ -1,4 +1,4 @@
-"""``emi-train report`` in clips → extract → cache → train → intensities: one page of a run or a study."""
+"""``emi-train report``: one page on a run or a study."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def report(
     path: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, an ablation or baselines.")],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the page and its pictures.  [default: DIR/report]")
+        Path | None, typer.Option(help="Folder of the page and its pictures.", show_default="DIR/report")
     ] = None,
 ) -> None:
     """Write one Markdown page with pictures: scores, differences, curves, audit, how to reproduce."""

@@ -1,26 +1,21 @@
-"""``emi-train evaluate`` and ``predict`` in clips → extract → cache → train → intensities: a head in use."""
+"""``emi-train evaluate`` and ``predict``: scores a finished head, and predicts with it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from cache.common.command_options import options_from
 from cache.common.console import counted, print_json
-from train.commands.options import (
-    CachePath,
-    Device,
-    Json,
-    RecipeDiff,
-    RunPath,
-    Speakers,
-    Threads,
-    check_choice,
-    threads_of,
-)
+from train.commands.options import CachePath, Json, RecipeDiff, RunPath, Speakers, Threads, check_choice
+from train.config import FitConfig
+from train.scores.registry import METRICS
 
 
+@options_from(FitConfig, "chosen", only=("min_coverage", "device"))
 def evaluate(
     run: RunPath,
     cache: CachePath,
@@ -31,7 +26,7 @@ def evaluate(
     ] = "valid",
     speakers: Speakers = None,
     metric: Annotated[
-        str | None, typer.Option(help="pearson, ccc, spearman or mae.  [default: the run's]")
+        str | None, typer.Option(help=f"{METRICS.choices()}.", show_default="the run's")
     ] = None,
     by: Annotated[
         str | None,
@@ -46,21 +41,22 @@ def evaluate(
     clips_per_speaker: Annotated[
         float, typer.Option(min=1, help="With --assume-icc; Hume-Vidmimic2 has 31.")
     ] = 31,
-    min_coverage: Annotated[float, typer.Option(help="Least share of labelled clips in the cache.")] = 0.95,
+    chosen: Mapping[str, Any],
     allow_recipe_diff: RecipeDiff = False,
-    device: Device = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Score a run on labelled clips, unclipped and clipped to the range of the training labels."""
     if metric is not None:
-        check_choice("--metric", metric, ("pearson", "ccc", "spearman", "mae"))
-    from train.labels.tables import read_labels, read_speakers
+        check_choice("--metric", metric, tuple(METRICS))
+    from train.labels.read_tables import read_labels, read_speakers
+    from train.machine import threads_of
     from train.report.terminal import evaluation_text
-    from train.runs.predict import evaluate as score
+    from train.runs.evaluate import evaluate as score
     from train.runs.run_folder import load_run
     from train.scores.evidence import EvidenceOptions
 
+    config = FitConfig(**chosen)
     with threads_of(threads):
         loaded = load_run(run)
         known = read_speakers(speakers) if speakers else None
@@ -69,9 +65,9 @@ def evaluate(
             loaded,
             cache,
             labelled,
-            min_coverage=min_coverage,
+            min_coverage=config.min_coverage,
             allow_recipe_diff=allow_recipe_diff,
-            device=device or "auto",
+            device=config.device,
             options=EvidenceOptions(metric, by, resamples, permutations, assume_icc, clips_per_speaker),
         )
     if json:
@@ -80,13 +76,14 @@ def evaluate(
         typer.echo(evaluation_text(result, loaded.targets.names))
 
 
+@options_from(FitConfig, "chosen", only=("device",))
 def predict(
     run: RunPath,
     cache: CachePath,
     *,
     out: Annotated[Path, typer.Option(help="CSV to write: the training label file's columns.")],
     ids: Annotated[
-        Path | None, typer.Option(help="Table or list of clip ids.  [default: every clip of the cache]")
+        Path | None, typer.Option(help="Table or list of clip ids.", show_default="every clip of the cache")
     ] = None,
     missing: Annotated[
         str, typer.Option(help="A clip that is not in the cache: error, or train-mean to fill it.")
@@ -94,18 +91,20 @@ def predict(
     clip: Annotated[
         str, typer.Option(help="auto: clip to the range of the training labels; none: as predicted.")
     ] = "auto",
+    chosen: Mapping[str, Any],
     allow_recipe_diff: RecipeDiff = False,
-    device: Device = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Write the intensities of exactly the clips asked for, in their order."""
     check_choice("--missing", missing, ("error", "train-mean"))
     check_choice("--clip", clip, ("auto", "none"))
+    from train.machine import threads_of
     from train.runs.predict import predict as run_predict
-    from train.runs.predict import read_ids, write_submission
     from train.runs.run_folder import load_run
+    from train.runs.submission import read_ids, write_submission
 
+    config = FitConfig(**chosen)
     with threads_of(threads):
         loaded = load_run(run)
         wanted = read_ids(ids) if ids else None
@@ -115,7 +114,7 @@ def predict(
             wanted.clip_ids if wanted else None,
             missing=missing,
             allow_recipe_diff=allow_recipe_diff,
-            device=device or "auto",
+            device=config.device,
         )
         notes = write_submission(out, loaded, predictions, wanted, clip=clip == "auto")
     if predictions.filled:

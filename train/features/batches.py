@@ -1,11 +1,12 @@
-"""Features in clips → extract → cache → train → intensities, from the cache to padded batches."""
+"""Features of some clips, from the cache to padded batches."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cache import CacheReader
+from cache.common.progress import OnProgress
 from train.config import FitConfig
 from train.features.frames import FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
 from train.features.inputs import choose_inputs
@@ -23,6 +25,15 @@ IntArray = npt.NDArray[np.int64]
 
 MEMORY_SHARE = 0.5  # of the memory that is free now; the other half is for the head and its gradients
 FRAMES_STEP = 8  # batches are as long as a multiple of this: oneDNN compiles its LSTM anew for every length
+
+
+def _say_nothing(_done: int, _total: int) -> None:
+    """Report no progress."""
+
+
+def _report_share(on_progress: OnProgress, field: int, fields: int, done: int, total: int) -> None:
+    """Report the clips read of one field as a share of the clips of all fields."""
+    on_progress((field * total + done) // fields, total)
 
 
 @dataclass(frozen=True)
@@ -63,18 +74,12 @@ class FrameBank:
         fields = [self.reader.frame_fields[name] for name in names if name not in self._fields]
         return int(self.lengths.sum()) * sum(field.bytes_per_frame for field in fields)
 
-    def frames(self, names: Sequence[str], told: Callable[[int], None] = lambda _: None) -> MemoryFrames:
-        """Return the joined frames of the fields called ``names``; ``told`` hears of the clips read."""
+    def frames(self, names: Sequence[str], on_progress: OnProgress = _say_nothing) -> MemoryFrames:
+        """Return the joined frames of the fields called ``names``; progress is counted in clips."""
         missing = [name for name in names if name not in self._fields]
-        read = 0
-
-        def one_more() -> None:
-            nonlocal read
-            read += 1
-            told(read // len(missing))
-
-        for name in missing:
-            self._fields[name] = FieldInMemory(self.reader, self.clip_ids, name, one_more)
+        for number, name in enumerate(missing):
+            report = partial(_report_share, on_progress, number, len(missing))
+            self._fields[name] = FieldInMemory(self.reader, self.clip_ids, name, report)
         return MemoryFrames([self._fields[name] for name in names])
 
 
@@ -85,7 +90,7 @@ def load_features(
     *,
     bank: FrameBank | None = None,
     budget: float | None = None,
-    told: Callable[[int], None] = lambda _: None,
+    on_progress: OnProgress = _say_nothing,
 ) -> Features:
     """Get the features of some clips ready: in memory, in their stored dtype, when they fit.
 
@@ -95,7 +100,7 @@ def load_features(
         config: layer and switches.
         bank: what is in memory already; one of other clips is not used.
         budget: bytes that may be used; default: half of the memory that is free.
-        told: called with the number of clips read.
+        on_progress: called with the number of clips read, and of all.
 
     Raises:
         ConfigError: if the cache has not the fields that the config asks for.
@@ -107,7 +112,7 @@ def load_features(
     fits = not needed or needed <= (free_memory() * MEMORY_SHARE if budget is None else budget)
     frames: FrameStore | None = None
     if config.lstm:
-        frames = bank.frames(inputs.fields, told) if fits else ReaderFrames(reader, clip_ids, inputs)
+        frames = bank.frames(inputs.fields, on_progress) if fits else ReaderFrames(reader, clip_ids, inputs)
     means = None
     if config.global_mean:
         tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
@@ -178,7 +183,7 @@ class BatchFeed:
             batch = next(filled)
             self.waited += time.perf_counter() - started
             yield positions, batch
-            kept_memory().bound()
+            kept_memory().trim()
 
     def _on_the_spot(self, batches: Sequence[IntArray]) -> Iterator[Batch]:
         yield from map(self._batchers[0], batches)

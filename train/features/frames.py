@@ -1,8 +1,8 @@
-"""Frames in clips → extract → cache → train → intensities: held in memory as stored, or read batch by batch."""
+"""Frames of the clips of a batch: held in memory as stored, or read from the cache batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cache import CacheReader
+from cache.common.progress import OnProgress
 from cache.format.schema import OFFSET, SCALE
 from train.features.inputs import Inputs
 
@@ -36,7 +37,7 @@ class FieldInMemory:
     """One frame field of some clips in its stored dtype, flat: clip after clip."""
 
     def __init__(
-        self, reader: CacheReader, clip_ids: Sequence[str], name: str, told: Callable[[], None]
+        self, reader: CacheReader, clip_ids: Sequence[str], name: str, on_progress: OnProgress
     ) -> None:
         lengths = [reader.num_frames(clip_id) for clip_id in clip_ids]
         self.ends = np.cumsum(lengths)
@@ -45,7 +46,7 @@ class FieldInMemory:
         array = np.empty((sum(lengths), field.width), field.dtype)
         for position, clip_id in enumerate(clip_ids):
             reader.read_into(clip_id, name, array[self.starts[position] : self.ends[position]])
-            told()
+            on_progress(position + 1, len(clip_ids))
         self.values = torch.from_numpy(array)
         self.scaling = _scaling(reader, clip_ids, name)
 

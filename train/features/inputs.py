@@ -1,4 +1,4 @@
-"""Which cached fields feed a head, in clips → extract → cache → train → intensities."""
+"""Which cached fields feed a head."""
 
 from __future__ import annotations
 

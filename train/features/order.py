@@ -1,4 +1,4 @@
-"""Order of the clips in clips → extract → cache → train → intensities: which of them share a batch."""
+"""The order of the clips in an epoch: which of them share a batch."""
 
 from __future__ import annotations
 

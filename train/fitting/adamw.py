@@ -1,4 +1,4 @@
-"""AdamW in clips → extract → cache → train → intensities: the few lines of it that a fit needs.
+"""AdamW, the optimiser: the few lines of it that a fit needs.
 
 Source: Loshchilov, Hutter, "Decoupled Weight Decay Regularization", arXiv 1711.05101. torch's own gives the same
 weights, but making one loads torch's compiler: 1.6 s, a third of the way to the first step of a compact head.

@@ -1,55 +1,30 @@
-"""An unfinished fit in clips → extract → cache → train → intensities: saved after each epoch, continued.
+"""The state of an unfinished fit: saved after each epoch, so that it can be continued.
 
-A checkpoint is a safetensors file: tensors, and one JSON text for the rest. Nothing is ever unpickled.
+A checkpoint is a safetensors file: tensors, and one JSON text for the rest.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from cache.common.console import json_ready
 from train.config import FitConfig
 from train.errors import RunError
-from train.files import replacing
 from train.fitting.adamw import AdamW
 from train.heads.head import FusionHead
-from train.labels.divide import is_better
+from train.runs.history import EpochRecord
+from train.runs.tensors import read_tensors, write_tensors
 
-METADATA = "emi_fusion"  # one key only: safetensors does not fix the order of several
 HEAD, BEST, OPTIMISER = "head/", "best/", "optimiser/"
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One row of the history.
-
-    Attributes:
-        epoch: from 1.
-        lr: learning rate of the last step.
-        loss: mean over the training clips.
-        score: the selection metric on the clips that choose the epoch; NaN if undefined or not computed.
-        skipped: constant batch columns that a correlation loss left out.
-    """
-
-    epoch: int
-    lr: float
-    loss: float
-    score: float
-    skipped: int
 
 
 @dataclass
 class Training:
-    """A head on its way: everything that an interrupted fit needs to go on with the same bits.
+    """An unfinished fit: everything that an interrupted fit needs to go on with the same bits.
 
     Attributes:
         head: the head as it is now.
@@ -94,6 +69,11 @@ class Training:
         return self.best_epoch
 
 
+def is_better(score: float, best: float | None) -> bool:
+    """Whether ``score`` is defined and above the best defined score so far; the earlier of equals stays."""
+    return not math.isnan(score) and (best is None or score > best)
+
+
 def new_training(head: FusionHead, config: FitConfig) -> Training:
     """Return a head and its optimiser before the first step."""
     return Training(head, AdamW(head, config.weight_decay))
@@ -126,46 +106,13 @@ def load_checkpoint(path: Path, training: Training) -> None:
     try:
         training.head.load_state_dict(_below(HEAD, tensors))
         training.optimiser.restore(_below(OPTIMISER, tensors), rest["steps"])
-        training.history = [_epoch_record(row) for row in rest["history"]]
+        training.history = [EpochRecord.from_dict(row) for row in rest["history"]]
         training.best_epoch, training.best_score = rest["best_epoch"], rest["best_score"]
         training.seconds, training.waited = rest["seconds"], rest["waited"]
         training.threads = rest["threads"]
     except (KeyError, TypeError, RuntimeError):
         raise RunError(f"{path}: not a checkpoint of this head; start over with --overwrite") from None
     training.best_weights = _below(BEST, tensors)
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write tensors and JSON values as one safetensors file, whole or not at all."""
-    text = json.dumps(json_ready(dict(metadata)), ensure_ascii=False, allow_nan=False)
-    with replacing(path) as aside:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            aside,
-            {METADATA: text},
-        )
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors and the JSON values of a file that ``write_tensors`` wrote.
-
-    Raises:
-        RunError: if the file is missing, damaged, or written by something else.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {})[METADATA])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except FileNotFoundError:
-        raise RunError(f"{path}: no such file; is this the folder of a finished run?") from None
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise RunError(f"{path}: not a readable file of this project ({error})") from None
-    return tensors, metadata
-
-
-def _epoch_record(row: Mapping[str, Any]) -> EpochRecord:
-    score = row["score"]
-    return EpochRecord(**{**row, "score": math.nan if score is None else score})
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,25 +1,34 @@
-"""Reproduction in clips → extract → cache → train → intensities: the same run again, compared bit for bit."""
+"""Fits a finished run again and compares it bit for bit."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from cache import CacheReader, read_table
 from cache.common.console import Progress
 from train.errors import RunError
-from train.files import read_json, sha256
-from train.fitting.fit import Surroundings, fit
+from train.files import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    HEAD_FILE,
+    HISTORY_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    read_json,
+    sha256,
+)
+from train.fitting.fit import SharedFit, fit
 from train.labels.label_files import LabelFiles
-from train.runs.run_folder import CONFIG, ENVIRONMENT, HEAD, HISTORY, METRICS, PREDICTIONS, load_run
+from train.labels.read_tables import read_files
+from train.machine import threads_of
+from train.runs.run_folder import load_run
 
-COMPARED = (CONFIG, HEAD, HISTORY, PREDICTIONS, METRICS)
+COMPARED = (CONFIG_FILE, HEAD_FILE, HISTORY_FILE, PREDICTIONS_FILE, METRICS_FILE)
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device")
 
 
@@ -42,35 +51,40 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progre
     loaded = load_run(run)
     if loaded.others:
         raise RunError(f"{run}: is an ensemble; reproduce its runs one by one, for example {loaded.path}")
-    before = read_json(run / ENVIRONMENT)
+    before = read_json(run / ENVIRONMENT_FILE)
     inputs = before.get("inputs") or {}
     files = LabelFiles.from_dict(inputs).moved_to(files)
     if "cache" not in inputs or (files.labels is None and files.train is None):
         raise RunError(
             f"{run}: does not say where its labels were; name them with --labels or --train, --valid"
         )
+    shared = SharedFit(pictures=False, audited=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="emi-reproduce-") as folder,
+        threads_of(_threads_of_run(run, before)),
+    ):
+        with CacheReader(cache or inputs["cache"]) as reader:
+            out, labels = Path(folder) / "run", read_files(files)
+            again = fit(reader, labels, loaded.config, out, progress=progress, shared=shared)
+        return _compared(run, again.path)
+
+
+def _threads_of_run(run: Path, before: dict[str, Any]) -> int:
     sittings = set(before["threads_of_each_sitting"])
     if len(sittings) > 1:
         raise RunError(
             f"{run}: was fitted with {sorted(sittings)} threads in turn; its bits cannot come again"
         )
-    with tempfile.TemporaryDirectory(prefix="emi-reproduce-") as folder, _threads(sittings.pop()):
-        with CacheReader(cache or inputs["cache"]) as reader:
-            around = Surroundings(pictures=False, audited=True)
-            again = fit(
-                reader,
-                files.read(),
-                loaded.config,
-                Path(folder) / "run",
-                progress=progress,
-                surroundings=around,
-            )
-        after = read_json(again.path / ENVIRONMENT)
-        present = [name for name in COMPARED if (run / name).exists()]
-        same = {name: sha256(run / name) == sha256(again.path / name) for name in present}
-        differs = list(_differences(before, after))
-        if not same.get(PREDICTIONS, True):
-            differs.append(_largest(run / PREDICTIONS, again.path / PREDICTIONS))
+    return int(sittings.pop())
+
+
+def _compared(run: Path, again: Path) -> dict[str, Any]:
+    """Return which files of two runs of one config have the same bits, and what else differs."""
+    present = [name for name in COMPARED if (run / name).exists()]
+    same = {name: sha256(run / name) == sha256(again / name) for name in present}
+    differs = list(_differences(*(read_json(folder / ENVIRONMENT_FILE) for folder in (run, again))))
+    if not same.get(PREDICTIONS_FILE, True):
+        differs.append(_largest(run / PREDICTIONS_FILE, again / PREDICTIONS_FILE))
     return {"run": str(run), "same": all(same.values()), "files": same, "differs": differs}
 
 
@@ -95,13 +109,3 @@ def _largest(one: Path, two: Path) -> str:
     names = [name for name in tables[0].columns if name != tables[0].id_column]
     values = [np.array([[float(row[name]) for name in names] for row in table.rows]) for table in tables]
     return f"predictions: largest difference {np.abs(values[0] - values[1]).max():.3g}"
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

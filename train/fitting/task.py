@@ -1,4 +1,4 @@
-"""Plan of a fit in clips → extract → cache → train → intensities: who trains, chooses, is reported."""
+"""What a fit is about: which clips are trained on, choose the epoch, and are reported."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import numpy.typing as npt
 from cache import CacheReader
 from train.config import FitConfig
 from train.features.inputs import choose_inputs
-from train.labels.coverage import check_coverage, coverage
+from train.labels.coverage import cached, check_coverage, coverage, is_compact
 from train.labels.divide import inner_split
 from train.labels.tables import Labels, Splits, require_speakers
+from train.machine import choose_device
+from train.runs.precision import require_precision
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -67,35 +69,43 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     Raises:
         LabelError: if labels and cache have too few clips in common, or too few to divide, or speakers are
             known of some clips only.
-        ConfigError: if the cache has not the fields that the config asks for.
+        ConfigError: if the cache has not the fields that the config asks for, or the device not its precision.
     """
-    found = {"train": coverage(labels.train, reader), "valid": coverage(labels.valid, reader)}
-    check_coverage(found["train"], labels.train, reader, config.min_coverage)
-    check_coverage(found["valid"], labels.valid, reader, config.min_coverage)
-    labelled = {*labels.train.clip_ids, *labels.valid.clip_ids}
-    unlabelled = [clip_id for clip_id in reader.clip_ids if clip_id not in labelled]
-    train, valid = (_cached(part, reader) for part in (labels.train, labels.valid))
+    covered = _coverage(reader, labels, config.min_coverage)
+    train, valid = (cached(part, reader) for part in (labels.train, labels.valid))
     require_speakers(train, valid)
-    parts = {"fit": np.arange(len(train)), "valid": len(train) + np.arange(len(valid))}
-    by = None
-    if config.train_on_all:
-        parts["fit"] = np.concatenate([parts["fit"], parts.pop("valid")])
-    if config.select == "inner":
-        split = inner_split(train.clip_ids, train.speakers, config.inner_share, config.seed)
-        parts |= {"fit": split.fit, "inner": split.inner}
-        by = split.by
-    field = choose_inputs(reader, config.layer, config.vad).fields[0]
+    parts, inner_by = _divided(train, valid, config)
+    inputs = choose_inputs(reader, config.layer, config.vad)
+    require_precision(config, inputs.width, choose_device(config.device, compact=is_compact(reader)))
+    field = inputs.fields[0]
     layer = int(field.rpartition("/")[2]) if "/" in field else None
     identity = {
         "config": config.to_dict(),
         "recipe_id": reader.recipe_id,
         "clips and labels": _digest(reader, train, valid, parts),
     }
-    return Task(config, train, valid, parts, by, layer, {**found, "unlabelled": unlabelled}, identity)
+    return Task(config, train, valid, parts, inner_by, layer, covered, identity)
 
 
-def _cached(labels: Labels, reader: CacheReader) -> Labels:
-    return labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
+def _coverage(reader: CacheReader, labels: Splits, least: float) -> dict[str, Any]:
+    """Return which labelled clips are cached and which cached ones are not labelled."""
+    covered = {"train": coverage(labels.train, reader), "valid": coverage(labels.valid, reader)}
+    check_coverage(covered["train"], labels.train, reader, least)
+    check_coverage(covered["valid"], labels.valid, reader, least)
+    labelled = {*labels.train.clip_ids, *labels.valid.clip_ids}
+    unlabelled = [clip_id for clip_id in reader.clip_ids if clip_id not in labelled]
+    return {**covered, "unlabelled": unlabelled}
+
+
+def _divided(train: Labels, valid: Labels, config: FitConfig) -> tuple[dict[str, IntArray], str | None]:
+    """Return the positions of each part, and by what the inner part was divided off."""
+    parts = {"fit": np.arange(len(train)), "valid": len(train) + np.arange(len(valid))}
+    if config.train_on_all:
+        parts["fit"] = np.concatenate([parts["fit"], parts.pop("valid")])
+    if config.select != "inner":
+        return parts, None
+    split = inner_split(train.clip_ids, train.speakers, config.inner_share, config.seed)
+    return {**parts, "fit": split.fit, "inner": split.inner}, split.by
 
 
 def _digest(reader: CacheReader, train: Labels, valid: Labels, parts: dict[str, IntArray]) -> str:

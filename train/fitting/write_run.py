@@ -1,127 +1,150 @@
-"""Results of a fit in clips → extract → cache → train → intensities: head, scores and pictures as files."""
+"""Writes what a fit came to: head, scores, predictions and pictures, as the files of its run."""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cache import CacheReader
 from cache.common.console import counted
 from train.features.batches import Features
-from train.files import sha256, write_csv, write_json
+from train.files import (
+    CLIPS_FILE,
+    COVERAGE_FILE,
+    CURVES_PICTURE,
+    ENVIRONMENT_FILE,
+    HEAD_FILE,
+    HISTORY_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    PROJECTION_FILE,
+    SCATTER_PICTURE,
+    sha256,
+    write_csv,
+    write_json,
+)
 from train.fitting.checkpoint import Training
 from train.fitting.task import Task
 from train.labels.coverage import is_compact
 from train.labels.tables import Splits
 from train.machine import environment
-from train.runs.predict import apply_head, write_predictions
-from train.runs.run_folder import (
-    CLIPS,
-    COVERAGE,
-    CURVES,
-    ENVIRONMENT,
-    HEAD,
-    HISTORY,
-    METRICS,
-    PREDICTIONS,
-    PROJECTION,
-    SCATTER,
-    Targets,
-    save_head,
-)
+from train.runs.forward import apply_head
+from train.runs.history import write_history
+from train.runs.run_folder import Targets, save_head
+from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
 from train.scores.wording import score_text
 
+FloatArray = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
-class Found:
-    """What a fit was made from.
+class FitInputs:
+    """What a fit is made from.
 
     Attributes:
         reader: the cache.
         labels: as read, before the join with the cache.
         task: as planned.
-        features: of all its clips.
-        inputs: where the user said that cache and labels are.
     """
 
     reader: CacheReader
     labels: Splits
     task: Task
-    features: Features
-    inputs: dict[str, Any]
 
 
-def write_results(out: Path, found: Found, training: Training, *, pictures: bool = True) -> None:
+def write_results(
+    out: Path, inputs: FitInputs, features: Features, training: Training, *, pictures: bool = True
+) -> None:
     """Give the head its chosen weights and write the run folder; ``metrics.json``, last, finishes it."""
-    task, config, epoch = found.task, found.task.config, training.choose()
-    learned = np.concatenate([task.train.targets, task.valid.targets]) if config.train_on_all else None
-    targets = Targets.of(
-        found.labels.train.id_column, task.train.names, task.train.targets if learned is None else learned
-    )
-    metrics = {
+    task, epoch = inputs.task, training.choose()
+    targets = _targets(inputs)
+    metrics = _metrics(task, training, epoch)
+    _save_head(out, inputs, training, targets, metrics["statement"])
+    if "valid" in task.parts:
+        predictions = apply_head(training.head, features, task.parts["valid"], task.config)
+        metrics |= _report(out, task, targets, predictions)
+        if pictures:
+            _draw_scatter(out, task, predictions, metrics["selected_on"])
+    write_history(out / HISTORY_FILE, training.history)
+    write_csv(out / CLIPS_FILE, ["clip_id", "part"], _clip_rows(task))
+    write_json(out / COVERAGE_FILE, task.coverage)
+    if pictures:
+        from train.runs.plots import plot_learning_curves
+
+        plot_learning_curves(out / CURVES_PICTURE, training.history, task.config, epoch)
+    write_json(out / ENVIRONMENT_FILE, _environment(inputs, training))
+    write_json(out / METRICS_FILE, metrics)
+
+
+def _targets(inputs: FitInputs) -> Targets:
+    """Describe the labels that the head learned from."""
+    task = inputs.task
+    learned = task.train.targets
+    if task.config.train_on_all:
+        learned = np.concatenate([learned, task.valid.targets])
+    return Targets.of(inputs.labels.train.id_column, task.train.names, learned)
+
+
+def _metrics(task: Task, training: Training, epoch: int) -> dict[str, Any]:
+    """Return what ``metrics.json`` says of every run; the scores follow where clips are left to report on."""
+    return {
         "statement": statement(task, training, epoch),
         "selected_on": selected_on(task, training),
-        "metric": config.metric,
+        "metric": task.config.metric,
         "interval": None,
         "valid": None,
         "valid_clipped": None,
         "epoch": epoch,
-        "epochs": config.epochs,
+        "epochs": task.config.epochs,
         "selection_score": training.best_score,
         "clips": {part: len(where) for part, where in task.parts.items()},
         "skipped_loss_columns": sum(row.skipped for row in training.history),
         "parameters": training.head.num_parameters(),
         "ignored_columns": list(task.train.ignored),
     }
-    about: dict[str, Any] = {
-        "config": config.to_dict(),
+
+
+def _save_head(out: Path, inputs: FitInputs, training: Training, targets: Targets, statement: str) -> None:
+    """Write the head with all that is needed to use it."""
+    reader, task = inputs.reader, inputs.task
+    about = {
+        "config": task.config.to_dict(),
         "layer": task.layer,
-        "statement": metrics["statement"],
+        "statement": statement,
+        "recipe": reader.recipe,
+        "recipe_id": reader.recipe_id,
     }
-    about |= {"recipe": found.reader.recipe, "recipe_id": found.reader.recipe_id}
-    save_head(out / HEAD, training.head, targets, about)
-    if is_compact(found.reader):
-        shutil.copyfile(found.reader.path / PROJECTION, out / PROJECTION)
-    if "valid" in task.parts:
-        metrics |= _report(out, found, training, targets, pictures)
-    history = [asdict(row) for row in training.history]
-    write_csv(out / HISTORY, list(history[0]), [[_cell(value) for value in row.values()] for row in history])
-    write_csv(out / CLIPS, ["clip_id", "part"], _clip_rows(task))
-    write_json(out / COVERAGE, task.coverage)
-    if pictures:
-        from train.runs.plots import plot_learning_curves
-
-        plot_learning_curves(out / CURVES, training.history, config, epoch)
-    write_json(out / ENVIRONMENT, _environment(found, training))
-    write_json(out / METRICS, metrics)
+    save_head(out / HEAD_FILE, training.head, targets, about)
+    if is_compact(reader):
+        shutil.copyfile(reader.path / PROJECTION_FILE, out / PROJECTION_FILE)
 
 
-def _report(out: Path, found: Found, training: Training, targets: Targets, pictures: bool) -> dict[str, Any]:
-    """Predict the validation clips, write the predictions, and return their scores."""
+def _report(out: Path, task: Task, targets: Targets, predictions: FloatArray) -> dict[str, Any]:
+    """Write the predictions of the validation clips, and return their scores."""
     from train.scores.evidence import described  # with scipy, which the first step does not wait for
     from train.scores.intervals import score_interval
 
-    task = found.task
-    predictions = apply_head(training.head, found.features, task.parts["valid"], task.config)
-    write_predictions(
-        out / PREDICTIONS, targets.id_column, task.valid.written_ids, predictions, targets.names
-    )
-    if pictures:
-        from train.runs.plots import ScatterNote, plot_scatter
-
-        about = ScatterNote(task.config.metric, selected_on(task, training))
-        plot_scatter(out / SCATTER, task.valid.targets, predictions, targets.names, about)
-    interval = score_interval(task.valid.targets, predictions[None], task.config.metric, task.valid.speakers)
+    truth, names = task.valid.targets, targets.names
+    write_predictions(out / PREDICTIONS_FILE, targets.id_column, task.valid.written_ids, predictions, names)
+    interval = score_interval(truth, predictions[None], task.config.metric, task.valid.speakers)
     return {
         "interval": described(interval),
-        "valid": score_all(task.valid.targets, predictions, targets.names),
-        "valid_clipped": score_all(task.valid.targets, targets.clipped(predictions), targets.names),
+        "valid": score_all(truth, predictions, names),
+        "valid_clipped": score_all(truth, targets.clipped(predictions), names),
     }
+
+
+def _draw_scatter(out: Path, task: Task, predictions: FloatArray, selected: str) -> None:
+    from train.runs.plots import ScatterNote, plot_scatter
+
+    note = ScatterNote(task.config.metric, selected)
+    plot_scatter(out / SCATTER_PICTURE, task.valid.targets, predictions, task.valid.names, note)
 
 
 def selected_on(task: Task, training: Training) -> str:
@@ -152,21 +175,17 @@ def _clip_rows(task: Task) -> list[tuple[str, str]]:
     return [(clip_id, part_of[position]) for position, clip_id in enumerate(task.clip_ids)]
 
 
-def _environment(found: Found, training: Training) -> dict[str, Any]:
-    task, device = found.task, next(training.head.parameters()).device
+def _environment(inputs: FitInputs, training: Training) -> dict[str, Any]:
+    task, device = inputs.task, next(training.head.parameters()).device
     clips = len(task.parts["fit"]) * len(training.history)
     return {
         "identity": task.identity,
         **environment(device),
         "threads_of_each_sitting": training.threads,
-        "inputs": {**found.inputs, "cache": str(found.reader.path)},
-        "recipe_id": found.reader.recipe_id,
-        "label_files": {str(path): sha256(path) for path in found.labels.paths},
+        "inputs": {**inputs.labels.origin, "cache": str(inputs.reader.path)},
+        "recipe_id": inputs.reader.recipe_id,
+        "label_files": {str(path): sha256(path) for path in inputs.labels.paths},
         "seconds": round(training.seconds, 3),
         "waited_for_data": round(training.waited / training.seconds, 4) if training.seconds else None,
         "clips_per_second": round(clips / training.seconds, 1) if training.seconds else None,
     }
-
-
-def _cell(value: float) -> str:
-    return "" if isinstance(value, float) and np.isnan(value) else repr(value)

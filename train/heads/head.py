@@ -1,4 +1,4 @@
-"""The method's head in clips → extract → cache → train → intensities: LSTM, global mean, fusion.
+"""The method's head: temporal model, global mean and their fusion.
 
 Source: Hallmen, Deuser, Oswald, André, "Unimodal Multi-Task Fusion for Emotional Mimicry Intensity
 Prediction", arXiv 2403.11879.
@@ -14,7 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from train.errors import ConfigError
-from train.heads.temporal import TEMPORAL, TemporalModel
+from train.heads.registry import FUSIONS, TEMPORAL_MODELS
+from train.heads.temporal import TemporalModel
+
+PLAIN_FUSION = "linear"  # with the component switched off
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,10 @@ class HeadShape:
         hidden: units of the temporal model; None takes ``width``.
         lstm_layers: its layers.
         global_mean: whether the global mean feeds the head.
-        fusion_head: Linear, Tanh, Linear; off, one linear layer.
+        fusion_head: fuse them by ``fusion``; off, by one linear layer.
         lstm: whether the temporal model's output feeds the head.
         temporal: name of the temporal model; the method's is "lstm".
+        fusion: name of the fusion; the method's is "concat".
 
     Raises:
         ConfigError: if neither the LSTM nor the global mean feeds the head.
@@ -43,14 +47,16 @@ class HeadShape:
     fusion_head: bool = True
     lstm: bool = True
     temporal: str = "lstm"
+    fusion: str = "concat"
 
     def __post_init__(self) -> None:
         if not (self.lstm or self.global_mean):
             raise ConfigError("a head needs the LSTM, the global mean, or both")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return dataclasses.asdict(self)
+        """Return the fields as JSON values; the method's fusion, which older heads do not name, is left out."""
+        fields = dataclasses.asdict(self)
+        return {name: value for name, value in fields.items() if (name, value) != ("fusion", "concat")}
 
 
 class FusionHead(nn.Module):
@@ -64,19 +70,13 @@ class FusionHead(nn.Module):
     def __init__(self, shape: HeadShape) -> None:
         super().__init__()
         self.shape = shape
-        joined = 0
-        if shape.global_mean:
-            joined += shape.width
+        widths = [shape.width] if shape.global_mean else []
         if shape.lstm:
-            model = TEMPORAL[shape.temporal](shape.width, shape.hidden or shape.width, shape.lstm_layers)
-            self.add_module(shape.temporal, model)
-            joined += self.temporal.output_width
-        if shape.fusion_head:
-            self.fusion_head: nn.Module = nn.Sequential(
-                nn.Linear(joined, joined), nn.Tanh(), nn.Linear(joined, shape.targets)
-            )
-        else:
-            self.fusion_head = nn.Linear(joined, shape.targets)
+            make = TEMPORAL_MODELS.get(shape.temporal)
+            self.add_module(shape.temporal, make(shape.width, shape.hidden or shape.width, shape.lstm_layers))
+            widths.append(self.temporal.output_width)
+        fusion = FUSIONS.get(shape.fusion if shape.fusion_head else PLAIN_FUSION)
+        self.fusion_head = fusion(widths, shape.targets)
 
     @property
     def temporal(self) -> TemporalModel:
@@ -102,7 +102,7 @@ class FusionHead(nn.Module):
             parts.append(_given(global_mean, "global mean"))
         if self.shape.lstm:
             parts.append(self.temporal.summarise(_given(frames, "frames"), lengths))
-        return self.fusion_head(torch.cat(parts, dim=1))  # type: ignore[no-any-return]
+        return self.fusion_head(*parts)  # type: ignore[no-any-return]
 
     def num_parameters(self) -> int:
         """Return the number of trainable values."""

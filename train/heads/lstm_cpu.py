@@ -1,4 +1,4 @@
-"""A wide LSTM layer on a CPU in clips → extract → cache → train → intensities: the same equations, faster.
+"""A wide LSTM layer on a CPU: the equations of torch's, faster.
 
 oneDNN's bfloat16 LSTM goes backward slower than its float32 one on wide layers (measured, 1027 units, one
 core of an AVX-512 CPU: 104 against 125 GFLOP/s; with AdamW's float32 weights, cast each step). The reason is
@@ -92,7 +92,7 @@ def run_lstm(lstm: nn.LSTM, frames: Tensor, dtype: torch.dtype) -> Tensor:
         w_ih, w_hh = (getattr(lstm, f"weight_{kind}_l{layer}") for kind in ("ih", "hh"))
         bias = getattr(lstm, f"bias_ih_l{layer}") + getattr(lstm, f"bias_hh_l{layer}")
         spare = -lstm.hidden_size % ALIGNED
-        # Added units have zero weights everywhere: their output stays 0, and nothing hears them.
+        # Added units have zero weights everywhere: their output stays 0, and nothing reads them.
         wider = sequence.shape[2] - w_ih.shape[1]
         w_ih, w_hh, bias = (_reordered(part, spare).to(dtype) for part in (w_ih, w_hh, bias))
         w_ih, w_hh = (nn.functional.pad(part, (0, extra)) for part, extra in ((w_ih, wider), (w_hh, spare)))

@@ -1,4 +1,4 @@
-"""Tensor cores in clips → extract → cache → train → intensities: 1027 units run as 1032, with equal results."""
+"""A half-precision LSTM on CUDA's tensor cores: 1027 units run as 1032, with equal results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run_wider(lstm: nn.LSTM, frames: Tensor) -> Tensor:
     """Return ``lstm(frames)[0]``, computed with every width rounded up.
 
     Added units have zero weights and biases: their cells stay at 0 · new = tanh(0) / 2 = 0, so their output
-    is 0, and no weight hears them. Gradients flow back through the padding to the real weights alone.
+    is 0, and no weight reads them. Gradients flow back through the padding to the real weights alone.
     """
     hidden, width = lstm.hidden_size, frames.shape[2]
     more, extra = -hidden % MULTIPLE, -width % MULTIPLE

@@ -1,4 +1,4 @@
-"""Labels meet features in clips → extract → cache → train → intensities: by clip id, nothing lost."""
+"""How many of the labelled clips a cache holds; labels and cache meet by clip id."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def coverage(labels: Labels, reader: CacheReader) -> dict[str, Any]:
     missing = [clip_id for clip_id in labels.clip_ids if clip_id not in reader]
     cached = len(labels) - len(missing)
     return {"labelled": len(labels), "cached": cached, "share": cached / len(labels), "missing": missing}
+
+
+def cached(labels: Labels, reader: CacheReader) -> Labels:
+    """Return the labels of the clips that the cache holds."""
+    return labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
 
 
 def check_coverage(found: dict[str, Any], labels: Labels, reader: CacheReader, least: float) -> None:

@@ -1,4 +1,4 @@
-"""Choice of the epoch in clips → extract → cache → train → intensities: not on what is reported."""
+"""Divides the training clips: an inner part, which the head does not learn from, chooses the epoch."""
 
 from __future__ import annotations
 
@@ -73,8 +73,3 @@ def _draw(
             "the speakers of the training clips cannot be divided to choose the epoch; use --select last"
         )
     return np.sort(np.array(taken, dtype=np.int64))
-
-
-def is_better(score: float, best: float | None) -> bool:
-    """Whether ``score`` is defined and above the best defined score so far; the earlier of equals stays."""
-    return not np.isnan(score) and (best is None or score > best)

@@ -1,4 +1,4 @@
-"""Where the labels of a fit are, in clips → extract → cache → train → intensities; kept to find them again."""
+"""Where the labels of a fit are: the tables that a command was given, kept in a run to find them again."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from train.labels.tables import Labels, Splits, read_splits
+from cache.common.option_fields import option
 
 PATHS = ("train", "valid", "labels", "speakers")
 
 
+def names_in(text: str) -> list[str] | None:
+    """Return the names in a comma-separated option; None if there are none."""
+    return [name.strip() for name in text.split(",") if name.strip()] or None
+
+
 @dataclass(frozen=True)
 class LabelFiles:
-    """The label tables that a command was given.
+    """The label tables of a fit.
 
     Attributes:
         train: table of the training clips.
@@ -24,20 +29,15 @@ class LabelFiles:
         targets: names of the target columns; None takes all numeric ones.
     """
 
-    train: Path | None = None
-    valid: Path | None = None
-    labels: Path | None = None
-    speakers: Path | None = None
-    targets: Sequence[str] | None = None
-
-    def read(self) -> Splits:
-        """Read them.
-
-        Raises:
-            LabelError: if they do not make two disjoint splits with the same targets.
-            TableError: if a table cannot be understood.
-        """
-        return read_splits(self.train, self.valid, self.labels, self.speakers, self.targets)
+    train: Path | None = option(None, "Label table of the training clips.")
+    valid: Path | None = option(None, "Label table of the validation clips.")
+    labels: Path | None = option(
+        None, "Folder of train_split.csv and valid_split.csv, or a table with a split column."
+    )
+    speakers: Path | None = option(None, "Table clip_id,speaker.")
+    targets: Sequence[str] | None = option(
+        None, "Target columns, comma-separated.", shown="all numeric columns", typed=str, parse=names_in
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """Return them as JSON values, paths made absolute."""
@@ -57,13 +57,3 @@ class LabelFiles:
         tables = ("train", "valid", "labels")
         cleared = dict.fromkeys(tables) if any(name in named for name in tables) else {}
         return replace(self, **{**cleared, **named})
-
-
-def target_lines(*parts: Labels) -> list[str]:
-    """Say which columns were taken as targets and which were not; nothing where the user named them."""
-    first = parts[0]
-    if first.named:
-        return []
-    lines = [f"{first.path}: targets (all numeric columns; --targets names others): {', '.join(first.names)}"]
-    ignored = {part.path: part.ignored for part in parts if part.ignored}
-    return lines + [f"{path}: not numeric, ignored: {', '.join(names)}" for path, names in ignored.items()]

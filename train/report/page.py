@@ -17,8 +17,17 @@ from cache import read_table
 from cache.common.console import counted
 from cache.common.durable import storage_errors
 from train.errors import LabelError, RunError
-from train.files import AUDIT_FILE, read_json, write_text
+from train.files import (
+    AUDIT_FILE,
+    ENVIRONMENT_FILE,
+    HISTORY_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    read_json,
+    write_text,
+)
 from train.labels.label_files import LabelFiles
+from train.labels.read_tables import read_all_labels
 from train.labels.tables import require_speakers
 from train.report.plots import plot_differences, plot_histories, plot_rows
 from train.report.sections import (
@@ -31,14 +40,13 @@ from train.report.sections import (
 )
 from train.report.table import build_table
 from train.runs.plots import ScatterNote, plot_scatter
-from train.runs.run_folder import ENVIRONMENT, HISTORY, PREDICTIONS, load_run
-from train.runs.run_folder import METRICS as METRICS_FILE
+from train.runs.run_folder import load_run
 from train.scores.estimates import Interval
 from train.scores.intervals import score_interval
 from train.scores.permutation import permutation_null
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign
-from train.studies.cross_validation import FOLDS, read_all_labels
+from train.studies.cross_validation import FOLDS
 from train.studies.scored import Scores, score_rows
 from train.studies.study import (
     RESULTS,
@@ -127,7 +135,7 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         note = ScatterNote(study.metric, study.selected_on, len(predictions))
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
         parts += [f"{row}:", f"![{row}]({name})"]
-    trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY).exists()]
+    trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY_FILE).exists()]
     if trained:
         _plot_curves(study, trained, out / "learning_curves.png")
         parts += ["## Learning curves", "![learning curves](learning_curves.png)"]
@@ -145,7 +153,7 @@ def _plot_curves(study: Study, rows: Sequence[RowResult], path: Path) -> None:
     histories, chosen = {}, {}
     for row in rows:
         runs = [study.path / run for run in row.runs]
-        histories[row.name] = [_history(run / HISTORY, column) for run in runs]
+        histories[row.name] = [_history(run / HISTORY_FILE, column) for run in runs]
         chosen[row.name] = [int(read_json(run / METRICS_FILE)["epoch"]) for run in runs]
     plot_histories(path, histories, title, chosen)
 
@@ -185,9 +193,9 @@ def _study_of_run(path: Path) -> Study:
     run = load_run(path)
     if run.metrics["valid"] is None:
         raise RunError(f"{path}: was trained on train and valid together, no clip is left to report on")
-    table = read_table(run.path / PREDICTIONS)
+    table = read_table(run.path / PREDICTIONS_FILE)
     ids = table.ids()
-    inputs = read_json(run.path / ENVIRONMENT).get("inputs", {})
+    inputs = read_json(run.path / ENVIRONMENT_FILE).get("inputs", {})
     labels = read_all_labels(LabelFiles.from_dict({**inputs, "targets": list(run.targets.names)}))
     at = {clip_id: position for position, clip_id in enumerate(labels.clip_ids)}
     missing = [clip_id for clip_id in ids if clip_id not in at]
@@ -199,7 +207,7 @@ def _study_of_run(path: Path) -> Study:
     require_speakers(labels)
     cache, folders = Path(inputs["cache"]), [run.path, *(other.path for other in run.others)]
     row = row_result(path.resolve().name, run.config.to_dict(), cache, path, folders)
-    first = predictions_in(table, labels.clip_ids, labels.names, run.path / PREDICTIONS)
+    first = predictions_in(table, labels.clip_ids, labels.names, run.path / PREDICTIONS_FILE)
     return Study(
         path=path,
         rows=(row,),

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train.files import read_json
+from train.files import CONFIG_FILE, ENVIRONMENT_FILE, read_json
 from train.report.styles import markdown_table
 from train.report.table import interval_cell
 from train.report.terminal import few_orders
-from train.runs.run_folder import CONFIG, ENVIRONMENT
 from train.scores.audit import Audit
 from train.scores.estimates import Interval
 from train.scores.permutation import Null, orders_of
@@ -68,7 +67,7 @@ def audit_section(path: Path) -> str:
 
 def environment_section(run: Path) -> str:
     """Return what else decided the bits of a run."""
-    known = read_json(run / ENVIRONMENT)
+    known = read_json(run / ENVIRONMENT_FILE)
     rows = [[name.replace("_", " "), _text(value)] for name, value in known.items() if name not in SKIPPED]
     rows += [[f"{name} version", text] for name, text in known.get("versions", {}).items()]
     rows += [
@@ -87,9 +86,9 @@ def reproduce_section(study: Study) -> str:
 
 def _command(run: Path) -> str:
     """Return the command that fits a run again and compares the bits; baselines are made all at once."""
-    if "baseline" not in read_json(run / CONFIG):
+    if "baseline" not in read_json(run / CONFIG_FILE):
         return shlex.join(["emi-train", "reproduce", str(run)])
-    inputs: dict[str, Any] = read_json(run / ENVIRONMENT)["inputs"]
+    inputs: dict[str, Any] = read_json(run / ENVIRONMENT_FILE)["inputs"]
     words = ["emi-train", "baseline", str(inputs["cache"])]
     for name in ("train", "valid", "labels", "speakers"):
         words += [f"--{name}", str(inputs[name])] if inputs.get(name) else []

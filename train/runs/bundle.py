@@ -1,4 +1,4 @@
-"""Bundle in clips → extract → cache → train → intensities: a head to hand on, without any data.
+"""A bundle: a head to hand on in one zip file, without any data.
 
 One zip file: the head, its config, the projection of a compact cache, hashes of everything that made it, and a
 card. No predictions, no clip ids, no label: what is computed from a voice stays where it is. The projection is
@@ -19,11 +19,19 @@ from cache.common.console import json_ready
 from cache.common.durable import storage_errors
 from cache.compaction.projection import Projection
 from train.errors import RunError
-from train.files import read_json, replacing
-from train.runs.run_folder import CONFIG, ENVIRONMENT, HEAD, METRICS, PROJECTION, Run, load_run
+from train.files import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    HEAD_FILE,
+    METRICS_FILE,
+    PROJECTION_FILE,
+    read_json,
+    replacing,
+)
+from train.runs.run_folder import Run, load_run
 from train.scores.wording import score_text
 
-PACKED = (HEAD, CONFIG, PROJECTION)
+PACKED = (HEAD_FILE, CONFIG_FILE, PROJECTION_FILE)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's first date: the same run gives the same bytes
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device", "threads_of_each_sitting")
 
@@ -48,7 +56,7 @@ def bundle(run: Path, out: Path) -> list[str]:
         raise RunError(f"{out}: expected the name of a .zip file")
     packed = {name: _content(run / name) for name in PACKED if (run / name).exists()}
     texts = {
-        METRICS: _text(_aggregates(loaded.metrics)),
+        METRICS_FILE: _text(_aggregates(loaded.metrics)),
         "hashes.json": _text(_hashes(run, packed)),
         "README.md": card(loaded),
     }
@@ -95,13 +103,13 @@ def _aggregates(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def _content(path: Path) -> bytes:
     """Return a file of the run as the bundle holds it."""
-    if path.name == PROJECTION:
+    if path.name == PROJECTION_FILE:
         return replace(Projection.from_file(path), fitted_on=()).to_bytes()
     return path.read_bytes()
 
 
 def _hashes(run: Path, packed: Mapping[str, bytes]) -> dict[str, Any]:
-    found = read_json(run / ENVIRONMENT)
+    found = read_json(run / ENVIRONMENT_FILE)
     return {
         "recipe_id": found.get("recipe_id"),
         "clips_and_labels": found["identity"]["clips and labels"],

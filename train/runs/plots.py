@@ -1,4 +1,4 @@
-"""Pictures in clips → extract → cache → train → intensities: learning curves, truth against prediction."""
+"""Pictures of a run: learning curves, and labels against predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cache.common.console import counted
 from train.config import FitConfig
 from train.files import replacing
-from train.fitting.checkpoint import EpochRecord
+from train.runs.history import EpochRecord
 from train.scores.metrics import mean_over
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign, score_text, typeset

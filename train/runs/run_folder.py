@@ -1,4 +1,4 @@
-"""Run folder in clips → extract → cache → train → intensities: what it holds, how it is claimed and loaded.
+"""The run folder: what it holds, how a fit claims it, how it is loaded.
 
 config.json       the FitConfig; fits ``--config``
 environment.json  versions, threads, device, label files' sha256, cache recipe: written first
@@ -31,32 +31,23 @@ from cache.common.durable import storage_errors
 from cache.format.recipe import Recipe
 from train.config import FitConfig
 from train.errors import ConfigError, RunError
-from train.files import lock_folder, read_json, remove_leftovers, write_json
-from train.fitting.checkpoint import read_tensors, write_tensors
+from train.files import (
+    CLIPS_FILE,
+    CONFIG_FILE,
+    ENSEMBLE_FILE,
+    ENVIRONMENT_FILE,
+    HEAD_FILE,
+    METRICS_FILE,
+    RUN_FILES,
+    lock_folder,
+    read_json,
+    remove_leftovers,
+    write_json,
+)
 from train.heads.head import FusionHead, HeadShape
+from train.runs.tensors import read_tensors, write_tensors
 
 FloatArray = npt.NDArray[np.float64]
-
-CONFIG, ENVIRONMENT, METRICS = "config.json", "environment.json", "metrics.json"
-HEAD, CHECKPOINT = "head.safetensors", "checkpoint.safetensors"
-HISTORY, PREDICTIONS, CLIPS, COVERAGE = "history.csv", "predictions.csv", "clips.csv", "coverage.json"
-AUDIT, CURVES, SCATTER = "audit.json", "learning_curves.png", "scatter.png"
-PROJECTION, ENSEMBLE = "projection.npz", "ensemble.json"
-FILES = (
-    METRICS,
-    CHECKPOINT,
-    HEAD,
-    HISTORY,
-    PREDICTIONS,
-    CLIPS,
-    COVERAGE,
-    AUDIT,
-    CURVES,
-    SCATTER,
-    CONFIG,
-    PROJECTION,
-    ENVIRONMENT,
-)
 
 
 @dataclass(frozen=True)
@@ -116,9 +107,9 @@ class Run:
 
         None if it is not known: a bundle names no clip.
         """
-        if not (self.path / CLIPS).exists():
+        if not (self.path / CLIPS_FILE).exists():
             return None
-        with (self.path / CLIPS).open(encoding="utf-8", newline="") as file:
+        with (self.path / CLIPS_FILE).open(encoding="utf-8", newline="") as file:
             mine = {row["clip_id"] for row in csv.DictReader(file) if row["part"] != "valid"}
         for other in self.others:
             theirs = other.trained_on()
@@ -153,16 +144,18 @@ def load_run(path: Path | str) -> Run:
         RunError: if the folder holds no finished run.
     """
     path = Path(path)
-    if (path / ENSEMBLE).exists():
+    if (path / ENSEMBLE_FILE).exists():
         return _load_ensemble(path)
     if not path.is_dir():
         raise RunError(f"{path}: no such run folder; emi-train fit writes one")
-    if not (path / METRICS).exists():
+    if not (path / METRICS_FILE).exists():
         hint = (
-            "run the same fit again to finish it" if (path / CONFIG).exists() else "emi-train fit writes one"
+            "run the same fit again to finish it"
+            if (path / CONFIG_FILE).exists()
+            else "emi-train fit writes one"
         )
-        raise RunError(f"{path}: not a finished run ({METRICS} is missing); {hint}")
-    tensors, values = read_tensors(path / HEAD)
+        raise RunError(f"{path}: not a finished run ({METRICS_FILE} is missing); {hint}")
+    tensors, values = read_tensors(path / HEAD_FILE)
     try:
         head = FusionHead(HeadShape(**values["head"]))
         head.load_state_dict(tensors)
@@ -173,14 +166,14 @@ def load_run(path: Path | str) -> Run:
         config, layer = FitConfig.from_dict(values["config"]), values["layer"]
         recipe = Recipe(**values["recipe"])
     except (KeyError, TypeError, RuntimeError, ConfigError) as error:
-        raise RunError(f"{path / HEAD}: not a head this version knows ({error})") from None
-    return Run(path, config, head.eval(), names, recipe, layer, read_json(path / METRICS))
+        raise RunError(f"{path / HEAD_FILE}: not a head this version knows ({error})") from None
+    return Run(path, config, head.eval(), names, recipe, layer, read_json(path / METRICS_FILE))
 
 
 def _load_ensemble(path: Path) -> Run:
-    names = read_json(path / ENSEMBLE).get("runs") or []
+    names = read_json(path / ENSEMBLE_FILE).get("runs") or []
     if not names or any(Path(name).name != name for name in names):
-        raise RunError(f"{path / ENSEMBLE}: names no runs of this folder")
+        raise RunError(f"{path / ENSEMBLE_FILE}: names no runs of this folder")
     first, *others = (load_run(path / name) for name in names)
     return replace(first, path=path / names[0], others=tuple(others))
 
@@ -214,16 +207,16 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
         RunError: if the folder holds another run, finished or not, or other files.
     """
     present = _present(out)
-    if ENVIRONMENT in present and not overwrite:
+    if ENVIRONMENT_FILE in present and not overwrite:
         finished = is_finished(out, identity)
         remove_leftovers(out)
         return finished
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         remove_leftovers(out)
-        for name in FILES:  # metrics.json first, so that a half-removed run is no finished one
+        for name in RUN_FILES:  # metrics.json first, so that a half-removed run is no finished one
             (out / name).unlink(missing_ok=True)
-    write_json(out / ENVIRONMENT, {"identity": identity})
+    write_json(out / ENVIRONMENT_FILE, {"identity": identity})
     return False
 
 
@@ -239,10 +232,10 @@ def is_finished(out: Path, identity: Mapping[str, Any], *, replaceable: bool = T
         RunError: if the folder holds another run, finished or not, or other files.
     """
     present = _present(out)
-    if ENVIRONMENT not in present:
+    if ENVIRONMENT_FILE not in present:
         return False
-    found = read_json(out / ENVIRONMENT).get("identity", {})
-    finished = METRICS in present
+    found = read_json(out / ENVIRONMENT_FILE).get("identity", {})
+    finished = METRICS_FILE in present
     parts = _differing(found, identity)
     if parts:
         state = "a finished run" if finished else "an unfinished run"
@@ -261,7 +254,7 @@ def _present(out: Path) -> set[str]:
     # Hidden files are what a killed process left half written, or the system's.
     names = [entry.name for entry in out.iterdir()] if out.exists() else []
     present = {name for name in names if not name.startswith(".")}
-    if present and ENVIRONMENT not in present:
+    if present and ENVIRONMENT_FILE not in present:
         raise RunError(f"{out}: holds files that are no run; give a new folder with --out")
     return present
 
@@ -270,6 +263,7 @@ def _differing(found: Mapping[str, Any], identity: Mapping[str, Any]) -> list[st
     parts = [part for part in identity if found.get(part) != identity[part]]
     if "config" in parts:
         old, new = found.get("config") or {}, identity["config"]
-        fields = [f"{name} {old.get(name)!r} → {new[name]!r}" for name in new if old.get(name) != new[name]]
+        names = [*new, *(name for name in old if name not in new)]
+        fields = [f"{n} {old.get(n)!r} → {new.get(n)!r}" for n in names if old.get(n) != new.get(n)]
         parts[parts.index("config")] = f"config ({', '.join(fields)})"
     return parts

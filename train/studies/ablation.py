@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from cache import CacheReader
 from cache.common.console import Progress, clock
@@ -24,7 +23,7 @@ from train.errors import ConfigError, LabelError
 from train.features.batches import MEMORY_SHARE, FrameBank
 from train.features.inputs import choose_inputs
 from train.files import lock_folder
-from train.fitting.fit import Surroundings, fit
+from train.fitting.fit import SharedFit, fit
 from train.fitting.task import plan_fit
 from train.labels.coverage import is_compact
 from train.labels.tables import Labels, Splits
@@ -58,7 +57,6 @@ class StudyContext:
         labels: of the clips that all caches hold.
         out: folder of the study.
         workers: processes at once.
-        inputs: where the labels were found.
         progress: where to report.
     """
 
@@ -66,7 +64,6 @@ class StudyContext:
     labels: Splits
     out: Path
     workers: int
-    inputs: dict[str, Any]
     progress: Progress
 
     def fit_all(self, jobs: Sequence[Job]) -> None:
@@ -91,14 +88,13 @@ class StudyContext:
 
     def _fit_on(self, reader: CacheReader, jobs: Sequence[Job]) -> None:
         bank = self._bank(reader, jobs)
-        around = Surroundings(bank, pictures=False, audited=True)  # the command audits once, for all
+        shared = SharedFit(bank, pictures=False, audited=True)  # the command audits once, for all
         quiet, started, ended = _Quiet(), time.perf_counter(), 0
         cuda = choose_device(jobs[0].config.device, compact=is_compact(reader)).type == "cuda"
 
         def work(position: int) -> None:
             job = jobs[position]
-            mine = {**self.inputs, "cache": str(reader.path)}
-            fit(reader, self.labels, job.config, job.out, progress=quiet, inputs=mine, surroundings=around)
+            fit(reader, self.labels, job.config, job.out, progress=quiet, shared=shared)
 
         def done(position: int) -> None:
             nonlocal ended
@@ -117,10 +113,9 @@ class StudyContext:
         configs = [job.config for job in jobs if job.config.lstm]
         names = {name for each in configs for name in choose_inputs(reader, each.layer, each.vad).fields}
         if names and bank.num_bytes(sorted(names)) <= free_memory() * MEMORY_SHARE:
-            total = len(bank.clip_ids)
             bank.frames(
                 sorted(names),
-                lambda done: self.progress.update(lambda: f"reading features  {done}/{total} clips"),
+                lambda done, total: self.progress.update(lambda: f"reading features  {done}/{total} clips"),
             )
         return bank
 
@@ -246,10 +241,9 @@ def study_context(
         progress = Progress()
         stack.callback(progress.close)
         if len(readers) > 1:
-            labels = Splits(
-                _cached_everywhere(labels.train, readers), _cached_everywhere(labels.valid, readers)
-            )
-        yield StudyContext(readers, labels, out, options.workers, options.inputs or {}, progress)
+            train, valid = (_cached_everywhere(part, readers) for part in (labels.train, labels.valid))
+            labels = Splits(train, valid, labels.files)
+        yield StudyContext(readers, labels, out, options.workers, progress)
 
 
 def _cached_everywhere(labels: Labels, readers: Mapping[str, CacheReader]) -> Labels:

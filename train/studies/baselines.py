@@ -22,12 +22,10 @@ from cache.common.durable import storage_errors
 from train.config import FitConfig
 from train.errors import RunError
 from train.features.inputs import VAD, choose_inputs, has_vad
-from train.files import lock_folder, write_json
+from train.files import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, lock_folder, write_json
 from train.fitting.task import Task, plan_fit
 from train.labels.tables import Splits
-from train.runs.predict import write_predictions
-from train.runs.run_folder import CONFIG, ENVIRONMENT, PREDICTIONS
-from train.runs.run_folder import METRICS as METRICS_FILE
+from train.runs.submission import write_predictions
 from train.scores.metrics import mean_over, score_all
 from train.scores.registry import METRICS
 from train.studies.study import RESULTS, Study, reported, row_result, save_study
@@ -57,9 +55,7 @@ class Baseline(NamedTuple):
     model: str
 
 
-def baseline(
-    cache: Path, labels: Splits, config: FitConfig, out: Path, *, inputs: dict[str, Any] | None = None
-) -> Study:
+def baseline(cache: Path, labels: Splits, config: FitConfig, out: Path) -> Study:
     """Fit every baseline, and return the study they make.
 
     Args:
@@ -67,7 +63,6 @@ def baseline(
         labels: of the fits.
         config: its layer, metric, seed and coverage count; the rest does not matter here.
         out: folder of the study; one of baselines is written again.
-        inputs: where the labels were found.
 
     Returns:
         The study, also in ``out``.
@@ -86,7 +81,7 @@ def baseline(
         rows = []
         for each in all_baselines(reader, task):
             folder = out / "baselines" / each.name.replace(" ", "-").replace(",", "").replace("+", "and")
-            _write(folder, each, task, reader, inputs or {})
+            _write(folder, each, task, reader, labels.origin)
             rows.append(row_result(each.name, {"model": each.model}, reader.path, out, [folder]))
             progress.line(f"{each.name}  {rows[-1].seconds:.1f} s")
         study = Study(
@@ -102,9 +97,7 @@ def baseline(
     return study
 
 
-def with_baselines(
-    study: Study, cache: Path, labels: Splits, config: FitConfig, inputs: dict[str, Any] | None = None
-) -> Study:
+def with_baselines(study: Study, cache: Path, labels: Splits, config: FitConfig) -> Study:
     """Fit the baselines on a study's clips, and return the study with their rows below its own.
 
     Args:
@@ -112,7 +105,6 @@ def with_baselines(
         cache: the baselines' cache.
         labels: of the fits.
         config: of the study's first row; its layer, metric and seed count.
-        inputs: where the labels were found.
 
     Returns:
         The study with the baselines, also in its folder.
@@ -124,7 +116,7 @@ def with_baselines(
         min_coverage=0.0,  # what the cache lacks was accepted before the rows were fitted
         select="last",  # every training clip is learned from
     )
-    below = baseline(cache, labels, own, study.path / FLOOR, inputs=inputs)
+    below = baseline(cache, labels, own, study.path / FLOOR)
     added = [
         replace(row, name=PREFIX + row.name, runs=tuple(f"{FLOOR}/{run}" for run in row.runs))
         for row in below.rows
@@ -238,15 +230,15 @@ def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs
     seconds = round(time.perf_counter() - started, 3)
     folder.mkdir(exist_ok=True)
     write_predictions(
-        folder / PREDICTIONS, task.train.id_column, task.valid.written_ids, values, task.train.names
+        folder / PREDICTIONS_FILE, task.train.id_column, task.valid.written_ids, values, task.train.names
     )
-    write_json(folder / CONFIG, {"baseline": each.name, "model": each.model, "seed": task.config.seed})
+    write_json(folder / CONFIG_FILE, {"baseline": each.name, "model": each.model, "seed": task.config.seed})
     about = {
         "inputs": {**inputs, "cache": str(reader.path)},
         "recipe_id": reader.recipe_id,
         "seconds": seconds,
     }
-    write_json(folder / ENVIRONMENT, about)
+    write_json(folder / ENVIRONMENT_FILE, about)
     clipped = np.clip(values, task.train.targets.min(0), task.train.targets.max(0))
     metrics = {
         "valid": score_all(task.valid.targets, values, task.train.names),

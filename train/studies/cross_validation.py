@@ -13,22 +13,23 @@ left to train on is then lower. A head that predicts nothing but its training me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cache import CacheReader, read_table
+from cache import CacheReader
 from cache.common.console import Progress
 from cache.common.durable import storage_errors
 from train.config import FitConfig
-from train.errors import ConfigError, LabelError
+from train.errors import ConfigError
 from train.files import write_csv, write_json
-from train.fitting.fit import Surroundings, fit
-from train.labels.label_files import LabelFiles, target_lines
-from train.labels.tables import Labels, read_labels, read_speakers, require_speakers
+from train.fitting.fit import SharedFit, fit
+from train.labels.folds import Folding, divide
+from train.labels.label_files import LabelFiles
+from train.labels.read_tables import read_files
+from train.labels.tables import Labels, target_lines
 from train.runs.predict import predict
 from train.runs.run_folder import Run
 from train.scores.evidence import described
@@ -43,85 +44,6 @@ WHY_BIASED = (
     "biased, since each fold's head has its own offset, low where the labels of its fold are high; "
     "the mean over the folds is the figure to report"
 )
-
-
-@dataclass(frozen=True)
-class Folding:
-    """How clips are divided.
-
-    Attributes:
-        count: folds.
-        group: "speaker": clips of one speaker stay in one fold; None: every clip for itself.
-        allow_overlap: whether a speaker may be in training and in the fold that is reported.
-
-    Raises:
-        ConfigError: if there are fewer than two folds, or no group and no leave to do without.
-    """
-
-    count: int
-    group: str | None = None
-    allow_overlap: bool = False
-
-    def __post_init__(self) -> None:
-        if self.count < 2:
-            raise ConfigError(f"folds: found {self.count}, expected 2 or more")
-        if self.group not in (None, "speaker"):
-            raise ConfigError(f"group: found {self.group!r}, expected speaker")
-        if self.group is None and not self.allow_overlap:
-            raise ConfigError(
-                "folds without a group would put one speaker's clips into training and into the fold that is "
-                "reported, and the scores would be too high; use --group speaker, or --allow-speaker-overlap"
-            )
-
-
-def read_all_labels(files: LabelFiles) -> Labels:
-    """Return all labelled clips of train and valid; of a table without a split column, all rows.
-
-    Raises:
-        LabelError: if the tables do not go together.
-        TableError: if a table cannot be understood.
-    """
-    only = files.train if files.valid is None else None
-    table = files.labels if files.labels is not None and not files.labels.is_dir() else None
-    if table is not None and read_table(table).column_for("split") is None:
-        only = table
-    if only is not None:
-        known = read_speakers(files.speakers) if files.speakers else None
-        return read_labels(only, files.targets, None, known)
-    splits = files.read()
-    joined = ("clip_ids", "written_ids", "speakers")
-    both: dict[str, Any] = {
-        name: getattr(splits.train, name) + getattr(splits.valid, name) for name in joined
-    }
-    return replace(splits.train, targets=np.concatenate([splits.train.targets, splits.valid.targets]), **both)
-
-
-def divide(labels: Labels, folding: Folding) -> list[IntArray]:
-    """Return the positions of each fold's clips; the same labels give the same folds.
-
-    Raises:
-        LabelError: if speakers are unknown, or there are fewer speakers (or clips) than folds.
-    """
-    from sklearn.model_selection import GroupKFold, KFold
-
-    require_speakers(labels)
-    if folding.group is not None and None in labels.speakers:
-        raise LabelError(
-            f"{labels.path}: {len(labels)} of {len(labels)} clips have no known speaker; give a speaker column or "
-            "--speakers, or divide by clip with --allow-speaker-overlap and without --group"
-        )
-    names = labels.speakers if folding.group is not None else labels.clip_ids
-    if len(set(names)) < folding.count:
-        what = "speakers" if folding.group is not None else "clips"
-        raise LabelError(
-            f"{labels.path}: {len(set(names))} {what} for {folding.count} folds; use fewer --folds"
-        )
-    positions = np.arange(len(labels))
-    if folding.group is not None:
-        parts = GroupKFold(folding.count).split(positions, groups=np.array(names))
-    else:
-        parts = KFold(folding.count, shuffle=True, random_state=0).split(positions)
-    return [np.asarray(held_out, dtype=np.int64) for _, held_out in parts]
 
 
 def fit_folds(
@@ -179,9 +101,8 @@ def _fold_tables(labels: Labels, part: IntArray, folder: Path) -> LabelFiles:
 
 
 def _fit_fold(cache: Path, files: LabelFiles, config: FitConfig, folder: Path, options: RepeatOptions) -> Run:
-    around, inputs = Surroundings(strict=options.strict), files.to_dict()
-    overwrite = options.overwrite
-    return fit(cache, files.read(), config, folder, overwrite=overwrite, inputs=inputs, surroundings=around)
+    shared = SharedFit(strict=options.strict)
+    return fit(cache, read_files(files), config, folder, overwrite=options.overwrite, shared=shared)
 
 
 def _write_labels(path: Path, labels: Labels) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 from cache import CacheReader
 from train.config import FitConfig
 from train.errors import RunError
-from train.files import write_json
-from train.fitting.fit import Surroundings, fit
+from train.files import CONFIG_FILE, ENSEMBLE_FILE, write_json
+from train.fitting.fit import SharedFit, fit
 from train.labels.tables import Splits
 from train.runs.predict import predict
-from train.runs.run_folder import CONFIG, ENSEMBLE, Run, load_run
+from train.runs.run_folder import Run, load_run
 from train.scores.metrics import score_all
 from train.studies.options import RepeatOptions
 
@@ -61,19 +61,19 @@ def fit_seeds(cache: Path, labels: Splits, config: FitConfig, count: int, option
         RunError: if the folder holds a run of its own.
     """
     out = options.out
-    if (out / CONFIG).exists():
+    if (out / CONFIG_FILE).exists():
         raise RunError(f"{out}: holds a single run; give a new folder for the ensemble with --out")
     seeds = tuple(range(config.seed, config.seed + count))
     runs = [_fit_seed(cache, labels, replace(config, seed=seed), options, seed > seeds[0]) for seed in seeds]
     ensemble = Ensemble(
         tuple(run.path.name for run in runs), seeds, config.metric, (), None, labels.train.names
     )
-    write_json(out / ENSEMBLE, ensemble.to_dict())
+    write_json(out / ENSEMBLE_FILE, ensemble.to_dict())
     if config.train_on_all:
         return ensemble
     alone = tuple(run.metrics["valid"][config.metric]["mean"] for run in runs)
     ensemble = replace(ensemble, alone=alone, valid=_mean_scores(out, cache, labels))
-    write_json(out / ENSEMBLE, ensemble.to_dict())
+    write_json(out / ENSEMBLE_FILE, ensemble.to_dict())
     return ensemble
 
 
@@ -84,8 +84,7 @@ def _fit_seed(cache: Path, labels: Splits, config: FitConfig, options: RepeatOpt
         config,
         options.out / f"seed-{config.seed}",
         overwrite=options.overwrite,
-        inputs=options.inputs,
-        surroundings=Surroundings(strict=options.strict, audited=audited),
+        shared=SharedFit(strict=options.strict, audited=audited),
     )
 
 

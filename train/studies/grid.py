@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cache.common.option_fields import options_of
 from cache.format.recipe import canonical_json
 from train.config import FitConfig, read_fields
 from train.errors import ConfigError
@@ -135,10 +136,14 @@ def _rows_of(content: Mapping[str, Any], path: Path, base: FitConfig, caches: Se
 def _table(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{where}: found {value!r}, expected a table of config fields")
-    if "seed" in value:
-        raise ConfigError(
-            f"{where}: seed is no field of a grid; every row is fitted with the seeds of --seeds"
-        )
+    for name, declared in options_of(FitConfig).items():
+        if name in value and not declared.vary:
+            why = (
+                "every row is fitted with the seeds of --seeds"
+                if name == "seed"
+                else "every row is the same in it"
+            )
+            raise ConfigError(f"{where}: {name} is no field of a grid; {why}")
     return value
 
 

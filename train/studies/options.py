@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -17,14 +16,12 @@ class StudyOptions:
         seeds: of each row.
         workers: processes at once, one thread each.
         tune: whether to choose each row's learning rate first, on the inner part of the training clips.
-        inputs: where the labels were found.
     """
 
     out: Path
     seeds: Sequence[int] = (0,)
     workers: int = 1
     tune: bool = False
-    inputs: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,10 +32,8 @@ class RepeatOptions:
         out: folder of the runs.
         overwrite: replace runs in ``out``.
         strict: refuse to fit when a check of the audit fails.
-        inputs: where the labels were found.
     """
 
     out: Path
     overwrite: bool = False
     strict: bool = False
-    inputs: dict[str, Any] | None = None

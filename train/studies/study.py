@@ -16,10 +16,8 @@ import numpy.typing as npt
 
 from cache import Table, read_table
 from train.errors import RunError
-from train.files import read_json, write_csv, write_json
+from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, read_json, write_csv, write_json
 from train.labels.tables import Labels, check_speakers
-from train.runs.run_folder import ENVIRONMENT, PREDICTIONS
-from train.runs.run_folder import METRICS as METRICS_FILE
 
 FloatArray = npt.NDArray[np.float64]
 RESULTS, TRUTH = "results.json", "truth.csv"
@@ -87,7 +85,7 @@ class Study:
         """
         for run in row.runs:
             if run not in self.loaded:
-                path = self.path / run / PREDICTIONS
+                path = self.path / run / PREDICTIONS_FILE
                 self.loaded[run] = predictions_in(read_table(path), self.clip_ids, self.names, path)
         return np.stack([self.loaded[run] for run in row.runs])
 
@@ -152,7 +150,7 @@ def load_study(path: Path) -> Study:
 def row_result(name: str, config: dict[str, Any], cache: Path, out: Path, runs: Sequence[Path]) -> RowResult:
     """Describe a row by what its finished runs say of themselves."""
     metrics = [read_json(run / METRICS_FILE) for run in runs]
-    seconds = [float(read_json(run / ENVIRONMENT)["seconds"]) for run in runs]
+    seconds = [float(read_json(run / ENVIRONMENT_FILE)["seconds"]) for run in runs]
     relative = tuple(run.relative_to(out).as_posix() for run in runs)
     fields = {key: value for key, value in config.items() if key != "seed"}
     parameters = int(metrics[0]["parameters"])

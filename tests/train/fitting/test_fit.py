@@ -17,6 +17,7 @@ import pytest
 from cache.common.console import Progress
 from train import FitConfig, Splits, fit, load_run
 from train.errors import LabelError, RunError
+from train.runs.precision import runs_in_bfloat16
 from train.scores.metrics import score_all
 
 SAME_BITS = ("head.safetensors", "history.csv", "predictions.csv", "metrics.json", "clips.csv", "config.json")
@@ -206,6 +207,9 @@ def test_correlation_losses_learn(corpus, splits, small, quiet, tmp_path, loss):
     assert run.metrics["valid"]["pearson"]["mean"] > 0.5
 
 
+@pytest.mark.skipif(
+    not runs_in_bfloat16("lstm", 6), reason="this CPU has no LSTM in bfloat16 (no AVX512-BF16, no AMX)"
+)
 def test_bfloat16_scores_like_float32(run, corpus, splits, small, quiet, tmp_path):
     rough = fit(corpus.cache, splits, replace(small, precision="bfloat16"), tmp_path / "run", progress=quiet)
     means = [each.metrics["valid"]["pearson"]["mean"] for each in (run, rough)]

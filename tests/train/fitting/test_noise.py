@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from train import FitConfig, fit, read_splits
-from train.fitting.fit import Surroundings
+from train.fitting.fit import SharedFit
 
 DRAWS = 10
-AROUND = Surroundings(pictures=False, audited=True)
+AROUND = SharedFit(pictures=False, audited=True)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def scores(corpus, table, tmp_path_factory, quiet):
         for select, values in found.items():
             config = FitConfig(lstm=False, epochs=15, warmup_epochs=0, lr=0.1, select=select, seed=draw)
             labels, out = read_splits(*parts), root / f"{draw}-{select}"
-            run = fit(corpus.cache, labels, config, out, progress=quiet, surroundings=AROUND)
+            run = fit(corpus.cache, labels, config, out, progress=quiet, shared=AROUND)
             values.append(run.metrics["valid"]["pearson"]["mean"])
             assert ("selected on valid" in run.metrics["statement"]) == (select == "valid")
     return {select: np.array(values) for select, values in found.items()}

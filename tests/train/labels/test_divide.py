@@ -1,20 +1,14 @@
-"""Which clips choose the epoch, in which order clips are seen, and how fast the head learns."""
+"""Which training clips are set aside to choose the epoch."""
 
 from __future__ import annotations
-
-import itertools
-import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train import FitConfig
 from train.errors import LabelError
-from train.features.order import epoch_batches, scoring_batches
-from train.fitting.fit import learning_rate
-from train.labels.divide import inner_split, is_better
+from train.labels.divide import inner_split
 
 
 @settings(max_examples=60, deadline=None)
@@ -53,49 +47,3 @@ def test_the_inner_part_has_about_the_share_asked_for():
 def test_two_clips_cannot_be_divided():
     with pytest.raises(LabelError, match=r"2 training clips cannot be divided.*--select last"):
         inner_split(["a", "b"], [None, None], 0.2, seed=0)
-
-
-def test_an_undefined_score_is_never_better():
-    assert not is_better(math.nan, None)
-    assert is_better(-1.0, None)
-    assert not is_better(0.5, 0.5)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    lengths=st.lists(st.integers(1, 600), min_size=1, max_size=100),
-    size=st.integers(1, 40),
-    epoch=st.integers(0, 5),
-    by_length=st.booleans(),
-)
-def test_an_epoch_sees_every_clip_once(lengths, size, epoch, by_length):
-    batches = epoch_batches(np.array(lengths), size, seed=1, epoch=epoch, by_length=by_length)
-    assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
-    assert max(map(len, batches)) <= size
-    assert len(batches) == math.ceil(len(lengths) / size)
-    scored = np.concatenate(scoring_batches(np.array(lengths), size))
-    assert sorted(scored.tolist()) == list(range(len(lengths)))
-
-
-def test_batches_change_with_the_epoch_and_save_padding():
-    lengths = np.random.default_rng(0).integers(20, 600, 1000)
-
-    def padded(batches):
-        return sum(len(batch) * lengths[batch].max() for batch in batches) / lengths.sum()
-
-    first, again, second = (epoch_batches(lengths, 32, 0, epoch) for epoch in (0, 0, 1))
-    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
-    assert {frozenset(batch.tolist()) for batch in first}.isdisjoint({frozenset(b.tolist()) for b in second})
-    assert padded(first) < 1.15
-    assert padded(epoch_batches(lengths, 32, 0, 0, by_length=False)) > 1.6
-
-
-def test_the_learning_rate_warms_up_for_an_epoch_and_ends_at_zero():
-    config = FitConfig(lr=1.0, epochs=10)
-    rates = [learning_rate(step, 20, config) for step in range(200)]
-    assert rates[0] == pytest.approx(1 / 20)
-    assert rates[19] == 1.0
-    assert rates[20] == 1.0
-    assert rates[110] == pytest.approx(0.5)
-    assert rates[-1] < 1e-3
-    assert all(one >= two for one, two in itertools.pairwise(rates[20:]))

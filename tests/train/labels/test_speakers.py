@@ -9,8 +9,9 @@ import pytest
 
 from train import FitConfig, Run, Splits, fit, read_labels, read_splits
 from train.errors import LabelError
+from train.labels.folds import Folding, divide
+from train.labels.read_tables import read_files
 from train.labels.tables import Labels, require_speakers
-from train.studies.cross_validation import Folding, divide
 
 
 def without(labels: Labels, count: int) -> Labels:
@@ -88,8 +89,7 @@ def test_a_report_refuses_speakers_of_some_clips(corpus, small, bare, table, tmp
 
     everyone = table(tmp_path / "all.csv", ["clip_id", "speaker"], list(corpus.speakers.items()))
     files = LabelFiles(labels=bare, speakers=everyone)
-    inputs = {**files.to_dict(), "cache": str(corpus.cache)}
-    fit(corpus.cache, files.read(), small, tmp_path / "run", progress=quiet, inputs=inputs)
+    fit(corpus.cache, read_files(files), small, tmp_path / "run", progress=quiet)
     table(everyone, ["clip_id", "speaker"], list(corpus.speakers.items())[:80])
 
     code, _, err = cli("report", tmp_path / "run")

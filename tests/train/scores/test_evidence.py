@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cache.common.console import json_ready
-from train.labels.tables import read_labels
+from train.labels.read_tables import read_labels
 from train.scores.evidence import EvidenceOptions, evidence
 from train.scores.intervals import assumed_icc, score_interval
 from train.scores.wording import interval_caption

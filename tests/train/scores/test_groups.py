@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from train.errors import LabelError
-from train.labels.tables import read_labels
+from train.labels.read_tables import read_labels
 from train.report.terminal import evidence_text
 from train.scores.evidence import EvidenceOptions, evidence
 from train.scores.groups import group_of_clips

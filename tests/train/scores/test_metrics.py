@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from train.errors import LabelError
-from train.fitting.losses import batch_loss
+from train.losses.total import batch_loss
 from train.report.terminal import score_table
 from train.scores.metrics import ccc, mae, mean_over, pearson, score_all, spearman
 

@@ -16,7 +16,9 @@ from cache.format.schema import VAD_DIMS, FrameField
 from train import Splits, fit, load_run
 from train.errors import ConfigError, RunError
 from train.labels.label_files import LabelFiles
-from train.runs.predict import evaluate, predict
+from train.labels.read_tables import read_files
+from train.runs.evaluate import evaluate
+from train.runs.predict import predict
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,11 @@ def cli_run(small, quiet):
     def make(corpus, out):
         files = LabelFiles(labels=corpus.labels)
         return fit(
-            corpus.cache, files.read(), replace(small, epochs=2), out, progress=quiet, inputs=files.to_dict()
+            corpus.cache,
+            read_files(files),
+            replace(small, epochs=2),
+            out,
+            progress=quiet,
         )
 
     return make
@@ -139,8 +145,10 @@ def test_reproduce_says_what_differs(cli, cli_run, corpus, tmp_path, table):
     assert "predictions: largest difference" in differs
 
 
-def test_a_run_without_its_labels_place_asks_for_it(cli, run):
-    code, out, err = cli("reproduce", run.path)
+def test_a_run_without_its_labels_place_asks_for_it(cli, corpus, splits, small, quiet, tmp_path):
+    labels = replace(splits, files=None)
+    fit(corpus.cache, labels, replace(small, epochs=1), tmp_path / "run", progress=quiet)
+    code, out, err = cli("reproduce", tmp_path / "run")
     assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert "name them with --labels" in err
 
@@ -266,8 +274,8 @@ def test_bucketed_and_unbucketed_batches_have_the_same_mean_squared_error(corpus
     from cache import CacheReader
     from train.features.batches import BatchFeed, load_features
     from train.features.order import epoch_batches
-    from train.fitting.losses import batch_loss
     from train.heads.head import HeadShape, new_head
+    from train.losses.total import batch_loss
 
     head = new_head(HeadShape(width=11, targets=3, hidden=4), 0)
     targets = torch.from_numpy(splits.train.targets).float()

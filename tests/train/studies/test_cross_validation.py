@@ -10,9 +10,9 @@ import pytest
 
 from train import read_labels
 from train.errors import ConfigError, LabelError
+from train.labels.folds import Folding, divide
 from train.scores.intervals import interval_of_folds
 from train.scores.metrics import pearson
-from train.studies.cross_validation import Folding, divide
 
 OPTIONS = ["--hidden", 3, "--epochs", 1, "--batch-size", 16, "--threads", 1]
 

@@ -1,4 +1,4 @@
-"""A full cache seen as the compact one in clips → extract → cache → train → intensities, projected on the way."""
+"""A full cache seen as the compact one that a projection would make of it, projected as it is read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import CacheReader, Projection
+from cache.compaction.projection import Projection
 from cache.format.schema import GLOBAL_MEAN
-from train.errors import RunError
-from train.runs.run_folder import PROJECTION, Run
+from cache.reader import CacheReader
 
 Array = NDArray[Any]
 
@@ -59,22 +58,3 @@ class ProjectedReader(CacheReader):
         if name.startswith(GLOBAL_MEAN):
             return self._projection.global_mean(name.removeprefix(GLOBAL_MEAN), table)
         return table
-
-
-def as_trained(run: Run, reader: CacheReader) -> CacheReader:
-    """Return a reader of what the head was trained on: ``reader``, or its projection.
-
-    Raises:
-        RunError: if the run has no projection of its own and needs one.
-    """
-    if run.recipe.same_values(reader.recipe) or not run.recipe.is_made_from(reader.recipe):
-        return reader
-    path = run.path / PROJECTION
-    if not path.exists():
-        raise RunError(
-            f"{path}: is missing, and {reader.path} is the full cache; copy it from the compact one"
-        )
-    projection = Projection.from_file(path)
-    if projection.sha256 != run.recipe.projection_sha256:
-        raise RunError(f"{path}: not the projection that this head was trained with; restore it from a copy")
-    return ProjectedReader(reader.path, projection)

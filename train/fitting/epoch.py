@@ -1,0 +1,90 @@
+"""One epoch of a fit: a step per batch over every training clip, then the score that may choose the epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from cache.common.console import Progress
+from train.config import FitConfig
+from train.errors import RunError
+from train.features.batches import Batch, BatchFeed, Features
+from train.features.order import epoch_batches
+from train.fitting.checkpoint import Training
+from train.fitting.progress_lines import step_line
+from train.fitting.task import Task
+from train.losses.loss import LossValue
+from train.losses.total import batch_loss, looks_across_clips
+from train.runs.forward import apply_head, autocast
+from train.runs.history import EpochRecord
+from train.scores.metrics import mean_over
+from train.scores.registry import METRICS
+
+
+def run_epoch(training: Training, task: Task, features: Features, progress: Progress) -> None:
+    """Train over every training clip once, score the head, and record both."""
+    started = time.perf_counter()
+    trained = _trained(training, task, features, progress)
+    training.record(replace(trained, score=_score(training, task, features)))
+    training.seconds += time.perf_counter() - started
+
+
+def learning_rate(step: int, steps_per_epoch: int, config: FitConfig) -> float:
+    """Return the learning rate of a step (from 0): linear warm-up, then half a cosine down to 0."""
+    warmup = config.warmup_epochs * steps_per_epoch
+    total = config.epochs * steps_per_epoch
+    if step < warmup:
+        return config.lr * (step + 1) / math.ceil(warmup)
+    done = (step - warmup) / max(1.0, total - warmup)
+    return config.lr * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _trained(training: Training, task: Task, features: Features, progress: Progress) -> EpochRecord:
+    """Take one step per batch over every training clip; the score is still open (NaN)."""
+    config, where, epoch = task.config, task.parts["fit"], len(training.history)
+    by_length = config.lstm and not looks_across_clips(config.loss_terms)
+    batches = epoch_batches(features.lengths[where], config.batch_size, config.seed, epoch, by_length)
+    targets = torch.from_numpy(task.truth).float()
+    feed = BatchFeed(features, next(training.head.parameters()).device)
+    total, done, skipped, lr, started = 0.0, 0, 0, 0.0, time.perf_counter()
+    training.head.train()
+    for step, (part, batch) in enumerate(feed([where[batch] for batch in batches])):
+        lr = learning_rate(epoch * len(batches) + step, len(batches), config)
+        loss = take_step(training, batch, targets[torch.from_numpy(part)], config, lr)
+        skipped += loss.skipped
+        if loss.value is not None:
+            total, done = total + loss.value.item() * len(part), done + len(part)
+            if not math.isfinite(total):
+                raise RunError(
+                    f"the loss became {loss.value.item()} in epoch {epoch + 1}, step {step + 1}; "
+                    f"lower --lr (now {config.lr:g}) or use --precision float32"
+                )
+        progress.live(partial(step_line, epoch, step + 1, len(batches), config, started))
+    training.waited += feed.waited
+    return EpochRecord(epoch + 1, lr, total / done if done else math.nan, math.nan, skipped)
+
+
+def take_step(
+    training: Training, batch: Batch, targets: torch.Tensor, config: FitConfig, lr: float
+) -> LossValue:
+    """Take one optimiser step; none if every column of the batch is constant and the loss a correlation."""
+    with autocast(config, batch.lengths.device):
+        predictions = training.head(*batch)
+    loss = batch_loss(config.loss_terms, predictions.float(), targets.to(predictions.device))
+    if loss.value is not None:
+        training.optimiser.zero_grad()
+        loss.value.backward()  # type: ignore[no-untyped-call]
+        training.optimiser.step(lr)
+    return loss
+
+
+def _score(training: Training, task: Task, features: Features) -> float:
+    """Return the selection metric on the clips that choose the epoch; NaN if undefined, or if none do."""
+    if not len(task.chooser):
+        return math.nan
+    predictions = apply_head(training.head, features, task.chooser, task.config)
+    return mean_over(METRICS.get(task.config.metric)(task.truth[task.chooser], predictions))

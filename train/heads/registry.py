@@ -1,0 +1,26 @@
+"""The temporal models and the fusions that a head can be made of, by name; each loads when first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cache.common.registry import Registry
+from train.errors import ConfigError
+
+if TYPE_CHECKING:
+    from train.heads.fusion import MakeFusion
+    from train.heads.temporal import MakeTemporal
+
+TEMPORAL_MODELS: Registry[MakeTemporal] = Registry("temporal model", ConfigError)
+TEMPORAL_MODELS.add("lstm", "train.heads.lstm:LastOutputLSTM", "the method's, read at the last valid frame")
+TEMPORAL_MODELS.add("gru", "train.heads.gru:LastOutputGRU", "read at the last valid frame")
+TEMPORAL_MODELS.add(
+    "bilstm", "train.heads.bilstm:TwoWayLSTM", "an LSTM in each direction, each read where it ends"
+)
+TEMPORAL_MODELS.add(
+    "attention", "train.heads.attention:AttentionPooling", "weighted mean over the valid frames"
+)
+
+FUSIONS: Registry[MakeFusion] = Registry("fusion", ConfigError)
+FUSIONS.add("concat", "train.heads.fusion:Concat", "the method's: joined, then Linear, Tanh, Linear")
+FUSIONS.add("linear", "train.heads.fusion:ConcatLinear", "joined, then one linear layer")

@@ -1,0 +1,82 @@
+"""Scores of a finished head on labelled clips, with how far to believe them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cache import CacheReader
+from train.errors import LabelError
+from train.labels.coverage import cached, check_coverage, coverage, opened
+from train.labels.tables import Labels, require_speakers
+from train.runs.predict import predict
+from train.runs.run_folder import Run
+from train.scores.metrics import score_all
+
+if TYPE_CHECKING:
+    from train.scores.evidence import EvidenceOptions
+
+
+def evaluate(
+    run: Run,
+    cache: CacheReader | Path | str,
+    labels: Labels,
+    *,
+    min_coverage: float = 0.95,
+    allow_recipe_diff: bool = False,
+    device: str = "auto",
+    options: EvidenceOptions | None = None,
+) -> dict[str, Any]:
+    """Score a head on labelled clips.
+
+    Args:
+        run: a finished run.
+        cache: with the recipe that the run was trained on; for a compact one, also the full cache that it
+            was made from: the projection that lies in the run is applied.
+        labels: of the clips to score; clips that the cache does not hold are counted.
+        min_coverage: least share of the labelled clips that the cache must hold.
+        allow_recipe_diff: go on when the cache's recipe differs, and record how.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        options: which intervals, null and groups; default: those of the run's metric, no groups.
+
+    Returns:
+        ``scores`` unclipped and ``scores_clipped`` to the training labels' range, what ``evidence`` gives
+        for the unclipped ones, ``clips``, ``coverage``, ``trained_on`` (how many of the clips shaped this
+        head; None if its run, an unpacked bundle, does not know), ``selected_on`` and ``recipe_diff``.
+
+    Raises:
+        LabelError: if the targets are not the head's, or too few clips are in the cache, or speakers
+            are known of some of them only.
+        RunError: if the cache's recipe differs from the one the head was trained on.
+    """
+    from train.scores.evidence import EvidenceOptions, evidence  # with scipy, which a fit does not wait for
+    from train.scores.groups import group_of_clips
+
+    _require_targets(run, labels)
+    options = options or EvidenceOptions()
+    with opened(cache) as reader:
+        found = coverage(labels, reader)
+        check_coverage(found, labels, reader, min_coverage)
+        kept = cached(labels, reader)
+        require_speakers(kept)
+        groups = group_of_clips(kept, reader, options.by) if options.by else None
+    predictions = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
+    names, shaped = run.targets.names, run.trained_on()
+    return {
+        **evidence(kept, predictions.values[None], run.config.metric, options, groups),
+        "scores": score_all(kept.targets, predictions.values, names),
+        "scores_clipped": score_all(kept.targets, run.targets.clipped(predictions.values), names),
+        "clips": len(kept),
+        "coverage": found,
+        "trained_on": None if shaped is None else len(shaped & set(kept.clip_ids)),
+        "selected_on": run.metrics["selected_on"],
+        "recipe_diff": list(predictions.recipe_diff),
+    }
+
+
+def _require_targets(run: Run, labels: Labels) -> None:
+    if labels.names != run.targets.names:
+        raise LabelError(
+            f"{labels.path}: its targets are {', '.join(labels.names)}, the run's are "
+            f"{', '.join(run.targets.names)}; name them with --targets"
+        )

@@ -1,0 +1,46 @@
+"""Whether a cache fits a finished head, by their recipes; a full cache stands in for its compact one."""
+
+from __future__ import annotations
+
+from cache import CacheReader, Projection
+from cache.compaction.projected_reader import ProjectedReader
+from cache.format.recipe import as_block
+from train.errors import RunError
+from train.files import PROJECTION_FILE
+from train.runs.run_folder import Run
+
+
+def checked_recipe(run: Run, reader: CacheReader, allow: bool) -> tuple[str, ...]:
+    """Return how the cache's recipe differs from the one the head was trained on; nothing where it fits.
+
+    Raises:
+        RunError: if it differs, and ``allow`` is off.
+    """
+    if run.recipe.same_values(reader.recipe) or run.recipe.is_made_from(reader.recipe):
+        return ()
+    diff = tuple(run.recipe.differences(reader.recipe))
+    if not allow:
+        raise RunError(
+            f"{reader.path}: made with another recipe than the cache {run.path} was trained on "
+            f"(trained -> found):{as_block(diff)}Use that cache, or go on with --allow-recipe-diff"
+        )
+    return diff
+
+
+def as_trained(run: Run, reader: CacheReader) -> CacheReader:
+    """Return a reader of what the head was trained on: ``reader``, or its projection.
+
+    Raises:
+        RunError: if the run has no projection of its own and needs one.
+    """
+    if run.recipe.same_values(reader.recipe) or not run.recipe.is_made_from(reader.recipe):
+        return reader
+    path = run.path / PROJECTION_FILE
+    if not path.exists():
+        raise RunError(
+            f"{path}: is missing, and {reader.path} is the full cache; copy it from the compact one"
+        )
+    projection = Projection.from_file(path)
+    if projection.sha256 != run.recipe.projection_sha256:
+        raise RunError(f"{path}: not the projection that this head was trained with; restore it from a copy")
+    return ProjectedReader(reader.path, projection)
