@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -232,23 +232,22 @@ def as_json(fidelity: Fidelity) -> dict[str, Any]:
     return {**vars(fidelity), "probes": [vars(probe) for probe in fidelity.probes]}
 
 
-def as_text(fidelity: Fidelity | Mapping[str, Any]) -> str:
+def as_text(fidelity: Fidelity) -> str:
     """Return the measurement as lines for a terminal."""
-    measured = fidelity if isinstance(fidelity, Mapping) else as_json(fidelity)
-    lines = [f"  measured on {counted(measured['clips'], 'clip')}:"]
-    for name, error in measured["relative_l2"].items():
-        share = measured["explained"].get(name)
+    lines = [f"  measured on {counted(fidelity.clips, 'clip')}:"]
+    for name, error in fidelity.relative_l2.items():
+        share = fidelity.explained.get(name)
         kept = f", {share:.1%} of the variance kept" if share is not None else ""
         lines.append(
             f"    frames/{name}: relative L2 {error:.4f} against the pooled frames{kept}; "
-            f"rounding alone {measured['quantisation_l2'][name]:.4f}"
+            f"rounding alone {fidelity.quantisation_l2[name]:.4f}"
         )
-    for probe in measured["probes"]:
+    for probe in fidelity.probes:
         lines.append(
-            f"    ridge probe on {probe['features']}: Pearson {_shown(probe['full'])} full, "
-            f"{_shown(probe['compact'])} compact ({counted(probe['clips'], 'held-out clip')}; "
-            f"{', '.join(measured['targets'])})"
+            f"    ridge probe on {probe.features}: Pearson {_shown(probe.full)} full, "
+            f"{_shown(probe.compact)} compact ({counted(probe.clips, 'held-out clip')}; "
+            f"{', '.join(fidelity.targets)})"
         )
-    if not measured["probes"]:
+    if not fidelity.probes:
         lines.append("    no ridge probe: no target columns and no clips/vad, or fewer than 10 clips")
     return "\n".join(lines)
