@@ -27,9 +27,10 @@ def parse_part(text: str) -> tuple[int, int]:
         ExtractError: it is none.
     """
     index, _, count = text.partition("/")
-    if not (index.isdigit() and count.isdigit()):
+    part = (int(index), int(count)) if index.isdigit() and count.isdigit() else (0, 0)
+    if not PART.holds(part):
         raise ExtractError(f"--part: found {text}, expected {PART.expected}")
-    return int(index), int(count)
+    return part
 
 
 @dataclass(frozen=True)
