@@ -12,7 +12,7 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
-from train.commands.ablate import caches_without_vad
+from train.commands.ablate import audit_aloud, caches_without_vad
 from train.commands.options import CachePath, Json, Strict, Workers
 from train.config import FitConfig
 from train.labels.label_files import LabelFiles
@@ -32,8 +32,6 @@ def baseline(
     """Fit linear models on one vector a clip: constant, duration and loudness, VAD, global mean vector."""
     from train.commands.config_options import build_config
     from train.labels.read_tables import read_files
-    from train.labels.tables import target_lines
-    from train.scores.audit import audit_caches
     from train.studies.ablation import write_tables
     from train.studies.baselines import baseline as run_baseline
     from train.studies.study import describe
@@ -41,10 +39,9 @@ def baseline(
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
     config = build_config({**chosen, "select": "last"})
     splits = read_files(LabelFiles(**files))
-    checked = audit_caches({"cache": cache}, splits, strict=strict)
+    checked = audit_aloud({"cache": cache}, splits, strict)
     study = run_baseline(cache, splits, config, out)
     checked.save(out)
-    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
     text = write_tables(study)
     if json:
         print_json(describe(study))
@@ -70,8 +67,6 @@ def fidelity(
     """Fit the same small LSTM with the same seeds on a full cache and its compact one, and compare."""
     from train.commands.config_options import build_config
     from train.labels.read_tables import read_files
-    from train.labels.tables import target_lines
-    from train.scores.audit import audit_caches
     from train.studies.fidelity import COMPACT, FULL, require_pair
     from train.studies.fidelity import fidelity as run_fidelity
 
@@ -81,8 +76,7 @@ def fidelity(
     if caches_without_vad({FULL: full}):
         config = replace(config, vad=False)
         typer.echo(f"{full}: no vad in this cache, both heads are fitted without it", err=True)
-    checked = audit_caches({FULL: full, COMPACT: compact}, splits, strict=strict)
-    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
+    checked = audit_aloud({FULL: full, COMPACT: compact}, splits, strict)
     found = run_fidelity(full, compact, splits, config, seeds, out, processes)
     checked.save(out)
     text = found.pop("text")

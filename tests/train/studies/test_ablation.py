@@ -160,9 +160,9 @@ def test_a_confirmation_is_of_the_cache_it_names(corpus, splits, make_cache, tmp
     other = make_cache(tmp_path / "other", corpus.truth, recipe)
     rows = component_rows(BASE, "cache")[-1:]
     found = ablate({"cache": corpus.cache}, splits, rows, [0], tmp_path / "out", workers=1)
-    confirm_rows(found, corpus.cache, splits, 1, {})
+    confirm_rows(found, corpus.cache, splits, 1)
     with pytest.raises(RunError, match="different in recipe_id"):
-        confirm_rows(found, other, splits, 1, {})
+        confirm_rows(found, other, splits, 1)
 
 
 LONG = "[base]\nhidden = 6\nepochs = 10\nbatch_size = 8\n[grid]\nlstm_layers = [1, 2]\n"
