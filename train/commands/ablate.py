@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,12 @@ from cache.common.cores import available_cores
 from train.commands.options import ConfigFile, Json, Strict, Workers, check_choice
 from train.config import SWITCHES, FitConfig
 from train.labels.label_files import LabelFiles
+
+if TYPE_CHECKING:
+    from train.labels.tables import Splits
+    from train.scores.audit import Audit
+    from train.studies.grid import Row
+    from train.studies.study import Study
 
 SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, not for all rows at once
 
@@ -52,45 +58,65 @@ def ablate(
         check_choice("--tune", tune, ("lr",))
     from train.commands.config_options import build_config
     from train.labels.read_tables import read_files
-    from train.labels.tables import target_lines
-    from train.report.table import write_tables
-    from train.scores.audit import audit_caches
     from train.studies.ablation import ablate as run_ablation
     from train.studies.baselines import with_baselines
     from train.studies.confirm import confirm_rows, require_confirmable
-    from train.studies.grid import COMPONENTS, read_grid
     from train.studies.options import StudyOptions
-    from train.studies.scored import describe, score_rows
 
-    named = named_caches(caches)
-    without_vad = caches_without_vad(named)
-    rows = read_grid(grid, build_config(chosen, config), list(named), without_vad)
-    if grid == COMPONENTS:
-        for name in without_vad:
-            typer.echo(
-                f"{named[name]}: no vad in this cache, the 6 sets of parts without it are fitted", err=True
-            )
-    splits, processes = read_files(LabelFiles(**files)), workers or available_cores()
+    named, processes = named_caches(caches), workers or available_cores()
+    rows = _rows(grid, build_config(chosen, config), named)
+    splits = read_files(LabelFiles(**files))
     if confirm is not None:
         require_confirmable(confirm, splits, rows[0])
-    checked = audit_caches(named, splits, strict=strict)
-    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
+    checked = audit_aloud(named, splits, strict)
     options = StudyOptions(out, range(seeds), processes, tune is not None)
     study = run_ablation(named, splits, rows, options)
     checked.save(out)
     confirmed = confirm_rows(study, confirm, splits, options) if confirm else None
     if baselines:
         study = with_baselines(study, named[rows[0].cache], splits, rows[0].config)
+    _show(study, confirmed, json=json)
+
+
+def _rows(grid: str, base: FitConfig, named: dict[str, Path]) -> list[Row]:
+    """Return the rows of a grid; say so where a cache without VAD leaves some out."""
+    from train.studies.grid import COMPONENTS, read_grid
+
+    without_vad = caches_without_vad(named)
+    rows = read_grid(grid, base, list(named), without_vad)
+    if grid == COMPONENTS:
+        for name in without_vad:
+            typer.echo(
+                f"{named[name]}: no vad in this cache, the 6 sets of parts without it are fitted", err=True
+            )
+    return rows
+
+
+def audit_aloud(named: dict[str, Path], labels: Splits, strict: bool) -> Audit:
+    """Check labels and caches once for all fits, and say what was found and which targets were taken."""
+    from train.labels.tables import target_lines
+    from train.scores.audit import audit_caches
+
+    checked = audit_caches(named, labels, strict=strict)
+    typer.echo("\n".join([*target_lines(labels.train, labels.valid), checked.text()]), err=True)
+    return checked
+
+
+def _show(study: Study, confirmed: Study | None, *, json: bool) -> None:
+    """Write the tables, and print them or what machines read."""
+    from train.report.table import write_tables
+    from train.studies.scored import describe, score_rows
+
     scores = score_rows(study)
-    text, found = write_tables(study, scores), describe(study, scores)
+    text, described = write_tables(study, scores), describe(study, scores)
     if confirmed is not None:
         scores = score_rows(confirmed)
-        text += f"\n\nconfirmed on {confirm}\n{write_tables(confirmed, scores)}"
-        found["confirmed"] = describe(confirmed, scores)
+        text += f"\n\nconfirmed on {confirmed.rows[0].cache}\n{write_tables(confirmed, scores)}"
+        described["confirmed"] = describe(confirmed, scores)
     if json:
-        print_json(found)
+        print_json(described)
     else:
-        typer.echo(f"{text}\n\ntables, chart and runs: {out}")
+        typer.echo(f"{text}\n\ntables, chart and runs: {study.path}")
 
 
 def named_caches(paths: list[Path]) -> dict[str, Path]:

@@ -12,7 +12,7 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
-from train.commands.ablate import caches_without_vad
+from train.commands.ablate import audit_aloud, caches_without_vad
 from train.commands.options import CachePath, Json, Strict, Workers
 from train.config import FitConfig
 from train.labels.label_files import LabelFiles
@@ -32,19 +32,16 @@ def baseline(
     """Fit linear models on one vector a clip: constant, duration and loudness, VAD, global mean vector."""
     from train.commands.config_options import build_config
     from train.labels.read_tables import read_files
-    from train.labels.tables import target_lines
     from train.report.table import write_tables
-    from train.scores.audit import audit_caches
     from train.studies.baselines import baseline as run_baseline
     from train.studies.scored import describe, score_rows
 
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
     config = build_config({**chosen, "select": "last"})
     splits = read_files(LabelFiles(**files))
-    checked = audit_caches({"cache": cache}, splits, strict=strict)
+    checked = audit_aloud({"cache": cache}, splits, strict)
     study = run_baseline(cache, splits, config, out)
     checked.save(out)
-    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
     scores = score_rows(study)
     text = write_tables(study, scores)
     if json:
@@ -71,9 +68,7 @@ def fidelity(
     """Fit the same small LSTM with the same seeds on a full cache and its compact one, and compare."""
     from train.commands.config_options import build_config
     from train.labels.read_tables import read_files
-    from train.labels.tables import target_lines
     from train.report.terminal import fidelity_text
-    from train.scores.audit import audit_caches
     from train.studies.fidelity import COMPACT, FULL, require_pair
     from train.studies.fidelity import fidelity as run_fidelity
     from train.studies.options import StudyOptions
@@ -84,8 +79,7 @@ def fidelity(
     if caches_without_vad({FULL: full}):
         config = replace(config, vad=False)
         typer.echo(f"{full}: no vad in this cache, both heads are fitted without it", err=True)
-    checked = audit_caches({FULL: full, COMPACT: compact}, splits, strict=strict)
-    typer.echo("\n".join([*target_lines(splits.train, splits.valid), checked.text()]), err=True)
+    checked = audit_aloud({FULL: full, COMPACT: compact}, splits, strict)
     options = StudyOptions(out, range(seeds), processes)
     result = run_fidelity(full, compact, splits, config, options)
     checked.save(out)

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -208,9 +207,10 @@ def test_a_cache_without_vad_or_layers(cli, corpus, table, tmp_path):
 
 
 def test_help_is_quick_and_importing_train_is_light():
-    started = time.perf_counter()
+    before = os.times()
     subprocess.run([sys.executable, "-m", "train", "fit", "--help"], check=True, capture_output=True)
-    assert time.perf_counter() - started < 1
+    after = os.times()  # its own time on a core: a busy neighbour costs none of it
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1
     code = "import sys, train; print(sorted({'torch', 'transformers', 'numpy', 'scipy'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout.strip() == "[]"

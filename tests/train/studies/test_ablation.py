@@ -109,6 +109,19 @@ def test_scores_of_another_cache_of_the_same_name_are_never_shown(corpus, splits
     assert times(tmp_path / "out") == before
 
 
+def test_a_confirmation_is_of_the_cache_it_names(corpus, splits, make_cache, tmp_path):
+    from train.studies.confirm import confirm_rows
+
+    recipe = {"format_version": 1, "model": "other", "layers": [1, 2], "stored_dtype": "float16"}
+    other = make_cache(tmp_path / "other", corpus.truth, recipe)
+    rows = component_rows(BASE, "cache")[-1:]
+    options = StudyOptions(tmp_path / "out", [0])
+    study = ablate({"cache": corpus.cache}, splits, rows, options)
+    confirm_rows(study, corpus.cache, splits, options)
+    with pytest.raises(RunError, match="different in recipe_id"):
+        confirm_rows(study, other, splits, options)
+
+
 LONG = "[base]\nhidden = 6\nepochs = 10\nbatch_size = 8\n[grid]\nlstm_layers = [1, 2]\n"
 
 

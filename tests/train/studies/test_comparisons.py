@@ -192,7 +192,7 @@ def test_a_compact_bundle_names_no_clip_and_is_of_use_as_it_is(
         "cache.compaction.fields.NARROW", 4
     )  # so that the toy cache's 8 channels are projected
     compact(full, small_one, CompactOptions(pool=2, project=7, dtype="int8"), fit_on=ids[:60])
-    own = fit(small_one, labels.read(), replace(small, epochs=1), tmp_path / "run", progress=quiet)
+    own = fit(small_one, read_files(labels), replace(small, epochs=1), tmp_path / "run", progress=quiet)
     assert b"voice00001" in (own.path / "projection.npz").read_bytes()
     assert cli("bundle", own.path, "--out", tmp_path / "head.zip")[0] == 0
     with zipfile.ZipFile(tmp_path / "head.zip") as archive:

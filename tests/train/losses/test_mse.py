@@ -1,0 +1,21 @@
+"""The mse loss against numpy's moments."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from train.losses.mse import mse
+
+
+def test_it_is_what_its_formula_says():
+    rng = np.random.default_rng(0)
+    one, two = rng.standard_normal((2, 20, 3))
+    value, skipped = mse(torch.from_numpy(one), torch.from_numpy(two))
+    assert value is not None
+    assert (value.item(), skipped) == (pytest.approx(formula(one, two)), 0)
+
+
+def formula(one, two):
+    return np.square(one - two).mean()
