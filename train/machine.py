@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from cache.common.console import counted
+from cache.common.words import counted
 from train.errors import ConfigError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt

@@ -12,25 +12,6 @@ from types import FrameType
 from typing import Any
 
 from cache.common.errors import EmiError, is_out_of_memory
-from cache.common.progress import Progress, bar
-from cache.common.words import clock, counted, size
-
-__all__ = [  # the last five stand in progress and words, and here for those who still look here
-    "EXIT_DONE",
-    "EXIT_ERROR",
-    "EXIT_LISTED",
-    "EXIT_STOPPED",
-    "EXIT_USAGE",
-    "Progress",
-    "bar",
-    "clock",
-    "counted",
-    "json_ready",
-    "one_line_errors",
-    "print_json",
-    "run_command_line",
-    "size",
-]
 
 EXIT_DONE = 0
 EXIT_ERROR = 1

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cache.common.console import Progress, counted
+from cache.common.progress import Progress
+from cache.common.words import counted
 
 
 def demo(

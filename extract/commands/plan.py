@@ -9,7 +9,8 @@ from typing import Any
 import typer
 
 from cache.common.command_options import options_from
-from cache.common.console import EXIT_LISTED, Progress, print_json
+from cache.common.console import EXIT_LISTED, print_json
+from cache.common.progress import Progress
 from extract.commands.arguments import Json, Out, Sources, build_options
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions

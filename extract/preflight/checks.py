@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cache.common.console import counted
+from cache.common.words import counted
 
 OK, WARNING, FAILED = "ok", "warning", "FAILED"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cache.commit.failures import Failure
-from cache.common.console import counted
 from cache.common.errors import NotACacheError
 from cache.common.progress import OnProgress
+from cache.common.words import counted
 from cache.format import catalog
 from cache.format.schema import SAMPLING_RATE
 from extract.audio.clip_length import clip_seconds, segment_error, used_samples

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from cache.common.console import counted
+from cache.common.words import counted
 from extract.preflight.plan import Plan
 from extract.sources.unknown_columns import unused_lines
 

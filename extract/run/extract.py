@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from cache.common.console import Progress
 from cache.common.durable import check_writable
-from cache.common.progress import OnProgress
+from cache.common.progress import OnProgress, Progress
 from cache.format import catalog
 from extract.encoders.base import Encoder, UnloadedEncoder
 from extract.encoders.lookup import LoadedEncoder, find_encoder

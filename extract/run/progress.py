@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Any
 
 from cache.commit.failures import Failure
-from cache.common.console import Progress, bar, clock, counted
 from cache.common.durable import storage_errors
+from cache.common.progress import Progress, bar
+from cache.common.words import clock, counted
 from cache.format.record import CommitRecord
 
 PHASES = ("wait_decode", "encode", "wait_write")

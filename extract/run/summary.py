@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.commit.failures import Failure, read_failures
-from cache.common.console import clock, counted
+from cache.common.words import clock, counted
 from cache.format import catalog
 from cache.writer import CacheWriter
 from extract.options import ExtractOptions

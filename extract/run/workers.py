@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Any
 
 from cache.commit.partition import ShardPlan
-from cache.common.console import Progress
 from cache.common.errors import EmiError
+from cache.common.progress import Progress
 from extract.encoders.lookup import load_encoder
 from extract.errors import ExtractError
 from extract.options import ExtractOptions

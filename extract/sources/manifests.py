@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.commit.failures import Failure
-from cache.common.console import counted
 from cache.common.errors import TableError
 from cache.common.tables import Table, split_name
+from cache.common.words import counted
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
 from extract.sources.folders import known_split

@@ -241,7 +241,7 @@ class NoEncoder:
 
 def bench_pipeline(clips: int, kinds: Sequence[tuple[str, int, int]] = PIPED) -> dict[str, dict[str, Any]]:
     """Return × real time of the whole command but for the encoder: headers, decoding, checks, shards on disk."""
-    from cache.common.console import Progress
+    from cache.common.progress import Progress
     from extract.options import ExtractOptions
     from extract.run.extract import extract
 

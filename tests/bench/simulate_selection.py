@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from cache import CacheWriter, ClipFeatures
-from cache.common.console import Progress
+from cache.common.progress import Progress
 from cache.format.schema import FrameField
 from train import FitConfig, fit, read_splits
 from train.fitting.fit import SharedFit

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from cache import CacheWriter, ClipFeatures
-from cache.common.console import Progress
+from cache.common.progress import Progress
 from cache.format.schema import VAD_DIMS, FrameField
 from train import FitConfig, Run, Splits, fit, read_splits
 from train.studies.ablation import ablate

@@ -25,7 +25,7 @@ def reproduce(
     json: Json = False,
 ) -> None:
     """Fit a run again and compare every bit; exit code 3 if something differs, with what differs."""
-    from cache.common.console import Progress
+    from cache.common.progress import Progress
     from train.fitting.reproduce import reproduce as run_again
 
     found = run_again(run, cache, LabelFiles(**files), Progress())

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from cache.common.command_options import options_from
-from cache.common.console import counted, print_json
+from cache.common.console import print_json
+from cache.common.words import counted
 from train.commands.options import CachePath, Json, RecipeDiff, RunPath, Speakers, Threads, check_choice
 from train.config import FitConfig
 from train.scores.registry import METRICS

@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from cache.common.console import Progress
+from cache.common.progress import Progress
 from train.config import FitConfig
 from train.errors import RunError
 from train.features.batches import Batch, BatchFeed, Features

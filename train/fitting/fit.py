@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from cache import CacheReader
-from cache.common.console import Progress, counted
+from cache.common.progress import Progress
+from cache.common.words import counted
 from train.config import FitConfig
 from train.features.batches import Features, FrameBank, load_features
 from train.files import CHECKPOINT_FILE, CONFIG_FILE, write_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from cache.common.console import clock
+from cache.common.words import clock
 from train.config import FitConfig
 from train.fitting.checkpoint import Training
 from train.fitting.task import Task

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cache import CacheReader, read_table
-from cache.common.console import Progress
+from cache.common.progress import Progress
 from train.errors import RunError
 from train.files import (
     CONFIG_FILE,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from cache.common.console import counted
+from cache.common.words import counted
 from train.features.batches import Features
 from train.files import (
     CLIPS_FILE,

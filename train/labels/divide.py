@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cache.common.console import counted
+from cache.common.words import counted
 from train.errors import LabelError
 
 IntArray = npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cache.common.console import counted
+from cache.common.words import counted
 from train.errors import LabelError
 from train.labels.label_files import LabelFiles
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import read_table
-from cache.common.console import counted
 from cache.common.durable import storage_errors
+from cache.common.words import counted
 from train.errors import LabelError, RunError
 from train.files import (
     AUDIT_FILE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cache.common.console import counted
+from cache.common.words import counted
 from train.scores.permutation import has_few_orders, orders_of
 from train.scores.wording import (
     aligned,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from cache.common.console import counted
+from cache.common.words import counted
 from train.config import FitConfig
 from train.files import replacing
 from train.runs.history import EpochRecord

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from cache import CacheReader
 from cache.commit.failures import read_failures
-from cache.common.console import counted
 from cache.common.errors import UnknownFieldError
+from cache.common.words import counted
 from cache.compaction.projection import Projection
 from train.errors import AuditError, RunError
 from train.files import AUDIT_FILE, read_json, write_json

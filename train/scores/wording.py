@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite, isnan
 
-from cache.common.console import counted
+from cache.common.words import counted
 from train.scores.estimates import Interval
 from train.scores.registry import traits_of
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cache import CacheReader
-from cache.common.console import Progress, clock
 from cache.common.durable import storage_errors
+from cache.common.progress import Progress
+from cache.common.words import clock
 from train.config import FitConfig
 from train.errors import ConfigError, LabelError
 from train.features.batches import MEMORY_SHARE, FrameBank

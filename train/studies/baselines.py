@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from cache.common.console import Progress, counted
 from cache.common.durable import storage_errors
+from cache.common.progress import Progress
+from cache.common.words import counted
 from train.config import FitConfig
 from train.errors import RunError
 from train.features.inputs import VAD, choose_inputs, has_vad

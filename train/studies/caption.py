@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cache import CacheReader
-from cache.common.console import counted
+from cache.common.words import counted
 from train.studies.grid import Row
 
 

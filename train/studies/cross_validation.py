@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from cache.common.console import Progress
 from cache.common.durable import storage_errors
+from cache.common.progress import Progress
 from train.config import FitConfig
 from train.errors import ConfigError
 from train.files import write_csv, write_json

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cache.commit.partition import ShardPlan
-from cache.common.console import Progress
+from cache.common.progress import Progress
 from cache.format.schema import FrameField
 from extract.audio.cut import Audio
 from extract.encoders.base import Encoded

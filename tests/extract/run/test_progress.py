@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from cache.commit.failures import Failure
-from cache.common.console import Progress
+from cache.common.progress import Progress
 from extract.run.progress import RunMeter
 
 RECORD = SimpleNamespace(name="abc-0", clip_ids=("a", "b"), num_bytes=7)

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cache.common.console import Progress
+from cache.common.progress import Progress
 from train import FitConfig, Splits, fit, load_run
 from train.errors import LabelError, RunError
 from train.runs.precision import runs_in_bfloat16
