@@ -2,8 +2,9 @@
 
     python tests/bench/time_training.py [--pool 5 --only step ablate]
 
-8,072 + 4,588 synthetic clips, 128 axes, heads of 128 units, bfloat16 where this CPU has it. The ablation is that of all components with
-three seeds and ten epochs: minutes. Memory is that of all its processes together, shared pages counted once.
+8,072 + 4,588 synthetic clips, 128 axes, heads of 128 units, bfloat16 where this CPU has it. The ablation is
+that of all components with three seeds and ten epochs: minutes. Memory is that of all its processes together,
+shared pages counted once.
 """
 
 from __future__ import annotations
