@@ -15,7 +15,7 @@ MAX_LINES = 300  # of one file
 MAX_FUNCTION, USUAL_FUNCTION = 60, 25  # lines: the longest, and the 90th percentile
 MAX_PARAMETERS, USUAL_PARAMETERS = 8, 4
 SLOGAN = "clips → extract → cache → train"
-WITHOUT_TEST = {"__init__", "__main__", "errors"}  # and the commands, which are tested as command lines
+WITHOUT_TEST = {"__init__", "__main__", "errors", "types"}  # and the commands: tested as command lines
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

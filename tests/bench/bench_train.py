@@ -33,7 +33,9 @@ from train.features.order import epoch_batches
 from train.fitting.checkpoint import new_training
 from train.fitting.epoch import take_step
 from train.heads.head import new_head
+from train.heads.lstm_cpu import WIDE
 from train.machine import kept_memory
+from train.runs.precision import runs_in_bfloat16
 
 EPOCH_CLIPS = 8072
 TARGETS = 6
@@ -220,6 +222,8 @@ def measure(case: Case, folder: Path) -> None:
                 case, ready(_feed(features, order)), features, rough, targets
             ),
         }
+        if not runs_in_bfloat16("lstm", min(case.hidden or features.width, WIDE)):
+            ways = {name: way for name, way in ways.items() if "bfloat16" not in name}
         # Ways take turns, so that a busy neighbour slows all of them; the best turn of each counts.
         turns = [{name: way() for name, way in ways.items()} for _ in range(case.turns)]
     best = {

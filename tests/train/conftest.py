@@ -6,17 +6,19 @@ import csv
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from cache import CacheWriter, ClipFeatures
+from cache import CacheWriter, ClipFeatures, CompactOptions, compact
 from cache.common.progress import Progress
 from cache.format.schema import VAD_DIMS, FrameField
 from train import FitConfig, Run, Splits, fit, read_splits
+from train.labels.label_files import LabelFiles
+from train.labels.read_tables import read_files
 from train.studies.ablation import ablate
 from train.studies.grid import component_rows
 from train.studies.options import StudyOptions
@@ -176,6 +178,43 @@ def study_of(tmp_path: Path) -> Callable[..., Study]:
             truth=truth,
             speakers=tuple(speakers or [None] * len(truth)),
             loaded={run: rows[name][seed] for name in rows for seed, run in enumerate(runs[name])},
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_cache(corpus, splits, tmp_path_factory):
+    out = tmp_path_factory.mktemp("compact") / "cache"
+    compact(
+        corpus.cache, out, CompactOptions(pool=2, project=7, dtype="int8"), fit_on=list(splits.train.clip_ids)
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def compact_run(small_cache, splits, small, quiet, tmp_path_factory):
+    return fit(small_cache, splits, small, tmp_path_factory.mktemp("compact-run") / "run", progress=quiet)
+
+
+@pytest.fixture(scope="session")
+def kept(cli_run, corpus, tmp_path_factory):
+    """A run from the command line, which knows where its labels are."""
+    out = tmp_path_factory.mktemp("kept") / "run"
+    cli_run(corpus, out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def cli_run(small, quiet):
+    def make(corpus, out):
+        files = LabelFiles(labels=corpus.labels)
+        return fit(
+            corpus.cache,
+            read_files(files),
+            replace(small, epochs=2),
+            out,
+            progress=quiet,
         )
 
     return make

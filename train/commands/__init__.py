@@ -1,1 +1,1 @@
-"""Commands of train in clips → extract → cache → train → intensities; ``train.__main__`` lists them."""
+"""The commands of ``emi-train``, one function each; ``train.__main__`` lists them."""

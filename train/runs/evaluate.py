@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cache import CacheReader
 from train.errors import LabelError
@@ -50,28 +51,42 @@ def evaluate(
         RunError: if the cache's recipe differs from the one the head was trained on.
     """
     from train.scores.evidence import EvidenceOptions, evidence  # with scipy, which a fit does not wait for
-    from train.scores.groups import group_of_clips
 
     _require_targets(run, labels)
     options = options or EvidenceOptions()
-    with opened(cache) as reader:
-        found = coverage(labels, reader)
-        check_coverage(found, labels, reader, min_coverage)
-        kept = cached(labels, reader)
-        require_speakers(kept)
-        groups = group_of_clips(kept, reader, options.by) if options.by else None
-    predictions = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
-    names, shaped = run.targets.names, run.trained_on()
+    clips = _clips_to_score(cache, labels, min_coverage, options.by)
+    kept, names = clips.labels, run.targets.names
+    found = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
+    shaped = run.trained_on()
     return {
-        **evidence(kept, predictions.values[None], run.config.metric, options, groups),
-        "scores": score_all(kept.targets, predictions.values, names),
-        "scores_clipped": score_all(kept.targets, run.targets.clipped(predictions.values), names),
+        **evidence(kept, found.values[None], run.config.metric, options, clips.groups),
+        "scores": score_all(kept.targets, found.values, names),
+        "scores_clipped": score_all(kept.targets, run.targets.clipped(found.values), names),
         "clips": len(kept),
-        "coverage": found,
+        "coverage": clips.coverage,
         "trained_on": None if shaped is None else len(shaped & set(kept.clip_ids)),
         "selected_on": run.metrics["selected_on"],
-        "recipe_diff": list(predictions.recipe_diff),
+        "recipe_diff": list(found.recipe_diff),
     }
+
+
+class _Clips(NamedTuple):
+    """The labelled clips that the cache holds, how many those are, and the group of each."""
+
+    labels: Labels
+    coverage: dict[str, Any]
+    groups: Sequence[str] | None
+
+
+def _clips_to_score(cache: CacheReader | Path | str, labels: Labels, least: float, by: str | None) -> _Clips:
+    from train.scores.groups import group_of_clips
+
+    with opened(cache) as reader:
+        covered = coverage(labels, reader)
+        check_coverage(covered, labels, reader, least)
+        kept = cached(labels, reader)
+        require_speakers(kept)
+        return _Clips(kept, covered, group_of_clips(kept, reader, by) if by else None)
 
 
 def _require_targets(run: Run, labels: Labels) -> None:

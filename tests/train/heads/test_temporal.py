@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from train import fit, load_run, predict
 from train.heads.head import HeadShape, new_head
 from train.heads.registry import TEMPORAL_MODELS
 from train.heads.temporal import at_last_frame
@@ -41,3 +43,16 @@ def test_the_last_frame_is_that_of_each_clip():
     outputs = torch.arange(24.0).view(2, 4, 3)
     found = at_last_frame(outputs, torch.tensor([2, 4]))
     torch.testing.assert_close(found, torch.stack([outputs[0, 1], outputs[1, 3]]))
+
+
+@pytest.mark.parametrize("temporal", ["gru", "bilstm", "attention"])
+def test_other_temporal_models_learn(corpus, splits, small, quiet, tmp_path, temporal):
+    run = fit(
+        corpus.cache, splits, replace(small, temporal=temporal, lr=0.02), tmp_path / "run", progress=quiet
+    )
+    assert run.metrics["valid"]["pearson"]["mean"] > 0.5
+    np.testing.assert_allclose(
+        predict(load_run(run.path), corpus.cache, splits.valid.clip_ids).values[0],
+        predict(run, corpus.cache, splits.valid.clip_ids[:1]).values[0],
+        atol=1e-5,
+    )

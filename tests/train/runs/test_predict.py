@@ -1,0 +1,25 @@
+"""Predictions are of exactly the clips asked for, in their order; a missing one is never made up in silence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from train import predict
+from train.errors import LabelError
+
+
+def test_ids_come_in_the_order_asked_for_and_by_default_all(run, corpus, splits):
+    ids = splits.valid.clip_ids[:4]
+    found = predict(run, corpus.cache, ids[::-1])
+    assert found.clip_ids == ids[::-1]
+    assert found.values.shape == (4, 3)
+    assert len(predict(run, corpus.cache).clip_ids) == 95
+
+
+def test_a_missing_clip_is_an_error_or_gets_the_training_mean(run, corpus):
+    with pytest.raises(LabelError, match="1 of the 2 clips asked for are not in the cache: nowhere"):
+        predict(run, corpus.cache, ["00000", "nowhere"])
+    found = predict(run, corpus.cache, ["nowhere", "00000"], missing="train-mean")
+    assert found.filled == ("nowhere",)
+    np.testing.assert_array_equal(found.values[0], run.targets.mean)
