@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 
-import torch
-
 from cache.common.errors import EmiError
 from train.errors import RunError
+from train.machine import threads_of
 
 ORPHAN_CHECK = 0.5  # seconds between two looks at whether the parent is still there
 
@@ -101,11 +100,16 @@ def _processes(
 def _work_on(
     end: Connection, work: Callable[[int], None], following: object, total: int, parent: int
 ) -> None:
-    """Take jobs until none is left."""
+    """Take jobs until none is left, with one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    torch.set_num_threads(1)
+    with threads_of(1):
+        _take_jobs(end, work, following, total)
+
+
+def _take_jobs(end: Connection, work: Callable[[int], None], following: object, total: int) -> None:
+    """Do one job after the other, and report each, until none is left or one fails."""
     while True:
         with following.get_lock():  # type: ignore[attr-defined]
             position = following.value  # type: ignore[attr-defined]
