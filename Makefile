@@ -11,6 +11,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   := data/demo
 DEMO_FIT := --epochs 30 --lr 0.002
+TEST_WORKERS ?= 2
 
 CLIPS  ?=
 MODEL  ?=
@@ -71,8 +72,8 @@ train: setup
 	$(call run,emi-train fit $(CACHE) --labels $(LABELS) --out $(RUN) $(FIT_OPTIONS))
 endif
 
-test: setup ## the tests: offline, no GPU
-	$(BIN)/python -m pytest -q
+test: setup ## the tests: offline, no GPU (TEST_WORKERS= processes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal
 
 check: setup ## format, lint, types, and who may import whom
 	$(BIN)/ruff format --check .

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
@@ -17,7 +16,7 @@ def test_a_signal_is_noted_and_the_handler_before_comes_back(number) -> None:
     with StopRequest(grace=30.0) as stop:
         assert not stop.requested
         stop.check()
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert stop.requested
         assert stop.allows(20.0)
         assert not stop.allows(40.0)
@@ -28,9 +27,9 @@ def test_a_signal_is_noted_and_the_handler_before_comes_back(number) -> None:
 
 def test_a_second_ctrl_c_does_what_it_did_before() -> None:
     with StopRequest(grace=30.0):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_a_deadline_is_a_stop_and_without_one_any_work_is_allowed() -> None:

@@ -52,7 +52,7 @@ def test_a_compact_bundle_names_no_clip_and_is_of_use_as_it_is(
     )
     small_one = tmp_path / "small"
     monkeypatch.setattr(
-        "cache.compaction.options.NARROW", 4
+        "cache.compaction.fields.NARROW", 4
     )  # so that the toy cache's 8 channels are projected
     compact(full, small_one, CompactOptions(pool=2, project=7, dtype="int8"), fit_on=ids[:60])
     own = fit(small_one, read_files(labels), replace(small, epochs=1), tmp_path / "run", progress=quiet)
