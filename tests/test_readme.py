@@ -176,7 +176,6 @@ def test_nothing_names_a_machine(texts) -> None:
         assert not re.findall(r"(?<![\w.])/(?:home|root|tmp|work|Users)/", text), name
 
 
-@pytest.mark.xfail(strict=True, reason="the last figures are measured when all of it is together")
 def test_no_figure_is_missing(texts) -> None:
     assert not [name for name, text in texts.items() if "[measure]" in text]
 

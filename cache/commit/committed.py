@@ -110,14 +110,16 @@ class CommitIndex:
             names.update(name[:-5] for name in os.listdir(self._shards) if name.endswith(".json"))
             self._listed = now
         again = self._known.keys() & news.announced  # for what was taken back is announced again
-        for name in sorted((names - self._known.keys()) | again):
+        # One by one, since a set less the known names would walk through all of those, at every commit.
+        unread = {name for name in names if name not in self._known}
+        for name in sorted(unread | again):
             record = self._read(name)
             if record is not None:
                 self.add(record)
             elif name in again:
                 self.forget(name)
         self._announced.update(news.announced)
-        self._announced.difference_update(self._known)
+        self._announced = {name for name in self._announced if name not in self._known}
 
     def _read(self, name: str) -> CommitRecord | None:
         """Return a record; None for one that was announced and is not there yet, or was taken back just now."""
