@@ -51,21 +51,17 @@ class Lease:
         self._owner = owner
         self._until = time.time() + seconds
 
-    def renew(self) -> bool:
-        """Prolong the lease when a third of it is used up.
+    def renew(self) -> None:
+        """Prolong the lease when a third of it is used up, unless somebody else has taken over meanwhile.
 
-        Returns:
-            False when it has run out and somebody else has taken over: that writer does the shard now.
+        A shard that two writers do is committed once all the same: a lease only saves double work.
         """
-        if time.time() < self._until - self._seconds * 2 / 3:
-            return True
-        if self.is_lost():
-            return False
+        if time.time() < self._until - self._seconds * 2 / 3 or self.is_lost():
+            return
         self._until = time.time() + self._seconds
         with durable.storage_errors(self._path):
             aside = _write_aside(self._path, self._owner, self._until)
             aside.replace(self._path)
-        return True
 
     def is_lost(self) -> bool:
         """Say whether it ran out and somebody else has taken over."""

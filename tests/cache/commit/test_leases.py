@@ -37,10 +37,12 @@ def test_an_expired_lease_is_taken_over_and_its_first_holder_notices(cache) -> N
     time.sleep(0.06)
     second = leases.acquire(cache, SHARD)
     assert second
-    assert not first.renew()
+    first.renew()
+    assert first.is_lost()
     first.release()
     assert leases.acquire(cache, SHARD) is None
-    assert second.renew()
+    second.renew()
+    assert not second.is_lost()
 
 
 def test_renewing_prolongs(cache) -> None:
@@ -48,7 +50,8 @@ def test_renewing_prolongs(cache) -> None:
     assert lease
     for _ in range(4):
         time.sleep(0.2)
-        assert lease.renew()
+        lease.renew()
+        assert not lease.is_lost()
     assert leases.acquire(cache, SHARD) is None
 
 
