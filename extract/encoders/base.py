@@ -105,7 +105,9 @@ class Encoder(EncoderDescription, Protocol):
 
     equal_lengths: bool
     batch_seconds: float
-    memory_seconds: float
+
+    @property
+    def memory_seconds(self) -> float: ...  # noqa: D102
 
     def encode(self, clips: Sequence[Array]) -> list[Encoded]:
         """Encode clips, each (num_samples,) float32 at 16 kHz; the result does not depend on the batch."""

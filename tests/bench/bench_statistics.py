@@ -16,7 +16,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from train.scores.intervals import difference_of, holm, interval_of
+from train.scores.holm import holm
+from train.scores.intervals import difference_of, interval_of
 from train.scores.resampling import Resampler
 
 ROWS, SEEDS, CLIPS, EMOTIONS, SPEAKERS, RESAMPLES = 12, 5, 4588, 6, 150, 2000

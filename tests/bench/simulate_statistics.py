@@ -21,7 +21,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from train.scores.intervals import difference_of, holm, interval_of
+from train.scores.holm import holm
+from train.scores.intervals import difference_of, interval_of
 from train.scores.resampling import Resampler
 
 SPEAKERS, CLIPS, TARGETS = 200, 23, 2

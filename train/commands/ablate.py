@@ -16,8 +16,8 @@ from train.config import SWITCHES, FitConfig
 from train.labels.label_files import LabelFiles
 
 if TYPE_CHECKING:
+    from train.audit.audit import Audit
     from train.labels.tables import Splits
-    from train.scores.audit import Audit
     from train.studies.grid import Row
     from train.studies.study import Study
 
@@ -94,8 +94,8 @@ def _rows(grid: str, base: FitConfig, named: dict[str, Path]) -> list[Row]:
 
 def audit_aloud(named: dict[str, Path], labels: Splits, strict: bool) -> Audit:
     """Check labels and caches once for all fits, and say what was found and which targets were taken."""
+    from train.audit.audit import audit_caches
     from train.labels.tables import target_lines
-    from train.scores.audit import audit_caches
 
     checked = audit_caches(named, labels, strict=strict)
     typer.echo("\n".join([*target_lines(labels.train, labels.valid), checked.text()]), err=True)

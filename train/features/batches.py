@@ -19,12 +19,12 @@ from cache.common.progress import OnProgress
 from train.config import FitConfig
 from train.features.frames import FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
 from train.features.inputs import choose_inputs
+from train.features.padding import padded_length
 from train.machine import free_memory, kept_memory
 
 IntArray = npt.NDArray[np.int64]
 
 MEMORY_SHARE = 0.5  # of the memory that is free now; the other half is for the head and its gradients
-FRAMES_STEP = 8  # batches are as long as a multiple of this: oneDNN compiles its LSTM anew for every length
 
 
 def _say_nothing(_done: int, _total: int) -> None:
@@ -153,8 +153,7 @@ class Batcher:
         return Batch(frames, torch.from_numpy(lengths).to(self._device), means)
 
     def _padded(self, store: FrameStore, positions: IntArray, lengths: IntArray) -> Tensor:
-        frames = -(-int(lengths.max()) // FRAMES_STEP) * FRAMES_STEP
-        shape = (len(positions), frames, self._features.width)
+        shape = (len(positions), padded_length(lengths), self._features.width)
         size = shape[0] * shape[1] * shape[2]
         if self._buffer.numel() < size:
             self._buffer = torch.empty(size, pin_memory=self._device.type == "cuda")

@@ -14,6 +14,7 @@ from cache import CacheReader
 from cache.common.progress import OnProgress
 from cache.format.schema import OFFSET, SCALE
 from train.features.inputs import Inputs
+from train.features.padding import zero_padding
 
 Array = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
@@ -72,7 +73,7 @@ class MemoryFrames:
             last = first + field.values.shape[1]
             field.fill(clips, torch.from_numpy(index.ravel()), out[:, :, first:last])
             first = last
-        _zero_padding(out, lengths)
+        zero_padding(out, lengths)
 
 
 class ReaderFrames:
@@ -97,7 +98,7 @@ class ReaderFrames:
                 joined[row, :length].copy_(torch.from_numpy(part))
             _rescale(joined, scaling, clips)
             first += field.width
-        _zero_padding(out, lengths)
+        zero_padding(out, lengths)
 
 
 def _scaling(reader: CacheReader, clip_ids: Sequence[str], name: str) -> tuple[Tensor, Tensor] | None:
@@ -113,9 +114,3 @@ def _rescale(out: Tensor, scaling: tuple[Tensor, Tensor] | None, clips: IntArray
     if scaling is not None:
         chosen = torch.from_numpy(clips)
         out.mul_(scaling[0][chosen][:, None]).add_(scaling[1][chosen][:, None])
-
-
-def _zero_padding(out: Tensor, lengths: IntArray) -> None:
-    for row, length in enumerate(lengths.tolist()):
-        if length < out.shape[1]:
-            out[row, length:].zero_()

@@ -10,6 +10,7 @@ import torch
 from cache import CacheReader
 from cache.common.progress import Progress
 from cache.common.words import counted
+from train.audit.audit import audit_splits
 from train.config import FitConfig
 from train.features.batches import Features, FrameBank, load_features
 from train.files import CHECKPOINT_FILE, CONFIG_FILE, write_json
@@ -23,7 +24,6 @@ from train.labels.coverage import is_compact, opened
 from train.labels.tables import Splits, target_lines
 from train.machine import choose_device, deterministic, kept_memory
 from train.runs.run_folder import Run, claim, keep_run_folder, load_run
-from train.scores.audit import audit_splits
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from train.audit.audit import Audit
 from train.files import CONFIG_FILE, ENVIRONMENT_FILE, read_json
 from train.report.styles import markdown_table
 from train.report.table import interval_cell
 from train.report.terminal import few_orders
-from train.scores.audit import Audit
 from train.scores.estimates import Interval
 from train.scores.permutation import Null, orders_of
 from train.scores.registry import METRICS

@@ -1,1 +1,1 @@
-"""Metrics, and how far to believe them: intervals, differences, chance, groups, audit."""
+"""Metrics, and how far to believe them: intervals, differences, Holm, chance, groups."""

@@ -143,21 +143,6 @@ def interval_of_folds(
     return _interval(joined(resamplers), estimate, draws, jackknife, 1)
 
 
-def holm(p_values: npt.ArrayLike) -> FloatArray:
-    """Return p-values corrected for their number by Holm's step-down: the chance of one false find.
-
-    Args:
-        p_values: (tests,); undefined ones (NaN) stay so and count for nothing.
-    """
-    values = np.asarray(p_values, dtype=np.float64)
-    adjusted = np.full(values.shape, np.nan)
-    defined = np.flatnonzero(~np.isnan(values))
-    order = defined[np.argsort(values[defined], kind="stable")]
-    steps = values[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(order) else steps
-    return adjusted
-
-
 def assumed_icc(icc: float, clips_per_speaker: float) -> float:
     """Return how many times wider a clip-level interval of a correlation would be if speakers were known.
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from train.scores.estimates import Difference, Interval
-from train.scores.intervals import difference_of, holm, interval_of, limits_of
+from train.scores.holm import holm
+from train.scores.intervals import difference_of, interval_of, limits_of
 from train.scores.metrics import mean_over
 from train.scores.registry import METRICS
 from train.scores.resampling import Resampler

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251 - what torch.load raises; nothing is unpickled
@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from extract.encoders.hub import TORCH_FILE, ModelFiles
 from extract.encoders.speech import weight_files
+from extract.encoders.speech.check_weights import check_weights
 from extract.encoders.speech.weight_files import renamed, unreadable, weights_path
 from extract.errors import EncoderError
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 HEAD = "classifier."
 UNUSED = "masked_spec_embed"  # masks frames while pretraining; no part of inference
-MAX_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -90,26 +90,10 @@ def fill(model: nn.Module, head: nn.Module | None, checkpoint: Checkpoint, layou
         unused += layout.unused
     wanted = {name: tensor for name, tensor in wanted.items() if not name.startswith(unused)}
     given = {name: tensor for name, tensor in checkpoint.weights.items() if not name.startswith(unused)}
-    problems = list(_problems(wanted, given))
-    if problems:
-        more = f" and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
-        raise EncoderError(
-            f"the encoder's weights do not fit its config: {'; '.join(problems[:MAX_LISTED])}{more}. "
-            "No weight may be left to chance: get the complete checkpoint"
-        )
+    check_weights(wanted, given)
     model.load_state_dict(
         {name.removeprefix(prefix): given[name] for name in wanted if not (head and name.startswith(HEAD))},
         strict=False,
     )
     if head is not None:
         head.load_state_dict({n.removeprefix(HEAD): given[n] for n in wanted if n.startswith(HEAD)})
-
-
-def _problems(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Iterator[str]:
-    yield from (f"missing {name}" for name in sorted(wanted.keys() - given.keys()))
-    yield from (f"unexpected {name}" for name in sorted(given.keys() - wanted.keys()))
-    for name in sorted(wanted.keys() & given.keys()):
-        if given[name].shape != wanted[name].shape:
-            yield f"{name} is {tuple(given[name].shape)}, expected {tuple(wanted[name].shape)}"
-        elif not torch.isfinite(given[name]).all():
-            yield f"{name} holds values that are not finite"

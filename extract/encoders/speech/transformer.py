@@ -23,12 +23,13 @@ from cache.format.recipe import canonical_json
 from cache.format.schema import SAMPLING_RATE, VAD_DIMS
 from extract.encoders import devices
 from extract.encoders.base import WHOLE_SECONDS, Encoded, EncoderOptions
+from extract.encoders.out_of_memory import HalvedBatches
 from extract.encoders.speech.checkpoint import Checkpoint, fill
 from extract.encoders.speech.layout import Layout
 from extract.encoders.speech.long_clips import convolve, windows
 from extract.encoders.speech.matrix_products import quicken
 from extract.encoders.speech.recipe import CHUNKING, LICENCE, speech_recipe
-from extract.errors import ClipError, EncoderError
+from extract.errors import EncoderError
 
 CPU_CHUNK = (
     25  # frames: half a second of convolutions stays in a processor's cache, 1.8 × faster than 7 s at once
@@ -72,7 +73,7 @@ class SpeechTransformer:
         self.equal_lengths = layout.equal_lengths
         self.chunking = CHUNKING
         self.batch_seconds = devices.batch_seconds(self._device)
-        self.memory_seconds = float("inf")
+        self._batches = HalvedBatches(self._device, self._inner.clear)
 
     def _prepare(self) -> None:
         """Freeze, fold the weight norm, cast what autocast would cast anew in every call, watch inner layers."""
@@ -110,19 +111,12 @@ class SpeechTransformer:
             ClipError: ``out_of_memory`` for a single clip.
             EncoderError: the device failed.
         """
-        try:
-            return self._encode(clips)
-        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-            devices.raise_unless_out_of_memory(error, self._device)
-            longest = max(map(len, clips)) / SAMPLING_RATE
-            if len(clips) == 1:
-                raise ClipError("out_of_memory", f"{longest:.1f} s do not fit {self._device}") from None
-        self._inner.clear()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        half = len(clips) // 2
-        self.memory_seconds = min(self.memory_seconds, longest * (len(clips) - half))
-        return self.encode(clips[:half]) + self.encode(clips[half:])
+        return self._batches.encode(self._encode, clips)
+
+    @property
+    def memory_seconds(self) -> float:
+        """Padded seconds a batch may have at most; lowered when memory runs out."""
+        return self._batches.seconds
 
     @torch.inference_mode()
     def _encode(self, clips: Sequence[NDArray[np.float32]]) -> list[Encoded]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from train.audit.audit import Audit, Check
 from train.report.sections import (
     audit_section,
     emotions_section,
@@ -13,7 +14,6 @@ from train.report.sections import (
     null_section,
     reproduce_section,
 )
-from train.scores.audit import Audit, Check
 from train.scores.intervals import score_interval
 from train.scores.permutation import permutation_null
 from train.studies.study import Study

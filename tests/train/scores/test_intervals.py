@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from train.scores.intervals import assumed_icc, holm, paired_difference, score_interval
+from train.scores.intervals import assumed_icc, paired_difference, score_interval
 from train.scores.registry import METRICS
 from train.scores.resampling import Resampler
 from train.scores.wording import interval_caption
@@ -115,13 +115,6 @@ def test_pairing_takes_out_what_both_rows_share(correlated):
     alone = score_interval(truth, ours[None], "pearson")
     paired = paired_difference(truth, ours[None], np.stack([theirs] * 3), "pearson").interval
     assert paired.high - paired.low < (alone.high - alone.low) / 5
-
-
-def test_holm_by_hand():
-    # .01·3, then max(.03, .02·2), then max(.04, .04·1)
-    np.testing.assert_allclose(holm([0.04, 0.01, math.nan, 0.02]), [0.04, 0.03, math.nan, 0.04])
-    np.testing.assert_allclose(holm([0.6, 0.7]), [1, 1])
-    assert holm([]).shape == (0,)
 
 
 def test_unknown_speakers_are_said_and_few_speakers_are_warned_of(correlated):

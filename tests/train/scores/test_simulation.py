@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from train.scores.intervals import difference_of, holm, interval_of
+from train.scores.holm import holm
+from train.scores.intervals import difference_of, interval_of
 from train.scores.resampling import Resampler
 
 CORPORA, RHO, ICC = 200, 0.3, 0.5

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cache.common.console import json_ready
-from train.scores.intervals import holm, paired_difference, score_interval
+from train.scores.holm import holm
+from train.scores.intervals import paired_difference, score_interval
 from train.studies.scored import describe, score_rows
 
 ROWS = ("head", "noisy", "noise", "constant")

@@ -12,8 +12,8 @@ from cache.commit.failures import Failure, FailureLedger
 from cache.compaction.compact import compact
 from cache.compaction.options import CompactOptions
 from train import read_splits
+from train.audit.audit import Audit, audit
 from train.errors import AuditError
-from train.scores.audit import Audit, audit
 
 NAMES = ["Joy", "Fear"]
 

@@ -20,10 +20,10 @@ from cache.commit.failures import read_failures
 from cache.common.errors import UnknownFieldError
 from cache.common.words import counted
 from cache.compaction.projection import Projection
+from train.audit.split_shift import shift_between, summary
 from train.errors import AuditError, RunError
 from train.files import AUDIT_FILE, read_json, write_json
 from train.labels.tables import Labels, Splits
-from train.scores.split_shift import shift_between, summary
 from train.scores.wording import aligned
 
 PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"

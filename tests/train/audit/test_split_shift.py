@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.scores.split_shift import shift_between, summary
+from train.audit.split_shift import shift_between, summary
 
 
 def test_numbers_that_do_not_overlap_are_as_far_apart_as_can_be() -> None:

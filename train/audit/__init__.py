@@ -1,0 +1,1 @@
+"""Audit: what would make a score too good, looked for before anything is trained."""
