@@ -20,15 +20,13 @@ from cache.shards.store import ShardFile
 
 CLIP_LEVEL = (schema.GLOBAL_MEAN, schema.CLIPS, schema.SCALE, schema.OFFSET)
 NARROW = 256  # bytes a clip: an array of such rows is kept once it has been read
-OUTWEIGHED = 8  # times: how much more the frames read so far must weigh than all clip-level arrays
 
 
 class OpenShard:
     """Reads one shard and checks what it reads; safe in threads and after fork.
 
-    An array's checksum needs all of its rows, and a clip must not cost what its shard costs. So the clip-level
-    values of a clip are read alone until the frames read from the shard outweigh all those arrays; then the
-    arrays are read whole, once, and checked.
+    An array's checksum needs all of its rows, and a clip must not cost what its shard costs. So a clip-level array
+    is read whole when it is first asked for, and checked; from then on a clip costs its own row, or nothing.
 
     Attributes:
         path: of the shard's file or folder.
@@ -42,13 +40,13 @@ class OpenShard:
         self.columns: dict[str, Column] = {}
         self._file: ShardFile | None = None
         self._kept: dict[str, Array] = {}
-        self._frame_bytes = 0
-        self._is_checked = False
+        self._checked: set[str] = set()
 
     def close(self) -> None:
         """Let go of the open file; reading again opens it again."""
         self._file = None
         self.columns.clear()
+        self._checked.clear()
 
     @property
     def clip_level_names(self) -> list[str]:
@@ -89,26 +87,15 @@ class OpenShard:
         known = self._kept.get(name)
         return self._kept.setdefault(name, self.clip_level(name)) if known is None else known
 
-    def has_read(self, frame_bytes: int) -> None:
-        """Count frames that were read, and check the clip-level arrays when it is their time."""
-        self._frame_bytes += frame_bytes
-        names = self.clip_level_names
-        if self._is_checked or self._frame_bytes < OUTWEIGHED * sum(
-            self._dataset(n).num_bytes for n in names
-        ):
-            return
-        for name in names:
-            if self._dataset(name).row_bytes <= NARROW:
-                self.kept(name)
-            elif name not in self._kept:
-                self.array(name)
-        self._is_checked = True
-
     def row(self, name: str, row: int) -> Any:
-        """Return a clip-level value of one clip; text as text."""
-        self._dataset(name)
-        known = self._kept.get(name)
-        rows = self.file.read(name, row, row + 1) if known is None else known[row : row + 1].copy()
+        """Return a clip-level value of one clip, its array checked; text as text."""
+        if self._dataset(name).row_bytes <= NARROW:
+            rows = self.kept(name)[row : row + 1].copy()
+        elif name in self._checked:
+            rows = self.file.read(name, row, row + 1)
+        else:
+            rows = self.clip_level(name)[row : row + 1].copy()
+            self._checked.add(name)
         return as_text(rows)[0]
 
     def _dataset(self, name: str) -> Dataset:

@@ -99,9 +99,6 @@ class CacheReader:
             name: (self.read_values if field.quantised else self.read_frames)(clip_id, name)
             for name, field in self.frame_fields.items()
         }
-        shard.has_read(
-            shard.record.num_frames[row] * sum(f.bytes_per_frame for f in self.frame_fields.values())
-        )
         mean = {name: shard.row(schema.GLOBAL_MEAN + name, row) for name in self.frame_fields}
         clip = {
             name.removeprefix(schema.CLIPS): shard.row(name, row)

@@ -14,7 +14,7 @@ from cache.common.file_system import is_local
 from cache.format import catalog
 from cache.format.record import CommitRecord
 
-LIST_SECONDS = 10.0  # between two looks at all names: for records that no journal announced
+LIST_SECONDS = 0.2  # between two looks at all names: for records that no journal announced
 
 
 class CommitIndex:

@@ -8,6 +8,7 @@ set of them is not the same again when one has come and gone meanwhile.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import uuid
@@ -55,7 +56,9 @@ class Journal:
             except FileNotFoundError:  # taken for dead: begin anew, under a name that nobody has read
                 file = os.open(self._begin(), os.O_WRONLY | os.O_APPEND)
             try:
-                os.write(file, f"{shard}\n".encode())
+                line = f"\n{shard}\n".encode()  # a line of its own, whatever a full disk has cut off before
+                if os.write(file, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             finally:
                 os.close(file)
 
@@ -141,7 +144,19 @@ def _is_dead(path: Path) -> bool:
 
 def _leave(path: Path, pid: int) -> None:
     """Remove a journal that nobody reads: no other writer is alive, and one to come looks at the records."""
+    if pid == os.getpid():
+        _remove_if_dead(path.parent, own=path)
+
+
+def remove_dead(cache: Path) -> None:
+    """Remove the journals of a cache that no living writer has; all or none, since a living one reads them."""
+    _remove_if_dead(cache / WRITERS)
+
+
+def _remove_if_dead(folder: Path, own: Path | None = None) -> None:
     with suppress(OSError):
-        if pid == os.getpid() and all(other == path or _is_dead(other) for other in _journals(path.parent)):
-            path.unlink()
-            path.parent.rmdir()
+        journals = _journals(folder)
+        if all(path == own or _is_dead(path) for path in journals):
+            for path in journals:
+                path.unlink(missing_ok=True)
+            folder.rmdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from cache.commit import leases
+from cache.commit import journal, leases
 from cache.commit.processes import is_dead
 from cache.common import durable
 from cache.format.catalog import LEASES, SHARDS
@@ -17,6 +17,7 @@ def tidy(cache: Path) -> None:
         for folder in (cache, cache / SHARDS, cache / LEASES):
             remove_dead_tmp(cache, folder)
         leases.remove_dead(cache)
+        journal.remove_dead(cache)
 
 
 def remove_dead_tmp(cache: Path, folder: Path, older_than: float = leases.LEASE_SECONDS) -> int:

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from cache.common.durable import check_writable
+from cache.common.errors import RecipeMismatchError
 from cache.common.progress import OnProgress, Progress
 from cache.format import catalog
 from extract.encoders.base import Encoder, UnloadedEncoder
@@ -57,7 +58,11 @@ def extract(
     model = find_encoder(options.encoder) if encoder is None else LoadedEncoder(encoder)
     if not (out / catalog.DESCRIPTION).exists():  # no cache is begun with an encoder that cannot be loaded
         model = LoadedEncoder(model.load(), model.devices())
-    writer = open_writer(out, options, model)
+    try:
+        writer = open_writer(out, options, model)
+    except RecipeMismatchError:
+        model.load()  # weights that do not fit their own config are the nearer reason
+        raise
     with (
         StopRequest(options.grace, options.max_minutes) as stop,
         RunMeter(progress or Progress(), options.log_file) as meter,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cache.commit.journal import Journal
+from cache.commit.journal import Journal, remove_dead
 from cache.commit.processes import host_name
 from cache.common.errors import StorageError
 
@@ -134,6 +134,35 @@ def test_a_journal_that_cannot_be_read_asks_for_a_look_at_the_records_every_time
         assert [one.news() for _ in range(3)] == [([], False)] * 3
     assert one.news() == (["a-0"], False)
     assert one.news() == ([], True)
+
+
+def test_an_announcement_that_was_cut_off_is_an_error_and_spoils_no_other(cache, monkeypatch) -> None:
+    one, two = Journal(cache), Journal(cache)
+    settled(one, two)
+    with monkeypatch.context() as patched:
+        write = os.write
+        patched.setattr(os, "write", lambda file, data: write(file, data[:5]))
+        with pytest.raises(StorageError, match="No space left"):
+            two.announce("abcdefgh-0")
+    two.announce("b-0")
+    assert "b-0" in one.news().announced
+
+
+def test_only_when_all_writers_are_dead_their_journals_go(cache) -> None:
+    folder = cache / "writers"
+    folder.mkdir()
+    (folder / f"{host_name()}.999999999.dead.journal").touch()
+    living = Journal(cache)
+    living.news()
+    (folder / f"{host_name()}.999999998.dead.journal").touch()
+    remove_dead(cache)
+    assert len(list(folder.iterdir())) == 2
+    del living  # the last one alive takes those of the dead with it
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / f"{host_name()}.999999998.dead.journal").touch()
+    remove_dead(cache)
+    assert not folder.exists()
 
 
 def test_a_folder_of_journals_that_was_removed_is_made_again(cache) -> None:
