@@ -74,10 +74,6 @@ class Registry(Generic[Thing]):
         *first, last = self._entries
         return f"{', '.join(first)} or {last}" if first else last
 
-    def describe(self) -> str:
-        """Return the names, each with its line, for a help text."""
-        return "; ".join(f"{entry.name}: {entry.help}" for entry in self.entries)
-
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All of them."""

@@ -25,7 +25,7 @@ def test_a_thing_is_loaded_when_asked_for(shapes) -> None:
 
 def test_help_and_choices_come_from_the_entries(shapes) -> None:
     assert shapes.choices() == "path or fraction"
-    assert shapes.describe() == "path: where a file is; fraction: a ratio"
+    assert [entry.help for entry in shapes.entries] == ["where a file is", "a ratio"]
 
 
 def test_an_unknown_name_is_one_line_with_the_closest(shapes) -> None:

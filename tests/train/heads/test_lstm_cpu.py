@@ -14,26 +14,10 @@ def run(lstm, frames):
     return lstm_cpu.run_lstm(lstm, frames, frames.dtype)
 
 
-def gradients(outputs, lstm):
-    lstm.zero_grad()
-    outputs.square().sum().backward()
-    return [parameter.grad.clone() for parameter in lstm.parameters()]
-
-
 @pytest.mark.parametrize(("width", "hidden", "layers"), [(5, 7, 2), (3, 16, 1), (8, 3, 3)])
 @pytest.mark.parametrize("length", [1, 9])
-def test_it_equals_torchs_lstm_forward_and_back(width, hidden, layers, length):
-    torch.manual_seed(0)
-    lstm = nn.LSTM(width, hidden, num_layers=layers, batch_first=True).double()
-    frames = torch.randn(4, length, width, dtype=torch.float64, requires_grad=True)
-    expected, found = lstm(frames)[0], run(lstm, frames)
-    torch.testing.assert_close(found, expected)
-    for one, two in zip(gradients(found, lstm), gradients(lstm(frames)[0], lstm), strict=True):
-        torch.testing.assert_close(one, two)
-    at_frames = [
-        torch.autograd.grad(each.square().sum(), frames)[0] for each in (run(lstm, frames), expected)
-    ]
-    torch.testing.assert_close(*at_frames)
+def test_it_equals_torchs_lstm_forward_and_back(equals_torch, width, hidden, layers, length):
+    equals_torch(run, nn.LSTM(width, hidden, num_layers=layers, batch_first=True), length)
 
 
 def test_a_wide_bfloat16_head_takes_the_faster_way_and_stays_close(monkeypatch):

@@ -8,29 +8,11 @@ from torch import nn
 
 from train.heads.lstm_cuda import run_padded, run_wider
 
-run = run_wider
-
-
-def gradients(outputs, lstm):
-    lstm.zero_grad()
-    outputs.square().sum().backward()
-    return [parameter.grad.clone() for parameter in lstm.parameters()]
-
 
 @pytest.mark.parametrize(("width", "hidden", "layers"), [(5, 7, 2), (3, 16, 1), (8, 3, 3)])
 @pytest.mark.parametrize("length", [1, 9])
-def test_it_equals_torchs_lstm_forward_and_back(width, hidden, layers, length):
-    torch.manual_seed(0)
-    lstm = nn.LSTM(width, hidden, num_layers=layers, batch_first=True).double()
-    frames = torch.randn(4, length, width, dtype=torch.float64, requires_grad=True)
-    expected, found = lstm(frames)[0], run(lstm, frames)
-    torch.testing.assert_close(found, expected)
-    for one, two in zip(gradients(found, lstm), gradients(lstm(frames)[0], lstm), strict=True):
-        torch.testing.assert_close(one, two)
-    at_frames = [
-        torch.autograd.grad(each.square().sum(), frames)[0] for each in (run(lstm, frames), expected)
-    ]
-    torch.testing.assert_close(*at_frames)
+def test_it_equals_torchs_lstm_forward_and_back(equals_torch, width, hidden, layers, length):
+    equals_torch(run_wider, nn.LSTM(width, hidden, num_layers=layers, batch_first=True), length)
 
 
 def test_elsewhere_than_on_cuda_nothing_is_padded():

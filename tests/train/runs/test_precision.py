@@ -43,9 +43,9 @@ def test_a_head_in_bfloat16_is_refused_where_it_cannot_run(without, run, corpus,
 
 
 def test_what_needs_no_bfloat16_lstm_is_not_refused(without):
-    require_precision(FitConfig(), 8, CPU)
-    require_precision(FitConfig(precision="bfloat16", lstm=False), 8, CPU)
-    require_precision(FitConfig(precision="bfloat16"), 8, torch.device("cuda"))
+    assert require_precision(FitConfig(), 8, CPU) is None
+    assert require_precision(FitConfig(precision="bfloat16", lstm=False), 8, CPU) is None
+    assert require_precision(FitConfig(precision="bfloat16"), 8, torch.device("cuda")) is None
 
 
 def test_asking_draws_no_random_number():
