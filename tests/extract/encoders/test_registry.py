@@ -102,7 +102,9 @@ def test_what_users_read_names_the_families(family, folder, tmp_path) -> None:
     (folder / "config.json").write_text('{"model_type": "lowdness"}')
     with pytest.raises(EncoderError, match=r"wavlm or loudness; did you mean 'loudness'\?"):
         load_encoder(EncoderOptions(str(folder)))
-    assert ("loudness", "mean square of every 20 ms") in [(entry.name, entry.help) for entry in BUILT_IN.entries]
+    assert ("loudness", "mean square of every 20 ms") in [
+        (entry.name, entry.help) for entry in BUILT_IN.entries
+    ]
 
 
 @pytest.mark.parametrize("registry", [BUILT_IN, CHECKPOINTS])
