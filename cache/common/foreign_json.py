@@ -18,7 +18,10 @@ class ForeignJsonError(ValueError):
 
 
 def parse_json(
-    data: bytes | str, expected: type = dict, max_depth: int = MAX_DEPTH, **hooks: Callable[[str], Any]
+    data: bytes | str,
+    expected: type = dict,
+    max_depth: int = MAX_DEPTH,
+    parse_number: Callable[[str], Any] | None = None,
 ) -> Any:
     """Return the JSON value in ``data``.
 
@@ -26,14 +29,16 @@ def parse_json(
         data: the text, UTF-8 where it is bytes.
         expected: what the outermost value must be: ``dict``, ``list`` or ``object`` for any.
         max_depth: of lists and objects inside each other.
-        hooks: ``parse_int`` and ``parse_float`` of ``json.loads``.
+        parse_number: makes something else than int and float of a number's text.
 
     Raises:
         ForeignJsonError: no JSON, nested too deeply, or another kind of value; NaN and Infinity, which JSON does
             not have, are refused as well.
     """
     try:
-        value = json.loads(data, parse_constant=_refuse_constant, **hooks)
+        value = json.loads(
+            data, parse_constant=_refuse_constant, parse_int=parse_number, parse_float=parse_number
+        )
     except RecursionError:
         raise ForeignJsonError(f"nested more than {max_depth} deep") from None
     except ValueError as error:

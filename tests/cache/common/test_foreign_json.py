@@ -11,7 +11,7 @@ def test_values_are_those_of_json() -> None:
     assert parse_json(b'{"a": [1, 2.5, "x", null, true]}') == {"a": [1, 2.5, "x", None, True]}
     assert parse_json("[1]", list) == [1]
     assert parse_json("7", object) == 7
-    assert parse_json('{"id": 0042.0}'.replace("00", ""), parse_float=str) == {"id": "42.0"}
+    assert parse_json('{"id": 0042.0}'.replace("00", ""), parse_number=str) == {"id": "42.0"}
 
 
 @pytest.mark.parametrize(
