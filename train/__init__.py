@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from train.runs.evaluate import evaluate
     from train.runs.predict import predict
     from train.runs.run_folder import Run, load_run
+    from train.scores.holm import holm
+    from train.scores.intervals import paired_difference, score_interval
 
 __all__ = [
     "FitConfig",
@@ -28,10 +30,13 @@ __all__ = [
     "Splits",
     "evaluate",
     "fit",
+    "holm",
     "load_run",
+    "paired_difference",
     "predict",
     "read_labels",
     "read_splits",
+    "score_interval",
 ]
 
 __getattr__, __dir__ = lazy_attributes(
@@ -45,5 +50,7 @@ __getattr__, __dir__ = lazy_attributes(
         "runs.evaluate": ("evaluate",),
         "runs.predict": ("predict",),
         "runs.run_folder": ("Run", "load_run"),
+        "scores.holm": ("holm",),
+        "scores.intervals": ("paired_difference", "score_interval"),
     },
 )

@@ -33,7 +33,6 @@ def evaluate(
         str | None,
         typer.Option(help="Column of the label table that divides the clips into groups, or duration."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=2, help="Draws behind each interval.")] = 2000,
     permutations: Annotated[int, typer.Option(min=0, help="Behind the null; 0 for none.")] = 1000,
     assume_icc: Annotated[
         float | None,
@@ -69,7 +68,7 @@ def evaluate(
             min_coverage=config.min_coverage,
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,
-            options=EvidenceOptions(metric, by, resamples, permutations, assume_icc, clips_per_speaker),
+            options=EvidenceOptions(metric, by, permutations, assume_icc, clips_per_speaker),
         )
     if json:
         print_json(result)

@@ -98,7 +98,10 @@ def build_table(study: Study, scores: Scores) -> Table:
         Column("s / fit", [f"{row.seconds:.1f}" for row in study.rows]),
     ]
     about = interval_caption(scores.intervals[[row.name for row in study.rows].index(study.reference)])
-    how = f" Δ: row minus “{study.reference}”; p after Holm, intervals uncorrected." if compared else ""
+    family = f" for the {study.family} differences they were picked from" if study.family else ""
+    how = (
+        f" Δ: row minus “{study.reference}”; p after Holm{family}, intervals uncorrected." if compared else ""
+    )
     return Table(tuple(columns), f"{study.caption}{how} {about}")
 
 

@@ -14,13 +14,11 @@ class Interval:
         low: lower end; NaN if undefined.
         high: upper end; NaN if undefined.
         level: of confidence, not corrected for the number of intervals shown.
-        resamples: draws of speakers and seeds.
-        undefined_draws: those without a score, left out.
-        by: what was drawn: "speaker", or "clip" where speakers are unknown.
+        by: what belongs together: "speaker", or "clip" where speakers are unknown.
         clusters: how many of them there are.
+        effective: how many of equal size would say as much, (Σn)² / Σn² with n clips each.
         seeds: how many seeds the estimate is the mean of.
-        method: "BCa", "percentile" where its correction breaks down, "Student's t" with fewer than 50
-            speakers (or clips), or "none".
+        method: "Student's t", or "none".
         warnings: why not to believe it too much.
     """
 
@@ -28,10 +26,9 @@ class Interval:
     low: float
     high: float
     level: float
-    resamples: int
-    undefined_draws: int
     by: str
     clusters: int
+    effective: float
     seeds: int
     method: str
     warnings: tuple[str, ...] = ()
@@ -49,12 +46,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference of two rows: the same clips, the same draws.
+    """A paired difference of two rows on the same clips.
 
     Attributes:
         interval: of ours less theirs.
-        p_value: two-sided, of Student's t with the jackknife's standard error; not corrected (``holm`` does
-            that for a family); NaN if undefined.
+        p_value: two-sided, the level at which the interval just reaches 0; not corrected (``holm`` does that
+            for a family); NaN if undefined.
     """
 
     interval: Interval

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from train.labels.tables import Labels
 from train.scores.estimates import Interval
-from train.scores.intervals import RESAMPLES, assumed_icc, score_interval
+from train.scores.intervals import assumed_icc, score_interval
 from train.scores.permutation import PERMUTATIONS, permutation_null
 from train.scores.registry import traits_of
 from train.scores.wording import interval_caption, why_no_interval
@@ -29,7 +29,6 @@ class EvidenceOptions:
     Attributes:
         metric: a registered one; None takes the run's.
         by: column that divides the clips into groups, or "duration"; None for no groups.
-        resamples: draws behind each interval.
         permutations: behind the null; 0 for none.
         icc: part of the variance that clips of one speaker are assumed to share, where speakers are unknown.
         clips_per_speaker: assumed with ``icc``.
@@ -37,7 +36,6 @@ class EvidenceOptions:
 
     metric: str | None = None
     by: str | None = None
-    resamples: int = RESAMPLES
     permutations: int = PERMUTATIONS
     icc: float | None = None
     clips_per_speaker: float = CLIPS_PER_SPEAKER
@@ -64,10 +62,9 @@ def evidence(
         ``assumed_icc`` and ``groups`` where asked for.
     """
     metric, truth, speakers = options.metric or metric, labels.targets, labels.speakers
-    draws = options.resamples
-    whole = score_interval(truth, predictions, metric, speakers, draws)
+    whole = score_interval(truth, predictions, metric, speakers)
     each = {
-        name: score_interval(truth[:, [k]], predictions[:, :, [k]], metric, speakers, draws)
+        name: score_interval(truth[:, [k]], predictions[:, :, [k]], metric, speakers)
         for k, name in enumerate(labels.names)
     }
     values: dict[str, Any] = {
@@ -82,7 +79,7 @@ def evidence(
         values["assumed_icc"] = _widened(whole, options.icc, options.clips_per_speaker)
     if groups is not None:
         values["groups"] = [
-            _group(labels, predictions, metric, name, np.array(groups) == name, draws)
+            _group(labels, predictions, metric, name, np.array(groups) == name)
             for name in sorted(set(groups))
         ]
     return values
@@ -111,11 +108,11 @@ def _widened(interval: Interval, icc: float, clips_per_speaker: float) -> dict[s
 
 
 def _group(
-    labels: Labels, predictions: FloatArray, metric: str, name: str, which: BoolArray, resamples: int
+    labels: Labels, predictions: FloatArray, metric: str, name: str, which: BoolArray
 ) -> dict[str, Any]:
     """Return the score of a group of clips with its interval, as JSON values."""
     where = np.flatnonzero(which)
     part = labels.take(where.tolist())
-    interval = score_interval(part.targets, predictions[:, where], metric, part.speakers, resamples)
+    interval = score_interval(part.targets, predictions[:, where], metric, part.speakers)
     people = len({who for who in part.speakers if who is not None})
     return {"group": name, "clips": len(part), "speakers": people or None, **described(interval)}

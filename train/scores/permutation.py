@@ -9,8 +9,8 @@ from math import factorial
 import numpy as np
 import numpy.typing as npt
 
+from train.scores.leave_one_out import Clusters
 from train.scores.registry import METRICS, traits_of
-from train.scores.resampling import Resampler
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -64,14 +64,14 @@ def permutation_null(
         seed: of the permutations.
     """
     labels, rows = np.asarray(truth, dtype=np.float64), np.asarray(predictions, dtype=np.float64)
-    speakers = Resampler.of(len(labels), clusters, 2, seed)
+    speakers = Clusters.of(len(labels), clusters)
     rng, metric_of, better = np.random.default_rng([seed, 3]), METRICS.get(metric), _better(metric)
 
     def score(given: FloatArray) -> float:
         return float(np.mean([metric_of(labels, one).mean() for one in given]))
 
     observed = score(rows)
-    drawn = np.array([score(rows[:, _swapped(speakers.cluster, rng)]) for _ in range(permutations)])
+    drawn = np.array([score(rows[:, _swapped(speakers.index, rng)]) for _ in range(permutations)])
     kept = drawn[~np.isnan(drawn)]
     if np.isnan(observed) or not len(kept):
         return Null(observed, np.nan, np.nan, np.nan, permutations, permutations - len(kept), speakers.by)

@@ -1,7 +1,7 @@
 """The metrics: which there are, where they are computed, and what statistics, tables and pictures need to know.
 
 A new metric is one module with its function, and one ``register_metric``; it is then computed for every run,
-resampled, permuted and shown. Nothing here loads numpy.
+given an interval, permuted and shown. Nothing here loads numpy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Metric = Callable[[npt.ArrayLike, npt.ArrayLike], npt.NDArray[np.float64]]
 
-ROWS = "train.scores.resampling_rows:RowScores"  # how any metric is resampled; sums and ranks are quicker
+ROWS = "train.scores.left_out_rows:any_metric"  # any metric without each speaker; sums and ranks are quicker
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class MetricTraits:
         highest: value that a score can have.
         higher_is_better: whether a higher score is a better one.
         correlation: whether it is one, so that the design effect of an assumed ICC holds.
-        resampled: ``module:attribute`` of what scores its draws, called with labels (clips, targets),
-            predictions (seeds, clips, targets), the speaker's index of each clip, and the metric's name.
+        left_out: ``module:attribute`` of a function that returns the scores (speakers, seeds) without each
+            speaker, mean over targets; called with labels (clips, targets), predictions (seeds, clips,
+            targets), the number of each clip's speaker (clips,), and the metric's name.
     """
 
     sign: str
@@ -42,7 +43,7 @@ class MetricTraits:
     highest: float = 1.0
     higher_is_better: bool = True
     correlation: bool = False
-    resampled: str = ROWS
+    left_out: str = ROWS
 
 
 METRICS: Registry[Metric] = Registry("metric", LabelError)
@@ -87,23 +88,23 @@ register_metric(
     "pearson",
     "train.scores.metrics:pearson",
     "Pearson's correlation",
-    MetricTraits("ρ", correlation=True, resampled="train.scores.resampling_sums:PearsonSums"),
+    MetricTraits("ρ", correlation=True, left_out="train.scores.left_out_sums:pearson"),
 )
 register_metric(
     "ccc",
     "train.scores.metrics:ccc",
     "Lin's concordance correlation",
-    MetricTraits("CCC", correlation=True, resampled="train.scores.resampling_sums:CccSums"),
+    MetricTraits("CCC", correlation=True, left_out="train.scores.left_out_sums:ccc"),
 )
 register_metric(
     "spearman",
     "train.scores.metrics:spearman",
     "Spearman's rank correlation",
-    MetricTraits("Spearman's ρ", correlation=True, resampled="train.scores.resampling_ranks:RankScores"),
+    MetricTraits("Spearman's ρ", correlation=True, left_out="train.scores.left_out_ranks:spearman"),
 )
 register_metric(
     "mae",
     "train.scores.metrics:mae",
     "mean absolute error, in the labels' unit",
-    MetricTraits("MAE", 0.0, inf, higher_is_better=False, resampled="train.scores.resampling_sums:ErrorSums"),
+    MetricTraits("MAE", 0.0, inf, higher_is_better=False, left_out="train.scores.left_out_sums:mae"),
 )

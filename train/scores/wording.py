@@ -14,8 +14,6 @@ from train.scores.registry import traits_of
 
 UNDEFINED, NOTHING = "undefined", "–"  # a score that does not exist; a cell that has nothing to say
 SMALLEST_P = 0.001
-DRAWN = ("BCa", "percentile")  # methods that rest on the draws
-MANY_UNDEFINED = "warning: so many draws are undefined that the rest are no fair sample"
 
 
 def score_text(value: float | None) -> str:
@@ -75,23 +73,20 @@ def why_no_interval(interval: Interval) -> str:
 
 
 def interval_caption(interval: Interval) -> str:
-    """Say in one line what an interval is: level, method, draws, speakers, seeds, warnings."""
+    """Say in one line what an interval is: level, method, speakers, seeds, warnings."""
     people = "clip-level, speakers unknown"
     if interval.by == "speaker":
-        people = counted(interval.clusters, "speaker")
+        people = _clusters_text(interval.clusters, interval.effective, "speaker")
     seeds = "one seed, so without the variation between seeds"
     if interval.seeds > 1:
         seeds = f"{interval.seeds} seeds"
-    lost = ""
-    if interval.undefined_draws and interval.method in DRAWN:
-        lost = f"; {interval.undefined_draws} undefined draws left out"
     warned = "".join(f"; {warning}" for warning in interval.warnings)
-    return f"{_kind_of(interval)} ({people}; {seeds}){lost}{warned}"
+    return f"{_kind_of(interval)} ({people}; {seeds}){warned}"
 
 
-def few_clusters_warning(clusters: int, by: str) -> str:
+def few_clusters_warning(clusters: int, effective: float, by: str) -> str:
     """Warn of an interval that rests on few speakers (or clips)."""
-    return f"warning: only {counted(clusters, by)}, too few to trust the interval"
+    return f"warning: only {_clusters_text(clusters, effective, by)}, too few to trust the interval"
 
 
 def few_orders_warning(clusters: int, by: str, orders: int) -> str:
@@ -123,5 +118,11 @@ def _kind_of(interval: Interval) -> str:
     if interval.method == "none":
         why = why_no_interval(interval)
         return f"no interval: {why}" if why else "no interval"
-    drawn = f", {interval.resamples} resamples" if interval.method in DRAWN else ""
-    return f"{100 * interval.level:.0f} % {interval.method} interval{drawn}"
+    return f"{100 * interval.level:.0f} % {interval.method} interval"
+
+
+def _clusters_text(clusters: int, effective: float, by: str) -> str:
+    """Return "60 speakers", and as how many of equal size they count where that is fewer."""
+    shown = f"{effective:.1f}" if effective < 9.95 else f"{effective:.0f}"
+    equal = effective > clusters - 0.05 or shown == str(clusters)
+    return counted(clusters, by) if equal else f"{counted(clusters, by)} of unequal size, effectively {shown}"

@@ -9,13 +9,11 @@ import numpy as np
 
 from train.scores.estimates import Difference, Interval
 from train.scores.holm import holm
-from train.scores.intervals import difference_of, interval_of, limits_of
+from train.scores.intervals import difference_of, interval_of
+from train.scores.leave_one_out import Clusters
 from train.scores.metrics import mean_over
 from train.scores.registry import METRICS
-from train.scores.resampling import Resampler
 from train.studies.study import Study
-
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,19 @@ class Scores:
     spread: list[float]
 
 
-def score_rows(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
-    """Score every row of a study with the same draws of speakers and seeds."""
-    resampler = Resampler.of(len(study.truth), study.speakers, resamples, seed)
-    draws = {r.name: resampler.scores(study.truth, study.predictions(r), study.metric) for r in study.rows}
-    defined = [row.name for row in study.rows if np.isfinite(draws[row.name].estimate).all()]
+def score_rows(study: Study) -> Scores:
+    """Score every row of a study on the same clips, with the same speakers and seeds."""
+    clusters = Clusters.of(len(study.truth), study.speakers)
+    rows = {r.name: clusters.scores(study.truth, study.predictions(r), study.metric) for r in study.rows}
+    defined = [row.name for row in study.rows if np.isfinite(rows[row.name].estimate).all()]
     others = [name for name in defined if name != study.reference and study.reference in defined]
     differences: dict[str, Difference] = {
-        name: difference_of(resampler, draws[name], draws[study.reference], study.metric) for name in others
+        name: difference_of(clusters, rows[name], rows[study.reference], study.metric) for name in others
     }
-    corrected = dict(zip(others, holm([differences[name].p_value for name in others]), strict=True))
-    limits = limits_of(study.metric)
+    p_values = holm([differences[name].p_value for name in others], study.family)
+    corrected = dict(zip(others, p_values, strict=True))
     return Scores(
-        [interval_of(resampler, draws[row.name]).within(*limits) for row in study.rows],
+        [interval_of(clusters, rows[row.name], study.metric) for row in study.rows],
         [differences[row.name].interval if row.name in differences else None for row in study.rows],
         [float(corrected.get(row.name, np.nan)) for row in study.rows],
         [_spread(study, row.name) for row in study.rows],

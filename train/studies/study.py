@@ -61,6 +61,8 @@ class Study:
         truth: (clips, targets) their labels.
         speakers: (clips,) None where unknown.
         tuned: whether each row's learning rate was chosen for it.
+        family: from how many differences those of these rows were picked by the very clips reported on; 0 if
+            they were not.
         loaded: predictions that were read already, by run; a study made of this one shares them.
     """
 
@@ -75,6 +77,7 @@ class Study:
     truth: FloatArray
     speakers: tuple[str | None, ...]
     tuned: bool = False
+    family: int = 0
     loaded: dict[str, FloatArray] = field(default_factory=dict, compare=False, repr=False)
 
     def predictions(self, row: RowResult) -> FloatArray:
@@ -117,7 +120,7 @@ def save_study(study: Study) -> None:
         for clip_id, values, speaker in zip(study.clip_ids, study.truth.tolist(), speakers, strict=True)
     )
     write_csv(study.path / TRUTH, ["clip_id", *study.names, SPEAKER], rows)
-    fields = ("reference", "metric", "caption", "selected_on", "names", "tuned")
+    fields = ("reference", "metric", "caption", "selected_on", "names", "tuned", "family")
     described = {name: getattr(study, name) for name in fields}
     write_json(study.path / RESULTS, {"format": 1, **described, "rows": [asdict(row) for row in study.rows]})
 
@@ -139,6 +142,7 @@ def load_study(path: Path) -> Study:
         speakers = tuple(row[SPEAKER] or None for row in table.rows)
         fields = {name: results[name] for name in ("reference", "metric", "caption", "selected_on")}
         fields["tuned"] = bool(results.get("tuned", False))
+        fields["family"] = int(results.get("family", 0))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / RESULTS}: not a study this version knows ({error})") from None
     check_speakers(path / TRUTH, table.ids(), speakers)

@@ -22,7 +22,7 @@ def few(study):
     loaded = {run: study.predictions(row)[seed] for row in rows for seed, run in enumerate(row.runs)}
     loaded |= {run: np.zeros_like(study.truth) for run in rows[-1].runs}
     made = replace(study, rows=rows, loaded=loaded)
-    return made, score_rows(made, 50)
+    return made, score_rows(made)
 
 
 @pytest.mark.parametrize("draw", [plot_rows, plot_differences])

@@ -39,7 +39,7 @@ def test_tables_of_a_study_have_a_row_for_each_of_its_rows(study_of):
     rows = {"head": truth + rng.random((1, 30, 2)), "flat | head": np.zeros((1, 30, 2))}
     study = study_of(truth, rows)
     intervals = {
-        name: [score_interval(truth[:, [k]], values[:, :, [k]], "pearson", None, 50) for k in (0, 1)]
+        name: [score_interval(truth[:, [k]], values[:, :, [k]], "pearson", None) for k in (0, 1)]
         for name, values in rows.items()
     }
     lines = emotions_section(study, intervals).splitlines()

@@ -11,7 +11,7 @@ from train.studies.scored import score_rows
 
 
 def test_the_table_in_four_styles_and_a_chart(study):
-    text = write_tables(study, score_rows(study, 50))
+    text = write_tables(study, score_rows(study))
     assert "Frozen encoder; hidden 6; 3 epochs; epoch chosen by pearson on an inner part" in text
     assert "hidden_states/2 8" in text
     styles = {suffix: (study.path / f"table.{suffix}").read_text() for suffix in ("txt", "md", "csv", "tex")}
@@ -26,14 +26,14 @@ def test_the_table_in_four_styles_and_a_chart(study):
 
 def test_every_row_is_compared_with_the_reference(study):
     few = replace(study, rows=study.rows[:3])
-    table = build_table(few, score_rows(few, 50))
+    table = build_table(few, score_rows(few))
     assert table.titles == ["", "ρ [95 %]", "sd", "Δ [95 %]", "p", "parameters", "s / fit"]
     differences, p_values = table.columns[3].cells, table.columns[4].cells
     assert (differences[0], p_values[0]) == ("reference", "–")
     assert all(cell[0] in "+−0" for cell in differences[1:])
     assert f"Δ: row minus “{study.reference}”; p after Holm, intervals uncorrected." in table.caption
     alone = replace(study, rows=study.rows[:1])
-    assert "Δ [95 %]" not in build_table(alone, score_rows(alone, 50)).titles
+    assert "Δ [95 %]" not in build_table(alone, score_rows(alone)).titles
 
 
 def test_learning_rates_have_a_column_where_they_differ(study):
@@ -43,7 +43,7 @@ def test_learning_rates_have_a_column_where_they_differ(study):
     ]
     baseline = replace(rows[0], name="baseline", config={"model": "ridge"})
     few = replace(study, rows=(*rows, baseline))
-    column = next(each for each in build_table(few, score_rows(few, 50)).columns if each.title == "lr")
+    column = next(each for each in build_table(few, score_rows(few)).columns if each.title == "lr")
     assert column.cells == ["0.1", "0.0003", "–"]
 
 

@@ -22,7 +22,7 @@ from train.scores.wording import interval_caption
 from train.studies.ensemble import Ensemble
 from train.studies.fidelity import Fidelity
 
-INTERVAL = Interval(0.5, -0.1, 0.7, 0.95, 100, 0, "speaker", 30, 1, "BCa")
+INTERVAL = Interval(0.5, -0.1, 0.7, 0.95, "speaker", 30, 30.0, 1, "Student's t")
 SCORES = {
     "pearson": {"mean": 0.5, "per_target": {"Joy": 0.5}},
     "mae": {"mean": None, "per_target": {"Joy": None}},

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from train.scores.estimates import Interval
 
-INTERVAL = Interval(0.5, 0.25, 1.25, 0.95, 2000, 0, "speaker", 8, 1, "Student's t")
+INTERVAL = Interval(0.5, 0.25, 1.25, 0.95, "speaker", 8, 8.0, 1, "Student's t")
 
 
 def test_an_interval_is_cut_to_what_a_score_can_be() -> None:

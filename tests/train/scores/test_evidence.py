@@ -28,8 +28,8 @@ def predictions(labels):
 
 
 def test_the_interval_is_that_of_the_mean_and_of_each_emotion(labels, predictions) -> None:
-    values = evidence(labels, predictions, "ccc", EvidenceOptions(resamples=50, permutations=20))
-    whole = score_interval(labels.targets, predictions, "ccc", labels.speakers, 50)
+    values = evidence(labels, predictions, "ccc", EvidenceOptions(permutations=20))
+    whole = score_interval(labels.targets, predictions, "ccc", labels.speakers)
     assert values["metric"] == "ccc"
     assert values["interval"]["estimate"] == whole.estimate
     assert values["interval"]["caption"] == interval_caption(whole)
@@ -40,7 +40,7 @@ def test_the_interval_is_that_of_the_mean_and_of_each_emotion(labels, prediction
 
 
 def test_options_name_the_metric_and_an_icc_widens_correlations_only(labels, predictions) -> None:
-    asked = {"resamples": 50, "permutations": 0, "icc": 0.2}
+    asked = {"permutations": 0, "icc": 0.2}
     values = evidence(labels, predictions, "ccc", EvidenceOptions(metric="pearson", **asked))
     assert values["metric"] == "pearson"
     assert "null" not in values
@@ -52,12 +52,12 @@ def test_options_name_the_metric_and_an_icc_widens_correlations_only(labels, pre
 
 def test_groups_are_scored_apart(labels, predictions) -> None:
     groups = ["b" if clip % 2 else "a" for clip in range(40)]
-    options = EvidenceOptions(resamples=50, permutations=0)
+    options = EvidenceOptions(permutations=0)
     values = evidence(labels, predictions, "pearson", options, groups)["groups"]
     assert [(each["group"], each["clips"], each["speakers"]) for each in values] == [
         ("a", 20, None),
         ("b", 20, None),
     ]
     where = np.arange(0, 40, 2)
-    alone = score_interval(labels.targets[where], predictions[:, where], "pearson", None, 50)
+    alone = score_interval(labels.targets[where], predictions[:, where], "pearson", None)
     assert values[0]["estimate"] == alone.estimate

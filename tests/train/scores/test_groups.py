@@ -43,7 +43,7 @@ def test_few_clips_are_quartered_by_duration_too(labels) -> None:
 
 def test_a_group_without_an_interval_says_why(labels) -> None:
     predictions = np.random.default_rng(1).random((1, 8, 2))
-    options = EvidenceOptions(permutations=0, resamples=50)
+    options = EvidenceOptions(permutations=0)
     groups = group_of_clips(labels, Durations(), "duration")
     text = evidence_text(evidence(labels, predictions, "pearson", options, groups))
     assert text.count("[no interval]:") == 1

@@ -18,6 +18,12 @@ def test_holm_by_hand():
     assert holm([]).shape == (0,)
 
 
+def test_a_family_larger_than_what_is_shown_counts_whole():
+    """Two rows picked of eleven: .01·11, then max(.11, .02·10)."""
+    np.testing.assert_allclose(holm([0.01, 0.02], family=11), [0.11, 0.2])
+    np.testing.assert_allclose(holm([0.01, 0.02], family=1), holm([0.01, 0.02]))
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_it_keeps_the_order_and_lies_between_the_p_value_and_bonferronis(p_values):
     found = holm(p_values)

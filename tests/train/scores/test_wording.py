@@ -24,7 +24,7 @@ from train.scores.wording import (
     why_no_interval,
 )
 
-INTERVAL = Interval(0.659, 0.416, 0.902, 0.95, 2000, 0, "speaker", 60, 3, "BCa")
+INTERVAL = Interval(0.659, 0.416, 0.902, 0.95, "speaker", 60, 60.0, 3, "Student's t")
 
 
 @pytest.mark.parametrize(
@@ -68,21 +68,23 @@ def test_a_metric_has_its_sign() -> None:
         metric_sign("rho")
 
 
-def test_a_caption_says_draws_speakers_seeds_and_warnings() -> None:
-    assert interval_caption(INTERVAL) == "95 % BCa interval, 2000 resamples (60 speakers; 3 seeds)"
-    few = replace(INTERVAL, clusters=3, method="Student's t", seeds=1, warnings=("warning: few",))
+def test_a_caption_says_speakers_seeds_and_warnings() -> None:
+    assert interval_caption(INTERVAL) == "95 % Student's t interval (60 speakers; 3 seeds)"
+    few = replace(INTERVAL, clusters=3, effective=3.0, seeds=1, warnings=("warning: few",))
     assert interval_caption(few) == (
         "95 % Student's t interval (3 speakers; one seed, so without the variation between seeds); warning: few"
     )
-    lost = replace(INTERVAL, by="clip", undefined_draws=7)
-    assert interval_caption(lost) == (
-        "95 % BCa interval, 2000 resamples (clip-level, speakers unknown; 3 seeds); 7 undefined draws left out"
+    unequal = replace(INTERVAL, effective=31.4)
+    assert interval_caption(unequal) == (
+        "95 % Student's t interval (60 speakers of unequal size, effectively 31; 3 seeds)"
     )
+    unknown = replace(INTERVAL, by="clip")
+    assert interval_caption(unknown) == ("95 % Student's t interval (clip-level, speakers unknown; 3 seeds)")
 
 
 def test_a_missing_interval_says_why() -> None:
     assert why_no_interval(INTERVAL) == ""
-    none = replace(INTERVAL, method="none", clusters=1)
+    none = replace(INTERVAL, method="none", clusters=1, effective=1.0)
     assert why_no_interval(none) == "a single speaker does not tell how much scores vary"
     assert interval_caption(none).startswith("no interval: a single speaker")
     assert "left out the score is undefined" in why_no_interval(replace(none, clusters=3))
@@ -90,7 +92,7 @@ def test_a_missing_interval_says_why() -> None:
 
 
 def test_warnings_name_how_few() -> None:
-    assert few_clusters_warning(1, "clip") == "warning: only 1 clip, too few to trust the interval"
+    assert few_clusters_warning(1, 1.0, "clip") == "warning: only 1 clip, too few to trust the interval"
     assert few_orders_warning(3, "speaker", 6) == (
         "; warning: only 3 speakers in 6 orders, p cannot be below 0.17"
     )

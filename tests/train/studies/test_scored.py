@@ -32,17 +32,17 @@ def made(study_of):
 
 def test_rows_are_scored_as_each_would_be_alone(made) -> None:
     study, values = made
-    scores = score_rows(study, 100)
+    scores = score_rows(study)
     for name, interval in zip(ROWS[:3], scores.intervals, strict=False):
-        assert interval == score_interval(study.truth, values[name], "pearson", study.speakers, 100)
+        assert interval == score_interval(study.truth, values[name], "pearson", study.speakers)
     assert math.isnan(scores.intervals[3].estimate)
 
 
 def test_differences_are_paired_and_their_p_values_corrected_together(made) -> None:
     study, values = made
-    scores = score_rows(study, 100)
+    scores = score_rows(study)
     pairs = [
-        paired_difference(study.truth, values[name], values["head"], "pearson", study.speakers, 100)
+        paired_difference(study.truth, values[name], values["head"], "pearson", study.speakers)
         for name in ("noisy", "noise")
     ]
     assert scores.differences == [None, pairs[0].interval, pairs[1].interval, None]
@@ -55,12 +55,12 @@ def test_the_spread_is_that_of_seeds(made) -> None:
     alone = [
         np.mean([np.corrcoef(one[:, k], study.truth[:, k])[0, 1] for k in (0, 1)]) for one in values["noisy"]
     ]
-    assert score_rows(study, 50).spread[1] == pytest.approx(np.std(alone, ddof=1))
+    assert score_rows(study).spread[1] == pytest.approx(np.std(alone, ddof=1))
 
 
 def test_a_study_is_described_as_json_values(made) -> None:
     study, _ = made
-    found = describe(study, score_rows(study, 50))
+    found = describe(study, score_rows(study))
     assert [row["name"] for row in found["rows"]] == list(ROWS)
     assert (found["reference"], found["caption"], found["rows"][0]["lr"]) == ("head", "A study.", 0.001)
     assert found["rows"][0]["difference"] is None

@@ -13,7 +13,6 @@ from cache import read_table
 from train.errors import RunError
 from train.report.page import write_report
 from train.report.table import write_tables
-from train.studies.confirm import chosen_rows
 from train.studies.scored import describe, score_rows
 from train.studies.study import load_study, save_study
 
@@ -42,9 +41,9 @@ def test_a_study_comes_back_from_its_folder(study):
 
 def test_statistics_tables_and_pictures_read_each_prediction_once(study, reads):
     again = load_study(study.path)
-    chosen_rows(again)
+    score_rows(again)
     whole = replace(again, rows=again.rows[:-1])  # as when the baselines are added below
-    scores = score_rows(whole, 20)
+    scores = score_rows(whole)
     write_tables(whole, scores)
     describe(whole, scores)
     assert len(reads) == 24 == reads.total()

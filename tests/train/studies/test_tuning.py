@@ -29,7 +29,7 @@ def test_tune_gives_each_row_the_rate_that_scores_best_on_the_inner_part(corpus,
     assert found.rows[0].config["lr"] == max(scores, key=scores.get)
     rate = f"{found.rows[0].config['lr']:g}"
     for shown in (found, load_study(found.path)):
-        scores = score_rows(shown, 50)
+        scores = score_rows(shown)
         column = next(each for each in build_table(shown, scores).columns if each.title == "lr")
         assert column.cells == [rate]
         assert describe(shown, scores)["rows"][0]["lr"] == float(rate)

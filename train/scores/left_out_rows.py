@@ -1,0 +1,29 @@
+"""Any metric without each speaker: the clips of the others are written out and scored anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from train.scores.registry import METRICS
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def any_metric(truth: FloatArray, predictions: FloatArray, cluster: IntArray, metric: str) -> FloatArray:
+    """Return the scores (clusters, seeds) without each speaker, mean over emotions; NaN of no clips.
+
+    Args:
+        truth: (clips, targets).
+        predictions: (seeds, clips, targets).
+        cluster: (clips,) number of each clip's speaker.
+        metric: a registered one.
+    """
+    score = METRICS.get(metric)
+    scores = np.full((int(cluster.max()) + 1, len(predictions)), np.nan)
+    for number in range(len(scores)):
+        kept = cluster != number
+        if kept.any():
+            scores[number] = [score(truth[kept], one[kept]).mean() for one in predictions]
+    return scores
