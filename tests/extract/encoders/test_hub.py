@@ -64,7 +64,7 @@ def test_the_settings_of_the_default_encoder_need_no_network() -> None:
     ("name", "text", "message"),
     [
         ("preprocessor_config.json", '{"sampling_rate": 8000}', "sampling_rate 8000, expected 16000 Hz"),
-        ("config.json", "[1]", "expected a JSON object"),
+        ("config.json", "[1]", "expected an object, found a list"),
         ("config.json", "{", "not readable as JSON"),
     ],
 )
