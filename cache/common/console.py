@@ -29,6 +29,7 @@ CONTROLS = (
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 )
 UNSAFE = re.compile(f"[{CONTROLS}]")
+NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 UNSAFE_IN_LINE = re.compile(f"[{CONTROLS}\t\n]")
 
 
@@ -75,10 +76,11 @@ class EscapedStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write text, escaped; also what the stream's encoding does not have."""
+        shown = escaped(text)
         try:
-            self.raw.write(escaped(text))
+            self.raw.write(shown)
         except UnicodeEncodeError:  # from the encoding, before anything was written
-            self.raw.write(escaped(json.dumps(text)[1:-1].replace("\\n", "\n").replace('\\"', '"')))
+            self.raw.write(NOT_ASCII.sub(_escape, shown))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]
@@ -148,6 +150,7 @@ def run_command_line(app: Callable[[], object]) -> None:
     # OpenMP threads that wait by spinning cost a factor of 30 as soon as anything else runs on the
     # same cores; torch reads this when it is loaded, which no command line does before here.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"  # colours would be escaped, FORCE_COLOR or not
     before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with escaped_output(), one_line_errors():
