@@ -17,6 +17,7 @@ from cache.common.errors import DamagedCacheError
 from cache.common.foreign_json import parse_json
 from cache.format.catalog import FAILURES
 
+MAX_BYTES = 1 << 28  # of one ledger: a million failed clips
 MAX_LINE = 1 << 16  # bytes
 MAX_ENTRIES = 500_000  # of all ledgers of a cache
 
@@ -94,7 +95,7 @@ def _entries(cache: Path) -> Iterator[Failure]:
     """
     for path in gate.own_files(cache, FAILURES, ".jsonl"):
         try:
-            with gate.opened(cache, path) as file:
+            with gate.opened(cache, path, MAX_BYTES) as file:
                 while line := file.readline(MAX_LINE):
                     failure = _parse(line)
                     if failure:
