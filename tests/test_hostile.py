@@ -12,7 +12,7 @@ import pytest
 
 DOORS = (
     r"^(leases|failures|damaged)/ is a link|x\.jsonl is own pipe|^compact\.json is secret|a field called '\.\.'|"
-    r"ledger with|recipe with escape|heard\.json of 100,000|a huge pid|HDF5: (groups|external link)|name that is a pattern"
+    r"ledger with|recipe with escape|heard\.json of 100,000|a huge pid|HDF5: (groups|external link)|that is a pattern"
 )
 COMMANDS = r"info %c --json|repair|merge %c|export|extract run more"
 
