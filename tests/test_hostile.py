@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 DOORS = (
-    r"^(leases|failures|damaged)/ is a link|x\.jsonl is own pipe|^compact\.json is secret|a field called '\.\.'|"
-    r"ledger with|recipe with escape|heard\.json of 100,000|a huge pid|HDF5: (groups|external link)|that is a pattern"
+    r"^(leases|failures|damaged)/ is a link|x\.jsonl is own pipe|^compact\.json is secret|ledger with|"
+    r"a field called '\.\.'|recipe with escape|heard\.json of 100,000|a huge pid|that is a pattern|"
+    r"HDF5: (groups|external link)"
 )
 COMMANDS = r"info %c --json|repair|merge %c|export|extract run more"
 

@@ -135,6 +135,10 @@ def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) ->
             raise EncoderError(
                 f"{key} in the encoder's config.json is {str(values[key])[:60]!r}, expected such as {default}"
             )
+    if len({len(values[key]) for key in ("conv_dim", "conv_stride", "conv_kernel")}) > 1:
+        raise EncoderError(
+            "the encoder's config.json cannot be used: conv_dim, conv_stride and conv_kernel differ in length"
+        )
     names = [str(name) for name in _listed(config.get("architectures"))]
     layout = Layout(
         family=family,
@@ -160,8 +164,10 @@ def _is_like(value: Any, default: Any) -> bool:
         )
     if isinstance(default, bool) or default is None:
         return value is None or isinstance(value, bool | int)
-    if isinstance(default, int | float):
-        return isinstance(value, int | float) and 0 <= value <= MAX_SETTING
+    if isinstance(default, int):
+        return isinstance(value, int) and 1 <= value <= MAX_SETTING
+    if isinstance(default, float):
+        return isinstance(value, int | float) and 0 <= value <= 1
     return isinstance(value, str)
 
 

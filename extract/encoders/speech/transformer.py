@@ -204,7 +204,7 @@ def _model(layout: Layout, settings: dict[str, Any]) -> Any:
     try:
         config = getattr(transformers, classes + "Config").from_dict(settings)
         model = getattr(transformers, classes + "Model")(config)
-    except (StrictDataclassError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (StrictDataclassError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
         reason = " ".join(str(error).split())
         raise EncoderError(f"the encoder's config.json cannot be used: {reason[:300]}") from None
     _check_defaults(layout, settings, config.to_dict())
