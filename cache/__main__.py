@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cache.common.command_options import options_from
-from cache.common.console import EXIT_LISTED, print_json, run_command_line
+from cache.common.console import EXIT_LISTED, in_one_line, print_json, run_command_line
 from cache.common.progress import show_progress
 from cache.common.words import counted, size
 from cache.compaction.options import CompactOptions
@@ -202,7 +202,7 @@ def export(
 
 def _list(lines: Sequence[str], most: int) -> None:
     for line in lines[:most]:
-        typer.echo(line)
+        typer.echo(in_one_line(line))
     if len(lines) > most:
         typer.echo(f"and {len(lines) - most} more")
 

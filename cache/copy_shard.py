@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.common import durable
+from cache.common import durable, gate
 from cache.format import catalog, schema
 from cache.format.record import CommitRecord, ShardContent
 from cache.reader import CacheReader
@@ -94,6 +94,11 @@ def content_of(record: CommitRecord, rows: Sequence[int], **changes: object) -> 
 
 
 def copy_ledgers(source: Path, target: Path) -> None:
-    """Take the lists of failed clips over; a list that is there already stays."""
-    for path in sorted((source / catalog.FAILURES).glob("*.jsonl")):
-        durable.write_once(target / catalog.FAILURES / path.name, path.read_bytes())
+    """Take the lists of failed clips over; a list that is there already stays.
+
+    Raises:
+        DamagedCacheError: one is a link, or no file.
+    """
+    for path in gate.own_files(source, catalog.FAILURES, ".jsonl"):
+        folder = gate.make_folder(target, catalog.FAILURES)
+        durable.write_once(folder / path.name, gate.read(source, path))

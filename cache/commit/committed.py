@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from cache.commit.file_system import is_local
 from cache.commit.journal import Journal
+from cache.common import gate
 from cache.common.errors import DamagedCacheError
-from cache.common.file_system import is_local
 from cache.format import catalog
 from cache.format.record import CommitRecord
 
@@ -107,7 +108,7 @@ class CommitIndex:
         names = self._announced.union(news.announced)
         now = time.monotonic()
         if not news.is_all or not self._sees_others_at_once or now - self._listed >= LIST_SECONDS:
-            names.update(name[:-5] for name in os.listdir(self._shards) if name.endswith(".json"))
+            names.update(name[:-5] for name in gate.names(self._shards.parent, self._shards.name, ".json"))
             self._listed = now
         again = self._known.keys() & news.announced  # for what was taken back is announced again
         # One by one, since a set less the known names would walk through all of those, at every commit.

@@ -7,13 +7,19 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from cache.common import durable
+from cache.common import durable, gate
+from cache.common.console import escaped
 from cache.common.errors import DamagedCacheError
+from cache.common.foreign_json import parse_json
 from cache.format.catalog import FAILURES
+
+MAX_BYTES = 1 << 28  # of one ledger: a million failed clips
+MAX_LINE = 1 << 16  # bytes
+MAX_ENTRIES = 500_000  # of all ledgers of a cache
 
 REASONS = {
     "not_found": "the source names a clip that has no file",
@@ -58,31 +64,54 @@ class FailureLedger:
 
     def add(self, failure: Failure) -> None:
         """Append one entry and hand it to the operating system at once."""
-        line = json.dumps(asdict(failure), ensure_ascii=False) + "\n"
-        with durable.storage_errors(self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(line)
+        # Escaped: what some readers take for the end of a line, and what no UTF-8 can say, as names of files do.
+        line = escaped(json.dumps(asdict(failure), ensure_ascii=False)) + "\n"
+        with durable.storage_errors(self._path):
+            path = gate.make_folder(self._path.parents[1], FAILURES) / self._path.name
+            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | gate.NOFOLLOW, 0o666)
+            with open(handle, "a", encoding="utf-8") as file:
+                file.write(line)
 
 
 def read_failures(cache: Path, committed: Collection[str]) -> list[Failure]:
     """Return the latest entry of every clip that has not been committed since, in the order of ids."""
     latest: dict[str, Failure] = {}
-    for path in sorted((cache / FAILURES).glob("*.jsonl")):
-        try:
-            text = durable.read_regular(path).decode(errors="replace")
-        except OSError as error:
-            raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
-        for line in text.splitlines():
-            failure = _parse(line)
-            if failure and failure.clip_id not in committed:
-                known = latest.get(failure.clip_id)
-                if known is None or failure.time >= known.time:
-                    latest[failure.clip_id] = failure
+    for failure in _entries(cache):
+        if failure.clip_id not in committed:
+            known = latest.get(failure.clip_id)
+            if known is None or failure.time >= known.time:
+                latest[failure.clip_id] = failure
+        if len(latest) > MAX_ENTRIES:
+            raise DamagedCacheError(
+                f"{cache / FAILURES}: more than {MAX_ENTRIES} failed clips; remove lists that are none of yours"
+            )
     return [latest[clip_id] for clip_id in sorted(latest)]
 
 
-def _parse(line: str) -> Failure | None:
+def _entries(cache: Path) -> Iterator[Failure]:
+    """Yield the entries of all ledgers, one by one: they may be many.
+
+    Lines end in a line feed and nothing else: a message may hold what Unicode takes for the end of a line.
+    """
+    for path in gate.own_files(cache, FAILURES, ".jsonl"):
+        try:
+            with gate.opened(cache, path, MAX_BYTES) as file:
+                while line := file.readline(MAX_LINE):
+                    failure = _parse(line)
+                    if failure:
+                        yield failure
+        except OSError as error:
+            raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
+
+
+def _parse(line: bytes) -> Failure | None:
     """A line cut short by a kill is no entry; the clip will be tried and listed again."""
     try:
-        return Failure(**json.loads(line))
-    except (ValueError, TypeError):
+        value = parse_json(line.decode(errors="replace"), surrogates=True)
+        clip_id, file, stage, reason, message, when = (value[each.name] for each in fields(Failure))
+        texts = (clip_id, file, stage, reason, message)
+        if not all(isinstance(text, str) for text in texts) or not clip_id:
+            return None
+        return Failure(*texts, float(when))
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None

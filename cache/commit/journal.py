@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cache.commit.processes import host_name, is_dead
-from cache.common import durable
+from cache.common import durable, gate
+from cache.common.errors import DamagedCacheError
 from cache.format.catalog import WRITERS
 from cache.format.record import SAFE_NAME
 
 SUFFIX = ".journal"
+APPEND = os.O_WRONLY | os.O_APPEND | gate.NOFOLLOW
+MAX_BYTES = 1 << 24  # of a journal: 600,000 shards
 DEAD_SECONDS = 86_400.0  # after which the journal of another machine that nothing was added to is removed
 
 
@@ -52,9 +55,9 @@ class Journal:
         path = self._own()
         with durable.storage_errors(path):
             try:
-                file = os.open(path, os.O_WRONLY | os.O_APPEND)
+                file = os.open(path, APPEND)
             except FileNotFoundError:  # taken for dead: begin anew, under a name that nobody has read
-                file = os.open(self._begin(), os.O_WRONLY | os.O_APPEND)
+                file = os.open(self._begin(), APPEND)
             try:
                 line = f"\n{shard}\n".encode()  # a line of its own, whatever a full disk has cut off before
                 if os.write(file, line) != len(line):
@@ -81,10 +84,10 @@ class Journal:
         """Yield what was added to a journal; a line that is still being written is read the next time."""
         end = self._ends[name]
         try:
-            with (self._folder / name).open("rb") as file:
+            with gate.opened(self._folder.parent, self._folder / name, MAX_BYTES) as file:
                 file.seek(end)
-                added = file.read()
-        except OSError:  # it has gone, or may not be read
+                added = file.read(MAX_BYTES)
+        except (OSError, DamagedCacheError):  # it has gone, may not be read, or is none
             del self._ends[name]
             return
         whole = added[: added.rfind(b"\n") + 1]
@@ -105,7 +108,7 @@ class Journal:
         dead = _appear(path)
         self._ends = {"": 0}  # like no set of journals: the first look is at the records
         for other in dead:
-            other.unlink(missing_ok=True)
+            gate.remove(self._folder.parent, other)
         weakref.finalize(self, _leave, path, self._pid)
         return path
 
@@ -115,19 +118,19 @@ class Journal:
         for path in _journals(self._folder):
             if path != own:
                 with suppress(FileNotFoundError):
-                    yield path.name, path.stat().st_size
+                    yield path.name, path.lstat().st_size
 
 
 def _journals(folder: Path) -> list[Path]:
-    return [folder / name for name in os.listdir(folder) if name.endswith(SUFFIX)]
+    return gate.own_files(folder.parent, folder.name, SUFFIX)
 
 
 def _appear(path: Path) -> list[Path]:
     """Make a journal; return those of the writers that were dead before."""
     while True:
-        path.parent.mkdir(exist_ok=True)
+        folder = gate.make_folder(path.parents[1], path.parent.name)
         with suppress(FileNotFoundError):  # the last writer takes the folder away at this moment
-            dead = [other for other in _journals(path.parent) if _is_dead(other)]
+            dead = [other for other in _journals(folder) if _is_dead(other)]
             path.touch()
             return dead
 
@@ -135,10 +138,10 @@ def _appear(path: Path) -> list[Path]:
 def _is_dead(path: Path) -> bool:
     host, pid = path.name.split(".")[:2]
     try:
-        written = path.stat().st_mtime
+        written = path.lstat().st_mtime
     except OSError:
         return False
-    dead = is_dead(host, int(pid), written) if pid.isdigit() else None
+    dead = is_dead(host, int(pid), written) if pid.isdecimal() else None
     return time.time() - written > DEAD_SECONDS if dead is None else dead
 
 
@@ -154,9 +157,9 @@ def remove_dead(cache: Path) -> None:
 
 
 def _remove_if_dead(folder: Path, own: Path | None = None) -> None:
-    with suppress(OSError):
+    with suppress(OSError, DamagedCacheError):
         journals = _journals(folder)
         if all(path == own or _is_dead(path) for path in journals):
             for path in journals:
-                path.unlink(missing_ok=True)
+                gate.remove(folder.parent, path)
             folder.rmdir()

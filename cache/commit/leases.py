@@ -15,12 +15,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cache.commit.processes import host_name, is_gone
-from cache.common import durable
+from cache.common import durable, gate
+from cache.common.errors import DamagedCacheError
+from cache.common.foreign_json import parse_json
 from cache.format.catalog import LEASES
 
 SUFFIX = ".lease"
 LEASE_SECONDS = 600.0  # a shard takes about a minute on a CPU; holders renew theirs as they go
 MAX_SECONDS = 86_400.0
+MAX_BYTES = 4096  # of a lease
+MAX_DIGITS = 9  # of a lease's number
+MAX_PID = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Lease:
         folder = self._path.parent
         if not self.is_lost():
             for path in sorted(_leases(folder, _shard_of(self._path)), key=_number):
-                path.unlink(missing_ok=True)
+                gate.remove(folder.parent, path)
 
 
 def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | None:
@@ -91,9 +96,8 @@ def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | 
     Raises:
         StorageError: the folder cannot be written.
     """
-    folder = cache / LEASES
-    with durable.storage_errors(folder):
-        folder.mkdir(exist_ok=True)
+    with durable.storage_errors(cache / LEASES):
+        folder = gate.make_folder(cache, LEASES)
         latest = _latest(folder, shard)
         holder = read_holder(latest) if latest else None
         if holder is not None and holder.alive:
@@ -105,7 +109,13 @@ def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | 
 
 
 def _leases(folder: Path, shard: str) -> list[Path]:
-    return [path for path in folder.glob(f"{shard}.*{SUFFIX}") if path.name.split(".")[-2].isdigit()]
+    names = gate.own_files(folder.parent, folder.name, SUFFIX)
+    return [path for path in names if _shard_of(path) == shard and _is_numbered(path)]
+
+
+def _is_numbered(path: Path) -> bool:
+    parts = path.name.split(".")
+    return len(parts) == 3 and parts[1].isdecimal() and len(parts[1]) <= MAX_DIGITS
 
 
 def _latest(folder: Path, shard: str) -> Path | None:
@@ -123,11 +133,19 @@ def _shard_of(path: Path) -> str:
 def read_holder(path: Path) -> Holder | None:
     """Return who holds the lease at ``path``, or None when nobody does."""
     try:
-        value = json.loads(path.read_bytes())
-        return Holder(str(value["owner"]), str(value["host"]), int(value["pid"]), float(value["until"]))
+        value = parse_json(gate.read(path.parents[1], path, MAX_BYTES))
+        holder = Holder(str(value["owner"]), str(value["host"]), int(value["pid"]), float(value["until"]))
+        if not 0 < holder.pid < MAX_PID:
+            raise DamagedCacheError(f"{path}: process {holder.pid}")
+        return holder
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):  # leases are linked whole, so this is not one of ours
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+    ):  # leases are linked whole: this is not one of ours
         return Holder("", "", 0, 0.0)
 
 
@@ -145,10 +163,10 @@ def _write_aside(path: Path, owner: str, until: float) -> Path:
 
 def remove_dead(cache: Path) -> None:
     """Remove the leases that count no longer: of killed writers, and expired ones."""
-    for path in (cache / LEASES).glob(f"*{SUFFIX}"):
+    for path in gate.own_files(cache, LEASES, SUFFIX):
         holder = read_holder(path)
         if holder is not None and not holder.alive:
-            path.unlink(missing_ok=True)
+            gate.remove(cache, path)
 
 
 def holder_of(cache: Path, shard: str) -> Holder | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cache.commit import journal, leases
 from cache.commit.processes import is_dead
-from cache.common import durable
+from cache.common import durable, gate
 from cache.format.catalog import LEASES, SHARDS
 
 
@@ -27,7 +27,9 @@ def remove_dead_tmp(cache: Path, folder: Path, older_than: float = leases.LEASE_
     ``older_than`` seconds ago for a shard it holds no lease on. Should its writer live after all, it
     writes its shard once more.
     """
-    dead = [path for path in folder.glob(f"*{durable.TMP_SUFFIX}") if _is_dead(cache, path, older_than)]
+    where = "" if folder == cache else folder.name
+    left = (folder / name for name in gate.names(cache, where, durable.TMP_SUFFIX))
+    dead = [path for path in left if _is_dead(cache, path, older_than)]
     for path in dead:
         durable.remove(path)
     return len(dead)
@@ -35,11 +37,11 @@ def remove_dead_tmp(cache: Path, folder: Path, older_than: float = leases.LEASE_
 
 def _is_dead(cache: Path, path: Path, older_than: float) -> bool:
     parts = path.name.split(".")
-    if len(parts) < 5 or not parts[-3].isdigit():
+    if len(parts) < 5 or not parts[-3].isdecimal():
         return False
     host, pid = parts[-4], int(parts[-3])
     try:
-        written = path.stat().st_mtime
+        written = path.lstat().st_mtime
     except OSError:
         return False
     dead = is_dead(host, pid, written)

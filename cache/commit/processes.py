@@ -20,7 +20,7 @@ def is_gone(pid: int) -> bool:
     """Say whether no process of this machine has this id."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no process has a number that large
         return True
     except OSError:
         return False

@@ -7,7 +7,6 @@ import fcntl
 import os
 import shutil
 import socket
-import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,7 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cache.common.errors import StorageError
+from cache.common import gate
+from cache.common.errors import DamagedCacheError, StorageError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -89,14 +89,12 @@ def _begin_writing(handle: int, start: int) -> None:
             os.posix_fadvise(handle, start, BEGIN_BYTES, os.POSIX_FADV_DONTNEED)
 
 
-def read_regular(path: Path, limit: int = 1 << 28) -> bytes:
+def read_regular(path: Path, limit: int = gate.MAX_BYTES) -> bytes:
     """Read a file of at most ``limit`` bytes that is neither a link nor a device; raises OSError."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with open(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-            raise OSError(errno.EINVAL, "not a regular file, or a huge one")
-        return file.read()
+    try:
+        return gate.read(path.parent, path, limit)
+    except DamagedCacheError:
+        raise OSError(errno.EINVAL, "not a regular file, or a huge one", str(path)) from None
 
 
 def fsync_folder(folder: Path) -> None:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from cache.common.console import escaped, in_one_line, terminal_of
+
 TTY_INTERVAL = 0.2  # seconds between two updates of a live line
 LOG_INTERVAL = 10.0  # seconds between two lines in a log file
 
@@ -46,7 +48,7 @@ class Progress:
     """One live line on a terminal, one line every ten seconds in a log."""
 
     def __init__(self, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = terminal_of(stream or sys.stderr)
         self._now = now
         self._live = self._stream.isatty()
         self._last = now() if not self._live else float("-inf")
@@ -67,7 +69,7 @@ class Progress:
     def line(self, text: str) -> None:
         """Show ``text`` on a line of its own, whatever the time."""
         self.close()
-        self._stream.write(text + "\n")
+        self._stream.write(escaped(text) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -78,6 +80,7 @@ class Progress:
             self._shown = 0
 
     def _write(self, text: str) -> None:
+        text = in_one_line(text)
         if self._live:
             self._stream.write("\r" + text.ljust(self._shown))
             self._shown = len(text)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from cache.common import durable
+from cache.common import gate
 from cache.common.errors import CacheError, DamagedCacheError, InvalidValueError, UnknownFieldError
 from cache.common.types import Array
 from cache.format import catalog
@@ -20,7 +23,23 @@ from cache.shards.arrays import text_array
 
 FILE = "projection.npz"
 BLOCK_FRAMES = 4096  # rows that are worth one matrix product
-MAX_FILE_BYTES = 1 << 30  # a basis of 1024 × 1024 takes 4 MB
+MAX_FILE_BYTES = 1 << 27  # 32 bases of 1024 × 1024, of 4 MB each
+MAX_MEMBERS = 1000
+MAX_DIRECTORY = 1 << 20  # bytes that name them
+NPY_1 = b"\x93NUMPY\x01\x00"
+HEADER = re.compile(
+    rb"\{'descr': '([<|][fiS]\d{1,4})', 'fortran_order': False, 'shape': \(([\d, ]{1,40})\), \} *\n?"
+)
+
+
+READING_ERRORS = (
+    *(OSError, KeyError, IndexError, ValueError, AttributeError, TypeError, OverflowError),
+    *(
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+    ),  # of zipfile: broken, of another kind, encrypted
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +143,7 @@ class Projection:
             fitted_on = tuple(text.decode() for text in arrays.get("fitted_on", np.array([])).tolist())
             asked = arrays["asked"][0].decode() if "asked" in arrays else ""
             return cls(int(arrays["pool"][0]), axes, fitted_on, asked)
-        except (OSError, KeyError, IndexError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        except READING_ERRORS as error:
             raise DamagedCacheError(f"{path}: not a projection ({error}); restore it from a copy") from None
 
 
@@ -199,21 +218,41 @@ def _axes(arrays: Mapping[str, Array], name: str) -> Axes:
 
 
 def _members(path: Path) -> Iterator[tuple[str, Array]]:
-    """Yield the arrays of an npz without pickles and without trusting a header's size."""
-    with zipfile.ZipFile(io.BytesIO(durable.read_regular(path, MAX_FILE_BYTES))) as archive:
-        if sum(info.file_size for info in archive.infolist()) > MAX_FILE_BYTES:
-            raise ValueError("it would unpack to more than 1 GiB")
+    """Yield the arrays of an npz without pickles, inflating nothing: what is compressed is none of ours."""
+    with gate.opened(path.parent, path, MAX_FILE_BYTES) as file, _archive(file) as archive:
         for info in archive.infolist():
-            data = archive.read(info)
-            stream = io.BytesIO(data)
-            version = np.lib.format.read_magic(stream)
-            if version != (1, 0):
-                raise ValueError(f"{info.filename} is of npy version {version}")
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-            if dtype.hasobject or fortran or dtype.kind not in "fiS":
-                raise ValueError(f"{info.filename} holds {dtype}")
-            array = np.frombuffer(data, dtype, offset=stream.tell())
-            yield info.filename.removesuffix(".npy"), array.reshape(shape)
+            if info.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{info.filename[:100]!r} is compressed; a projection never is")
+            yield info.filename.removesuffix(".npy"), _array(archive.read(info), info.filename)
+
+
+def _array(data: bytes, name: str) -> Array:
+    """Return the array of an npy file of version 1.0; its header is text that is matched, never evaluated."""
+    size = int.from_bytes(data[8:10], "little")
+    header = HEADER.fullmatch(data[10 : 10 + size])
+    if data[:8] != NPY_1 or header is None:
+        raise ValueError(
+            f"{name[:100]!r} is no npy file of version 1.0 with plain numbers or text, row by row"
+        )
+    dtype, shape = (text.decode() for text in header.groups())
+    return np.frombuffer(data, dtype, offset=10 + size).reshape(
+        [int(n) for n in shape.split(",") if n.strip()]
+    )
+
+
+def _archive(file: BinaryIO) -> zipfile.ZipFile:
+    """Open a zip file that holds few members, and no more in them than it is long; raises ValueError."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 42))
+    before, tail = file.read(max(0, min(20, size - 22))), file.read(22)
+    count, directory = int.from_bytes(tail[10:12], "little"), int.from_bytes(tail[12:16], "little")
+    is_plain = tail.startswith(b"PK\5\6") and not before.startswith(b"PK\6\7")
+    if not is_plain or count > MAX_MEMBERS or directory > MAX_DIRECTORY:
+        raise ValueError(f"no zip file of at most {MAX_MEMBERS} arrays")
+    archive = zipfile.ZipFile(file)
+    if sum(info.file_size for info in archive.infolist()) > size:
+        raise ValueError(f"its members are said to be longer than its {size} bytes")
+    return archive
 
 
 def require_fields(projection: Projection, names: Sequence[str], where: Path) -> None:

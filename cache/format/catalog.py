@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cache.common import durable
+from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
 from cache.format.recipe import Recipe
 from cache.format.record import CommitRecord
@@ -22,6 +22,7 @@ FAILURES = "failures"
 LEASES = "leases"
 WRITERS = "writers"  # their journals: of no meaning to readers
 DAMAGED = "damaged"  # shards that verify --repair set aside, a folder for each repair
+FOLDERS = (SHARDS, FAILURES, LEASES, WRITERS, DAMAGED)
 CARD = "README.md"
 COMPACT = ("projection.npz", "compact.json")  # what a compact cache has besides
 
@@ -70,8 +71,7 @@ def read_description(folder: Path) -> Description:
     path = folder / DESCRIPTION
     try:
         data = durable.read_regular(path)
-        if (folder / SHARDS).is_symlink():
-            raise DamagedCacheError(f"{folder / SHARDS} is a link; a cache holds its own shards")
+        check_folders(folder)
     except (FileNotFoundError, NotADirectoryError):
         what = "holds no cache.json" if folder.is_dir() else "does not exist"
         raise NotACacheError(
@@ -80,6 +80,12 @@ def read_description(folder: Path) -> Description:
     except OSError as error:
         raise NotACacheError(f"{path} cannot be read: {error.strerror}") from None
     return _parse_description(path, data)
+
+
+def check_folders(folder: Path) -> None:
+    """Raise DamagedCacheError where a link, or anything else, stands in the place of a folder of a cache."""
+    for name in FOLDERS:
+        gate.folder(folder, name)
 
 
 def _parse_description(path: Path, data: bytes) -> Description:
@@ -108,13 +114,13 @@ def _parse_description(path: Path, data: bytes) -> Description:
 
 def record_paths(folder: Path) -> Iterator[Path]:
     """Yield the commit records' paths in the order of their names."""
-    yield from sorted((folder / SHARDS).glob("*.json"))
+    yield from (folder / SHARDS / name for name in gate.names(folder, SHARDS, ".json"))
 
 
 def read_record(path: Path) -> CommitRecord:
     """Read one commit record; raises DamagedCacheError or FormatVersionError."""
     try:
-        data = durable.read_regular(path)
+        data = gate.read(path.parents[1], path)
     except OSError as error:
         raise DamagedCacheError(f"{path} cannot be read: {error.strerror}") from None
     return CommitRecord.from_bytes(data, str(path))
@@ -128,18 +134,20 @@ def read_records(folder: Path) -> list[CommitRecord]:
 def read_set_aside(folder: Path) -> list[CommitRecord]:
     """Read the records of the shards that a repair has set aside; unreadable ones name no clip."""
     records = []
-    for path in sorted((folder / DAMAGED).glob("*/*.json")):
-        with suppress(CacheError):
-            records.append(read_record(path))
+    for repair in gate.names(folder, DAMAGED):
+        with suppress(CacheError, NotADirectoryError):
+            for name in gate.names(folder, f"{DAMAGED}/{repair}", ".json"):
+                with suppress(CacheError):
+                    records.append(read_record(folder / DAMAGED / repair / name))
     return records
 
 
 def set_aside(folder: Path, *paths: Path) -> Path:
     """Move files of a cache out of its way, each call into a folder of its own; return that folder."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    target = folder / DAMAGED / f"{stamp}-{uuid.uuid4().hex[:8]}"
-    with durable.storage_errors(target):
-        target.mkdir(parents=True)
+    with durable.storage_errors(folder / DAMAGED):
+        target = gate.make_folder(folder, DAMAGED) / f"{stamp}-{uuid.uuid4().hex[:8]}"
+        target.mkdir()
         for path in paths:
             path.rename(target / path.name)
             durable.fsync_folder(path.parent)
@@ -187,9 +195,9 @@ def create(folder: Path, description: Description, card: str) -> Description:
             "choose a new or empty folder for the cache"
         )
     with durable.storage_errors(folder):
-        (folder / SHARDS).mkdir(exist_ok=True)
-        (folder / FAILURES).mkdir(exist_ok=True)
-        (folder / LEASES).mkdir(exist_ok=True)
+        check_folders(folder)
+        for name in (SHARDS, FAILURES, LEASES):
+            gate.make_folder(folder, name)
     durable.write_once(folder / CARD, card.encode())
     durable.write_once(folder / DESCRIPTION, description.to_bytes())
     return read_description(folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 import google_crc32c
 import numpy as np
 
+from cache.common import gate
 from cache.common.types import Array
 
 BLOCK = 1 << 22  # bytes
@@ -20,10 +21,10 @@ def crc32c(array: Array) -> int:
     return int(google_crc32c.value(np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
 
 
-def crc32c_of_file(path: Path) -> int:
-    """Return the crc32c of a file, read in blocks."""
+def crc32c_of_file(path: Path, root: Path | None = None) -> int:
+    """Return the crc32c of a file, read in blocks; below ``root`` no link is followed."""
     checksum = google_crc32c.Checksum()
-    with path.open("rb") as file:
+    with gate.opened(root or path.parent, path) as file:
         while block := file.read(BLOCK):
             checksum.update(block)
     return int.from_bytes(checksum.digest(), "big")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, NoReturn
 
+from cache.common.console import in_one_line
 from cache.common.errors import RecipeMismatchError
 from cache.format.schema import HIDDEN_STATES
 
@@ -139,7 +140,7 @@ def _change(one: Any, two: Any) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_shown, value)) or "none"
-    return str(value)
+    return in_one_line(value)
 
 
 def _shortened(text: str) -> str:
@@ -156,7 +157,7 @@ def recipe_lines(recipe: Mapping[str, Any]) -> list[str]:
     lines = []
     for key, value in recipe.items():
         if isinstance(value, Mapping):
-            lines += [f"{key}:", *(f"  {line}" for line in recipe_lines(value))]
+            lines += [f"{in_one_line(key)}:", *(f"  {line}" for line in recipe_lines(value))]
         else:
-            lines.append(f"{key}: {_shown(value)}")
+            lines.append(f"{in_one_line(key)}: {_shown(value)}")
     return lines

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cache.common.errors import DamagedCacheError, FormatVersionError
+from cache.common.gate import is_array_name
 from cache.common.ids import is_clip_id
 from cache.format.schema import FORMAT_VERSION
 
@@ -212,6 +213,8 @@ def _problem(record: CommitRecord, where: str) -> str | None:
 
 
 def _misfit(record: CommitRecord, name: str, dataset: Dataset) -> str | None:
+    if not is_array_name(name):
+        return f"{name[:100]!r} is no name of an array"
     rows = {"frames": sum(record.num_frames), "offsets": len(record.clip_ids) + 1}
     expected = rows.get(name.split("/", 1)[0], len(record.clip_ids))
     if name != "content" and (not dataset.shape or dataset.shape[0] != expected):

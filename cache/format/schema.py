@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from cache.common.gate import require_array_name
+
 FORMAT = "emi-fusion cache"
 FORMAT_VERSION = 1
 SAMPLING_RATE = 16_000  # Hz, of everything the encoders see
@@ -68,6 +70,9 @@ class FrameField:
         dtype: as stored, for example ``float16``.
         frame_shift: seconds between two frames.
         dims: names of the columns, where they have names.
+
+    Raises:
+        ValueError: the name might lead elsewhere when it becomes that of a file.
     """
 
     name: str
@@ -75,6 +80,9 @@ class FrameField:
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float32))
     frame_shift: float = FRAME_SHIFT
     dims: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_array_name(self.name)
 
     @property
     def quantised(self) -> bool:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cache.common import durable
+from cache.common import durable, gate
 from cache.common.errors import DamagedCacheError
+from cache.common.gate import require_array_name
 from cache.common.types import Array
 from cache.format.checksums import crc32c, crc32c_of_file, crc32c_of_whole
 from cache.format.record import STORED_KINDS, Dataset
@@ -28,6 +30,9 @@ from cache.shards.store import CONTENT, Stored
 
 if TYPE_CHECKING:
     import h5py
+
+
+MAX_LINKS = 10_000  # groups and arrays of one file; an encoder with 48 layers makes 300
 
 
 class Hdf5Store:
@@ -61,16 +66,26 @@ class Hdf5Store:
         """Read a published file's own layout with h5py, and its checksum."""
         import h5py
 
-        try:
-            with h5py.File(path, "r") as file:
-                datasets = dict(_layout(file))
+        num_bytes = self.num_bytes(path)
+        try:  # by its handle: what the name leads to by now, and other files, HDF5 never sees
+            with gate.opened(path.parents[1], path) as opened, h5py.File(opened, "r") as file:
+                datasets = dict(_layout(file, num_bytes))
+            known = self._checksums(path, datasets)
         except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
             raise DamagedCacheError(f"{path}: not a readable HDF5 shard ({error})") from None
-        return Stored(self.num_bytes(path), self.checksum(path), datasets)
+        return Stored(num_bytes, self.checksum(path), known)
+
+    def _checksums(self, path: Path, datasets: Mapping[str, Dataset]) -> dict[str, Dataset]:
+        """Return the arrays with their checksums, read from where they stand: HDF5 reads none of them."""
+        opened = self.open(path, datasets)
+        return {
+            name: replace(dataset, crc32c=crc32c(opened.read(name, 0, dataset.shape[0])))
+            for name, dataset in datasets.items()
+        }
 
     def checksum(self, path: Path) -> int:
         """crc32c of the file."""
-        return crc32c_of_file(path)
+        return crc32c_of_file(path, path.parents[1])
 
     def open(self, path: Path, datasets: Mapping[str, Dataset]) -> Hdf5ShardFile:
         """Open for positioned reads at the recorded byte offsets; h5py is not needed for reading."""
@@ -92,7 +107,7 @@ class Hdf5ShardFile(RowReader):
 
     def __init__(self, path: Path, datasets: Mapping[str, Dataset]) -> None:
         super().__init__(path, datasets)
-        self._file = ReadFile(path)
+        self._file = ReadFile(path, self._root)
 
     def _fill(self, name: str, start: int, out: Array) -> None:
         dataset = self._datasets[name]
@@ -198,20 +213,36 @@ def _allocated(file: h5py.File, name: str, array: Array) -> h5py.Dataset:
     return h5py.Dataset(h5py.h5d.create(file.id, name.encode(), kind, space, how, links))
 
 
-def _layout(file: h5py.File) -> Iterator[tuple[str, Dataset]]:
+def _layout(file: h5py.File, num_bytes: int) -> Iterator[tuple[str, Dataset]]:
+    """Yield the arrays of a file, which need no checksum here; group by group, never deeper than names go."""
     import h5py
 
-    names: list[str] = []
-    file.visit_links(names.append)
-    for name in names:
-        if isinstance(file.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
-            raise ValueError(f"{name} is a link")
-        item = file[name]
-        if not isinstance(item, h5py.Dataset):
-            continue
-        offset = item.id.get_offset()
-        if item.dtype.kind not in STORED_KINDS or item.chunks or item.external or item.is_virtual:
-            raise ValueError(f"{name} is not a contiguous array of plain numbers or text")
-        if offset is None:
-            raise ValueError(f"{name} has no place in the file")
-        yield name, Dataset(item.shape, item.dtype.str, int(offset), crc32c(item[...]))
+    waiting, seen = [("", file)], 0
+    while waiting:
+        prefix, group = waiting.pop()
+        for part in group:
+            name, seen = require_array_name(prefix + part), seen + 1
+            if seen > MAX_LINKS:
+                raise ValueError(f"more than {MAX_LINKS} groups and arrays")
+            if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+                raise ValueError(f"{name} is a link")
+            item = group[part]
+            if isinstance(item, h5py.Group):
+                waiting.append((f"{name}/", item))
+            else:
+                yield name, _contiguous(item, name, num_bytes)
+
+
+def _contiguous(item: Any, name: str, num_bytes: int) -> Dataset:
+    """Return where an array of plain numbers or text stands in one piece; raises ValueError for all else."""
+    import h5py
+
+    if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual or item.chunks:
+        raise ValueError(f"{name} is not a contiguous array")
+    if item.dtype.kind not in STORED_KINDS or not 1 <= len(item.shape or ()) <= 2:
+        raise ValueError(f"{name} is not an array of plain numbers or text")
+    offset = item.id.get_offset()
+    dataset = Dataset(item.shape, item.dtype.str, offset, 0)
+    if offset is None or offset + dataset.num_bytes > num_bytes:
+        raise ValueError(f"{name} has no place in the file")
+    return dataset

@@ -11,6 +11,7 @@ import weakref
 from collections import deque
 from pathlib import Path
 
+from cache.common import gate
 from cache.common.errors import DamagedCacheError
 
 MAX_HANDLES = 200  # of this process
@@ -19,8 +20,8 @@ MAX_HANDLES = 200  # of this process
 class Handle:
     """A file handle that closes when its last user lets go of it."""
 
-    def __init__(self, path: Path) -> None:
-        self.number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    def __init__(self, root: Path, path: Path) -> None:
+        self.number = gate.open_file(root, path)
 
     def __del__(self) -> None:
         if hasattr(self, "number"):
@@ -30,12 +31,18 @@ class Handle:
 class ReadFile:
     """A file that stays open while it is among the last ones opened, and is opened again when needed.
 
+    Args:
+        path: of the file.
+        root: of the cache; below it, no link is followed.
+
     Raises:
         OSError: it cannot be opened the first time.
+        DamagedCacheError: it is a link, or no file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path) -> None:
         self._path = path
+        self._root = root
         self._kept: Handle | None = None
         self._identity = _identity(self._open())
 
@@ -61,7 +68,7 @@ class ReadFile:
 
     def _open(self) -> Handle:
         _make_room()
-        opened = self._kept = Handle(self._path)
+        opened = self._kept = Handle(self._root, self._path)
         _recent.append(weakref.ref(self))  # after it is kept: no handle is kept without its entry
         return opened
 

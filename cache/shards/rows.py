@@ -20,6 +20,7 @@ class RowReader(ABC):
 
     def __init__(self, path: Path, datasets: Mapping[str, Dataset]) -> None:
         self._path = path
+        self._root = path.parents[1]  # of the cache; not even shards/ may be a link
         self._datasets = datasets
 
     def read(self, name: str, start: int, stop: int) -> Array:

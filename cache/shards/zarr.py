@@ -23,7 +23,7 @@ from cache.common import durable
 from cache.common.errors import DamagedCacheError
 from cache.common.types import Array
 from cache.format.checksums import crc32c, crc32c_of_file, crc32c_of_whole
-from cache.format.record import Dataset
+from cache.format.record import WAY_OUT, Dataset
 from cache.shards.arrays import ShardArrays
 from cache.shards.store import CONTENT, Stored
 from cache.shards.zarr_encoding import Grid
@@ -32,6 +32,7 @@ from cache.shards.zarr_reading import METADATA, NUMPY_DTYPE, ZarrShardFile, read
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
+MAX_FILES = 100_000  # of one shard: 64 MB take about thirty
 TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
 
 
@@ -71,20 +72,23 @@ class ZarrStore:
     def describe(self, path: Path) -> Stored:
         """Read a published folder's own layout, and its checksum."""
         try:
-            names = [
-                key.removesuffix("/" + METADATA) for key, _ in _entries(path) if key.endswith("/" + METADATA)
-            ]
-            arrays = [name for name in names if read_kind(path / name) == "array"]
-            datasets = dict(_dataset(path, name, self.num_bytes(path)) for name in arrays)
+            files = dict(_entries(path))
+            num_bytes = sum(files.values())
+            names = [key.removesuffix("/" + METADATA) for key in files if key.endswith("/" + METADATA)]
+            arrays = [name for name in names if read_kind(path, name) == "array"]
+            datasets = dict(_dataset(path, name, num_bytes) for name in arrays)
             if not datasets:
                 raise ValueError("no arrays")
         except (OSError, ValueError) as error:
             raise DamagedCacheError(f"{path}: not a readable Zarr shard ({error})") from None
-        return Stored(self.num_bytes(path), self.checksum(path), datasets)
+        return Stored(num_bytes, self.checksum(path), datasets)
 
     def checksum(self, path: Path) -> int:
         """crc32c of every file's name and bytes, in the order of the names."""
-        return _crc32c_of_files({key: (size, crc32c_of_file(path / key)) for key, size in _entries(path)})
+        root = path.parents[1]
+        return _crc32c_of_files(
+            {key: (size, crc32c_of_file(path / key, root)) for key, size in _entries(path)}
+        )
 
     def open(self, path: Path, datasets: Mapping[str, Dataset]) -> ZarrShardFile:
         """Open for positioned reads inside the chunks."""
@@ -99,10 +103,13 @@ def _entries(path: Path) -> Iterator[tuple[str, int]]:
     """Yield (name inside the shard, size) of every file; links and special files are refused."""
     if not stat.S_ISDIR(path.lstat().st_mode):
         raise DamagedCacheError(f"{path}: not a folder; a Zarr shard is never a link or a file")
-    waiting = [path]
+    waiting, seen = [path], 0
     while waiting:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
+                seen += 1
+                if seen > MAX_FILES:
+                    raise DamagedCacheError(f"{path}: more than {MAX_FILES} files; {WAY_OUT}")
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(status.st_mode):
                     waiting.append(Path(entry.path))
@@ -203,7 +210,7 @@ def _plain(array: Array) -> Array:
 
 
 def _dataset(path: Path, name: str, num_bytes: int) -> tuple[str, Dataset]:
-    layout = read_layout(path / name)
+    layout = read_layout(path, name)
     if layout.shape[0] * layout.row_bytes > num_bytes:
         raise ValueError(f"{name} of shape {layout.shape} in {num_bytes} bytes")
     unchecked = Dataset(layout.shape, layout.dtype.str, None, 0)

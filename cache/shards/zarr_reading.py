@@ -7,7 +7,6 @@ is believed; measured, this reads ten times as many clips as asking zarr-python,
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -19,8 +18,10 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
-from cache.common import durable
+from cache.common import gate
 from cache.common.errors import DamagedCacheError
+from cache.common.foreign_json import parse_json
+from cache.common.gate import require_array_name
 from cache.common.types import Array
 from cache.format.record import WAY_OUT, Dataset
 from cache.shards.open_files import ReadFile
@@ -30,6 +31,7 @@ from cache.shards.zarr_encoding import CRC_BYTES, INDEX_ENTRY
 METADATA = "zarr.json"
 NUMPY_DTYPE = "numpy_dtype"
 MAX_METADATA = 1 << 20
+MAX_DTYPE = 20  # characters
 CODECS = ["bytes", "crc32c"]
 
 
@@ -57,23 +59,31 @@ class ArrayLayout:
         return int(self.dtype.itemsize) * math.prod(self.shape[1:])
 
 
-def read_kind(path: Path) -> str:
+def read_kind(shard: Path, name: str) -> str:
     """Return ``array`` or ``group``, as the metadata says; raises OSError or ValueError."""
-    value = json.loads(durable.read_regular(path / METADATA, MAX_METADATA))
-    return str(value.get("node_type")) if isinstance(value, dict) else ""
+    return str(_metadata(shard, name).get("node_type"))
 
 
-def read_layout(path: Path) -> ArrayLayout:
+def read_layout(shard: Path, name: str) -> ArrayLayout:
     """Read an array's metadata; raises OSError, or ValueError for any other layout."""
-    data = durable.read_regular(path / METADATA, MAX_METADATA)
+    value = _metadata(shard, name)
     try:
-        return _parsed(json.loads(data))
+        return _parsed(value)
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise ValueError(f"not the metadata of an array ({type(error).__name__}: {error})") from None
 
 
+def _metadata(shard: Path, name: str) -> dict[str, Any]:
+    value: dict[str, Any] = parse_json(
+        gate.read(shard.parents[1], shard / require_array_name(name) / METADATA, MAX_METADATA)
+    )
+    return value
+
+
 def _parsed(value: Mapping[str, Any]) -> ArrayLayout:
-    shape, dtype = tuple(map(int, value["shape"])), np.dtype(str(value["data_type"]))
+    if not isinstance(value["data_type"], str) or len(value["data_type"]) > MAX_DTYPE:
+        raise ValueError("another data type than this project's")
+    shape, dtype = tuple(map(int, value["shape"])), np.dtype(value["data_type"])
     grid, codecs = value["chunk_grid"], value["codecs"]
     file_shape = tuple(map(int, grid["configuration"]["chunk_shape"]))
     chunk_shape, is_sharded = file_shape, codecs[0]["name"] == "sharding_indexed"
@@ -130,7 +140,7 @@ class ZarrShardFile(RowReader):
 
     def _read_layout(self, name: str) -> ArrayLayout:
         try:
-            layout = read_layout(self._path / name)
+            layout = read_layout(self._path, name)
         except (OSError, ValueError) as error:
             raise DamagedCacheError(f"{self._path / name}: {error}; {WAY_OUT}") from None
         expected = self._datasets[name]
@@ -149,7 +159,7 @@ class ZarrShardFile(RowReader):
         is_flat = len(layout.shape) == 1 and layout.dtype.kind != "S"
         path = self._path / name / (f"c.{number}" if is_flat else f"c.{number}.0")
         try:
-            return _ChunkFile(path, layout)
+            return _ChunkFile(path, self._root, layout)
         except OSError as error:
             raise DamagedCacheError(f"{path}: {error.strerror or error}; {WAY_OUT}") from None
 
@@ -157,11 +167,11 @@ class ZarrShardFile(RowReader):
 class _ChunkFile:
     """One file of an array: chunks of rows, each followed by its crc32c, and where each begins."""
 
-    def __init__(self, path: Path, layout: ArrayLayout) -> None:
+    def __init__(self, path: Path, root: Path, layout: ArrayLayout) -> None:
         self._path = path
         self._layout = layout
         self._chunk_bytes = layout.chunk_rows * layout.row_bytes
-        self._file = ReadFile(path)
+        self._file = ReadFile(path, root)
         self._starts = self._index() if layout.is_sharded else np.zeros(1, np.int64)
 
     def _index(self) -> Array:

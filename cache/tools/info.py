@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.commit.failures import read_failures
+from cache.common.console import in_one_line
 from cache.common.tables import read_table, split_name
 from cache.common.words import counted, size
 from cache.format import schema
@@ -89,11 +90,13 @@ def info_text(description: Mapping[str, Any]) -> str:
     known = isinstance(longest, int | float) and longest > 0
     cut = f"{description['cut']} cut" + (f" at {longest:g} s" if known else "")
     lines.append(f"  {description['silent']} silent, {cut}, {description['windowed']} windowed")
-    failures = ", ".join(f"{reason} {count}" for reason, count in description["failures"].items())
+    failures = ", ".join(
+        f"{in_one_line(reason)} {count}" for reason, count in description["failures"].items()
+    )
     lines.append(f"  failed clips: {failures or 'none'}")
     for split, count in description.get("coverage", {}).items():
         lines.append(f"  {split}: {count['cached']} cached, {count['missing']} missing")
     lines.append(f"  recipe {description['recipe_id']}")
     lines += [f"    {line}" for line in recipe_lines(description["recipe"])]
-    lines.append(f"  licence: {description['licence'] or 'not stated'}")
+    lines.append(f"  licence: {in_one_line(description['licence']) or 'not stated'}")
     return "\n".join(lines)

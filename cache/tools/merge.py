@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cache.commit import partition
+from cache.common import gate
 from cache.common.errors import CacheError, RecipeMismatchError
 from cache.common.progress import OnProgress, silent
+from cache.compaction import projection
 from cache.copy_shard import content_of, copy_ledgers, counting_rows, has_shard, open_like, read_shard
 from cache.format import catalog
 from cache.format.recipe import as_block
@@ -157,4 +160,5 @@ def _take_over(reader: CacheReader, shard: int, rows: list[int], writer: CacheWr
 
 def _besides(source: Path) -> dict[str, bytes]:
     """Return what a compact cache has besides, which comes along."""
-    return {name: (source / name).read_bytes() for name in catalog.COMPACT if (source / name).exists()}
+    there = [source / name for name in catalog.COMPACT if os.path.lexists(source / name)]
+    return {path.name: gate.read(source, path, projection.MAX_FILE_BYTES) for path in there}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cache.common import gate
 from cache.common.errors import CacheError
 from cache.common.words import counted
 from cache.format import catalog
@@ -49,6 +50,7 @@ def repair(path: Path | str, report: VerifyReport) -> Repaired:
     orphans = [finding.shard for finding in report.findings if finding.repair and finding.orphan]
     orphans = [file for file in orphans if not (shards / f"{_shard_name(file)}.json").exists()]
     names = sorted({_shard_name(file) for file in damaged if _is_shard(file)})
+    there = gate.names(path, catalog.SHARDS)
     clips: set[str] = set()
     unreadable = []
     moved: list[Path] = []
@@ -58,7 +60,8 @@ def repair(path: Path | str, report: VerifyReport) -> Repaired:
             clips.update(catalog.read_record(record).clip_ids)
         except CacheError:
             unreadable.append(name)
-        moved += [record, *sorted(item for item in shards.glob(f"{name}.*") if item.suffix in suffixes())]
+        own = (shards / file for file in there if _shard_name(file) == name)
+        moved += [record, *(item for item in own if item.suffix in suffixes())]
     moved += [shards / file for file in sorted(damaged) if not _is_shard(file)]
     moved += [shards / file for file in orphans]
     moved = [item for item in dict.fromkeys(moved) if item.exists() or item.is_symlink()]

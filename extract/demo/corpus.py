@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cache.common.foreign_json import read_json_file
 from cache.common.progress import OnProgress
 from extract.demo.clip_plan import NUM_SPEAKERS, DemoClip, draw_speakers, plan_clips
 from extract.demo.media import write_sound
@@ -95,7 +96,7 @@ def _finished(out: Path, corpus: DemoCorpus, arguments: dict[str, int]) -> bool:
     """Tell a finished demo from one to begin or continue; files that are not this demo's are never overwritten."""
     for mark in (out / "demo.json", out / "demo.json.partial"):
         if mark.exists():
-            made_with = json.loads(mark.read_text(encoding="utf-8"))
+            made_with = _made_with(mark)
             if made_with != arguments:
                 raise DemoError(
                     f"{out} holds another demo: found {made_with}, expected {arguments}; "
@@ -106,6 +107,13 @@ def _finished(out: Path, corpus: DemoCorpus, arguments: dict[str, int]) -> bool:
         if path.exists():
             raise DemoError(f"{path} exists and is no demo; choose another --out")
     return False
+
+
+def _made_with(mark: Path) -> object:
+    try:
+        return read_json_file(mark, limit=1 << 16)
+    except (OSError, ValueError) as error:
+        raise DemoError(f"{mark}: {error}; choose another --out or remove that folder") from None
 
 
 def _write_media(media: Path, plan: list[DemoClip], seed: int, on_progress: OnProgress | None) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cache.common.foreign_json import read_json_file
 from cache.common.registry import near_miss
 from cache.format.schema import VAD_DIMS
 from extract.encoders.registry import BUILT_IN, DEFAULT_MODEL
@@ -16,6 +16,7 @@ CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
 SAFETENSORS = "model.safetensors"
 TORCH_FILE = "pytorch_model.bin"
+MAX_SETTINGS = 1 << 24  # bytes
 # The settings of the default encoder: a plan needs no network for them.
 DEFAULT_CONFIG: dict[str, Any] = {
     "model_type": "wav2vec2", "architectures": ["Wav2Vec2ForSpeechClassification"], "hidden_size": 1024,
@@ -140,10 +141,8 @@ def _hub_files(model: str, revision: str | None, local: bool, with_weights: bool
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+    try:  # in the hub's own folders the files are links
+        value: dict[str, Any] = read_json_file(path.resolve(), limit=MAX_SETTINGS)
     except (OSError, ValueError) as error:
         raise EncoderError(f"{path}: not readable as JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise EncoderError(f"{path}: expected a JSON object")
     return value

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from cache.commit.failures import Failure
+from cache.common.console import in_one_line
 from cache.common.durable import storage_errors
 from cache.common.progress import Progress, bar
 from cache.common.words import clock, counted
@@ -62,7 +63,7 @@ class RunMeter:
         with self._lock, storage_errors(self._log_file):
             self._log_file.parent.mkdir(parents=True, exist_ok=True)
             with self._log_file.open("a", encoding="utf-8") as file:
-                file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
+                file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {in_one_line(text)}\n")
 
     def planning(self, done: int, total: int) -> None:
         """Show that headers are being read."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cache.common import durable
+from cache.common.foreign_json import read_json_file
 from cache.format import schema
 from cache.reader import CacheReader
 from extract.sources.clips import SourceClip, source_stat
@@ -64,9 +65,9 @@ def _is_of(note: SeenClip, clip: SourceClip) -> bool:
 
 def _read(out: Path) -> dict[str, SeenClip]:
     try:
-        notes = json.loads(durable.read_regular(out / FILE))
+        notes = read_json_file(out / FILE)
         return {str(clip_id): _note(*row) for clip_id, row in notes.items()}
-    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError):
         return {}
 
 

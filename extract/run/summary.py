@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.commit.failures import Failure, read_failures
+from cache.common.console import in_one_line
 from cache.common.words import clock, counted
 from cache.format import catalog
 from cache.writer import CacheWriter
@@ -159,7 +160,8 @@ def _failure_lines(summary: Summary) -> list[str]:
     if not summary.failures:
         return []
     lines = [f"  {len(summary.failures)} failed; each is tried again on the next run:"]
-    lines += [f"    {f.clip_id}: {f.reason}: {f.message}" for f in summary.failures[:MAX_LISTED]]
+    shown = summary.failures[:MAX_LISTED]
+    lines += [f"    {in_one_line(f'{f.clip_id}: {f.reason}: {f.message}')}" for f in shown]
     if len(summary.failures) > MAX_LISTED:
         lines.append(f"    and {len(summary.failures) - MAX_LISTED} more in {summary.out}/failures/")
     for split, reasons in summary.failed_per_split.items():

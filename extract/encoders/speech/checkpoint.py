@@ -39,6 +39,11 @@ class Checkpoint:
     files: ModelFiles
     weights: dict[str, Tensor]
 
+    @property
+    def num_values(self) -> int:
+        """How many numbers the weights are."""
+        return sum(tensor.numel() for tensor in self.weights.values())
+
     def weights_sha256(self) -> str:
         """Return a hash of names, dtypes, shapes and bytes: the same however the file spells them."""
         return weight_files.weights_sha256(

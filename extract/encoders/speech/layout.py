@@ -18,6 +18,8 @@ from cache.format.recipe import canonical_json
 from cache.format.schema import FRAME_SHIFT, SAMPLING_RATE, VAD_DIMS, FrameField
 from extract.errors import EncoderError
 
+MAX_SETTING = 1 << 16
+MAX_CONVOLUTIONS = 32
 VAD_ARCHITECTURES = {"Wav2Vec2ForSpeechClassification", "EmotionModel"}
 # What an architecture has beside the encoder and frame features make no use of.
 HEADS = {
@@ -128,7 +130,16 @@ def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) ->
         EncoderError: a head with other outputs, another frame rate, or no such layer.
     """
     values = family.values(config)
-    names = [str(name) for name in config.get("architectures") or ()]
+    for key, default in {**COMMON_SETTINGS, **family.settings}.items():
+        if not _is_like(values[key], default):
+            raise EncoderError(
+                f"{key} in the encoder's config.json is {str(values[key])[:60]!r}, expected such as {default}"
+            )
+    if len({len(values[key]) for key in ("conv_dim", "conv_stride", "conv_kernel")}) > 1:
+        raise EncoderError(
+            "the encoder's config.json cannot be used: conv_dim, conv_stride and conv_kernel differ in length"
+        )
+    names = [str(name) for name in _listed(config.get("architectures"))]
     layout = Layout(
         family=family,
         layers=_layers(layers, int(values["num_hidden_layers"])),
@@ -145,12 +156,34 @@ def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) ->
     return layout
 
 
+def _is_like(value: Any, default: Any) -> bool:
+    """Say whether a setting is of the type of its default, and within reason."""
+    if isinstance(default, list):
+        return (
+            isinstance(value, list) and len(value) <= MAX_CONVOLUTIONS and all(_is_like(n, 1) for n in value)
+        )
+    if isinstance(default, bool) or default is None:
+        return value is None or isinstance(value, bool | int)
+    if isinstance(default, int):
+        return isinstance(value, int) and 1 <= value <= MAX_SETTING
+    if isinstance(default, float):
+        return isinstance(value, int | float) and 0 <= value <= 1
+    return isinstance(value, str)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _any_ends(names: list[str], ending: str) -> bool:
     return any(name.endswith(ending) for name in names)
 
 
 def _vad_order(config: Mapping[str, Any], architectures: list[str]) -> tuple[int, ...] | None:
-    labels = {str(name).lower(): int(i) for i, name in (config.get("id2label") or {}).items()}
+    try:
+        labels = {str(name).lower(): int(i) for i, name in dict(config.get("id2label") or {}).items()}
+    except (TypeError, ValueError):
+        raise EncoderError("id2label in the encoder's config.json is no object of number → name") from None
     if not (VAD_ARCHITECTURES & set(architectures) or labels.keys() & set(VAD_DIMS)):
         return None
     if sorted(labels) != sorted(VAD_DIMS) or sorted(labels.values()) != [0, 1, 2]:
@@ -174,3 +207,20 @@ def _layers(text: str, count: int) -> tuple[int, ...]:
             f"--layers {text}: expected 'last' or numbers from 1 to {count}, such as {example}"
         )
     return layers
+
+
+def check_size(layout: Layout, num_values: int) -> None:
+    """Refuse a config that describes a far larger encoder than there are weights, before memory is taken for it.
+
+    Raises:
+        EncoderError: attention, feed-forward and convolution weights alone are more than there are.
+    """
+    values, hidden = layout.values, layout.hidden
+    convolutions = zip([1, *values["conv_dim"]], values["conv_dim"], values["conv_kernel"], strict=False)
+    least = layout.num_layers * (4 * hidden * hidden + 2 * hidden * values["intermediate_size"])
+    least += sum(one * other * kernel for one, other, kernel in convolutions)
+    if least > num_values:
+        raise EncoderError(
+            f"the encoder's config.json describes at least {least} weights, there are {num_values}; "
+            "get the complete checkpoint"
+        )

@@ -25,7 +25,7 @@ from extract.encoders import devices
 from extract.encoders.base import WHOLE_SECONDS, Encoded, EncoderOptions
 from extract.encoders.out_of_memory import HalvedBatches
 from extract.encoders.speech.checkpoint import Checkpoint, fill
-from extract.encoders.speech.layout import Layout
+from extract.encoders.speech.layout import Layout, check_size
 from extract.encoders.speech.long_clips import convolve, windows
 from extract.encoders.speech.matrix_products import quicken
 from extract.encoders.speech.recipe import CHUNKING, LICENCE, speech_recipe
@@ -62,6 +62,7 @@ class SpeechTransformer:
         self._device = devices.device(options.device)
         self._precision = devices.precision(options.precision, self._device)
         self._normalise = checkpoint.files.normalise
+        check_size(layout, checkpoint.num_values)
         self._model = _model(layout, checkpoint.files.config)
         self._head = RegressionHead(layout.hidden) if layout.vad_order is not None else None
         fill(self._model, self._head, checkpoint, layout)
@@ -203,7 +204,7 @@ def _model(layout: Layout, settings: dict[str, Any]) -> Any:
     try:
         config = getattr(transformers, classes + "Config").from_dict(settings)
         model = getattr(transformers, classes + "Model")(config)
-    except (StrictDataclassError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (StrictDataclassError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
         reason = " ".join(str(error).split())
         raise EncoderError(f"the encoder's config.json cannot be used: {reason[:300]}") from None
     _check_defaults(layout, settings, config.to_dict())

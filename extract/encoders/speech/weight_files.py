@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
+from cache.common.foreign_json import MAX_BYTES, parse_json
 from cache.format.recipe import canonical_json
 from extract.encoders.hub import SAFETENSORS, TORCH_FILE, ModelFiles
 from extract.errors import EncoderError
@@ -85,7 +85,7 @@ def safetensors_sha256(path: Path) -> str | None:
             names = list(checked.keys())
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size))
+            header = parse_json(file.read(min(size, MAX_BYTES)))
             entries = renamed({name: header[name] for name in names})
             if not {entry["dtype"] for entry in entries.values()} <= DTYPES.keys():
                 return None

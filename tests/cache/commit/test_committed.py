@@ -14,7 +14,7 @@ import pytest
 from cache import CacheReader, CacheWriter
 from cache.commit import committed
 from cache.commit.partition import ShardPlan, shard_name
-from cache.common import durable
+from cache.common import durable, gate
 from cache.common.errors import DuplicateClipError
 from cache.format import catalog
 
@@ -132,21 +132,22 @@ def test_many_writers_of_overlapping_sources_at_once(
 def looks(monkeypatch) -> dict[str, int]:
     """How often a folder of shards was listed, and a record read."""
     counts = {"listed": 0, "read": 0}
-    listdir, scandir, read_record = os.listdir, os.scandir, catalog.read_record
+    scandir, names, read_record = os.scandir, gate.names, catalog.read_record
 
-    def count_listing(how):
-        def listing(path="."):
-            counts["listed"] += Path(path).name == "shards"
-            return how(path)
+    def count_scan(path="."):
+        counts["listed"] += Path(path).name == "shards"
+        return scandir(path)
 
-        return listing
+    def count_listing(root, name, suffix=""):
+        counts["listed"] += name == "shards"
+        return names(root, name, suffix)
 
     def count_reading(path):
         counts["read"] += 1
         return read_record(path)
 
-    monkeypatch.setattr(os, "listdir", count_listing(listdir))
-    monkeypatch.setattr(os, "scandir", count_listing(scandir))
+    monkeypatch.setattr(gate, "names", count_listing)
+    monkeypatch.setattr(os, "scandir", count_scan)
     monkeypatch.setattr(catalog, "read_record", count_reading)
     return counts
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from cache import CacheWriter
-from cache.commit.failures import Failure, read_failures
+import pytest
+
+from cache import CacheError, CacheWriter
+from cache.commit import failures
+from cache.commit.failures import Failure, FailureLedger, read_failures
 
 
 def test_the_ledger_lists_the_latest_reason_until_the_clip_is_committed(tmp_path, recipe, fields) -> None:
@@ -15,3 +18,36 @@ def test_the_ledger_lists_the_latest_reason_until_the_clip_is_committed(tmp_path
         file.write('{"clip_id": "cut sho')
     assert [failure.message for failure in read_failures(tmp_path, set())] == ["new", "x"]
     assert [failure.clip_id for failure in read_failures(tmp_path, {"00002"})] == ["00001"]
+
+
+LINE_ENDS = "\u2028\u2029\x85\x0b\x0c\x1c\r\n"
+
+
+def test_no_character_of_an_id_or_message_cuts_the_ledger(tmp_path) -> None:
+    written = [Failure(f"a{sign}b", f"{sign}.wav", "decode", "damaged", f"m{sign}n") for sign in LINE_ENDS]
+    written.append(Failure("name\udcff", "name\udcff.wav", "decode", "damaged", "not UTF-8"))
+    ledger = FailureLedger(tmp_path)
+    for failure in written:
+        ledger.add(failure)
+    path = next((tmp_path / "failures").iterdir())
+    assert len(path.read_bytes().splitlines()) == len(path.read_text("utf-8").splitlines()) == len(written)
+    assert read_failures(tmp_path, set()) == sorted(written, key=lambda failure: failure.clip_id)
+
+
+def test_a_ledger_of_an_earlier_version_which_has_them_as_they_are_is_read_whole(tmp_path) -> None:
+    (tmp_path / "failures").mkdir()
+    line = (
+        '{"clip_id": "%d", "path": "", "stage": "", "reason": "", "message": "a\u2028b\x85c", "time": 1.0}\n'
+    )
+    (tmp_path / "failures" / "a.jsonl").write_text("".join(line % number for number in range(4)), "utf-8")
+    assert [failure.message for failure in read_failures(tmp_path, set())] == ["a\u2028b\x85c"] * 4
+
+
+def test_there_is_a_bound_to_what_is_kept_in_memory(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(failures, "MAX_ENTRIES", 3)
+    ledger = FailureLedger(tmp_path)
+    for number in range(4):
+        ledger.add(Failure(str(number), "", "decode", "damaged", ""))
+    with pytest.raises(CacheError, match="more than 3 failed clips"):
+        read_failures(tmp_path, set())
+    assert len(read_failures(tmp_path, {"0"})) == 3

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
 from cache.commit.journal import Journal, remove_dead
 from cache.commit.processes import host_name
+from cache.common import gate
 from cache.common.errors import StorageError
 
 
@@ -122,15 +122,15 @@ def test_a_journal_that_cannot_be_read_asks_for_a_look_at_the_records_every_time
     settled(one, two)
     theirs = two._own()
     two.announce("a-0")
-    real = Path.open
+    real = gate.open_file
 
-    def refused(path, *arguments, **options):
+    def refused(root, path, limit=None):
         if path == theirs:
             raise PermissionError(13, "Permission denied")
-        return real(path, *arguments, **options)
+        return real(root, path, limit)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", refused)
+        patched.setattr(gate, "open_file", refused)
         assert [one.news() for _ in range(3)] == [([], False)] * 3
     assert one.news() == (["a-0"], False)
     assert one.news() == ([], True)

@@ -22,6 +22,10 @@ def test_values_are_those_of_json() -> None:
         (b'{"a":' * 40 + b"1" + b"}" * 40, "nested more than 32 deep"),
         (b"\xff{}", "no valid JSON"),
         (b'{"a": NaN}', "NaN is no JSON number"),
+        (b'{"a": 1e999}', "1e999 is no JSON number"),
+        (b'{"a": 1' + b"0" * 400 + b".5}", "is no JSON number"),
+        (b'{"a": "\\ud800"}', "half a surrogate pair"),
+        (b'{"a": [' + b"{}," * 2_000_000 + b"1]}", "would take about"),
         (b'{"a": 1' + b"0" * 5000 + b"}", "no valid JSON"),
         (b"[]", "expected an object, found a list"),
         (b"null", "expected an object, found null"),
@@ -43,3 +47,9 @@ def test_files_are_regular_and_of_bounded_size(tmp_path) -> None:
     for name, limit in (("link.json", 100), ("pipe.json", 100), ("a.json", 4)):
         with pytest.raises(OSError, match=r".+"):
             read_json_file(tmp_path / name, limit=limit)
+
+
+def test_half_a_surrogate_pair_is_taken_where_it_stands_for_a_byte() -> None:
+    assert parse_json(r'{"a": "\udcff", "b": "\ud83d\ude00"}', surrogates=True) == {"a": "\udcff", "b": "😀"}
+    assert parse_json(r'{"b": "\ud83d\ude00"}') == {"b": "😀"}
+    assert parse_json('{"a": 1e300, "b": "1e999", "c": 0.%s}' % ("1" * 400))["b"] == "1e999"

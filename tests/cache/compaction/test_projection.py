@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import tracemalloc
 import zipfile
 from dataclasses import replace
 
@@ -65,3 +66,46 @@ def test_a_projection_that_is_not_the_caches_own_is_refused(small, tmp_path, mon
         file.write_bytes(replace(projection, pool=6).to_bytes())
     with pytest.raises(DamagedCacheError, match=r"projection\.npz"):
         Projection.load(path)
+
+
+def _zip(path, *members: tuple[str, bytes], compressed: bool = False) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+
+
+def _npy(header: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+
+@pytest.mark.parametrize("kind", ["inflates", "lies", "many", "deep", "locator", "comment", "cut"])
+def test_a_small_file_never_takes_much_memory(tmp_path, kind) -> None:
+    path = tmp_path / "projection.npz"
+    if kind in ("inflates", "lies"):
+        _zip(path, ("pool.npy", bytes(300 << 20)), compressed=True)
+        if kind == "lies":  # what is said of its length, in the member's header and in the directory
+            data = path.read_bytes()
+            path.write_bytes(data.replace((300 << 20).to_bytes(4, "little"), (64).to_bytes(4, "little")))
+    elif kind == "many":
+        _zip(path, *((str(number), b"") for number in range(1001)))
+    elif kind == "deep":
+        _zip(path, ("pool.npy", _npy("{'descr': '<f4', 'fortran_order': False, 'shape': " + "(" * 9000)))
+    else:
+        _zip(path, ("pool.npy", b""))
+        data = path.read_bytes()
+        locator = b"PK\6\7" + bytes(16)
+        odd = {"locator": data[:-22] + locator + data[-22:], "comment": data + b"more", "cut": data[:-1]}
+        path.write_bytes(odd[kind])
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedCacheError, match="not a projection"):
+            Projection.from_file(path)
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_projection_that_was_written_is_read(small, tmp_path) -> None:
+    projection = Projection.load(small)
+    (tmp_path / "projection.npz").write_bytes(projection.to_bytes())
+    assert Projection.from_file(tmp_path / "projection.npz").sha256 == projection.sha256

@@ -59,7 +59,7 @@ def test_threads_that_close_each_others_files_and_forks_read_what_was_written(
 def test_a_file_that_was_replaced_or_lost_meanwhile_is_refused(tmp_path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"one")
-    file = open_files.ReadFile(path)
+    file = open_files.ReadFile(path, tmp_path)
     file.forget()
     assert os.pread(file.handle().number, 3, 0) == b"one"
     file.forget()

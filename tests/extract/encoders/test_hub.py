@@ -64,8 +64,11 @@ def test_the_settings_of_the_default_encoder_need_no_network() -> None:
     ("name", "text", "message"),
     [
         ("preprocessor_config.json", '{"sampling_rate": 8000}', "sampling_rate 8000, expected 16000 Hz"),
-        ("config.json", "[1]", "expected a JSON object"),
+        ("config.json", "[1]", "expected an object, found a list"),
         ("config.json", "{", "not readable as JSON"),
+        ("config.json", "[" * 100_000, "nested more than 32 deep"),
+        ("preprocessor_config.json", '{"a":' * 5000, "nested more than 32 deep"),
+        ("config.json", " " * (1 << 24) + "{}", "not a regular file, or a huge one"),
     ],
 )
 def test_settings_that_cannot_be_used_name_their_file(tiny_encoder, tmp_path, name, text, message) -> None:

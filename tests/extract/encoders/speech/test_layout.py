@@ -7,7 +7,7 @@ import transformers
 
 from extract.encoders.hub import DEFAULT_CONFIG
 from extract.encoders.hubert import HUBERT
-from extract.encoders.speech.layout import read_layout
+from extract.encoders.speech.layout import check_size, read_layout
 from extract.encoders.wav2vec2 import WAV2VEC2
 from extract.encoders.wavlm import WAVLM
 from extract.errors import EncoderError
@@ -58,3 +58,30 @@ def test_the_order_of_the_head_is_read_from_its_labels() -> None:
     labels = {"0": "valence", "1": "arousal", "2": "dominance"}
     assert read_layout({"id2label": labels}, "last", WAV2VEC2).vad_order == (1, 2, 0)
     assert read_layout({"id2label": {"0": "LABEL_0"}}, "last", WAV2VEC2).vad_order is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("num_hidden_layers", value) for value in (0, -1, 10**7, None, "12", [12], 1e300)),
+        *(("hidden_size", value) for value in (0, 10**9, {}, "x")),
+        *(("conv_stride", value) for value in ("x", 5, [5] * 33, [0] * 7, [None] * 7, {"a": 1})),
+        *(("conv_kernel", value) for value in ([10, 3], [10**9] * 7)),
+        *(("id2label", value) for value in ([1], "x", {"a": "arousal"}, 7)),
+        ("hidden_act", 7),
+        ("layer_norm_eps", "x"),
+        ("num_attention_heads", 0),
+    ],
+)
+def test_settings_beyond_reason_are_one_line(key, value) -> None:
+    with pytest.raises(EncoderError) as error:
+        read_layout({key: value}, "last", WAV2VEC2)
+    assert key in str(error.value)
+    assert len(str(error.value)) < 300
+
+
+def test_a_config_may_not_ask_for_memory_that_its_weights_do_not_need() -> None:
+    layout = read_layout({"num_hidden_layers": 1000, "hidden_size": 60_000}, "last", WAV2VEC2)
+    with pytest.raises(EncoderError, match=r"describes at least \d+ weights, there are 1000"):
+        check_size(layout, 1000)
+    check_size(read_layout({}, "last", WAV2VEC2), 90_000_000)

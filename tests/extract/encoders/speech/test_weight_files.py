@@ -51,7 +51,10 @@ def test_a_type_that_is_not_known_here_is_left_to_torch(tmp_path) -> None:
     assert safetensors_sha256(tmp_path / "x.safetensors") is None
 
 
-@pytest.mark.parametrize("damage", [b"", b"\xff" * 20, "half", "more"])
+DEEP = (100_000).to_bytes(8, "little") + b"[" * 100_000
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff" * 20, "half", "more", DEEP, (1 << 60).to_bytes(8, "little")])
 def test_what_is_no_whole_file_is_one_line(tmp_path, tiny_encoder, damage) -> None:
     data = (tiny_encoder / "model.safetensors").read_bytes()
     data = {"half": data[: len(data) // 2], "more": data + b"x"}.get(damage, damage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cache.common import file_system
+from cache.commit import file_system
 
 
 @pytest.mark.parametrize(

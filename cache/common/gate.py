@@ -1,0 +1,156 @@
+"""The gate to a cache: every path below its root, taken without following links, and files of bounded size only.
+
+A cache may come from anybody. Its root is what the user named, and may itself be a link; below it, nothing that is
+read, written or removed lies elsewhere. Names that stand inside a file are checked against an allow-list first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from cache.common.errors import DamagedCacheError
+
+MAX_BYTES = 1 << 26  # of a file that is read whole
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO waits for nobody
+PART = r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,99}"
+ARRAY_NAME = re.compile(rf"{PART}(?:/{PART}){{0,9}}")
+FILE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,254}")
+
+
+def is_array_name(text: str) -> bool:
+    """Say whether text may name an array or a frame field: parts of ASCII letters, digits and ``_.-``, by ``/``."""
+    return ARRAY_NAME.fullmatch(text) is not None
+
+
+def require_array_name(text: str) -> str:
+    """Return the name of an array or a frame field; raises ValueError for one that might lead elsewhere."""
+    if not is_array_name(text):
+        raise ValueError(
+            f"{text[:100]!r} is no name of a field: expected parts of letters, digits, '_', '.' and '-' that begin "
+            "with none of the last two, between slashes"
+        )
+    return text
+
+
+def folder(root: Path, name: str) -> Path:
+    """Return a cache's folder, which may be missing.
+
+    Raises:
+        DamagedCacheError: a link, or anything else, stands in its place.
+    """
+    path = root / name
+    with suppress(FileNotFoundError):
+        _require(stat.S_ISDIR(path.lstat().st_mode), path, "a folder")
+    return path
+
+
+def make_folder(root: Path, name: str) -> Path:
+    """Return a cache's folder, made if it is missing; raises DamagedCacheError, OSError."""
+    path = folder(root, name)
+    path.mkdir(exist_ok=True)
+    return folder(root, name)
+
+
+def names(root: Path, name: str, suffix: str = "") -> list[str]:
+    """Return the names of what lies in a cache's folder, sorted; none where there is no such folder.
+
+    Raises:
+        DamagedCacheError: a link, or anything else, stands in its place.
+        OSError: it cannot be listed.
+    """
+    try:
+        with _entered(root, Path(name).parts) as handle:
+            return sorted(entry for entry in os.listdir(handle) if entry.endswith(suffix))
+    except FileNotFoundError:
+        return []
+
+
+def own_files(root: Path, name: str, suffix: str) -> list[Path]:
+    """Return the paths of the files in a cache's folder that are called as this project calls them."""
+    return [root / name / each for each in names(root, name, suffix) if FILE_NAME.fullmatch(each)]
+
+
+def remove(root: Path, path: Path) -> None:
+    """Remove a file of a cache, or the link in its place; it may be gone already. Raises OSError."""
+    with suppress(FileNotFoundError), _entered(root, _parts(root, path)[:-1]) as handle:
+        os.unlink(path.name, dir_fd=handle)
+
+
+def open_file(root: Path, path: Path, limit: int | None = None) -> int:
+    """Return a handle to a regular file below the root.
+
+    Args:
+        root: of the cache.
+        path: below it.
+        limit: bytes it may have; None for any number.
+
+    Raises:
+        DamagedCacheError: it is a link, lies behind one, is no file, or too large.
+        OSError: it cannot be opened.
+    """
+    with _entered(root, _parts(root, path)[:-1]) as inside:
+        before = os.stat(path.name, dir_fd=inside, follow_symlinks=False)
+        _require(stat.S_ISREG(before.st_mode), path, "a file")  # a device is not even opened
+        handle = os.open(path.name, FILE | NOFOLLOW, dir_fd=inside)
+    try:
+        status = os.fstat(handle)
+        _require(stat.S_ISREG(status.st_mode), path, "a file")
+        if limit is not None and status.st_size > limit:
+            raise DamagedCacheError(f"{path}: {status.st_size} bytes, expected at most {limit}; remove it")
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+@contextmanager
+def opened(root: Path, path: Path, limit: int | None = None) -> Iterator[BinaryIO]:
+    """Open a regular file below the root for reading; see :func:`open_file`."""
+    with open(open_file(root, path, limit), "rb") as file:
+        yield file
+
+
+def read(root: Path, path: Path, limit: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a regular file below the root; see :func:`open_file`."""
+    with opened(root, path, limit) as file:
+        return file.read(limit + 1)[:limit]  # it may grow meanwhile
+
+
+def _parts(root: Path, path: Path) -> tuple[str, ...]:
+    parts = path.relative_to(root).parts
+    if ".." in parts or not parts:
+        raise DamagedCacheError(f"{path}: leads out of the cache")
+    return parts
+
+
+@contextmanager
+def _entered(root: Path, parts: tuple[str, ...]) -> Iterator[int]:
+    """Yield a handle to a folder below the root, entered part by part."""
+    handle, place = os.open(root, FOLDER), root
+    try:
+        for part in parts:
+            place = place / part
+            status = os.stat(part, dir_fd=handle, follow_symlinks=False)
+            _require(stat.S_ISDIR(status.st_mode), place, "a folder")
+            inside = os.open(part, FOLDER | NOFOLLOW, dir_fd=handle)
+            os.close(handle)
+            handle = inside
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _require(holds: bool, path: Path, expected: str) -> None:
+    if not holds:
+        found = "a link" if path.is_symlink() else f"not {expected}"
+        raise DamagedCacheError(
+            f"{path}: {found}; a cache holds its own files and folders, no links; remove it"
+        )
