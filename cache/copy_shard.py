@@ -62,7 +62,7 @@ def read_shard(reader: CacheReader, shard: int, rows: Sequence[int] | None = Non
         DamagedCacheError: the bytes are not those that were committed.
     """
     record = reader.records[shard]
-    names = [name for name in record.datasets if name != CONTENT]
+    names = [name for name in record.datasets if name not in (CONTENT, schema.ROW_CRC)]
     arrays = {name: reader.shard_array(shard, name) for name in names}
     checksums = {name: record.datasets[name].crc32c for name in names}
     if rows is not None and list(rows) != list(range(len(record.clip_ids))):

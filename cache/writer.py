@@ -197,6 +197,7 @@ class CacheWriter:
         else happened. Taking turns keeps both from seeing each other, and readers from seeing either.
         """
         final, target = (self.path / SHARDS / (name + suffix) for suffix in (self.store.suffix, ".json"))
+        shard = shard.with_row_checksums()
         for _ in range(MAX_ATTEMPTS):
             if target.exists():
                 return catalog.read_record(target)
@@ -238,7 +239,7 @@ class CacheWriter:
         """
         tmp = durable.tmp_path(final)
         try:
-            stored = self.store.stage(tmp, shard, content.to_bytes())
+            stored = self.store.stage(tmp, shard, content.to_bytes(shard.datasets))
             published = Published(stored, content, identity(tmp))
             return published if self.store.publish(tmp, final) else self._adopt(final, content)
         except FileNotFoundError:
@@ -248,7 +249,7 @@ class CacheWriter:
             return None
 
     def _adopt(self, final: Path, content: ShardContent) -> Published:
-        return read_orphan(self.store, final, self.fields, content)
+        return read_orphan(self.store, final, content)
 
     def _clear(self, final: Path, content: ShardContent) -> None:
         """Set a damaged file aside that stands in a shard's place, unless it was recorded or replaced by now."""

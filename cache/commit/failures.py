@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
@@ -13,7 +12,11 @@ from pathlib import Path
 
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
+from cache.format import own_checksum
 from cache.format.catalog import FAILURES
+from cache.format.json_values import require_keys, text
+
+KEYS = ("clip_id", "path", "stage", "reason", "message", "time")
 
 REASONS = {
     "not_found": "the source names a clip that has no file",
@@ -58,20 +61,16 @@ class FailureLedger:
 
     def add(self, failure: Failure) -> None:
         """Append one entry and hand it to the operating system at once."""
-        line = json.dumps(asdict(failure), ensure_ascii=False) + "\n"
-        with durable.storage_errors(self._path), self._path.open("a", encoding="utf-8") as file:
+        line = own_checksum.to_bytes(asdict(failure))
+        with durable.storage_errors(self._path), self._path.open("ab") as file:
             file.write(line)
 
 
 def read_failures(cache: Path, committed: Collection[str]) -> list[Failure]:
     """Return the latest entry of every clip that has not been committed since, in the order of ids."""
     latest: dict[str, Failure] = {}
-    for path in sorted((cache / FAILURES).glob("*.jsonl")):
-        try:
-            text = durable.read_regular(path).decode(errors="replace")
-        except OSError as error:
-            raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
-        for line in text.splitlines():
+    for path in _ledgers(cache):
+        for line in _lines(path):
             failure = _parse(line)
             if failure and failure.clip_id not in committed:
                 known = latest.get(failure.clip_id)
@@ -80,9 +79,30 @@ def read_failures(cache: Path, committed: Collection[str]) -> list[Failure]:
     return [latest[clip_id] for clip_id in sorted(latest)]
 
 
-def _parse(line: str) -> Failure | None:
-    """A line cut short by a kill is no entry; the clip will be tried and listed again."""
+def damaged_lines(cache: Path) -> dict[str, int]:
+    """Return ledger → how many of its whole lines are no entry."""
+    counts = {path.name: [_parse(line) for line in _lines(path)].count(None) for path in _ledgers(cache)}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _ledgers(cache: Path) -> list[Path]:
+    return sorted((cache / FAILURES).glob("*.jsonl"))
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Return the whole lines of a ledger: one that a kill has cut short is no entry, its clip is listed again."""
     try:
-        return Failure(**json.loads(line))
-    except (ValueError, TypeError):
+        *lines, _ = durable.read_regular(path).split(b"\n")
+    except OSError as error:
+        raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
+    return lines
+
+
+def _parse(line: bytes) -> Failure | None:
+    try:
+        value, has_checksum = own_checksum.from_bytes(line + b"\n")
+        require_keys(value, KEYS, exactly=not has_checksum)
+        words = {key: text(value[key]) for key in KEYS if key != "time"}
+        return Failure(**words, time=float(value["time"]))
+    except (ValueError, TypeError, OverflowError):
         return None

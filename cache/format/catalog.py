@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import logging
+import math
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cache.common import durable
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
+from cache.common.words import counted
+from cache.format import own_checksum
+from cache.format.json_values import require_keys, text
 from cache.format.recipe import Recipe
-from cache.format.record import CommitRecord
+from cache.format.record import WAY_OUT, CommitRecord
 from cache.format.schema import FORMAT, FORMAT_VERSION, FrameField
 
 DESCRIPTION = "cache.json"
@@ -23,7 +28,13 @@ LEASES = "leases"
 WRITERS = "writers"  # their journals: of no meaning to readers
 DAMAGED = "damaged"  # shards that verify --repair set aside, a folder for each repair
 CARD = "README.md"
-COMPACT = ("projection.npz", "compact.json")  # what a compact cache has besides
+KEYS = (
+    *("format", "format_version", "recipe_id", "recipe", "fields"),
+    *("store", "shard_mb", "licence"),
+)
+FIELD_KEYS = ("width", "dtype", "frame_shift", "dims")
+REPORT = "compact.json"  # what a compact cache cost
+COMPACT = ("projection.npz", REPORT)  # what a compact cache has besides
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Description:
         store: the back end.
         shard_mb: target size of a shard [10^6 bytes]; part of the partition, so fixed here.
         licence: what the licence of the encoder's weights asks of those who use the values.
+        has_checksum: whether ``cache.json``, as it was read, carried a checksum of its own.
     """
 
     recipe: Recipe
@@ -43,6 +55,7 @@ class Description:
     store: str = "hdf5"
     shard_mb: float = 64.0
     licence: str = ""
+    has_checksum: bool = field(default=True, compare=False)
 
     def to_bytes(self) -> bytes:
         """As the JSON document ``cache.json``."""
@@ -56,7 +69,7 @@ class Description:
             "shard_mb": self.shard_mb,
             "licence": self.licence,
         }
-        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+        return own_checksum.to_bytes(document, indent=2)
 
 
 def read_description(folder: Path) -> Description:
@@ -84,26 +97,38 @@ def read_description(folder: Path) -> Description:
 
 def _parse_description(path: Path, data: bytes) -> Description:
     try:
-        value = json.loads(data)
-        version = value["format_version"]
-        if value["format"] != FORMAT or version != FORMAT_VERSION:
+        value, has_checksum = own_checksum.from_bytes(data)
+        require_keys(value, ("format", "format_version"), exactly=False)
+        if value["format"] != FORMAT or value["format_version"] != FORMAT_VERSION:
             raise FormatVersionError(
-                f"{path}: {value['format']} version {version}, expected {FORMAT} version {FORMAT_VERSION}; "
-                "update emi-fusion, or extract again"
+                f"{path}: {value['format']} version {value['format_version']}, expected {FORMAT} version "
+                f"{FORMAT_VERSION}; update emi-fusion, or extract again"
             )
-        fields = {str(name): FrameField.from_json(str(name), row) for name, row in value["fields"].items()}
-        shard_mb, store = float(value["shard_mb"]), str(value["store"])
-        description = Description(Recipe(value["recipe"]), fields, store, shard_mb, str(value["licence"]))
-        stated = str(value["recipe_id"])
+        require_keys(value, KEYS, exactly=not has_checksum)
+        description = replace(_description(value, exactly=not has_checksum), has_checksum=has_checksum)
+        is_edited = value["recipe_id"] != description.recipe.recipe_id
     except FormatVersionError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DamagedCacheError(
-            f"{path}: not a cache description ({type(error).__name__}: {error}); restore it from a copy"
+            f"{path}: not a cache description ({error}); restore it from a copy, or try emi-cache verify --repair"
         ) from None
-    if stated != description.recipe.recipe_id:
+    if is_edited:
         raise DamagedCacheError(f"{path}: the recipe was edited: its recipe_id is another one")
     return description
+
+
+def _description(value: dict[str, Any], *, exactly: bool) -> Description:
+    recipe, fields, shard_mb = value["recipe"], value["fields"], value["shard_mb"]
+    for name in ("recipe", "fields"):
+        if not isinstance(value[name], dict):
+            raise ValueError(f"its {name} is no object")
+    if type(shard_mb) not in (int, float) or not 0 < shard_mb < math.inf:
+        raise ValueError(f"shard_mb {shard_mb!r}, expected megabytes")
+    for row in fields.values():
+        require_keys(row, FIELD_KEYS, exactly=exactly)
+    parsed = {name: FrameField.from_json(name, row) for name, row in fields.items()}
+    return Description(Recipe(recipe), parsed, text(value["store"]), float(shard_mb), text(value["licence"]))
 
 
 def record_paths(folder: Path) -> Iterator[Path]:
@@ -123,6 +148,39 @@ def read_record(path: Path) -> CommitRecord:
 def read_records(folder: Path) -> list[CommitRecord]:
     """Read every commit record of the cache."""
     return [read_record(path) for path in record_paths(folder)]
+
+
+def require_recipe(folder: Path, records: Sequence[CommitRecord], recipe_id: str) -> None:
+    """Raise DamagedCacheError where a shard's values were made by another recipe than the cache's."""
+    for record in records:
+        if record.content.recipe_id != recipe_id:
+            raise DamagedCacheError(
+                f"{folder / SHARDS / record.file}: made with another recipe than the cache's; {WAY_OUT}"
+            )
+
+
+def count_unchecked(description: Description, records: Sequence[CommitRecord]) -> int:
+    """Return how many of ``cache.json`` and the records carry no checksum of their own."""
+    return [description.has_checksum, *(record.has_checksum for record in records)].count(False)
+
+
+def unchecked_text(count: int) -> str:
+    """Say what it means that so many files carry no checksum, and what to do about it."""
+    return (
+        f"{counted(count, 'file')} of an earlier version without a checksum of their own (cache.json, commit "
+        "records): a flipped bit there goes unseen; emi-cache convert writes a cache that has them"
+    )
+
+
+def say_unchecked(folder: Path, description: Description, records: Sequence[CommitRecord]) -> None:
+    """Log, once for a cache and process, that some of its files carry no checksum."""
+    count = count_unchecked(description, records)
+    if count and folder.absolute() not in _said:
+        _said.add(folder.absolute())
+        logging.getLogger("cache").warning("note: %s: %s", folder, unchecked_text(count))
+
+
+_said: set[Path] = set()
 
 
 def read_set_aside(folder: Path) -> list[CommitRecord]:

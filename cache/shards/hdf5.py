@@ -20,7 +20,8 @@ from cache.common import durable
 from cache.common.errors import DamagedCacheError
 from cache.common.types import Array
 from cache.format.checksums import crc32c, crc32c_of_file, crc32c_of_whole
-from cache.format.record import STORED_KINDS, Dataset
+from cache.format.record import Dataset
+from cache.format.schema import stored_dtype
 from cache.shards.arrays import ShardArrays
 from cache.shards.open_files import ReadFile
 from cache.shards.rows import RowReader, read_fully
@@ -210,8 +211,9 @@ def _layout(file: h5py.File) -> Iterator[tuple[str, Dataset]]:
         if not isinstance(item, h5py.Dataset):
             continue
         offset = item.id.get_offset()
-        if item.dtype.kind not in STORED_KINDS or item.chunks or item.external or item.is_virtual:
-            raise ValueError(f"{name} is not a contiguous array of plain numbers or text")
+        dtype = stored_dtype(item.dtype.str)
+        if item.chunks or item.external or item.is_virtual:
+            raise ValueError(f"{name} is not a contiguous array")
         if offset is None:
             raise ValueError(f"{name} has no place in the file")
-        yield name, Dataset(item.shape, item.dtype.str, int(offset), crc32c(item[...]))
+        yield name, Dataset(item.shape, dtype.str, int(offset), crc32c(item[...]))

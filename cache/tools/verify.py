@@ -13,50 +13,35 @@ import numpy as np
 
 from cache.common import durable
 from cache.common.errors import CacheError
-from cache.compaction.projection import FILE, Projection
 from cache.format import catalog, schema
 from cache.format.checksums import crc32c
 from cache.format.record import CommitRecord
 from cache.shards.registry import get_store, suffixes
 from cache.shards.store import CONTENT, ShardFile
+from cache.tools.finding import Finding
+from cache.tools.verify_files import check_files
 
 ORPHAN_SECONDS = 3600  # after which no writer is between publishing a shard and recording it
 SHARD_NAME = re.compile(r"[0-9a-f]{16}-\d+")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One piece of damage.
+class VerifyReport:
+    """What ``verify`` looked at and found.
 
     Attributes:
-        shard: the file it was found in.
-        problem: what is wrong.
-        clip: its id; empty where a whole shard is concerned.
-        field: the array; empty likewise.
-        repair: whether setting the shard aside, to be extracted again, would mend it.
-        orphan: whether it is a shard that no commit record names.
+        shards: whose records could be read.
+        clips: in them.
+        num_bytes: of them.
+        findings: all damage.
+        without_checksum: files of an earlier version in which a flipped bit goes unseen.
     """
-
-    shard: str
-    problem: str
-    clip: str = ""
-    field: str = ""
-    repair: bool = True
-    orphan: bool = False
-
-    def __str__(self) -> str:
-        where = ", ".join(filter(None, [f"clip {self.clip}" if self.clip else "", self.field]))
-        return f"{self.shard}: {where + ': ' if where else ''}{self.problem}"
-
-
-@dataclass(frozen=True)
-class VerifyReport:
-    """What ``verify`` looked at and found."""
 
     shards: int
     clips: int
     num_bytes: int
     findings: tuple[Finding, ...]
+    without_checksum: int = 0
 
 
 def verify(path: Path | str) -> VerifyReport:
@@ -76,15 +61,21 @@ def verify(path: Path | str) -> VerifyReport:
             findings.append(Finding(record_path.name, str(error)))
             continue
         records.append(record)
-        findings += _check_shard(path, record, description)
+        findings += check_shard(path, record, description)
     findings += _foreign_files(path, records, description.recipe.is_compact)
     findings += _duplicates(records)
-    findings += _projection(path, description)
-    clips = sum(len(record.clip_ids) for record in records)
-    return VerifyReport(len(records), clips, sum(r.num_bytes for r in records), tuple(findings))
+    others, unchecked = check_files(path, description)
+    return VerifyReport(
+        shards=len(records),
+        clips=sum(len(record.clip_ids) for record in records),
+        num_bytes=sum(record.num_bytes for record in records),
+        findings=(*findings, *others),
+        without_checksum=unchecked + catalog.count_unchecked(description, records),
+    )
 
 
-def _check_shard(path: Path, record: CommitRecord, description: catalog.Description) -> Iterator[Finding]:
+def check_shard(path: Path, record: CommitRecord, description: catalog.Description) -> Iterator[Finding]:
+    """Yield what is wrong with one shard."""
     if record.content.recipe_id != description.recipe.recipe_id:
         yield Finding(record.file, "made with another recipe than the cache's")
     shard = path / catalog.SHARDS / record.file
@@ -228,11 +219,3 @@ def _duplicates(records: list[CommitRecord]) -> Iterator[Finding]:
         if counts[clip_id] > 1:
             problem = f"stands in {counts[clip_id]} shards; emi-cache merge CACHE --out NEW keeps one"
             yield Finding(file, problem, clip_id, repair=False)
-
-
-def _projection(path: Path, description: catalog.Description) -> Iterator[Finding]:
-    if description.recipe.projection_sha256 is not None:
-        try:
-            Projection.load(path)
-        except CacheError as error:
-            yield Finding(FILE, str(error), repair=False)
