@@ -63,10 +63,15 @@ def verify(
 ) -> None:
     """Check every checksum; list all damage by shard, clip and field (exit code 3 if there is any)."""
     from cache.format.catalog import unchecked_text
-    from cache.tools.repair import as_text
+    from cache.tools.repair import as_text, mend_description
     from cache.tools.repair import repair as set_aside
     from cache.tools.verify import verify as check
 
+    is_mended = repair and mend_description(cache)
+    if is_mended:
+        typer.echo(
+            f"{cache}: one flipped bit in cache.json put right; the damaged file is in damaged/", err=True
+        )
     report = check(cache)
     done = set_aside(cache, report) if repair and report.findings else None
     if json:

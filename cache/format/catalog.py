@@ -92,10 +92,11 @@ def read_description(folder: Path) -> Description:
         ) from None
     except OSError as error:
         raise NotACacheError(f"{path} cannot be read: {error.strerror}") from None
-    return _parse_description(path, data)
+    return parse_description(path, data)
 
 
-def _parse_description(path: Path, data: bytes) -> Description:
+def parse_description(path: Path, data: bytes) -> Description:
+    """Read the text of ``cache.json``; ``read_description`` says what it raises."""
     try:
         value, has_checksum = own_checksum.from_bytes(data)
         require_keys(value, ("format", "format_version"), exactly=False)
@@ -194,15 +195,27 @@ def read_set_aside(folder: Path) -> list[CommitRecord]:
 
 def set_aside(folder: Path, *paths: Path) -> Path:
     """Move files of a cache out of its way, each call into a folder of its own; return that folder."""
+    target = new_aside(folder)
+    move_aside(target, *paths)
+    return target
+
+
+def new_aside(folder: Path) -> Path:
+    """Make a folder for files of a cache that are in the way."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     target = folder / DAMAGED / f"{stamp}-{uuid.uuid4().hex[:8]}"
     with durable.storage_errors(target):
-        target.mkdir(parents=True)
+        durable.make_folder(target)
+    return target
+
+
+def move_aside(target: Path, *paths: Path) -> None:
+    """Move files of a cache, in this order, into a folder that ``new_aside`` made."""
+    with durable.storage_errors(target):
         for path in paths:
             path.rename(target / path.name)
             durable.fsync_folder(path.parent)
         durable.fsync_folder(target)
-    return target
 
 
 def superseded(records: Sequence[CommitRecord]) -> set[tuple[str, str]]:
@@ -237,7 +250,7 @@ def create(folder: Path, description: Description, card: str) -> Description:
         What ``cache.json`` says now: ours, or that of whoever was first.
     """
     with durable.storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(folder)
         foreign = [path.name for path in folder.iterdir() if not _is_ours(path.name)]
     if foreign:
         raise NotACacheError(
@@ -245,9 +258,8 @@ def create(folder: Path, description: Description, card: str) -> Description:
             "choose a new or empty folder for the cache"
         )
     with durable.storage_errors(folder):
-        (folder / SHARDS).mkdir(exist_ok=True)
-        (folder / FAILURES).mkdir(exist_ok=True)
-        (folder / LEASES).mkdir(exist_ok=True)
+        for name in (SHARDS, FAILURES, LEASES):
+            durable.make_folder(folder / name)
     durable.write_once(folder / CARD, card.encode())
     durable.write_once(folder / DESCRIPTION, description.to_bytes())
     return read_description(folder)

@@ -19,7 +19,7 @@ from cache.common.foreign_json import ForeignJsonError, parse_json
 KEY = "crc32c"
 END = re.compile(rb'(?:, |,\n  )"crc32c": (0|[1-9][0-9]{0,9})\n?\}\n\Z')
 END_BYTES = 40  # more than the longest end
-MENDABLE_BYTES = 1 << 16  # all bits of so much text are tried in a second or two
+MENDABLE_BYTES = 1 << 15  # all bits of so much text are tried in some seconds
 
 
 class Document(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from cache.common.errors import CacheError
 from cache.format import catalog, schema
 from cache.format.checksums import crc32c
 from cache.format.record import CommitRecord
-from cache.shards.registry import get_store, suffixes
+from cache.format.schema import FrameField
+from cache.shards.registry import STORES, get_store, suffixes
 from cache.shards.store import CONTENT, ShardFile
 from cache.tools.finding import Finding
 from cache.tools.verify_files import check_files
@@ -79,6 +80,10 @@ def check_shard(path: Path, record: CommitRecord, description: catalog.Descripti
     if record.content.recipe_id != description.recipe.recipe_id:
         yield Finding(record.file, "made with another recipe than the cache's")
     shard = path / catalog.SHARDS / record.file
+    if record.store not in STORES:
+        missing = f"its back end {record.store!r} is not installed here: it cannot be checked"
+        yield Finding(record.file, missing, repair=False)
+        return
     try:
         store = get_store(record.store)
         size = store.num_bytes(shard)
@@ -126,15 +131,14 @@ def _check_arrays(
         ids = shard.read(schema.CLIPS + "clip_id", 0, len(record.clip_ids))
         if tuple(value.decode(errors="replace") for value in ids.tolist()) != record.clip_ids:
             yield Finding(record.file, "clip ids do not match the record", field="clips/clip_id")
-    for name in _lacking(record, description):
+    for name in lacking(record, tuple(description.fields.values())):
         yield Finding(record.file, f"lacks {name}, or holds it in another shape")
 
 
-def _lacking(record: CommitRecord, description: catalog.Description) -> Iterator[str]:
-    """Yield the arrays that every shard of the cache must have, and this one has not."""
-    if CONTENT not in record.datasets:
-        yield CONTENT
-    for field in description.fields.values():
+def lacking(record: CommitRecord, fields: Sequence[FrameField]) -> Iterator[str]:
+    """Yield the arrays that every shard with these frame fields must have, and this one has not."""
+    yield from (name for name in (CONTENT, schema.CLIPS + "clip_id") if name not in record.datasets)
+    for field in fields:
         frames = record.datasets.get(schema.FRAMES + field.name)
         if frames is None or frames.shape[1:] != (field.width,) or frames.numpy_dtype != field.dtype:
             yield schema.FRAMES + field.name
@@ -191,7 +195,7 @@ def _foreign_files(path: Path, records: list[CommitRecord], compact: bool) -> It
         if item.suffix in suffixes() and SHARD_NAME.fullmatch(item.stem):
             # Its writer may be about to write the record, or the next run may settle it: that has its time.
             is_old = _age(item) > ORPHAN_SECONDS
-            way_out = "--repair sets it aside" if is_old else f"{writer} settles or replaces it"
+            way_out = "--repair records it if it is sound" if is_old else f"{writer} settles or replaces it"
             what = f"no commit record names this file; {way_out}"
             yield Finding(item.name, what, repair=is_old, orphan=True)
         else:
