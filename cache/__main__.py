@@ -62,10 +62,16 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check every checksum; list all damage by shard, clip and field (exit code 3 if there is any)."""
-    from cache.tools.repair import as_text
+    from cache.format.catalog import unchecked_text
+    from cache.tools.repair import as_text, mend_description
     from cache.tools.repair import repair as set_aside
     from cache.tools.verify import verify as check
 
+    is_mended = repair and mend_description(cache)
+    if is_mended:
+        typer.echo(
+            f"{cache}: one flipped bit in cache.json put right; the damaged file is in damaged/", err=True
+        )
     report = check(cache)
     done = set_aside(cache, report) if repair and report.findings else None
     if json:
@@ -75,6 +81,7 @@ def verify(
                 "clips": report.clips,
                 "bytes": report.num_bytes,
                 "findings": [vars(finding) for finding in report.findings],
+                "without_checksum": report.without_checksum,
                 "repair": {**vars(done), "aside": str(done.aside or "")} if done else None,
             }
         )
@@ -85,6 +92,8 @@ def verify(
             f"{cache}: {counted(report.clips, 'clip')} in {counted(report.shards, 'shard')}, "
             f"{size(report.num_bytes)}: {damage}"
         )
+        if report.without_checksum:
+            typer.echo(f"  {unchecked_text(report.without_checksum)}")
         if done:
             typer.echo(as_text(cache, done))
     if report.findings:

@@ -28,7 +28,7 @@ def open_like(target: Path, description: catalog.Description, besides: Mapping[s
     """
     if not (target / catalog.DESCRIPTION).exists():
         with durable.storage_errors(target):
-            target.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(target)
         for name, content in besides.items():
             durable.replace_file(target / name, content)
     return CacheWriter.open(
@@ -62,7 +62,7 @@ def read_shard(reader: CacheReader, shard: int, rows: Sequence[int] | None = Non
         DamagedCacheError: the bytes are not those that were committed.
     """
     record = reader.records[shard]
-    names = [name for name in record.datasets if name != CONTENT]
+    names = [name for name in record.datasets if name not in (CONTENT, schema.ROW_CRC)]
     arrays = {name: reader.shard_array(shard, name) for name in names}
     checksums = {name: record.datasets[name].crc32c for name in names}
     if rows is not None and list(rows) != list(range(len(record.clip_ids))):
@@ -76,12 +76,12 @@ def read_shard(reader: CacheReader, shard: int, rows: Sequence[int] | None = Non
         lengths = [record.num_frames[row] for row in rows]
         arrays[schema.OFFSETS] = np.cumsum([0, *lengths], dtype=np.int64)
         checksums = {}
-    return ShardArrays(arrays, attributes_of(reader), checksums)
+    return ShardArrays(arrays, attributes_of(reader.description), checksums)
 
 
-def attributes_of(reader: CacheReader) -> dict[str, dict[str, object]]:
+def attributes_of(description: catalog.Description) -> dict[str, dict[str, object]]:
     """Return what the frame fields of a cache say about themselves inside a shard."""
-    return {schema.FRAMES + name: field.attributes() for name, field in reader.frame_fields.items()}
+    return {schema.FRAMES + name: field.attributes() for name, field in description.fields.items()}
 
 
 def content_of(record: CommitRecord, rows: Sequence[int], **changes: object) -> ShardContent:

@@ -18,7 +18,6 @@ from cache.format.schema import FrameField
 from cache.shards.registry import get_store
 from cache.shards.store import ShardFile
 
-CLIP_LEVEL = (schema.GLOBAL_MEAN, schema.CLIPS, schema.SCALE, schema.OFFSET)
 NARROW = 256  # bytes a clip: an array of such rows is kept once it has been read
 
 
@@ -51,7 +50,8 @@ class OpenShard:
     @property
     def clip_level_names(self) -> list[str]:
         """The arrays with one row per clip."""
-        return [name for name in self.record.datasets if name.startswith(CLIP_LEVEL)]
+        names = [name for name in self.record.datasets if name.startswith(schema.CLIP_LEVEL)]
+        return names + [name for name in schema.LATER if name not in names]
 
     def column(self, field: FrameField) -> Column:
         """Return a frame field, if the record promises it as ``cache.json`` does."""
@@ -78,9 +78,17 @@ class OpenShard:
         return array
 
     def clip_level(self, name: str) -> Array:
-        """Return a clip-level array, all rows, its checksum checked."""
+        """Return a clip-level array, all rows, its checksum checked.
+
+        An array that came into the format after this shard was made has the value that was meant before.
+        """
+        if self._is_later(name):
+            return np.full(len(self.record.clip_ids), schema.LATER[name])
         self._dataset(name)
         return self.array(name)
+
+    def _is_later(self, name: str) -> bool:
+        return name in schema.LATER and name not in self.record.datasets
 
     def kept(self, name: str) -> Array:
         """Return a clip-level array that is asked for clip by clip: read and checked once, then kept."""
@@ -89,7 +97,7 @@ class OpenShard:
 
     def row(self, name: str, row: int) -> Any:
         """Return a clip-level value of one clip, its array checked; text as text."""
-        if self._dataset(name).row_bytes <= NARROW:
+        if self._is_later(name) or self._dataset(name).row_bytes <= NARROW:
             rows = self.kept(name)[row : row + 1].copy()
         elif name in self._checked:
             rows = self.file.read(name, row, row + 1)
@@ -100,7 +108,7 @@ class OpenShard:
 
     def _dataset(self, name: str) -> Dataset:
         dataset = self.record.datasets.get(name)
-        if dataset is None or not name.startswith(CLIP_LEVEL):
+        if dataset is None or not name.startswith(schema.CLIP_LEVEL):
             known = [key for key in self.record.datasets if not key.startswith(schema.FRAMES)]
             raise UnknownFieldError(
                 f"{self.path} holds no clip-level field {name!r}, only {', '.join(known)}{near_miss(name, known)}"

@@ -58,6 +58,8 @@ class CacheReader:
         self.recipe_id = self.recipe.recipe_id
         self.frame_fields: dict[str, FrameField] = self.description.fields
         self.records = catalog.read_records(self.path)
+        catalog.require_recipe(self.path, self.records, self.recipe_id)
+        catalog.say_unchecked(self.path, self.description, self.records)
         self._place = _index(self.records, self.path, settle)
         # cache.shards.open_files bounds how many of them hold a handle
         self._shards = [OpenShard(self.path / catalog.SHARDS / r.file, r) for r in self.records]
@@ -86,6 +88,11 @@ class CacheReader:
         """Let go of the open files; reading again opens them again."""
         for shard in self._shards:
             shard.close()
+
+    @property
+    def clip_level_names(self) -> list[str]:
+        """The arrays with one row per clip, ``global_mean/…``, ``clips/…``, of all shards."""
+        return list(dict.fromkeys(name for shard in self._shards for name in shard.clip_level_names))
 
     def num_frames(self, clip_id: str) -> int:
         """Return the clip's number of frames."""

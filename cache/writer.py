@@ -14,18 +14,24 @@ from cache.commit.leases import Lease
 from cache.commit.leftovers import tidy
 from cache.commit.orphan import Published, identity, read_orphan, record_of
 from cache.commit.partition import Committed, ShardPlan
+from cache.commit.publish import publish
 from cache.common import durable
 from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageError
 from cache.format import catalog
 from cache.format.card import card
-from cache.format.catalog import SHARDS, Description, set_aside
+from cache.format.catalog import SHARDS, Description
 from cache.format.recipe import Recipe
 from cache.format.record import CommitRecord, ShardContent, SourceStat, versions
 from cache.format.schema import FrameField
 from cache.shards.arrays import ClipFeatures, ShardArrays, shard_arrays
-from cache.shards.registry import get_store
+from cache.shards.registry import get_store, store_of
+from cache.shards.store import ShardStore
 
 MAX_ATTEMPTS = 5  # at publishing one shard
+
+
+class _CollidesError(Exception):
+    """A clip would count twice."""
 
 
 class CacheWriter:
@@ -197,68 +203,74 @@ class CacheWriter:
         else happened. Taking turns keeps both from seeing each other, and readers from seeing either.
         """
         final, target = (self.path / SHARDS / (name + suffix) for suffix in (self.store.suffix, ".json"))
+        shard = shard.with_row_checksums()
         for _ in range(MAX_ATTEMPTS):
             if target.exists():
                 return catalog.read_record(target)
             with durable.storage_errors(final):
                 self._index.announce(name)
-                published = self._publish(final, shard, content)
+                published = publish(self.path, self.store, final, shard, content)
                 if published is None:
                     continue
-                with durable.turn(self.path / SHARDS):
-                    if target.exists() or identity(final) != published.identity:
-                        continue  # another writer of this shard has recorded, taken away or replaced it
-                    record = record_of(self.store, final, published)
-                    collides = self._index.collides(record)
-                    if not collides:
-                        if not durable.write_once(target, record.to_bytes()):
-                            continue
-                        self._index.add(record)
-                        collides = self._index.collides(record)
-                        if not collides and identity(final) == published.identity:
-                            return catalog.read_record(target)
-                        target.unlink(missing_ok=True)
-                        self._index.forget(name)
-                    if collides:
-                        durable.remove(final)
-                        return None
+                try:
+                    record = self._record(self.store, final, published)
+                except _CollidesError:
+                    durable.remove(final)
+                    return None
+                if record is not None:
+                    return record
         raise self._busy(name)
+
+    def _record(self, store: ShardStore, final: Path, published: Published) -> CommitRecord | None:
+        """Write the record of a published shard.
+
+        None when another writer of this shard has recorded, taken away or replaced it.
+
+        Raises:
+            _CollidesError: a clip would count twice, in this shard and in another one.
+        """
+        target = final.with_suffix(".json")
+        with durable.turn(self.path / SHARDS):
+            if target.exists() or identity(final) != published.identity:
+                return None
+            record = record_of(store, final, published)
+            if self._index.collides(record):
+                raise _CollidesError
+            if not durable.write_once(target, record.to_bytes()):
+                return None
+            self._index.add(record)
+            collides = self._index.collides(record)
+            if not collides and identity(final) == published.identity:
+                return catalog.read_record(target)
+            target.unlink(missing_ok=True)
+            self._index.forget(record.name)
+            if collides:
+                raise _CollidesError
+            return None
+
+    def record_orphan(self, file: str) -> bool:
+        """Record a shard that was published by somebody who did not come to record it; say whether it was.
+
+        It is not when it is damaged, of another recipe, or when other shards have brought its clips by now.
+        """
+        final, store = self.path / SHARDS / file, store_of(file)
+        if store is None:
+            return False
+        try:
+            published = read_orphan(store, final)
+            record = record_of(store, final, published)
+            elsewhere = self._index.elsewhere(record.clip_ids, record.name, record.content.generation)
+            is_ours = record.content.recipe_id == self.description.recipe.recipe_id
+            if elsewhere or not is_ours or not partition.is_own_name(record):
+                return False
+            with durable.storage_errors(final):
+                self._index.announce(record.name)
+                return self._record(store, final, published) is not None
+        except (_CollidesError, DamagedCacheError, FileNotFoundError):
+            return False
 
     def _busy(self, name: str) -> StorageError:
         return StorageError(
             f"{self.path}: shard {name} was taken away {MAX_ATTEMPTS} times while it was committed; is a cleaner "
             "running, or another source with the same clips?"
         )
-
-    def _publish(self, final: Path, shard: ShardArrays, content: ShardContent) -> Published | None:
-        """Give the shard its name; when that is taken, take what is there, if it is sound, as the shard.
-
-        None when neither went: stopped for longer than its lease, this writer was taken for dead and its file
-        cleaned away, or what stood there is damaged, and set aside.
-        """
-        tmp = durable.tmp_path(final)
-        try:
-            stored = self.store.stage(tmp, shard, content.to_bytes())
-            published = Published(stored, content, identity(tmp))
-            return published if self.store.publish(tmp, final) else self._adopt(final, content)
-        except FileNotFoundError:
-            return None
-        except DamagedCacheError:
-            self._clear(final, content)
-            return None
-
-    def _adopt(self, final: Path, content: ShardContent) -> Published:
-        return read_orphan(self.store, final, self.fields, content)
-
-    def _clear(self, final: Path, content: ShardContent) -> None:
-        """Set a damaged file aside that stands in a shard's place, unless it was recorded or replaced by now."""
-        with durable.turn(final.parent):
-            if (final.parent / f"{final.stem}.json").exists():
-                return
-            try:
-                self._adopt(final, content)
-            except FileNotFoundError:
-                return
-            except DamagedCacheError:
-                if identity(final):
-                    set_aside(self.path, final)  # it never was part of the cache

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
 import uuid
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cache.common import durable, gate
-from cache.common.console import escaped
 from cache.common.errors import DamagedCacheError
-from cache.common.foreign_json import parse_json
+from cache.format import own_checksum
 from cache.format.catalog import FAILURES
+from cache.format.json_values import require_keys, text
+
+KEYS = ("clip_id", "path", "stage", "reason", "message", "time")
 
 MAX_BYTES = 1 << 28  # of one ledger: a million failed clips
 MAX_LINE = 1 << 16  # bytes
@@ -65,53 +66,60 @@ class FailureLedger:
     def add(self, failure: Failure) -> None:
         """Append one entry and hand it to the operating system at once."""
         # Escaped: what some readers take for the end of a line, and what no UTF-8 can say, as names of files do.
-        line = escaped(json.dumps(asdict(failure), ensure_ascii=False)) + "\n"
+        line = own_checksum.to_bytes(asdict(failure))
         with durable.storage_errors(self._path):
             path = gate.make_folder(self._path.parents[1], FAILURES) / self._path.name
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | gate.NOFOLLOW, 0o666)
-            with open(handle, "a", encoding="utf-8") as file:
+            with open(handle, "ab") as file:
                 file.write(line)
 
 
 def read_failures(cache: Path, committed: Collection[str]) -> list[Failure]:
     """Return the latest entry of every clip that has not been committed since, in the order of ids."""
     latest: dict[str, Failure] = {}
-    for failure in _entries(cache):
-        if failure.clip_id not in committed:
-            known = latest.get(failure.clip_id)
-            if known is None or failure.time >= known.time:
-                latest[failure.clip_id] = failure
-        if len(latest) > MAX_ENTRIES:
-            raise DamagedCacheError(
-                f"{cache / FAILURES}: more than {MAX_ENTRIES} failed clips; remove lists that are none of yours"
-            )
+    for path in gate.own_files(cache, FAILURES, ".jsonl"):
+        for line in _lines(cache, path):
+            failure = _parse(line)
+            if failure and failure.clip_id not in committed:
+                known = latest.get(failure.clip_id)
+                if known is None or failure.time >= known.time:
+                    latest[failure.clip_id] = failure
+            if len(latest) > MAX_ENTRIES:
+                raise DamagedCacheError(
+                    f"{cache / FAILURES}: more than {MAX_ENTRIES} failed clips; remove lists that are none of yours"
+                )
     return [latest[clip_id] for clip_id in sorted(latest)]
 
 
-def _entries(cache: Path) -> Iterator[Failure]:
-    """Yield the entries of all ledgers, one by one: they may be many.
+def damaged_lines(cache: Path) -> dict[str, int]:
+    """Return ledger → how many of its whole lines are no entry."""
+    counts = {
+        path.name: sum(_parse(line) is None for line in _lines(cache, path))
+        for path in gate.own_files(cache, FAILURES, ".jsonl")
+    }
+    return {name: count for name, count in counts.items() if count}
 
-    Lines end in a line feed and nothing else: a message may hold what Unicode takes for the end of a line.
+
+def _lines(cache: Path, path: Path) -> Iterator[bytes]:
+    """Yield the whole lines of a ledger, one by one: they may be many.
+
+    They end in a line feed and nothing else: a message may hold what Unicode takes for the end of a line. One that
+    a kill has cut short is no entry: its clip is tried and listed again.
     """
-    for path in gate.own_files(cache, FAILURES, ".jsonl"):
-        try:
-            with gate.opened(cache, path, MAX_BYTES) as file:
-                while line := file.readline(MAX_LINE):
-                    failure = _parse(line)
-                    if failure:
-                        yield failure
-        except OSError as error:
-            raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
+    try:
+        with gate.opened(cache, path, MAX_BYTES) as file:
+            while line := file.readline(MAX_LINE):
+                if line.endswith(b"\n") or len(line) == MAX_LINE:
+                    yield line
+    except OSError as error:
+        raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
 
 
 def _parse(line: bytes) -> Failure | None:
-    """A line cut short by a kill is no entry; the clip will be tried and listed again."""
     try:
-        value = parse_json(line.decode(errors="replace"), surrogates=True)
-        clip_id, file, stage, reason, message, when = (value[each.name] for each in fields(Failure))
-        texts = (clip_id, file, stage, reason, message)
-        if not all(isinstance(text, str) for text in texts) or not clip_id:
-            return None
-        return Failure(*texts, float(when))
-    except (ValueError, TypeError, KeyError, OverflowError):
+        value, has_checksum = own_checksum.from_bytes(line, surrogates=True)
+        require_keys(value, KEYS, exactly=not has_checksum)
+        words = {key: text(value[key]) for key in KEYS if key != "time"}
+        return Failure(**words, time=float(value["time"])) if words["clip_id"] else None
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -18,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import google_crc32c
+
 from cache.commit.processes import host_name, is_dead
 from cache.common import durable, gate
 from cache.common.errors import DamagedCacheError
@@ -59,7 +61,7 @@ class Journal:
             except FileNotFoundError:  # taken for dead: begin anew, under a name that nobody has read
                 file = os.open(self._begin(), APPEND)
             try:
-                line = f"\n{shard}\n".encode()  # a line of its own, whatever a full disk has cut off before
+                line = b"\n" + _line(shard)  # a line of its own, whatever a full disk has cut off before
                 if os.write(file, line) != len(line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             finally:
@@ -77,11 +79,18 @@ class Journal:
         if is_all and sizes == self._ends:
             return News([], is_all)
         self._ends = {name: self._ends.get(name, 0) for name in sizes}
-        announced = [shard for name in sizes for shard in self._added(name)]
+        added = [shard for name in sizes for shard in self._added(name)]
+        announced = [shard for shard in added if shard is not None]
+        is_all = is_all and len(announced) == len(
+            added
+        )  # else a line is damaged: the records tell what it said
         return News(announced, is_all and sizes.keys() == self._ends.keys())
 
-    def _added(self, name: str) -> Iterator[str]:
-        """Yield what was added to a journal; a line that is still being written is read the next time."""
+    def _added(self, name: str) -> Iterator[str | None]:
+        """Yield what was added to a journal, None for a damaged line.
+
+        A line that is still being written is read the next time.
+        """
         end = self._ends[name]
         try:
             with gate.opened(self._folder.parent, self._folder / name, MAX_BYTES) as file:
@@ -92,7 +101,7 @@ class Journal:
             return
         whole = added[: added.rfind(b"\n") + 1]
         self._ends[name] = end + len(whole)
-        yield from filter(SAFE_NAME.fullmatch, whole.decode(errors="replace").split())
+        yield from (_shard_of(line) for line in whole.split(b"\n") if line)
 
     def _own(self) -> Path:
         """Return this process's journal: a fork has one of its own, which the other one reads."""
@@ -119,6 +128,18 @@ class Journal:
             if path != own:
                 with suppress(FileNotFoundError):
                     yield path.name, path.lstat().st_size
+
+
+def _line(shard: str) -> bytes:
+    """Return a line: the shard, and a checksum after two spaces, so that no flipped bit makes both one name."""
+    return f"{shard}  {google_crc32c.value(shard.encode()):08x}\n".encode()
+
+
+def _shard_of(line: bytes) -> str | None:
+    """Return the shard of a line, also of an earlier version's, without checksum; None for a damaged one."""
+    shard = line.split(b"  ")[0].decode(errors="replace")
+    is_whole = SAFE_NAME.fullmatch(shard) and line + b"\n" in (_line(shard), f"{shard}\n".encode())
+    return shard if is_whole else None
 
 
 def _journals(folder: Path) -> list[Path]:

@@ -38,6 +38,12 @@ def shard_name(clip_ids: Iterable[str], generation: int = 0) -> str:
     return f"{digest[:16]}-{generation}"
 
 
+def is_own_name(record: CommitRecord) -> bool:
+    """Say whether a shard's name is that of its clips: a copy under another name is no shard of its own."""
+    content = record.content
+    return record.name in {shard_name(ids, content.generation) for ids in (content.planned, record.clip_ids)}
+
+
 def partition(planned: Mapping[str, int], frames_per_shard: int) -> list[dict[str, int]]:
     """Cut clips, sorted by id, into runs of at most ``frames_per_shard`` frames (at least one clip)."""
     shards: list[dict[str, int]] = []

@@ -17,14 +17,28 @@ def host_name() -> str:
 
 
 def is_gone(pid: int) -> bool:
-    """Say whether no process of this machine has this id."""
+    """Say whether no process of this machine has this id: none, or a zombie, or a number that is no id."""
+    if pid < 1:  # kill means groups of processes by these
+        return True
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):  # no process has a number that large
         return True
     except OSError:
         return False
-    return False
+    return _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Say whether a process has ended and only waits for its parent to take notice; where Linux tells."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return status.rpartition(b")")[2].split()[:1] in (
+        [b"Z"],
+        [b"X"],
+    )  # its name in brackets may hold anything
 
 
 def is_dead(host: str, pid: int, written: float) -> bool | None:

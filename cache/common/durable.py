@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 TMP_SUFFIX = ".tmp"
 FSYNCS_AT_ONCE = 8
-TURN_SECONDS = 30.0
+TURN_SECONDS = 5.0  # a turn takes some hundredths
+MOMENT = 0.05  # seconds
 BEGIN_BYTES = 1 << 23  # whole pages: one that is on its way to the disk cannot be written to
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 WAY_OUT = {
@@ -106,6 +107,21 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, each on the disk in the one above it; raises OSError."""
+    missing = [path]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for folder in reversed(missing):
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
+        else:
+            fsync_folder(folder.parent)
+
+
 class FsyncPool:
     """Forces files and folders to the disk, several at a time and while others are written.
 
@@ -147,24 +163,40 @@ def turn(folder: Path, seconds: float = TURN_SECONDS) -> Iterator[None]:
     """Take turns with other processes and threads at something short in a folder.
 
     A courtesy, which saves work: nothing may depend on it. Where the file system has no locks, or whoever has
-    the turn does not give it back within ``seconds``, it is taken all the same.
+    the turn does not give it back within ``seconds``, it is taken all the same. Whoever did not give it back, a
+    process that was stopped for example, is waited for a moment only from then on, until the turn is seen free.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.005)
-            except OSError:
-                break
+        wait = min(seconds, MOMENT) if str(folder) in _stuck else seconds
+        if _has_turn(handle, wait):
+            _stuck.discard(str(folder))
+        else:
+            _stuck.add(str(folder))
         yield
     finally:
         with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_UN)  # closing would not do: a fork meanwhile has it open too
         os.close(handle)
+
+
+def _has_turn(handle: int, seconds: float) -> bool:
+    """Wait for the turn; say whether it came, or there is none to wait for."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.005)
+        except OSError:
+            return True
+        else:
+            return True
+
+
+_stuck: set[str] = set()  # folders in which somebody did not give the turn back
 
 
 def publish_file(tmp: Path, final: Path) -> bool:

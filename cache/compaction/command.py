@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +17,13 @@ from cache.compaction import measure
 from cache.compaction.compact import Compacted, compact, options_of
 from cache.compaction.fields import choose_for_size
 from cache.compaction.options import CompactOptions
+from cache.format import catalog, own_checksum
 from cache.reader import CacheReader
 
-REPORT = "compact.json"
+KEYS = (
+    *("clips", "bytes", "source_bytes", "pool", "project", "dtype"),
+    *("fitted_on_clips", "explained", "fidelity"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def run(
     made = compact(source, target, options, fit_on=ids, like=like, on_phase=on_phase)
     fidelity = measure.measure(source, target, table, on_phase("measuring")) if measured else None
     document = _document(made, fidelity)
-    durable.replace_file(target / REPORT, json.dumps(json_ready(document), indent=2).encode() + b"\n")
+    durable.replace_file(target / catalog.REPORT, own_checksum.to_bytes(json_ready(document), indent=2))
     return Report(_text(made, fidelity, fit_on, like), document)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
+import google_crc32c
 import numpy as np
 
 from cache.common import gate
@@ -26,19 +26,18 @@ BLOCK_FRAMES = 4096  # rows that are worth one matrix product
 MAX_FILE_BYTES = 1 << 27  # 32 bases of 1024 × 1024, of 4 MB each
 MAX_MEMBERS = 1000
 MAX_DIRECTORY = 1 << 20  # bytes that name them
-NPY_1 = b"\x93NUMPY\x01\x00"
+COMMENT_BYTES = len(b"crc32c 01234567")
+EMPTY_END = b"PK\5\6", b"\0\0"  # how a zip without a comment ends: 22 bytes from this to this
 HEADER = re.compile(
-    rb"\{'descr': '([<|][fiS]\d{1,4})', 'fortran_order': False, 'shape': \(([\d, ]{1,40})\), \} *\n?"
+    r"\{'descr': '(<f4|<f8|<i8|\|S[1-9][0-9]{0,6})', 'fortran_order': False, 'shape': \(([0-9, ]{1,40})\), \} *\n"
 )
-
-
-READING_ERRORS = (
-    *(OSError, KeyError, IndexError, ValueError, AttributeError, TypeError, OverflowError),
+UNREADABLE = (
+    *(OSError, KeyError, IndexError, ValueError, AttributeError, TypeError, OverflowError, EOFError),
     *(
-        zipfile.BadZipFile,
-        NotImplementedError,
         RuntimeError,
-    ),  # of zipfile: broken, of another kind, encrypted
+        struct.error,
+        zipfile.BadZipFile,
+    ),  # RuntimeError: encrypted, or a kind of zip it cannot read
 )
 
 
@@ -73,12 +72,14 @@ class Projection:
         axes: frame field → its axes; a field that is not named is pooled only.
         fitted_on: ids of the clips the axes were fitted on.
         asked: digest of the ids that were named to fit on; empty where none were, and in older files.
+        has_checksum: whether the file it was read from carried a checksum of its own.
     """
 
     pool: int
     axes: Mapping[str, Axes]
     fitted_on: tuple[str, ...] = ()
     asked: str = ""
+    has_checksum: bool = field(default=True, compare=False)
 
     def frames(self, field: str, values: Array) -> Array:
         """Return a clip's frames (frames, width) as (windows, channels) float32, not quantised."""
@@ -101,7 +102,7 @@ class Projection:
         return digest.hexdigest()
 
     def to_bytes(self) -> bytes:
-        """As the file ``projection.npz``; plain arrays only."""
+        """As the file ``projection.npz``: plain arrays, and the checksum of all before it as the zip's comment."""
         arrays: dict[str, Array] = {"pool": np.array([self.pool], np.int64)}
         if self.fitted_on:
             arrays["fitted_on"] = text_array(self.fitted_on)
@@ -114,7 +115,8 @@ class Projection:
             arrays[f"total_variance/{name}"] = np.array([axes.total_variance])
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        return buffer.getvalue()
+        data = buffer.getvalue()[:-2] + COMMENT_BYTES.to_bytes(2, "little")
+        return data + _comment(data)
 
     @classmethod
     def load(cls, cache: Path | str) -> Projection:
@@ -137,13 +139,16 @@ class Projection:
     def from_file(cls, path: Path) -> Projection:
         """Read ``projection.npz``, trusting nothing in it."""
         try:
-            arrays = dict(_members(path))
+            data = gate.read(path.parent, path, MAX_FILE_BYTES)
+            has_checksum = _has_checksum(data)
+            _require_few_members(data[: len(data) - COMMENT_BYTES * has_checksum])
+            arrays = dict(_members(data))
             names = [name.removeprefix("basis/") for name in arrays if name.startswith("basis/")]
             axes = {name: _axes(arrays, name) for name in names}
             fitted_on = tuple(text.decode() for text in arrays.get("fitted_on", np.array([])).tolist())
             asked = arrays["asked"][0].decode() if "asked" in arrays else ""
-            return cls(int(arrays["pool"][0]), axes, fitted_on, asked)
-        except READING_ERRORS as error:
+            return cls(_pool(arrays["pool"]), axes, fitted_on, asked, has_checksum)
+        except UNREADABLE as error:
             raise DamagedCacheError(f"{path}: not a projection ({error}); restore it from a copy") from None
 
 
@@ -208,51 +213,65 @@ class Moments:
         )
 
 
+def _comment(data: bytes) -> bytes:
+    return f"crc32c {google_crc32c.value(data):08x}".encode()
+
+
+def _has_checksum(data: bytes) -> bool:
+    """Say whether a file carries its checksum; raises ValueError if that, or an end without it, is damaged."""
+    if data[-COMMENT_BYTES:] == _comment(data[:-COMMENT_BYTES]):
+        return True
+    if (data[-22:-18], data[-2:]) != EMPTY_END:
+        raise ValueError("its checksum does not match")
+    return False
+
+
+def _pool(values: Array) -> int:
+    if values.shape != (1,) or values.dtype != np.int64 or values[0] < 1:
+        raise ValueError(f"pool {values!r:.40}, expected a number of frames")
+    return int(values[0])
+
+
 def _axes(arrays: Mapping[str, Array], name: str) -> Axes:
     mean, basis = arrays[f"mean/{name}"], arrays[f"basis/{name}"]
     variance, total = arrays[f"explained_variance/{name}"], arrays[f"total_variance/{name}"]
     fits = basis.ndim == 2 and mean.shape == basis.shape[:1] and variance.shape == basis.shape[1:]
-    if not fits or {mean.dtype, basis.dtype} != {np.dtype(np.float32)} or not np.isfinite(basis).all():
+    is_finite = np.isfinite(basis).all() and np.isfinite(mean).all()
+    if not fits or {mean.dtype, basis.dtype} != {np.dtype(np.float32)} or not is_finite:
         raise ValueError(f"mean {mean.shape} and basis {basis.shape} of {name} do not belong together")
     return Axes(mean, basis, variance, float(total[0]))
 
 
-def _members(path: Path) -> Iterator[tuple[str, Array]]:
-    """Yield the arrays of an npz without pickles, inflating nothing: what is compressed is none of ours."""
-    with gate.opened(path.parent, path, MAX_FILE_BYTES) as file, _archive(file) as archive:
-        for info in archive.infolist():
-            if info.compress_type != zipfile.ZIP_STORED:
-                raise ValueError(f"{info.filename[:100]!r} is compressed; a projection never is")
-            yield info.filename.removesuffix(".npy"), _array(archive.read(info), info.filename)
-
-
-def _array(data: bytes, name: str) -> Array:
-    """Return the array of an npy file of version 1.0; its header is text that is matched, never evaluated."""
-    size = int.from_bytes(data[8:10], "little")
-    header = HEADER.fullmatch(data[10 : 10 + size])
-    if data[:8] != NPY_1 or header is None:
-        raise ValueError(
-            f"{name[:100]!r} is no npy file of version 1.0 with plain numbers or text, row by row"
-        )
-    dtype, shape = (text.decode() for text in header.groups())
-    return np.frombuffer(data, dtype, offset=10 + size).reshape(
-        [int(n) for n in shape.split(",") if n.strip()]
-    )
-
-
-def _archive(file: BinaryIO) -> zipfile.ZipFile:
-    """Open a zip file that holds few members, and no more in them than it is long; raises ValueError."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 42))
-    before, tail = file.read(max(0, min(20, size - 22))), file.read(22)
-    count, directory = int.from_bytes(tail[10:12], "little"), int.from_bytes(tail[12:16], "little")
-    is_plain = tail.startswith(b"PK\5\6") and not before.startswith(b"PK\6\7")
+def _require_few_members(data: bytes) -> None:
+    """Raise ValueError for a zip file, given up to its comment, that names too many members to even list them."""
+    count, directory = int.from_bytes(data[-12:-10], "little"), int.from_bytes(data[-10:-6], "little")
+    is_plain = data[-22:-18] == EMPTY_END[0] and data[-42:-38] != b"PK\6\7"
     if not is_plain or count > MAX_MEMBERS or directory > MAX_DIRECTORY:
         raise ValueError(f"no zip file of at most {MAX_MEMBERS} arrays")
-    archive = zipfile.ZipFile(file)
-    if sum(info.file_size for info in archive.infolist()) > size:
-        raise ValueError(f"its members are said to be longer than its {size} bytes")
-    return archive
+
+
+def _members(data: bytes) -> Iterator[tuple[str, Array]]:
+    """Yield the arrays of an npz: nothing is unpickled, unpacked, or larger than the file."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        plain = all(
+            info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size
+            for info in members
+        )
+        if not plain or sum(info.file_size for info in members) > len(data):
+            raise ValueError("its arrays are compressed, or promise more bytes than the file has")
+        for info in members:
+            yield info.filename.removesuffix(".npy"), _array(info.filename, archive.read(info))
+
+
+def _array(name: str, data: bytes) -> Array:
+    """Return the array of an npy file of version 1.0, row by row, of a dtype that a projection has."""
+    start = 10 + int.from_bytes(data[8:10], "little")
+    header = HEADER.fullmatch(data[10:start].decode("latin-1"))
+    if data[:8] != b"\x93NUMPY\x01\x00" or header is None:
+        raise ValueError(f"{name[:100]!r} is no array of a projection")
+    shape = tuple(int(size) for size in header[2].split(",") if size.strip())
+    return np.frombuffer(data, np.dtype(header[1]), offset=start).reshape(shape)
 
 
 def require_fields(projection: Projection, names: Sequence[str], where: Path) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import logging
+import math
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
+from cache.common.words import counted
+from cache.format import own_checksum
+from cache.format.json_values import require_keys, text
 from cache.format.recipe import Recipe
-from cache.format.record import CommitRecord
+from cache.format.record import WAY_OUT, CommitRecord
 from cache.format.schema import FORMAT, FORMAT_VERSION, FrameField
 
 DESCRIPTION = "cache.json"
@@ -24,7 +29,13 @@ WRITERS = "writers"  # their journals: of no meaning to readers
 DAMAGED = "damaged"  # shards that verify --repair set aside, a folder for each repair
 FOLDERS = (SHARDS, FAILURES, LEASES, WRITERS, DAMAGED)
 CARD = "README.md"
-COMPACT = ("projection.npz", "compact.json")  # what a compact cache has besides
+KEYS = (
+    *("format", "format_version", "recipe_id", "recipe", "fields"),
+    *("store", "shard_mb", "licence"),
+)
+FIELD_KEYS = ("width", "dtype", "frame_shift", "dims")
+REPORT = "compact.json"  # what a compact cache cost
+COMPACT = ("projection.npz", REPORT)  # what a compact cache has besides
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,7 @@ class Description:
         store: the back end.
         shard_mb: target size of a shard [10^6 bytes]; part of the partition, so fixed here.
         licence: what the licence of the encoder's weights asks of those who use the values.
+        has_checksum: whether ``cache.json``, as it was read, carried a checksum of its own.
     """
 
     recipe: Recipe
@@ -44,6 +56,7 @@ class Description:
     store: str = "hdf5"
     shard_mb: float = 64.0
     licence: str = ""
+    has_checksum: bool = field(default=True, compare=False)
 
     def to_bytes(self) -> bytes:
         """As the JSON document ``cache.json``."""
@@ -57,7 +70,7 @@ class Description:
             "shard_mb": self.shard_mb,
             "licence": self.licence,
         }
-        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+        return own_checksum.to_bytes(document, indent=2)
 
 
 def read_description(folder: Path) -> Description:
@@ -79,7 +92,7 @@ def read_description(folder: Path) -> Description:
         ) from None
     except OSError as error:
         raise NotACacheError(f"{path} cannot be read: {error.strerror}") from None
-    return _parse_description(path, data)
+    return parse_description(path, data)
 
 
 def check_folders(folder: Path) -> None:
@@ -88,28 +101,41 @@ def check_folders(folder: Path) -> None:
         gate.folder(folder, name)
 
 
-def _parse_description(path: Path, data: bytes) -> Description:
+def parse_description(path: Path, data: bytes) -> Description:
+    """Read the text of ``cache.json``; ``read_description`` says what it raises."""
     try:
-        value = json.loads(data)
-        version = value["format_version"]
-        if value["format"] != FORMAT or version != FORMAT_VERSION:
+        value, has_checksum = own_checksum.from_bytes(data)
+        require_keys(value, ("format", "format_version"), exactly=False)
+        if value["format"] != FORMAT or value["format_version"] != FORMAT_VERSION:
             raise FormatVersionError(
-                f"{path}: {value['format']} version {version}, expected {FORMAT} version {FORMAT_VERSION}; "
-                "update emi-fusion, or extract again"
+                f"{path}: {value['format']} version {value['format_version']}, expected {FORMAT} version "
+                f"{FORMAT_VERSION}; update emi-fusion, or extract again"
             )
-        fields = {str(name): FrameField.from_json(str(name), row) for name, row in value["fields"].items()}
-        shard_mb, store = float(value["shard_mb"]), str(value["store"])
-        description = Description(Recipe(value["recipe"]), fields, store, shard_mb, str(value["licence"]))
-        stated = str(value["recipe_id"])
+        require_keys(value, KEYS, exactly=not has_checksum)
+        description = replace(_description(value, exactly=not has_checksum), has_checksum=has_checksum)
+        is_edited = value["recipe_id"] != description.recipe.recipe_id
     except FormatVersionError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DamagedCacheError(
-            f"{path}: not a cache description ({type(error).__name__}: {error}); restore it from a copy"
+            f"{path}: not a cache description ({error}); restore it from a copy, or try emi-cache verify --repair"
         ) from None
-    if stated != description.recipe.recipe_id:
+    if is_edited:
         raise DamagedCacheError(f"{path}: the recipe was edited: its recipe_id is another one")
     return description
+
+
+def _description(value: dict[str, Any], *, exactly: bool) -> Description:
+    recipe, fields, shard_mb = value["recipe"], value["fields"], value["shard_mb"]
+    for name in ("recipe", "fields"):
+        if not isinstance(value[name], dict):
+            raise ValueError(f"its {name} is no object")
+    if type(shard_mb) not in (int, float) or not 0 < shard_mb < math.inf:
+        raise ValueError(f"shard_mb {shard_mb!r}, expected megabytes")
+    for row in fields.values():
+        require_keys(row, FIELD_KEYS, exactly=exactly)
+    parsed = {name: FrameField.from_json(name, row) for name, row in fields.items()}
+    return Description(Recipe(recipe), parsed, text(value["store"]), float(shard_mb), text(value["licence"]))
 
 
 def record_paths(folder: Path) -> Iterator[Path]:
@@ -131,6 +157,39 @@ def read_records(folder: Path) -> list[CommitRecord]:
     return [read_record(path) for path in record_paths(folder)]
 
 
+def require_recipe(folder: Path, records: Sequence[CommitRecord], recipe_id: str) -> None:
+    """Raise DamagedCacheError where a shard's values were made by another recipe than the cache's."""
+    for record in records:
+        if record.content.recipe_id != recipe_id:
+            raise DamagedCacheError(
+                f"{folder / SHARDS / record.file}: made with another recipe than the cache's; {WAY_OUT}"
+            )
+
+
+def count_unchecked(description: Description, records: Sequence[CommitRecord]) -> int:
+    """Return how many of ``cache.json`` and the records carry no checksum of their own."""
+    return [description.has_checksum, *(record.has_checksum for record in records)].count(False)
+
+
+def unchecked_text(count: int) -> str:
+    """Say what it means that so many files carry no checksum, and what to do about it."""
+    return (
+        f"{counted(count, 'file')} of an earlier version without a checksum of their own (cache.json, commit "
+        "records): a flipped bit there goes unseen; emi-cache convert writes a cache that has them"
+    )
+
+
+def say_unchecked(folder: Path, description: Description, records: Sequence[CommitRecord]) -> None:
+    """Log, once for a cache and process, that some of its files carry no checksum."""
+    count = count_unchecked(description, records)
+    if count and folder.absolute() not in _said:
+        _said.add(folder.absolute())
+        logging.getLogger("cache").warning("note: %s: %s", folder, unchecked_text(count))
+
+
+_said: set[Path] = set()
+
+
 def read_set_aside(folder: Path) -> list[CommitRecord]:
     """Read the records of the shards that a repair has set aside; unreadable ones name no clip."""
     records = []
@@ -144,15 +203,27 @@ def read_set_aside(folder: Path) -> list[CommitRecord]:
 
 def set_aside(folder: Path, *paths: Path) -> Path:
     """Move files of a cache out of its way, each call into a folder of its own; return that folder."""
+    target = new_aside(folder)
+    move_aside(target, *paths)
+    return target
+
+
+def new_aside(folder: Path) -> Path:
+    """Make a folder for files of a cache that are in the way."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     with durable.storage_errors(folder / DAMAGED):
         target = gate.make_folder(folder, DAMAGED) / f"{stamp}-{uuid.uuid4().hex[:8]}"
-        target.mkdir()
+        durable.make_folder(target)
+    return target
+
+
+def move_aside(target: Path, *paths: Path) -> None:
+    """Move files of a cache, in this order, into a folder that ``new_aside`` made."""
+    with durable.storage_errors(target):
         for path in paths:
             path.rename(target / path.name)
             durable.fsync_folder(path.parent)
         durable.fsync_folder(target)
-    return target
 
 
 def superseded(records: Sequence[CommitRecord]) -> set[tuple[str, str]]:
@@ -187,7 +258,7 @@ def create(folder: Path, description: Description, card: str) -> Description:
         What ``cache.json`` says now: ours, or that of whoever was first.
     """
     with durable.storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(folder)
         foreign = [path.name for path in folder.iterdir() if not _is_ours(path.name)]
     if foreign:
         raise NotACacheError(
@@ -197,7 +268,7 @@ def create(folder: Path, description: Description, card: str) -> Description:
     with durable.storage_errors(folder):
         check_folders(folder)
         for name in (SHARDS, FAILURES, LEASES):
-            gate.make_folder(folder, name)
+            durable.fsync_folder(gate.make_folder(folder, name).parent)
     durable.write_once(folder / CARD, card.encode())
     durable.write_once(folder / DESCRIPTION, description.to_bytes())
     return read_description(folder)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,10 +15,22 @@ import numpy as np
 from cache.common.errors import DamagedCacheError, FormatVersionError
 from cache.common.gate import is_array_name
 from cache.common.ids import is_clip_id
-from cache.format.schema import FORMAT_VERSION
+from cache.format import own_checksum
+from cache.format.json_values import all_text, all_whole, require_keys, text, whole
+from cache.format.schema import FORMAT_VERSION, stored_dtype
 
 SAFE_NAME = re.compile(r"[0-9a-zA-Z_-]{1,100}")
-STORED_KINDS = "fiubS"  # floats, integers, bool, fixed-width text; never objects
+CHECKSUM = "crc32c"  # the algorithm
+DATASET_KEYS = ("shape", "dtype", "offset", "crc32c")
+SOURCE_KEYS = ("path", "size", "mtime_ns")
+CONTENT_KEYS = (
+    *("recipe_id", "plan_id", "planned", "sources", "versions"),
+    *("generation", "supersedes", "format_version"),
+)
+RECORD_KEYS = (
+    *("name", "store", "file", "bytes", "checksum", "clip_ids", "num_frames", "datasets"),
+    *CONTENT_KEYS,
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ class Dataset:
     @cached_property
     def numpy_dtype(self) -> np.dtype[Any]:
         """The dtype as numpy's own."""
-        return np.dtype(self.dtype)
+        return stored_dtype(self.dtype)
 
     @cached_property
     def row_bytes(self) -> int:
@@ -76,28 +87,37 @@ class ShardContent:
     supersedes: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
 
-    def to_bytes(self) -> bytes:
-        """As JSON, for the shard itself."""
-        return json.dumps(asdict(self), ensure_ascii=False).encode()
+    def to_bytes(self, arrays: Mapping[str, Dataset]) -> bytes:
+        """As JSON, for the shard itself, with what its arrays are: all that a record can be made from again."""
+        about = {name: {**asdict(dataset), "offset": None} for name, dataset in arrays.items()}
+        return own_checksum.to_bytes({**asdict(self), "arrays": about})
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> ShardContent:
-        """The inverse of ``asdict``; raises KeyError, TypeError or ValueError for anything else."""
-        version = int(value["format_version"])
-        if version != FORMAT_VERSION:
-            raise FormatVersionError(
-                f"format version {version} is unknown, expected {FORMAT_VERSION}; update emi-fusion"
-            )
-        sources = {str(key): SourceStat(**row) for key, row in value["sources"].items()}
-        planned = {str(key): int(frames) for key, frames in value["planned"].items()}
+    def from_bytes(cls, data: bytes) -> tuple[ShardContent, dict[str, Dataset]]:
+        """The inverse of ``to_bytes``; raises KeyError, TypeError or ValueError for anything else."""
+        value, has_checksum = own_checksum.from_bytes(data)
+        if not has_checksum:
+            raise ValueError("its content carries no checksum: nothing says that it is sound")
+        arrays = {name: _dataset(row, exactly=False) for name, row in value["arrays"].items()}
+        return cls.from_json(value, exactly=False), arrays
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], *, exactly: bool) -> ShardContent:
+        """Read the keys of a content; raises KeyError, TypeError or ValueError.
+
+        Args:
+            value: the object that has them.
+            exactly: refuse further keys inside them.
+        """
+        _require_version(value)
         return cls(
-            recipe_id=str(value["recipe_id"]),
-            plan_id=str(value["plan_id"]),
-            planned=planned,
-            sources=sources,
-            versions={str(key): str(text) for key, text in value["versions"].items()},
-            generation=int(value["generation"]),
-            supersedes=tuple(map(str, value["supersedes"])),
+            recipe_id=text(value["recipe_id"]),
+            plan_id=text(value["plan_id"]),
+            planned={name: whole(frames) for name, frames in value["planned"].items()},
+            sources={name: _source(row, exactly=exactly) for name, row in value["sources"].items()},
+            versions={name: text(version) for name, version in value["versions"].items()},
+            generation=whole(value["generation"]),
+            supersedes=all_text(value["supersedes"]),
         )
 
 
@@ -115,6 +135,7 @@ class CommitRecord:
         num_frames: frames of each of them.
         datasets: every array by its path.
         content: plan, sources, versions and recipe id.
+        has_checksum: whether the record, as it was read, carried a checksum of its own; earlier ones do not.
     """
 
     name: str
@@ -126,6 +147,7 @@ class CommitRecord:
     num_frames: tuple[int, ...]
     datasets: dict[str, Dataset] = field(repr=False)
     content: ShardContent = field(repr=False)
+    has_checksum: bool = field(default=True, repr=False, compare=False)
 
     def priority(self, clip_id: str) -> tuple[int, int, str]:
         """Say which of two values of a clip to keep: later generation, then later source, then name."""
@@ -139,13 +161,13 @@ class CommitRecord:
             "store": self.store,
             "file": self.file,
             "bytes": self.num_bytes,
-            "checksum": {"algorithm": "crc32c", "value": self.checksum},
+            "checksum": {"algorithm": CHECKSUM, "value": self.checksum},
             "clip_ids": self.clip_ids,
             "num_frames": self.num_frames,
             "datasets": {key: asdict(dataset) for key, dataset in self.datasets.items()},
             **asdict(self.content),
         }
-        return (json.dumps(document, ensure_ascii=False) + "\n").encode()
+        return own_checksum.to_bytes(document)
 
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> CommitRecord:
@@ -160,24 +182,14 @@ class CommitRecord:
             FormatVersionError: a later version wrote it.
         """
         try:
-            value = json.loads(data)
-            record = cls(
-                name=str(value["name"]),
-                store=str(value["store"]),
-                file=str(value["file"]),
-                num_bytes=int(value["bytes"]),
-                checksum=int(value["checksum"]["value"]),
-                clip_ids=tuple(map(str, value["clip_ids"])),
-                num_frames=tuple(map(int, value["num_frames"])),
-                datasets={str(key): _dataset(row) for key, row in value["datasets"].items()},
-                content=ShardContent.from_json(value),
-            )
+            value, has_checksum = own_checksum.from_bytes(data)
+            _require_version(value)
+            require_keys(value, RECORD_KEYS, exactly=not has_checksum)
+            record = replace(_parsed(value, exactly=not has_checksum), has_checksum=has_checksum)
         except FormatVersionError as error:
             raise FormatVersionError(f"{where}: {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise DamagedCacheError(
-                f"{where}: not a commit record ({type(error).__name__}: {error}); {WAY_OUT}"
-            ) from None
+            raise DamagedCacheError(f"{where}: not a commit record ({error}); {WAY_OUT}") from None
         problem = _problem(record, where)
         if problem:
             raise DamagedCacheError(f"{where}: {problem}; {WAY_OUT}")
@@ -187,12 +199,44 @@ class CommitRecord:
 WAY_OUT = "emi-cache verify lists all damage"
 
 
-def _dataset(row: Mapping[str, Any]) -> Dataset:
-    dtype = np.dtype(str(row["dtype"]))
-    if dtype.kind not in STORED_KINDS or dtype.hasobject:
-        raise ValueError(f"dtype {dtype} is not allowed in a cache")
-    offset = None if row["offset"] is None else int(row["offset"])
-    return Dataset(tuple(map(int, row["shape"])), dtype.str, offset, int(row["crc32c"]))
+def _parsed(value: Mapping[str, Any], *, exactly: bool) -> CommitRecord:
+    checksum = value["checksum"]
+    require_keys(checksum, ("algorithm", "value"), exactly=exactly)
+    if checksum["algorithm"] != CHECKSUM:
+        raise ValueError(f"a checksum by {checksum['algorithm']!r}, expected {CHECKSUM}")
+    return CommitRecord(
+        name=text(value["name"]),
+        store=text(value["store"]),
+        file=text(value["file"]),
+        num_bytes=whole(value["bytes"]),
+        checksum=whole(checksum["value"]),
+        clip_ids=all_text(value["clip_ids"]),
+        num_frames=all_whole(value["num_frames"]),
+        datasets={name: _dataset(row, exactly=exactly) for name, row in value["datasets"].items()},
+        content=ShardContent.from_json(value, exactly=exactly),
+    )
+
+
+def _require_version(value: Mapping[str, Any]) -> None:
+    version = value.get("format_version")
+    if type(version) is int and version != FORMAT_VERSION:
+        raise FormatVersionError(
+            f"format version {version} is unknown, expected {FORMAT_VERSION}; update emi-fusion"
+        )
+    if version != FORMAT_VERSION:
+        raise ValueError(f"format version {version!r}, expected {FORMAT_VERSION}")
+
+
+def _dataset(row: Mapping[str, Any], *, exactly: bool) -> Dataset:
+    require_keys(row, DATASET_KEYS, exactly=exactly)
+    offset = None if row["offset"] is None else whole(row["offset"])
+    dtype = stored_dtype(row["dtype"]).str
+    return Dataset(all_whole(row["shape"]), dtype, offset, whole(row["crc32c"]))
+
+
+def _source(row: Mapping[str, Any], *, exactly: bool) -> SourceStat:
+    require_keys(row, SOURCE_KEYS, exactly=exactly)
+    return SourceStat(text(row["path"]), whole(row["size"]), whole(row["mtime_ns"]))
 
 
 def _problem(record: CommitRecord, where: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,27 @@ CRC = "clips/crc32c/"
 SCALE = "scale/"
 OFFSET = "offset/"
 OFFSETS = "offsets"
+ROW_CRC = "crc32c"
+CLIP_LEVEL = (GLOBAL_MEAN, CLIPS, SCALE, OFFSET)  # arrays with one row per clip, that ROW_CRC vouches for
+LATER: dict[str, np.generic] = {
+    CLIPS + "windowed": np.False_
+}  # of shards made before a field came: its value
+
+# The only dtypes there are, as numpy writes them; everything else is refused before numpy interprets it.
+NUMBERS = ("<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8")
+STORED_DTYPES = {text: np.dtype(text) for text in (*NUMBERS, "|b1")}
+FRAME_DTYPES = {np.dtype(text).name: np.dtype(text) for text in NUMBERS}  # as cache.json names them
+TEXT_DTYPE = re.compile(r"\|S[1-9][0-9]{0,6}")
+
+
+def stored_dtype(text: object) -> np.dtype[Any]:
+    """Return the dtype that a text such as ``<f2`` or ``|S64`` names; raises ValueError for any other."""
+    known = STORED_DTYPES.get(text) if isinstance(text, str) else None
+    if known is not None:
+        return known
+    if isinstance(text, str) and TEXT_DTYPE.fullmatch(text):
+        return np.dtype(text)
+    raise ValueError(f"dtype {text!r} is not allowed in a cache")
 
 
 @dataclass(frozen=True)
@@ -54,6 +77,7 @@ FIELD_TABLE = (
     FieldSpec("clips/windowed", "(clips,)", "bool", "too long for whole-clip attention: read in overlapping windows, an approximation"),
     FieldSpec("clips/silent", "(clips,)", "bool", "rms_db is at its floor"),
     FieldSpec("clips/crc32c/<frame field>", "(clips,)", "uint32", "checksum of the clip's rows of that frame field"),
+    FieldSpec("crc32c", "(clips,)", "uint32", "checksum of the clip's rows of all other arrays with one row per clip"),
     FieldSpec("offsets", "(clips + 1,)", "int64", "frame rows of clip i are offsets[i]:offsets[i+1]"),
     FieldSpec("scale/<frame field>", "(clips, channels)", "float16", "compact caches: int8 × scale + offset is the number"),
     FieldSpec("offset/<frame field>", "(clips, channels)", "float16", "compact caches: the middle of the channel's range in the clip"),
@@ -111,7 +135,12 @@ class FrameField:
     @classmethod
     def from_json(cls, name: str, row: dict[str, Any]) -> FrameField:
         """The inverse of ``to_json``; raises KeyError, TypeError or ValueError for a row that is none."""
-        dtype = np.dtype(str(row["dtype"]))
-        if dtype.kind not in "fiu" or int(row["width"]) < 1:
-            raise ValueError(f"field {name}: width {row['width']} and dtype {dtype} are no frame field")
-        return cls(name, int(row["width"]), dtype, float(row["frame_shift"]), tuple(map(str, row["dims"])))
+        width, shift, dims = row["width"], row["frame_shift"], row["dims"]
+        dtype = FRAME_DTYPES.get(row["dtype"])
+        if dtype is None or type(width) is not int or width < 1:
+            raise ValueError(f"field {name}: width {width!r} and dtype {row['dtype']!r} are no frame field")
+        if type(shift) not in (int, float) or not 0 < shift < math.inf:
+            raise ValueError(f"field {name}: frame_shift {shift!r}, expected seconds")
+        if not isinstance(dims, list) or not all(isinstance(dim, str) for dim in dims):
+            raise ValueError(f"field {name}: dims {dims!r}, expected a list of names")
+        return cls(name, width, dtype, float(shift), tuple(dims))

@@ -14,6 +14,7 @@ from cache.common.ids import is_clip_id
 from cache.common.types import Array
 from cache.format import schema
 from cache.format.checksums import crc32c, crc32c_of_whole
+from cache.format.record import Dataset
 from cache.format.schema import FrameField
 from cache.shards.quantise import quantise
 
@@ -76,6 +77,21 @@ class ShardArrays:
         """Return the crc32c of an array's bytes."""
         known = self.checksums.get(name)
         return crc32c(self.arrays[name]) if known is None else known
+
+    @property
+    def datasets(self) -> dict[str, Dataset]:
+        """What the arrays are, wherever they are stored."""
+        return {
+            name: Dataset(array.shape, array.dtype.str, None, self.crc32c(name))
+            for name, array in self.arrays.items()
+        }
+
+    def with_row_checksums(self) -> ShardArrays:
+        """Return the same with the checksums that tell the intact clips of a damaged shard."""
+        arrays = {name: array for name, array in self.arrays.items() if name != schema.ROW_CRC}
+        arrays[schema.ROW_CRC] = row_checksums(arrays)
+        known = {name: self.crc32c(name) for name in arrays if name in self.arrays}
+        return ShardArrays(arrays, self.attributes, known)
 
 
 def text_array(values: Sequence[str]) -> Array:
@@ -157,6 +173,14 @@ def frame_checksums(arrays: Mapping[str, Array], fields: Sequence[FrameField]) -
         )
         for field in fields
     }
+
+
+def row_checksums(arrays: Mapping[str, Array]) -> Array:
+    """Return each clip's crc32c over its rows of the arrays with one row per clip, in the order of their names."""
+    names = sorted(name for name in arrays if name.startswith(schema.CLIP_LEVEL))
+    rows = [np.ascontiguousarray(arrays[name]) for name in names]
+    whole = np.concatenate([row.view(np.uint8).reshape(len(row), -1) for row in rows], axis=1)
+    return np.array([crc32c(row) for row in whole], dtype=np.uint32)
 
 
 def frame_arrays(field: FrameField, clips: Sequence[Array]) -> dict[str, Array]:

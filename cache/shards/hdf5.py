@@ -22,7 +22,8 @@ from cache.common.errors import DamagedCacheError
 from cache.common.gate import require_array_name
 from cache.common.types import Array
 from cache.format.checksums import crc32c, crc32c_of_file, crc32c_of_whole
-from cache.format.record import STORED_KINDS, Dataset
+from cache.format.record import Dataset
+from cache.format.schema import stored_dtype
 from cache.shards.arrays import ShardArrays
 from cache.shards.open_files import ReadFile
 from cache.shards.rows import RowReader, read_fully
@@ -239,10 +240,10 @@ def _contiguous(item: Any, name: str, num_bytes: int) -> Dataset:
 
     if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual or item.chunks:
         raise ValueError(f"{name} is not a contiguous array")
-    if item.dtype.kind not in STORED_KINDS or not 1 <= len(item.shape or ()) <= 2:
-        raise ValueError(f"{name} is not an array of plain numbers or text")
+    if not 1 <= len(item.shape or ()) <= 2:
+        raise ValueError(f"{name} is not an array of one or two dimensions")
     offset = item.id.get_offset()
-    dataset = Dataset(item.shape, item.dtype.str, offset, 0)
+    dataset = Dataset(item.shape, stored_dtype(item.dtype.str).str, offset, 0)
     if offset is None or offset + dataset.num_bytes > num_bytes:
         raise ValueError(f"{name} has no place in the file")
     return dataset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,28 @@ STORES.add("zarr", "cache.shards.zarr:ZarrStore", "one folder of Zarr 3 arrays a
 DEFAULT = "hdf5"  # of a new cache
 
 
+SUFFIX = re.compile(r"\.(?!json$|tmp$)[0-9a-z]{1,10}")
+
+
 def get_store(name: str) -> ShardStore:
-    """Return the back end called ``name``; raises CacheError for one that is not known."""
-    return STORES.get(name)()
+    """Return the back end called ``name``.
+
+    Raises:
+        CacheError: it is not known, or its shards could not be told from other files.
+    """
+    store = STORES.get(name)()
+    if not SUFFIX.fullmatch(store.suffix):
+        raise CacheError(
+            f"storage back end {name}: suffix {store.suffix!r}, expected a dot and up to 10 lower-case letters or "
+            "digits, and neither .json nor .tmp"
+        )
+    return store
+
+
+def store_of(file: str) -> ShardStore | None:
+    """Return the back end whose suffix a file has; None for a file that is no shard."""
+    stores = (get_store(name) for name in STORES)
+    return next((store for store in stores if file.endswith(store.suffix)), None)
 
 
 def suffixes() -> frozenset[str]:

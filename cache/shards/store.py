@@ -40,7 +40,7 @@ class ShardStore(Protocol):
 
     Attributes:
         name: as users and commit records say it.
-        suffix: of a shard's file or folder, with its dot.
+        suffix: of a shard's file or folder: a dot and up to 10 lower-case letters or digits.
         library: the package that shards are written with; records name its version.
     """
 

@@ -23,7 +23,9 @@ from cache.common.errors import DamagedCacheError
 from cache.common.foreign_json import parse_json
 from cache.common.gate import require_array_name
 from cache.common.types import Array
+from cache.format.json_values import all_whole
 from cache.format.record import WAY_OUT, Dataset
+from cache.format.schema import STORED_DTYPES, stored_dtype
 from cache.shards.open_files import ReadFile
 from cache.shards.rows import RowReader, read_fully
 from cache.shards.zarr_encoding import CRC_BYTES, INDEX_ENTRY
@@ -31,8 +33,8 @@ from cache.shards.zarr_encoding import CRC_BYTES, INDEX_ENTRY
 METADATA = "zarr.json"
 NUMPY_DTYPE = "numpy_dtype"
 MAX_METADATA = 1 << 20
-MAX_DTYPE = 20  # characters
 CODECS = ["bytes", "crc32c"]
+DATA_TYPES = {dtype.name: dtype for dtype in STORED_DTYPES.values()}
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,13 @@ def _metadata(shard: Path, name: str) -> dict[str, Any]:
 
 
 def _parsed(value: Mapping[str, Any]) -> ArrayLayout:
-    if not isinstance(value["data_type"], str) or len(value["data_type"]) > MAX_DTYPE:
-        raise ValueError("another data type than this project's")
-    shape, dtype = tuple(map(int, value["shape"])), np.dtype(value["data_type"])
+    shape, dtype = all_whole(value["shape"]), DATA_TYPES[value["data_type"]]
     grid, codecs = value["chunk_grid"], value["codecs"]
-    file_shape = tuple(map(int, grid["configuration"]["chunk_shape"]))
+    file_shape = all_whole(grid["configuration"]["chunk_shape"])
     chunk_shape, is_sharded = file_shape, codecs[0]["name"] == "sharding_indexed"
     if is_sharded:
         sharding = codecs[0]["configuration"]
-        chunk_shape, codecs = tuple(map(int, sharding["chunk_shape"])), sharding["codecs"]
+        chunk_shape, codecs = all_whole(sharding["chunk_shape"]), sharding["codecs"]
         if len(value["codecs"]) != 1 or sharding.get("index_location", "end") != "end":
             raise ValueError("another sharding than this project's")
         if [codec["name"] for codec in sharding["index_codecs"]] != CODECS:
@@ -98,7 +98,7 @@ def _parsed(value: Mapping[str, Any]) -> ArrayLayout:
         raise ValueError("another chunk grid or other codecs than this project's")
     if value["chunk_key_encoding"] != {"name": "default", "configuration": {"separator": "."}}:
         raise ValueError("other names of chunks than this project's")
-    if dtype.kind not in "fiub" or len(shape) not in (1, 2) or min(shape) < 0:
+    if len(shape) not in (1, 2) or min(shape) < 0:
         raise ValueError(f"{dtype} of shape {shape}")
     if file_shape[1:] != shape[1:] or chunk_shape[1:] != shape[1:] or chunk_shape[0] < 1:
         raise ValueError("chunks that are no whole rows")
@@ -109,8 +109,8 @@ def _parsed(value: Mapping[str, Any]) -> ArrayLayout:
     return ArrayLayout(shape, dtype, chunk_shape[0], file_shape[0], is_sharded)
 
 
-def _text(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    text = np.dtype(str(name))
+def _text(name: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    text = stored_dtype(name)
     if text.kind != "S" or dtype != np.uint8 or len(shape) != 2 or text.itemsize != shape[1]:
         raise ValueError(f"text {name} of shape {shape}")
     return text, shape[:1]

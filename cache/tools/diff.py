@@ -93,9 +93,7 @@ def _tables(a: CacheReader, b: CacheReader, ids: list[str], exact: bool) -> Iter
 def _names(reader: CacheReader) -> set[str]:
     """Clip-level fields to be compared; checksums, scales and offsets stand for frames, which are."""
     wanted = (schema.CLIPS, schema.GLOBAL_MEAN)
-    names = (
-        {name for name in reader.records[0].datasets if name.startswith(wanted)} if reader.records else set()
-    )
+    names = {name for name in reader.clip_level_names if name.startswith(wanted)}
     return {name for name in names if not name.startswith(schema.CRC)} - PLACES
 
 

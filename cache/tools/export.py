@@ -95,7 +95,7 @@ def _write_table(reader: CacheReader, path: Path) -> None:
         "num_frames": [reader.num_frames(clip_id) for clip_id in ids],
     }
     wanted = (schema.CLIPS, schema.GLOBAL_MEAN)
-    for name in sorted(reader.records[0].datasets) if ids else ():
+    for name in sorted(reader.clip_level_names):
         if name.startswith(wanted) and not name.startswith((schema.CRC, "clips/clip_id")):
             table = reader.clip_table(name)
             columns[name.removeprefix(schema.CLIPS)] = list(table) if table.ndim == 2 else table.tolist()

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cache.commit.failures import read_failures
+from cache.commit.failures import damaged_lines, read_failures
 from cache.common.console import in_one_line
 from cache.common.tables import read_table, split_name
 from cache.common.words import counted, size
-from cache.format import schema
+from cache.format import catalog, schema
 from cache.format.recipe import recipe_lines
 from cache.reader import CacheReader
 
@@ -39,11 +39,13 @@ def info(path: Path | str, labels: Sequence[Path] = ()) -> dict[str, Any]:
             },
             "silent": int(_table(reader, "silent").sum()),
             "cut": int(_table(reader, "cut").sum()),
-            "windowed": _windowed(reader),
+            "windowed": int(_table(reader, "windowed").sum()),
             "failures": dict(Counter(failure.reason for failure in failures)),
+            "damaged_failure_lines": sum(damaged_lines(reader.path).values()),
             "recipe_id": reader.recipe_id,
             "recipe": reader.recipe,
             "store": reader.description.store,
+            "without_checksum": catalog.count_unchecked(reader.description, reader.records),
             "licence": reader.description.licence,
         }
         if labels:
@@ -53,14 +55,6 @@ def info(path: Path | str, labels: Sequence[Path] = ()) -> dict[str, Any]:
 
 def _table(reader: CacheReader, name: str) -> Any:
     return reader.clip_table(schema.CLIPS + name)
-
-
-def _windowed(reader: CacheReader) -> int:
-    """Shards of the first versions do not say it; they hold no such clips."""
-    name = schema.CLIPS + "windowed"
-    says = [name in record.datasets for record in reader.records]
-    clip_ids = [clip_id for clip_id in reader.clip_ids if says[reader.place(clip_id)[0]]]
-    return int(reader.clip_table(name, clip_ids).sum())
 
 
 def _coverage(labels: Sequence[Path], cached: set[str]) -> dict[str, dict[str, int]]:
@@ -93,10 +87,14 @@ def info_text(description: Mapping[str, Any]) -> str:
     failures = ", ".join(
         f"{in_one_line(reason)} {count}" for reason, count in description["failures"].items()
     )
-    lines.append(f"  failed clips: {failures or 'none'}")
+    damaged = description["damaged_failure_lines"]
+    more = f" (and {counted(damaged, 'damaged line')}: emi-cache verify names them)" if damaged else ""
+    lines.append(f"  failed clips: {failures or 'none'}{more}")
     for split, count in description.get("coverage", {}).items():
         lines.append(f"  {split}: {count['cached']} cached, {count['missing']} missing")
     lines.append(f"  recipe {description['recipe_id']}")
     lines += [f"    {line}" for line in recipe_lines(description["recipe"])]
+    if description["without_checksum"]:
+        lines.append(f"  {catalog.unchecked_text(description['without_checksum'])}")
     lines.append(f"  licence: {in_one_line(description['licence']) or 'not stated'}")
     return "\n".join(lines)

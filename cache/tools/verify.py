@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,50 +13,36 @@ import numpy as np
 
 from cache.common import durable
 from cache.common.errors import CacheError
-from cache.compaction.projection import FILE, Projection
 from cache.format import catalog, schema
 from cache.format.checksums import crc32c
 from cache.format.record import CommitRecord
-from cache.shards.registry import get_store, suffixes
+from cache.format.schema import FrameField
+from cache.shards.registry import STORES, get_store, suffixes
 from cache.shards.store import CONTENT, ShardFile
+from cache.tools.finding import Finding
+from cache.tools.verify_files import check_files
 
 ORPHAN_SECONDS = 3600  # after which no writer is between publishing a shard and recording it
 SHARD_NAME = re.compile(r"[0-9a-f]{16}-\d+")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One piece of damage.
+class VerifyReport:
+    """What ``verify`` looked at and found.
 
     Attributes:
-        shard: the file it was found in.
-        problem: what is wrong.
-        clip: its id; empty where a whole shard is concerned.
-        field: the array; empty likewise.
-        repair: whether setting the shard aside, to be extracted again, would mend it.
-        orphan: whether it is a shard that no commit record names.
+        shards: whose records could be read.
+        clips: in them.
+        num_bytes: of them.
+        findings: all damage.
+        without_checksum: files of an earlier version in which a flipped bit goes unseen.
     """
-
-    shard: str
-    problem: str
-    clip: str = ""
-    field: str = ""
-    repair: bool = True
-    orphan: bool = False
-
-    def __str__(self) -> str:
-        where = ", ".join(filter(None, [f"clip {self.clip}" if self.clip else "", self.field]))
-        return f"{self.shard}: {where + ': ' if where else ''}{self.problem}"
-
-
-@dataclass(frozen=True)
-class VerifyReport:
-    """What ``verify`` looked at and found."""
 
     shards: int
     clips: int
     num_bytes: int
     findings: tuple[Finding, ...]
+    without_checksum: int = 0
 
 
 def verify(path: Path | str) -> VerifyReport:
@@ -76,18 +62,28 @@ def verify(path: Path | str) -> VerifyReport:
             findings.append(Finding(record_path.name, str(error)))
             continue
         records.append(record)
-        findings += _check_shard(path, record, description)
+        findings += check_shard(path, record, description)
     findings += _foreign_files(path, records, description.recipe.is_compact)
     findings += _duplicates(records)
-    findings += _projection(path, description)
-    clips = sum(len(record.clip_ids) for record in records)
-    return VerifyReport(len(records), clips, sum(r.num_bytes for r in records), tuple(findings))
+    others, unchecked = check_files(path, description)
+    return VerifyReport(
+        shards=len(records),
+        clips=sum(len(record.clip_ids) for record in records),
+        num_bytes=sum(record.num_bytes for record in records),
+        findings=(*findings, *others),
+        without_checksum=unchecked + catalog.count_unchecked(description, records),
+    )
 
 
-def _check_shard(path: Path, record: CommitRecord, description: catalog.Description) -> Iterator[Finding]:
+def check_shard(path: Path, record: CommitRecord, description: catalog.Description) -> Iterator[Finding]:
+    """Yield what is wrong with one shard."""
     if record.content.recipe_id != description.recipe.recipe_id:
         yield Finding(record.file, "made with another recipe than the cache's")
     shard = path / catalog.SHARDS / record.file
+    if record.store not in STORES:
+        missing = f"its back end {record.store!r} is not installed here: it cannot be checked"
+        yield Finding(record.file, missing, repair=False)
+        return
     try:
         store = get_store(record.store)
         size = store.num_bytes(shard)
@@ -135,15 +131,14 @@ def _check_arrays(
         ids = shard.read(schema.CLIPS + "clip_id", 0, len(record.clip_ids))
         if tuple(value.decode(errors="replace") for value in ids.tolist()) != record.clip_ids:
             yield Finding(record.file, "clip ids do not match the record", field="clips/clip_id")
-    for name in _lacking(record, description):
+    for name in lacking(record, tuple(description.fields.values())):
         yield Finding(record.file, f"lacks {name}, or holds it in another shape")
 
 
-def _lacking(record: CommitRecord, description: catalog.Description) -> Iterator[str]:
-    """Yield the arrays that every shard of the cache must have, and this one has not."""
-    if CONTENT not in record.datasets:
-        yield CONTENT
-    for field in description.fields.values():
+def lacking(record: CommitRecord, fields: Sequence[FrameField]) -> Iterator[str]:
+    """Yield the arrays that every shard with these frame fields must have, and this one has not."""
+    yield from (name for name in (CONTENT, schema.CLIPS + "clip_id") if name not in record.datasets)
+    for field in fields:
         frames = record.datasets.get(schema.FRAMES + field.name)
         if frames is None or frames.shape[1:] != (field.width,) or frames.numpy_dtype != field.dtype:
             yield schema.FRAMES + field.name
@@ -200,7 +195,7 @@ def _foreign_files(path: Path, records: list[CommitRecord], compact: bool) -> It
         if item.suffix in suffixes() and SHARD_NAME.fullmatch(item.stem):
             # Its writer may be about to write the record, or the next run may settle it: that has its time.
             is_old = _age(item) > ORPHAN_SECONDS
-            way_out = "--repair sets it aside" if is_old else f"{writer} settles or replaces it"
+            way_out = "--repair records it if it is sound" if is_old else f"{writer} settles or replaces it"
             what = f"no commit record names this file; {way_out}"
             yield Finding(item.name, what, repair=is_old, orphan=True)
         else:
@@ -228,11 +223,3 @@ def _duplicates(records: list[CommitRecord]) -> Iterator[Finding]:
         if counts[clip_id] > 1:
             problem = f"stands in {counts[clip_id]} shards; emi-cache merge CACHE --out NEW keeps one"
             yield Finding(file, problem, clip_id, repair=False)
-
-
-def _projection(path: Path, description: catalog.Description) -> Iterator[Finding]:
-    if description.recipe.projection_sha256 is not None:
-        try:
-            Projection.load(path)
-        except CacheError as error:
-            yield Finding(FILE, str(error), repair=False)

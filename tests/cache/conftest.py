@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from cache import CacheReader, CacheWriter, ClipFeatures, FrameField, verify
+from cache.format import own_checksum
 from cache.format.record import CommitRecord
 
 WIDTH = 8
@@ -83,6 +85,19 @@ def smuggle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., CommitRec
         return record
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def rewrite() -> Callable[..., None]:
+    """Change a JSON document of a cache, and give it the checksum of what it says now."""
+
+    def change(path: Path, edit: Callable[[dict], object]) -> None:
+        document = json.loads(path.read_text())
+        document.pop("crc32c", None)
+        edit(document)
+        path.write_bytes(own_checksum.to_bytes(document))
+
+    return change
 
 
 @pytest.fixture(scope="session")

@@ -74,17 +74,26 @@ def zarr_rows(folder: Path, row_bytes: int, start: int, stop: int) -> bytes:
     return rows[(start - first * file_rows) * row_bytes : (stop - first * file_rows) * row_bytes]
 
 
+def checked(text: bytes) -> dict:
+    document = json.loads(text)
+    if "crc32c" in document:
+        body, end = (text[: text.rindex(b'"crc32c": ')].rstrip(), text[text.rindex(b'"crc32c": ') :])
+        assert body.endswith(b",")
+        assert crc32c(body[:-1]) == int(end.split(b":")[1].strip(b" }\n"))
+    return document
+
+
 class PlainReader:
     """Clip id → its arrays, from the text of cache/README.md."""
 
     def __init__(self, cache: Path) -> None:
         self.shards = cache / "shards"
-        about = json.loads((cache / "cache.json").read_bytes())
+        about = checked((cache / "cache.json").read_bytes())
         assert (about["format"], about["format_version"]) == ("emi-fusion cache", 1)
         recipe = json.dumps(about["recipe"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         assert hashlib.sha256(recipe.encode()).hexdigest() == about["recipe_id"]
         self.fields = about["fields"]
-        records = [json.loads(path.read_bytes()) for path in sorted(self.shards.glob("*.json"))]
+        records = [checked(path.read_bytes()) for path in sorted(self.shards.glob("*.json"))]
         newest: dict[str, int] = {}
         for record in records:
             assert (record["format_version"], record["recipe_id"]) == (1, about["recipe_id"])
@@ -118,6 +127,10 @@ class PlainReader:
             if name.startswith(("global_mean/", "clips/", "scale/", "offset/"))
         }
         assert arrays["clips/clip_id"].decode("utf-8") == clip_id
+        if "crc32c" in record["datasets"]:
+            whole = b"".join(self.rows(record, name, row, row + 1).tobytes() for name in sorted(arrays))
+            assert crc32c(whole) == self.rows(record, "crc32c", row, row + 1)[0]
+        arrays.setdefault("clips/windowed", np.False_)
         for name, field in self.fields.items():
             stored = self.rows(record, f"frames/{name}", begin, end)
             assert stored.shape[1] == field["width"]
@@ -258,9 +271,14 @@ def test_the_checksums_of_files_and_arrays(make_cache, tmp_path) -> None:
         assert crc32c(data) == record["checksum"]["value"]
         for name, about in record["datasets"].items():
             assert crc32c(plain.rows(record, name, 0, about["shape"][0]).tobytes()) == about["crc32c"]
-        content = json.loads(
+        content = checked(
             plain.rows(record, "content", 0, record["datasets"]["content"]["shape"][0]).tobytes()
         )
+        stated = content.pop("arrays")
+        assert {**stated, "content": None}.keys() == record["datasets"].keys()
+        for name, about in stated.items():
+            assert about == {**record["datasets"][name], "offset": None}
+        assert content.pop("crc32c")
         assert content.items() <= record.items()
 
 

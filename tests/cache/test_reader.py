@@ -31,12 +31,6 @@ def shard_files(path: Path, suffix: str) -> list[Path]:
     return sorted((path / "shards").glob(f"*{suffix}"))
 
 
-def edit(path: Path, change) -> None:
-    document = json.loads(path.read_text())
-    change(document)
-    path.write_text(json.dumps(document))
-
-
 def test_every_clip_reads_back(cache) -> None:
     path, written = cache
     reader = CacheReader(path)
@@ -90,19 +84,19 @@ def test_unknown_clips_and_fields_are_named(cache) -> None:
         reader.read_into(reader.clip_ids[0], "vad", np.zeros((1, 3), np.float32))
 
 
-def test_no_cache_and_other_versions_are_one_line(tmp_path, cache) -> None:
+def test_no_cache_and_other_versions_are_one_line(tmp_path, cache, rewrite) -> None:
     with pytest.raises(NotACacheError, match="does not exist"):
         CacheReader(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(NotACacheError, match=r"holds no cache\.json"):
         CacheReader(tmp_path / "empty")
-    edit(cache[0] / "cache.json", lambda document: document.update(format_version=2))
+    rewrite(cache[0] / "cache.json", lambda document: document.update(format_version=2))
     with pytest.raises(FormatVersionError, match="version 2"):
         CacheReader(cache[0])
 
 
-def test_an_edited_recipe_is_noticed(cache) -> None:
-    edit(cache[0] / "cache.json", lambda document: document["recipe"].update(model="another"))
+def test_an_edited_recipe_is_noticed(cache, rewrite) -> None:
+    rewrite(cache[0] / "cache.json", lambda document: document["recipe"].update(model="another"))
     with pytest.raises(DamagedCacheError, match="recipe"):
         CacheReader(cache[0])
 
@@ -165,9 +159,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_record_is_refused(cache, kind) -> None:
+def test_a_hostile_record_is_refused(cache, rewrite, kind) -> None:
     path, _ = cache
-    edit(shard_files(path, ".json")[0], HOSTILE[kind])
+    rewrite(shard_files(path, ".json")[0], HOSTILE[kind])
     with pytest.raises(CacheError, match=r"\.json"):
         CacheReader(path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import multiprocessing
 import os
 import shutil
@@ -160,17 +159,11 @@ def record_of(cache: Path) -> Path:
     return next((cache / "shards").glob("*.json"))
 
 
-def change(cache: Path, edit) -> None:
-    document = json.loads(record_of(cache).read_text())
-    edit(document)
-    record_of(cache).write_text(json.dumps(document))
-
-
 @pytest.mark.parametrize("clip_id", ["../../etc/passwd", "/etc/passwd", "a/../b", "", "a\nb", "a//b", "."])
 def test_ids_that_are_paths_are_refused_on_the_way_in_and_out(
-    cache, tmp_path, recipe, fields, make_clip, clip_id
+    cache, tmp_path, recipe, fields, make_clip, rewrite, clip_id
 ) -> None:
-    change(cache, lambda document: document["clip_ids"].__setitem__(0, clip_id))
+    rewrite(record_of(cache), lambda document: document["clip_ids"].__setitem__(0, clip_id))
     with pytest.raises(DamagedCacheError, match="is no clip id"):
         CacheReader(cache)
     with pytest.raises(InvalidValueError, match="is no clip id"):
@@ -213,8 +206,10 @@ HUGE = {
 
 
 @pytest.mark.parametrize("kind", HUGE)
-def test_a_record_that_promises_other_bytes_is_refused_without_a_huge_allocation(cache, kind) -> None:
-    change(cache, HUGE[kind])
+def test_a_record_that_promises_other_bytes_is_refused_without_a_huge_allocation(
+    cache, rewrite, kind
+) -> None:
+    rewrite(record_of(cache), HUGE[kind])
     with pytest.raises(CacheError):
         total(str(cache))
     assert verify(cache).findings
@@ -227,7 +222,7 @@ def test_a_shard_swapped_for_another_of_the_same_size_is_refused(tmp_path, recip
     shutil.move(shards / names[0], tmp_path / "x")
     shutil.move(shards / names[1], shards / names[0])
     shutil.move(tmp_path / "x", shards / names[1])
-    with pytest.raises(DamagedCacheError, match="checksum"):
+    with pytest.raises(DamagedCacheError, match=r"checksum|bytes"):
         CacheReader(tmp_path / "c").read_frames("a", "vad")
     assert {finding.shard for finding in verify(tmp_path / "c").findings} == set(names)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cache.commit import leases
+from cache.commit.processes import host_name
 
 SHARD = "0123456789abcdef-0"
 
@@ -76,6 +77,14 @@ def test_giving_back_removes_expired_ones_too(cache) -> None:
         assert lease
     lease.release()
     assert not list((cache / "leases").iterdir())
+
+
+@pytest.mark.parametrize("pid", [10**30, -1, 0])
+def test_a_lease_of_no_process_id_stops_nobody(cache, pid) -> None:
+    (cache / "leases").mkdir()
+    holder = {"owner": "x", "host": host_name(), "pid": pid, "until": time.time() + 60}
+    (cache / "leases" / f"{SHARD}.0.lease").write_text(json.dumps(holder))
+    assert leases.acquire(cache, SHARD)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"owner": 1, "until": "never"}'])

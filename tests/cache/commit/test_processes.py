@@ -21,6 +21,19 @@ def test_who_wrote_a_file_is_alive_until_it_is_gone() -> None:
     assert is_dead("elsewhere", child.pid, 0.0) is None
 
 
+def test_a_zombie_and_what_is_no_process_id_are_gone() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    end = time.time() + 30
+    while not is_gone(child.pid) and time.time() < end:  # it has ended; its parent has not asked yet
+        time.sleep(0.01)
+    assert child.returncode is None
+    assert is_gone(child.pid)
+    child.wait()
+    for pid in (0, -1, 2**31, 10**30):
+        assert is_gone(pid)
+    assert not is_gone(os.getpid())
+
+
 def test_a_file_from_before_this_process_is_of_another_one_with_its_id() -> None:
     assert is_dead(host_name(), os.getpid(), STARTED + 1) is False
     assert is_dead(host_name(), os.getpid(), STARTED - 1) is True

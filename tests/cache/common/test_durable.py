@@ -85,3 +85,45 @@ def test_a_turn_is_taken_by_one_at_a_time_and_after_a_while_all_the_same(tmp_pat
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     assert waited < 10
+
+
+def test_who_was_stopped_with_the_turn_is_waited_for_once(tmp_path) -> None:
+    child = os.fork()
+    if not child:
+        with durable.turn(tmp_path):
+            (tmp_path / "has it").touch()
+            time.sleep(60)
+        os._exit(0)
+    while not (tmp_path / "has it").exists():
+        time.sleep(0.01)
+    os.kill(child, signal.SIGSTOP)
+    with durable.turn(tmp_path, seconds=0.3):
+        pass
+    begun = time.monotonic()
+    for _ in range(5):
+        with durable.turn(tmp_path):
+            pass
+    waited = time.monotonic() - begun
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert waited < 4, "less than one turn's patience for five"
+    with durable.turn(tmp_path), ThreadPoolExecutor(1) as pool:
+        begun = time.monotonic()
+        pool.submit(_wait_for_turn, tmp_path).result()
+        assert time.monotonic() - begun > 0.2, "it was seen free: the next one is waited for again"
+
+
+def _wait_for_turn(folder: Path) -> None:
+    with durable.turn(folder, seconds=0.25):
+        pass
+
+
+def test_a_folder_is_on_the_disk_in_the_one_above_it(tmp_path, monkeypatch) -> None:
+    synced = []
+    monkeypatch.setattr(durable, "fsync_folder", synced.append)
+    durable.make_folder(tmp_path / "a" / "b")
+    durable.make_folder(tmp_path / "a" / "b")
+    assert synced == [tmp_path, tmp_path / "a"]
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        durable.make_folder(tmp_path / "file")

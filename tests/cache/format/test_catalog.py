@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from cache import CacheWriter, FrameField
@@ -40,10 +38,11 @@ def test_a_description_reads_back(tmp_path, recipe, fields) -> None:
         ({"shard_mb": "large"}, DamagedCacheError),
     ],
 )
-def test_a_description_that_contradicts_itself_is_refused(tmp_path, make_cache, change, error) -> None:
+def test_a_description_that_contradicts_itself_is_refused(
+    tmp_path, make_cache, rewrite, change, error
+) -> None:
     make_cache(tmp_path / "c")
-    path = tmp_path / "c" / "cache.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    rewrite(tmp_path / "c" / "cache.json", lambda document: document.update(change))
     with pytest.raises(error, match=r"cache\.json"):
         read_description(tmp_path / "c")
 

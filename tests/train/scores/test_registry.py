@@ -1,4 +1,4 @@
-"""A metric is added by one module and one registration: it is then computed, given an interval, permuted and shown."""
+"""A metric is added by one module and one registration: it is then computed, judged, permuted and shown."""
 
 from __future__ import annotations
 
