@@ -61,7 +61,7 @@ class RunMeter:
             return
         with self._lock, storage_errors(self._log_file):
             self._log_file.parent.mkdir(parents=True, exist_ok=True)
-            with self._log_file.open("a", encoding="utf-8") as file:
+            with self._log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
 
     def planning(self, done: int, total: int) -> None:

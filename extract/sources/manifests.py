@@ -11,6 +11,7 @@ from cache.common.tables import Table, split_name
 from cache.common.words import counted
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
+from extract.sources.file_names import readable
 from extract.sources.folders import known_split
 from extract.sources.table_files import files_by_id, files_by_path
 from extract.sources.unknown_columns import check_columns, no_path_column
@@ -51,7 +52,7 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
             f"{table.path}: none of its {counted(len(missing), 'clip')} (such as {missing[0].path}) has a file in "
             f"{searched}; check --media{no_path_column(table)}"
         )
-    named_unused = {str(table.path): unused} if unused else {}
+    named_unused = {readable(str(table.path)): unused} if unused else {}
     return Source(
         tuple(clips), tuple(missing), splits=dict(zip(ids, splits, strict=True)), unused=named_unused
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from cache.common.ids import clip_id_from_text
 from cache.common.tables import Table
 from extract.errors import SourceError
-from extract.sources.folders import index_files, media_files, shown_path
+from extract.sources.file_names import shown_path
+from extract.sources.folders import index_files, media_files
 from extract.sources.unknown_columns import no_path_column
 
 _Indexes = Sequence[tuple[Path, Mapping[str, Path]]]
@@ -28,7 +29,7 @@ def files_by_id(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tupl
             f"{table.path} names clips without files: add --media DIR (searched for <id>.*), "
             f"or a column 'path'{no_path_column(table)}"
         )
-    indexes = [(folder, index_files(folder, media_files(folder)[0])) for folder in media]
+    indexes = [(folder, index_files(folder, media_files(folder)[0]).files) for folder in media]
     files: Files = []
     for row, clip_id in enumerate(ids):
         names = [clip_id] if table.id_column else _conversation_names(table, row)
