@@ -27,20 +27,21 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
         SourceError: no clip of it has a file, or a path leaves its folders.
         TableError: ids, numbers or columns cannot be understood.
     """
-    names_files = table.column_for("path") or not table.id_column  # else a table of ids, or of labels
+    names_files = table.file_column or not table.id_column  # else a table of ids, or of labels
     unused = check_columns(table) if names_files else ()
     ids = table.ids()
     column = table.column_for("split")
     named = known_split(table.path.stem)
     splits = [split_name(row[column]) if column else named for row in table.rows]
-    search = files_by_path if table.column_for("path") else files_by_id
+    search = files_by_path if table.file_column else files_by_id
     segmented = any(table.column_for(kind) for kind in ("start", "end", "duration"))
     files, searched = search(table, ids, media)
     clips: list[SourceClip] = []
     missing: list[Failure] = []
     for row, (clip_id, file) in enumerate(zip(ids, files, strict=True)):
         if isinstance(file, str):
-            missing.append(Failure(clip_id, file, "source", "not_found", f"no file {file} in {searched}"))
+            shown = readable(file)
+            missing.append(Failure(clip_id, shown, "source", "not_found", f"no file {shown} in {searched}"))
         else:
             path, shown = file
             start, end = table.segment(row)
