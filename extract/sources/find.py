@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cache.common.tables import read_table
 from extract.errors import SourceError
+from extract.sources.annotations.read import annotation_table
 from extract.sources.clips import Source
 from extract.sources.folders import from_folder
 from extract.sources.manifests import from_table
@@ -37,7 +38,9 @@ def find_all(sources: Sequence[Path], media: Sequence[Path] = ()) -> Source:
 
 
 def find_clips(source: Path, media: Sequence[Path] = ()) -> Source:
-    """Find the clips of a folder, a manifest, or a table of ids with ``media`` folders.
+    """Find the clips of a folder, a manifest, a table of ids with ``media`` folders, or a file of annotations.
+
+    Without ``media`` folders the recordings of annotations lie beside them.
 
     Raises:
         SourceError: no such folder or table, nothing in it, or two files for one id.
@@ -51,4 +54,7 @@ def find_clips(source: Path, media: Sequence[Path] = ()) -> Source:
         )
     if is_media(source):
         raise SourceError(f"{source} is a single clip; pass its folder, or a CSV with columns clip_id,path")
+    segments = annotation_table(source)
+    if segments:
+        return from_table(segments, media or [source.parent])
     return from_table(read_table(source), media)

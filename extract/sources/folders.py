@@ -10,12 +10,12 @@ from pathlib import Path
 
 from cache.commit.failures import Failure
 from cache.common.errors import TableError
-from cache.common.ids import MEDIA_SUFFIXES, clip_id_from_text
+from cache.common.ids import clip_id_from_text
 from cache.common.tables import SPLIT_NAMES
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
 from extract.sources.file_names import bad_name, shown_path
-from extract.sources.media_kinds import looks_like, without_suffix
+from extract.sources.media_kinds import id_text, looks_like
 from extract.sources.no_media import HIDDEN, HIDDEN_FOLDER, NoMedia
 
 
@@ -104,10 +104,10 @@ def index_files(folder: Path, files: Sequence[Path]) -> FolderIndex:
     """
     index = FolderIndex()
     names = [str(path.relative_to(folder)) for path in files]
-    ids = [_clip_id(name, without_suffix(name)) for name in names]
+    ids = [_clip_id(id_text(name)) for name in names]
     often = {clip_id for clip_id, count in Counter(ids).items() if count > 1}
     for path, name, clip_id in zip(files, names, ids, strict=True):
-        unique = _clip_id(name, name) if clip_id in often else clip_id
+        unique = _clip_id(id_text(name, keep_suffix=True)) if clip_id in often else clip_id
         if unique is None:
             index.failures.append(bad_name(path, folder))
         elif unique in index.files:
@@ -120,12 +120,10 @@ def index_files(folder: Path, files: Sequence[Path]) -> FolderIndex:
     return index
 
 
-def _clip_id(name: str, stem: str) -> str | None:
-    """Return the id of a file from its path and that without its suffix, or None where it can be none."""
-    known = name.lower().endswith(MEDIA_SUFFIXES)
+def _clip_id(text: str) -> str | None:
+    """Return the id that a text means, or None where it can be none."""
     try:
-        name.encode()
-        # The one rule for ids cuts one suffix of those it knows; others are given one that it may cut.
-        return clip_id_from_text(name if known else stem + MEDIA_SUFFIXES[0])
+        text.encode()
+        return clip_id_from_text(text)
     except (TableError, UnicodeEncodeError):
         return None

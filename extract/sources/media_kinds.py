@@ -58,13 +58,21 @@ def is_media(path: Path) -> bool:
     return looks_like([path])[0].is_media
 
 
-def without_suffix(name: str) -> str:
-    """Return a path without the suffix that says it is sound or video; any other is a part of its name.
+def id_text(name: str, keep_suffix: bool = False) -> str:
+    """Return the text of which the one rule for ids makes the id of a file.
 
-    What ``cache.common.ids`` cuts stays where it is: that rule is one for files and tables.
+    That rule cuts one suffix, of those it knows. A suffix that means sound elsewhere is cut here, any other is a
+    part of the name; what is left gets a suffix that the rule may cut, so that it cuts no other.
+
+    Args:
+        name: of the file, with its folders or without.
+        keep_suffix: whether a suffix that the rule does not know stays.
     """
+    if name.lower().endswith(MEDIA_SUFFIXES):
+        return name
     stem, suffix = os.path.splitext(name)
-    return stem if suffix.lower() in SOUND_SUFFIXES + AMBIGUOUS_SUFFIXES else name
+    cut = suffix.lower() in SOUND_SUFFIXES + AMBIGUOUS_SUFFIXES and not keep_suffix
+    return (stem if cut else name) + MEDIA_SUFFIXES[0]
 
 
 def _is_called_so(path: Path) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
+from cache.common.ids import clip_id_from_text
 from extract.sources import media_kinds
-from extract.sources.media_kinds import is_media, looks_like, without_suffix
+from extract.sources.media_kinds import id_text, is_media, looks_like
 
 
 def test_every_file_has_its_kind_in_the_order_given(tmp_path, monkeypatch) -> None:
@@ -46,9 +46,13 @@ def test_no_more_than_the_first_bytes_are_read(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "stem"),
-    [("sub/a.3GP", "sub/a"), ("a.ts", "a"), ("a.wav", "a.wav"), ("v1.2/talk", "v1.2/talk"), ("a.05", "a.05")],
-)
-def test_only_a_suffix_that_means_sound_is_cut(name, stem) -> None:
-    assert without_suffix(name) == stem
-    assert Path(name).suffix != ".wav" or stem == name  # cut by the one rule for ids
+    ("name", "clip_id", "whole"),
+    [
+        ("sub/a.3GP", "sub/a", "sub/a.3GP"), ("a.ts", "a", "a.ts"), ("a.wav", "a", "a"), ("a.05", "a.05", "a.05"),
+        ("v1.2/talk", "v1.2/talk", "v1.2/talk"), ("c1.mp4.wav", "c1.mp4", "c1.mp4"),
+        ("c1.mp4.aac", "c1.mp4", "c1.mp4.aac"),
+    ],
+)  # fmt: skip
+def test_only_a_suffix_that_means_sound_is_cut_and_only_once(name, clip_id, whole) -> None:
+    assert clip_id_from_text(id_text(name)) == clip_id
+    assert clip_id_from_text(id_text(name, keep_suffix=True)) == whole
