@@ -58,28 +58,3 @@ def test_the_order_of_the_head_is_read_from_its_labels() -> None:
     labels = {"0": "valence", "1": "arousal", "2": "dominance"}
     assert read_layout({"id2label": labels}, "last", WAV2VEC2).vad_order == (1, 2, 0)
     assert read_layout({"id2label": {"0": "LABEL_0"}}, "last", WAV2VEC2).vad_order is None
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({"hidden_size": "768"}, "hidden_size 768, expected something like 768"),
-        ({"hidden_size": 10**9}, "hidden_size 1000000000"),
-        ({"num_hidden_layers": 0}, "num_hidden_layers 0"),
-        ({"num_hidden_layers": True}, "num_hidden_layers True"),
-        ({"conv_dim": 512}, "conv_dim 512"),
-        ({"conv_kernel": []}, "conv_kernel"),
-        ({"conv_stride": [5, 2, 2, 2, 2, 2, "2"]}, "conv_stride"),
-        ({"conv_dim": [512] * 6}, "of several lengths"),
-        ({"layer_norm_eps": "small"}, "layer_norm_eps small"),
-        ({"do_stable_layer_norm": "yes"}, "do_stable_layer_norm yes"),
-        ({"hidden_act": None}, "hidden_act None"),
-        ({"add_adapter": []}, "add_adapter"),
-        ({"id2label": [1]}, "id2label .* is no object"),
-        ({"id2label": {"one": "arousal"}}, "id2label .* is no object"),
-        ({"architectures": 5, "conv_bias": 1}, "conv_bias 1"),
-    ],
-)
-def test_a_setting_of_another_kind_is_one_line(config, message) -> None:
-    with pytest.raises(EncoderError, match=message):
-        read_layout(config, "last", WAV2VEC2)
