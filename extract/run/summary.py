@@ -105,7 +105,7 @@ def summarise(
         phases=dict(meter.phases),
         stopped=stopped and unfinished,
         unused_columns=plan.source.unused,
-        notes=kept_store(writer, options),
+        notes=(*kept_store(writer, options), *meter.notes),
         no_media=plan.source.no_media,
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
+from cache.common.foreign_json import MAX_BYTES, parse_json
 from cache.format.recipe import canonical_json
 from extract.encoders.hub import SAFETENSORS, TORCH_FILE, ModelFiles
 from extract.encoders.weight_index import INDEX, weight_file_names
@@ -136,7 +136,7 @@ def _entries(path: Path) -> dict[str, _Entry]:
             names = list(checked.keys())
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size))
+            header = parse_json(file.read(min(size, MAX_BYTES)))
         return {name: _entry(path, 8 + size, header[name]) for name in names}
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise unreadable(path, error) from None
