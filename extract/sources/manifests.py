@@ -13,7 +13,8 @@ from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
 from extract.sources.file_names import readable
 from extract.sources.folders import known_split
-from extract.sources.table_files import files_by_id, files_by_path
+from extract.sources.path_files import files_by_path
+from extract.sources.table_files import files_by_id
 from extract.sources.unknown_columns import check_columns, no_path_column
 
 
@@ -38,15 +39,15 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
     files, searched = search(table, ids, media)
     clips: list[SourceClip] = []
     missing: list[Failure] = []
-    for row, (clip_id, file) in enumerate(zip(ids, files, strict=True)):
+    for row, file in enumerate(files):
         if isinstance(file, str):
             shown = readable(file)
-            missing.append(Failure(clip_id, shown, "source", "not_found", f"no file {shown} in {searched}"))
+            missing.append(Failure(ids[row], shown, "source", "not_found", f"no file {shown} in {searched}"))
         else:
-            path, shown = file
+            path, shown, ids[row] = file
             start, end = table.segment(row)
             clips.append(
-                SourceClip(clip_id, path, shown, start, end, _channel(table, row), splits[row], segmented)
+                SourceClip(ids[row], path, shown, start, end, _channel(table, row), splits[row], segmented)
             )
     if not clips:
         raise SourceError(

@@ -14,9 +14,9 @@ from extract.sources.annotations.segments import Segment, decoded, read_annotati
 def test_segments_are_a_table_whose_clips_are_named_by_them(tmp_path) -> None:
     table = table_of(
         tmp_path / "x",
-        [Segment("c7.mp4.wav", "anna", 12.5, 17.25, 3), Segment("talk.3gp", "", 0.0, 1.0, 4)],
+        [Segment("c7.wav", "anna", 12.5, 17.25, 3), Segment("talk.3gp", "", 0.0, 1.0, 4)],
     )
-    assert table.ids() == ["c7.mp4/anna/12.500-17.250", "talk/0.000-1.000"]
+    assert table.ids() == ["c7/anna/12.500-17.250", "talk/0.000-1.000"]
     assert (table.columns, table.lines) == (("conversation_id", "speaker", "start", "end"), (3, 4))
 
 
