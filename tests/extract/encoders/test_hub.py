@@ -6,8 +6,12 @@ import json
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from extract.encoders.base import EncoderOptions
 from extract.encoders.hub import DEFAULT_CONFIG, find_model
+from extract.encoders.lookup import find_encoder
 from extract.encoders.registry import DEFAULT_MODEL
 from extract.errors import EncoderError
 
@@ -153,3 +157,30 @@ def test_a_copy_of_the_hub_may_hold_several_files_and_a_processor(tiny_encoder, 
     hashes = done.stdout.split()
     assert len(hashes) == 2, done.stderr
     assert len(set(hashes)) == 1
+
+
+def test_an_old_torch_file_in_an_offline_copy_of_the_hub(tiny_encoder, tmp_path, python) -> None:
+    """weight_g and weight_v in pytorch_model.bin, beside files that say what the hub does not have."""
+    commit = "0123456789abcdef" * 2 + "01234567"
+    repository = tmp_path / "hub" / "models--some--encoder"
+    snapshot = repository / "snapshots" / commit
+    shutil.copytree(tiny_encoder, snapshot)
+    weights = load_file(snapshot / "model.safetensors")
+    assert any(name.endswith("weight_g") for name in weights)
+    torch.save(weights, snapshot / "pytorch_model.bin")
+    (snapshot / "model.safetensors").unlink()
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    for name in ("model.safetensors", "model.safetensors.index.json"):
+        (repository / ".no_exist" / commit).mkdir(parents=True, exist_ok=True)
+        (repository / ".no_exist" / commit / name).touch()
+    code = (
+        f"import os; os.environ['HF_HUB_CACHE'] = {str(tmp_path / 'hub')!r}\n"
+        "from extract.encoders.base import EncoderOptions\n"
+        "from extract.encoders.lookup import find_encoder\n"
+        "model = find_encoder(EncoderOptions('some/encoder', device='cpu', precision='float32'))\n"
+        "print(model.load().recipe == model.recipe, model.recipe['weights_sha256'])"
+    )
+    done = python("-c", code)
+    expected = find_encoder(EncoderOptions(str(tiny_encoder), device="cpu")).recipe["weights_sha256"]
+    assert done.stdout.split() == ["True", expected], done.stderr
