@@ -37,6 +37,7 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
     search = files_by_path if table.file_column else files_by_id
     segmented = any(table.column_for(kind) for kind in ("start", "end", "duration"))
     files, searched = search(table, ids, media)
+    searched = readable(searched)  # it goes into the ledger
     clips: list[SourceClip] = []
     missing: list[Failure] = []
     for row, file in enumerate(files):

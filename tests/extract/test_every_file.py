@@ -99,13 +99,15 @@ def test_a_folder_whose_own_name_is_not_utf8_is_one_like_any_other(emi, tmp_path
         write_media(tmp_path / "r" / "m" / name, voice())
     os.rename(tmp_path / "r", root)
     with open(root + b"/m.csv", "w") as table:
-        table.write("clip_id,path,mood\nd,m/a.wav,3\n")
-    for source in (b"/m", b"/m.csv"):
+        table.write("clip_id,path,mood\nd,m/a.wav,3\ngone,m/gone.wav,3\n")
+    with open(root + b"/m/broken.wav", "wb") as file:
+        file.write(b"no sound")
+    for source, failed in ((b"/m", "broken"), (b"/m.csv", "gone")):
         out = [root + source, "--out", root + b"/c"]
         code, said = emi("plan", *out)
-        assert code == 0, said
+        assert code == 3, said
         code, said = emi("run", *out, "--log-file", root + b"/x.log", "--json")
-        assert (code, json.loads(said)["failures"]) == (0, [])
-        assert emi("run", *out)[0] == 0
+        assert (code, [failure["clip_id"] for failure in json.loads(said)["failures"]]) == (3, [failed])
+        assert emi("run", *out)[0] == 3
     with CacheReader(os.fsdecode(root + b"/c")) as cache:
         assert sorted(cache.clip_ids) == ["a", "b", "d", "sub/c"]
