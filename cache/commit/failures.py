@@ -24,6 +24,7 @@ MAX_ENTRIES = 500_000  # of all ledgers of a cache
 
 REASONS = {
     "not_found": "the source names a clip that has no file",
+    "bad_name": "the file's name cannot be a clip id: it is not UTF-8, or holds control characters",
     "unreadable": "no decoder can read the file",
     "no_audio_stream": "the file has no sound",
     "damaged": "the container promises more sound than it decodes to",

@@ -75,5 +75,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         ended = text.endswith(
             "could not create a primitive"
         )  # with more after it: it knows no such operation
-        return ended or "allocate memory" in text or "start new thread" in text
+        return ended or any(
+            words in text for words in ("allocate memory", "out of memory", "start new thread")
+        )
     return isinstance(error, MemoryError) or (isinstance(error, ImportError) and "map segment" in text)

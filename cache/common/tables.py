@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cache.common.errors import TableError
 from cache.common.ids import clip_id_from_text
+from cache.common.table_text.times import seconds_in
 
 # Header names, compared in lower case with "-", "_" and spaces removed. A column of one of these kinds
 # is never a target.
@@ -67,7 +68,18 @@ class Table:
     @property
     def id_column(self) -> str | None:
         """The column that holds clip ids, if there is one."""
-        return self.column_for("id")
+        column = self.column_for("id")
+        return None if column == self.file_column else column
+
+    @property
+    def file_column(self) -> str | None:
+        """The column that names files: ``path``, or ``file`` in the index of audformat (``file,start,end``).
+
+        There a file may stand in many rows: what names a clip is all three.
+        """
+        named = [column for column in self.columns if _key(column) in KNOWN_COLUMNS["id"]]
+        is_index = [_key(column) for column in named] == ["file"] and {"start", "end"} <= set(self.columns)
+        return self.column_for("path") or (named[0] if is_index else None)
 
     def column_for(self, kind: str) -> str | None:
         """Return the first column of a kind of ``KNOWN_COLUMNS``, in the order of that kind's columns."""
@@ -87,7 +99,7 @@ class Table:
         Raises:
             TableError: no id column, an unusable id, or one id twice.
         """
-        column = self.id_column or self.column_for("path") or self.column_for("conversation")
+        column = self.id_column or self.file_column or self.column_for("conversation")
         if column is None:
             raise TableError(
                 f"{self.path}: no id column among {', '.join(self.columns)}; "
@@ -120,7 +132,7 @@ class Table:
         column = self.column_for(kind)
         text = self.rows[row][column] if column else ""
         try:
-            value = float(text) if text else None
+            value = seconds_in(text)
         except ValueError:
             value = math.nan
         if value is not None and not math.isfinite(value):
@@ -193,11 +205,16 @@ def _from_csv(path: Path, text: str) -> Table:
                 raise TableError(
                     f"{path}, line {reader.line_num}: {len(values)} values, the header has {len(columns)}"
                 )
-            rows.append(dict(zip(columns, (value.strip() for value in values), strict=True)))
+            rows.append(dict(zip(columns, map(_stripped, columns, values), strict=True)))
             lines.append(reader.line_num)
     except csv.Error as error:
         raise TableError(f"{path}, line {reader.line_num}: not a CSV row ({error})") from None
     return Table(path, columns, rows, tuple(lines))
+
+
+def _stripped(column: str, value: str) -> str:
+    """Blanks around a value say nothing; but the name of a file may begin or end with one."""
+    return value if _key(column) in KNOWN_COLUMNS["path"] else value.strip()
 
 
 def _check_columns(path: Path, columns: Iterable[str]) -> None:

@@ -28,7 +28,10 @@ class _Waiting:
     file: _File
 
     def outcome(self) -> Decoded:
-        return self.clip, self.file.result()[self.clip.clip_id]
+        try:
+            return self.clip, self.file.result()[self.clip.clip_id]
+        except MemoryError:  # one file that is too long ends no run
+            return self.clip, ClipError("out_of_memory", "its sound does not fit the memory")
 
 
 def decoded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ class LibsndfileDecoder:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = soundfile.SoundFile(path)
+        self._file = soundfile.SoundFile(os.fsencode(path))  # of text it takes only what is UTF-8
         self.container, self.codec = self._file.format.lower(), self._file.subtype.lower()
         self.sampling_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)

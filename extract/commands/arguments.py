@@ -14,7 +14,9 @@ from extract.options import ExtractOptions
 Sources = Annotated[
     list[Path],
     typer.Argument(
-        metavar="SOURCE...", help="Folder of clips, manifest, or table of ids; several are joined."
+        metavar="SOURCE...",
+        help="Folder of clips, manifest, table of ids, or annotations (ELAN, TextGrid, RTTM, Audacity); "
+        "several are joined.",
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the cache; continued when it exists.")]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cache.common.foreign_json import read_json_file
 from cache.common.registry import near_miss
 from cache.format.schema import VAD_DIMS
 from extract.encoders.registry import BUILT_IN, DEFAULT_MODEL
+from extract.encoders.weight_index import INDEX, read_settings, weight_file_names
 from extract.errors import EncoderError
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
+PROCESSOR = "processor_config.json"  # transformers 5 saves the same settings in it, as one part of several
+FEATURE_EXTRACTOR = "feature_extractor"
 SAFETENSORS = "model.safetensors"
 TORCH_FILE = "pytorch_model.bin"
-MAX_SETTINGS = 1 << 24  # bytes
+WEIGHTS = (SAFETENSORS, SAFETENSORS + INDEX, TORCH_FILE, TORCH_FILE + INDEX)  # in this order
+SETTINGS = (PREPROCESSOR, PROCESSOR)
 # The settings of the default encoder: a plan needs no network for them.
 DEFAULT_CONFIG: dict[str, Any] = {
     "model_type": "wav2vec2", "architectures": ["Wav2Vec2ForSpeechClassification"], "hidden_size": 1024,
@@ -33,7 +37,8 @@ class ModelFiles:
         revision: the hub's commit, or ``local``.
         config: config.json.
         normalise: whether clips are brought to zero mean and unit variance first.
-        weights: path of the weights' file; None when only the settings were asked for.
+        weights: path of the weights' file, or of the index where there are several; None when only the settings
+            were asked for.
     """
 
     model: str
@@ -67,25 +72,42 @@ def find_model(model: str, revision: str | None, *, weights: bool = True) -> Mod
     else:
         paths = _from_hub(model, revision, weights)
         name, commit = model, paths[CONFIG].parent.name
-    config = _json(paths[CONFIG])
-    preprocessor = _json(paths[PREPROCESSOR])
-    if preprocessor.get("sampling_rate") != 16_000:
-        rate = preprocessor.get("sampling_rate")
-        raise EncoderError(f"{paths[PREPROCESSOR]}: sampling_rate {rate}, expected 16000 Hz")
-    normalise = bool(preprocessor.get("do_normalize", True))
-    return ModelFiles(name, commit, config, normalise, paths.get("weights"))
+    config = read_settings(paths[CONFIG])
+    return ModelFiles(name, commit, config, _normalises(paths["settings"]), paths.get("weights"))
+
+
+def _normalises(path: Path) -> bool:
+    """Say whether the encoder wants clips at zero mean and unit variance."""
+    settings: Any = read_settings(path)
+    if path.name == PROCESSOR:
+        settings = settings.get(FEATURE_EXTRACTOR)
+    if not isinstance(settings, dict):
+        raise EncoderError(
+            f"{path}: no {FEATURE_EXTRACTOR!r} in it; expected that, or {PREPROCESSOR} beside it"
+        )
+    if settings.get("sampling_rate") != 16_000:
+        rate = settings.get("sampling_rate")
+        raise EncoderError(f"{path}: sampling_rate {rate}, expected 16000 Hz")
+    return bool(settings.get("do_normalize", True))
 
 
 def _local(folder: Path) -> dict[str, Path]:
-    weights = next((name for name in (SAFETENSORS, TORCH_FILE) if (folder / name).is_file()), None)
-    lacking = [name for name in (CONFIG, PREPROCESSOR) if not (folder / name).is_file()]
-    if weights is None:
-        lacking.append(SAFETENSORS)
-    if weights is None or lacking:
+    weights = _first(folder, WEIGHTS)
+    settings = _first(folder, SETTINGS)
+    found = {CONFIG: _first(folder, (CONFIG,)), PREPROCESSOR: settings, SAFETENSORS: weights}
+    lacking = [name for name, path in found.items() if path is None]
+    if weights and weights.name.endswith(INDEX):
+        lacking += [name for name in weight_file_names(weights) if not (folder / name).is_file()]
+    if weights is None or settings is None or lacking:
         raise EncoderError(
-            f"{folder} lacks {', '.join(lacking)}; expected {CONFIG}, {PREPROCESSOR}, {SAFETENSORS}"
+            f"{folder} lacks {', '.join(lacking)}; expected {CONFIG}, {PREPROCESSOR} or {PROCESSOR}, "
+            f"{SAFETENSORS} or files with {SAFETENSORS}{INDEX}"
         )
-    return {CONFIG: folder / CONFIG, PREPROCESSOR: folder / PREPROCESSOR, "weights": folder / weights}
+    return {CONFIG: folder / CONFIG, "settings": settings, "weights": weights}
+
+
+def _first(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def _snapshot_identity(folder: Path) -> tuple[str, str]:
@@ -126,23 +148,20 @@ def _hub_files(model: str, revision: str | None, local: bool, with_weights: bool
     def get(name: str, commit: str | None) -> Path:
         return Path(hf_hub_download(model, name, revision=commit, local_files_only=local))
 
+    def get_first(names: Sequence[str], commit: str) -> Path:
+        for name in names[:-1]:
+            try:
+                return get(name, commit)
+            except EntryNotFoundError as error:
+                if isinstance(error, LocalEntryNotFoundError) and not local:
+                    raise
+        return get(names[-1], commit)
+
     config = get(CONFIG, revision)
     commit = config.parent.name  # the other files come from the very same commit
-    settings = {CONFIG: config, PREPROCESSOR: get(PREPROCESSOR, commit)}
-    if not with_weights:
-        return settings
-    try:
-        weights = get(SAFETENSORS, commit)
-    except EntryNotFoundError as error:
-        if isinstance(error, LocalEntryNotFoundError) and not local:
-            raise
-        weights = get(TORCH_FILE, commit)
-    return {**settings, "weights": weights}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:  # in the hub's own folders the files are links
-        value: dict[str, Any] = read_json_file(path.resolve(), limit=MAX_SETTINGS)
-    except (OSError, ValueError) as error:
-        raise EncoderError(f"{path}: not readable as JSON ({error})") from None
-    return value
+    files = {CONFIG: config, "settings": get_first(SETTINGS, commit)}
+    if with_weights:
+        files["weights"] = weights = get_first(WEIGHTS, commit)
+        for name in weight_file_names(weights) if weights.name.endswith(INDEX) else ():
+            get(name, commit)
+    return files

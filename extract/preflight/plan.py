@@ -21,6 +21,7 @@ from extract.errors import ClipError
 from extract.options import ExtractOptions
 from extract.sources.clips import Source, SourceClip
 from extract.sources.find import find_all
+from extract.sources.no_media import NoMedia
 
 BYTES_PER_CLIP = 400  # ids, offsets, loudness and checksums of a clip in its shard and record
 SHARE_DIFFERENCE = 0.1  # splits whose shares of one format differ by more are warned of
@@ -58,6 +59,7 @@ class Plan:
         failures: clips that have no file, cannot be read, or are no part of their file.
         warnings: what to think about before the run.
         unused_columns: manifest → columns that nothing uses.
+        no_media: files of the source's folders that are neither sound nor video.
     """
 
     clips: int
@@ -70,6 +72,7 @@ class Plan:
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
     unused_columns: dict[str, tuple[str, ...]]
+    no_media: NoMedia = field(default_factory=NoMedia)
 
 
 def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, on_progress: OnProgress) -> Plan:
@@ -106,6 +109,7 @@ def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, on_progres
         failures=(*source.failures, *unusable),
         warnings=tuple(_warnings(splits)),
         unused_columns=source.unused,
+        no_media=source.no_media,
     )
 
 

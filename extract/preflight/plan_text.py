@@ -8,6 +8,7 @@ from typing import Any
 
 from cache.common.words import counted
 from extract.preflight.plan import Plan
+from extract.sources.file_names import readable
 from extract.sources.unknown_columns import unused_lines
 
 MAX_LISTED = 20
@@ -16,21 +17,22 @@ MAX_LISTED = 20
 def as_json(plan: Plan) -> dict[str, Any]:
     """Return the plan ready for JSON."""
     splits = {name: vars(split) for name, split in plan.splits.items()}
-    return {**vars(plan), "splits": splits, "failures": [vars(failure) for failure in plan.failures]}
+    failures = [vars(failure) for failure in plan.failures]
+    return {**vars(plan), "splits": splits, "failures": failures, "no_media": plan.no_media.as_json()}
 
 
 def as_text(plan: Plan, out: Path) -> str:
     """Return the plan as lines for a terminal."""
     lines = [
         f"{counted(plan.clips, 'clip')}, {plan.hours:.2f} h of sound",
-        f"  {plan.cached} are in {out} already, {plan.to_do} to extract: {plan.hours_to_do:.2f} h for the "
-        f"encoder, {plan.gigabytes:.3f} GB to write",
+        f"  {plan.cached} are in {readable(str(out))} already, {plan.to_do} to extract: "
+        f"{plan.hours_to_do:.2f} h for the encoder, {plan.gigabytes:.3f} GB to write",
     ]
     for name, split in plan.splits.items():
         lines.append(f"  {name}: {counted(split.clips, 'clip')}, {split.seconds / 3600:.2f} h")
         lines += [f"    {count:6} {shape}" for shape, count in split.formats.most_common()]
     lines += [f"  warning: {warning}" for warning in plan.warnings]
-    lines += unused_lines(plan.unused_columns)
+    lines += [*unused_lines(plan.unused_columns), *(f"  {line}" for line in plan.no_media.lines())]
     if plan.failures:
         counts = Counter(failure.reason for failure in plan.failures)
         said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))

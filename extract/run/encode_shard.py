@@ -77,20 +77,25 @@ def _arriving(
 
 
 def _encode(batch: Sequence[Decoded], context: RunContext) -> Iterator[tuple[SourceClip, Audio, Encoded]]:
-    """Encode a batch; should it fail as a whole, every clip gets its own chance."""
+    """Encode a batch; should it fail as a whole, or memory run out, every clip gets its own chance."""
     try:
         with context.meter.phase("encode"):
             encoded = context.encoder.encode([audio.samples for _, audio in batch])
-    except ClipError as error:
+    except (ClipError, MemoryError) as error:
         if len(batch) == 1:
-            clip = batch[0][0]
-            context.fail(Failure(clip.clip_id, clip.shown, "encode", error.reason, str(error)))
+            clip, audio = batch[0]
+            told = error if isinstance(error, ClipError) else _too_long(audio)
+            context.fail(Failure(clip.clip_id, clip.shown, "encode", told.reason, str(told)))
             return
         for item in batch:
             yield from _encode([item], context)
         return
     for (clip, audio), result in zip(batch, encoded, strict=True):
         yield clip, audio, result
+
+
+def _too_long(audio: Audio) -> ClipError:
+    return ClipError("out_of_memory", f"{len(audio.samples) / SAMPLING_RATE:.1f} s do not fit the memory")
 
 
 def commit_shard(shard: Shard, context: RunContext) -> None:

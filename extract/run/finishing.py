@@ -33,11 +33,14 @@ def finish(
         cut=audio.cut,
         windowed=encoded.windowed,
     )
+    dtypes = {field.name: field.dtype for field in fields}
     try:
         check_clip(features, fields)
+        return replace(features, frames={name: v.astype(dtypes[name]) for name, v in features.frames.items()})
     except InvalidValueError as error:
         if error.reason not in REASONS:
             raise
         return Failure(clip.clip_id, clip.shown, "encode", error.reason, str(error))
-    dtypes = {field.name: field.dtype for field in fields}
-    return replace(features, frames={name: v.astype(dtypes[name]) for name, v in features.frames.items()})
+    except MemoryError:
+        message = "its features do not fit the memory"
+        return Failure(clip.clip_id, clip.shown, "encode", "out_of_memory", message)

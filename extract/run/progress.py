@@ -32,12 +32,14 @@ class RunMeter:
         phases: seconds the main loop spent in each phase.
         clip_ids: committed by this run.
         seconds_of_sound: encoded by this run [s].
+        notes: what else to know of the run once it is over.
     """
 
     def __init__(self, progress: Progress, log_file: Path | None = None, send: Send | None = None) -> None:
         self.phases = dict.fromkeys(PHASES, 0.0)
         self.clip_ids: set[str] = set()
         self.seconds_of_sound = 0.0
+        self.notes: list[str] = []
         self._progress = progress
         self._log_file = log_file
         self._send = send
@@ -62,8 +64,13 @@ class RunMeter:
             return
         with self._lock, storage_errors(self._log_file):
             self._log_file.parent.mkdir(parents=True, exist_ok=True)
-            with self._log_file.open("a", encoding="utf-8") as file:
+            with self._log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {in_one_line(text)}\n")
+
+    def note(self, text: str) -> None:
+        """Keep a line for the summary, and log it."""
+        self.notes.append(text)
+        self.log(text)
 
     def planning(self, done: int, total: int) -> None:
         """Show that headers are being read."""

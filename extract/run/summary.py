@@ -19,6 +19,8 @@ from extract.run.progress import RunMeter
 from extract.run.run_plan import RunPlan
 from extract.run.seen import unchanged_clips
 from extract.run.updates import SEGMENT
+from extract.sources.file_names import readable
+from extract.sources.no_media import NoMedia
 from extract.sources.unknown_columns import unused_lines
 
 MAX_LISTED = 20
@@ -47,6 +49,7 @@ class Summary:
         stopped: whether a signal ended the run early.
         unused_columns: manifest → columns that nothing uses.
         notes: what else to know.
+        no_media: files of the source's folders that are neither sound nor video.
     """
 
     out: Path
@@ -65,6 +68,7 @@ class Summary:
     stopped: bool
     unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    no_media: NoMedia = field(default_factory=NoMedia)
 
     @property
     def bound(self) -> str:
@@ -102,7 +106,8 @@ def summarise(
         phases=dict(meter.phases),
         stopped=stopped and unfinished,
         unused_columns=plan.source.unused,
-        notes=kept_store(writer, options),
+        notes=(*kept_store(writer, options), *meter.notes),
+        no_media=plan.source.no_media,
     )
 
 
@@ -117,12 +122,14 @@ def _per_split(failures: Iterable[Failure], splits: Mapping[str, str]) -> dict[s
 def as_json(summary: Summary) -> dict[str, Any]:
     """Return the summary ready for JSON."""
     failures = [vars(failure) for failure in summary.failures]
-    return {**vars(summary), "out": str(summary.out), "bound": summary.bound, "failures": failures}
+    said = {"out": readable(str(summary.out)), "bound": summary.bound, "no_media": summary.no_media.as_json()}
+    return {**vars(summary), **said, "failures": failures}
 
 
 def as_text(summary: Summary) -> str:
     """Return the summary as lines for a terminal."""
-    lines = [f"{summary.out}: {summary.cached} of {counted(summary.clips, 'clip')} cached"]
+    out = readable(str(summary.out))
+    lines = [f"{out}: {summary.cached} of {counted(summary.clips, 'clip')} cached"]
     if summary.extracted:
         speed = summary.hours * 3600 / max(1e-6, summary.seconds)
         lines.append(
@@ -137,7 +144,8 @@ def as_text(summary: Summary) -> str:
         lines.append(f"  {summary.updated} extracted again, since the sound has changed")
     else:
         lines += _touched_lines(summary)
-    lines += [*unused_lines(summary.unused_columns), *(f"  {note}" for note in summary.notes)]
+    notes = [*summary.no_media.lines(), *summary.notes]
+    lines += [*unused_lines(summary.unused_columns), *(f"  {note}" for note in notes)]
     lines += _failure_lines(summary)
     if summary.stopped:
         lines.append("  stopped early; run the same command again to continue")
@@ -163,7 +171,9 @@ def _failure_lines(summary: Summary) -> list[str]:
     shown = summary.failures[:MAX_LISTED]
     lines += [f"    {in_one_line(f'{f.clip_id}: {f.reason}: {f.message}')}" for f in shown]
     if len(summary.failures) > MAX_LISTED:
-        lines.append(f"    and {len(summary.failures) - MAX_LISTED} more in {summary.out}/failures/")
+        lines.append(
+            f"    and {len(summary.failures) - MAX_LISTED} more in {readable(str(summary.out))}/failures/"
+        )
     for split, reasons in summary.failed_per_split.items():
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         lines.append(f"  failed in {split}: {counts}")

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
 import signal
+import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from cache.commit.partition import ShardPlan
-from cache.common.errors import EmiError
+from cache.common.errors import EmiError, is_out_of_memory
 from cache.common.progress import Progress
 from extract.encoders.lookup import load_encoder
-from extract.errors import ExtractError
 from extract.options import ExtractOptions
 from extract.run.context import RunContext
 from extract.run.opening import open_writer
@@ -49,8 +50,8 @@ class _Job:
 class Helpers:
     """The workers on every device but the first; leaving waits until they are through.
 
-    Raises:
-        ExtractError: on leaving, when one of them failed and this process did not.
+    One that ends early costs time and nothing else: this process and the others do its shards. Why it ended is
+    a note of the meter.
     """
 
     def __init__(
@@ -61,10 +62,9 @@ class Helpers:
         context: RunContext,
     ) -> None:
         self._run = context
-        self._errors: list[str] = []
+        self._reasons: dict[str, str] = {}
         spawn = multiprocessing.get_context("spawn")  # neither CUDA nor OpenMP survives a fork
-        self._messages: Any = spawn.Queue()
-        self._processes: list[BaseProcess] = []
+        self._workers: list[tuple[BaseProcess, Connection, Connection]] = []
         on_cpu = sum(device == "cpu" for device in devices)
         _share_cores(on_cpu)
         for number, device in enumerate(devices[1:], 1):
@@ -72,12 +72,16 @@ class Helpers:
             begin = len(shards) * number // len(devices)
             mine = [*shards[begin:], *shards[:begin]]
             job = _Job(device, mine, clips, context.writer.path, context.options, on_cpu)
-            self._processes.append(spawn.Process(target=_work, args=(job, self._messages), name=device))
+            # A pipe each: one that is killed while it writes holds up nobody else.
+            here, there = spawn.Pipe(duplex=False)
+            process = spawn.Process(target=_work, args=(job, there), name=f"{device} (worker {number})")
+            self._workers.append((process, here, there))
         self._listener = threading.Thread(target=self._listen, name="workers")
 
     def __enter__(self) -> Helpers:
-        for process in self._processes:
+        for process, _, there in self._workers:
             process.start()
+            there.close()  # the worker's own end: once that is closed too, it has said everything
         self._listener.start()
         return self
 
@@ -86,58 +90,109 @@ class Helpers:
     ) -> None:
         if error is not None:
             self._stop()
-        for process in self._processes:
+        for process, _, _ in self._workers:
             process.join()
         self._listener.join()
-        failed = [process.name for process in self._processes if process.exitcode]
-        if failed and error is None:
-            why = "; ".join(self._errors) or "it died without a word"
-            raise ExtractError(f"the worker on {', '.join(failed)} failed: {why}; run again to continue")
+        if error is None:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Note which workers ended early; one that a stop found before its first shard did as it was told."""
+        stopped = self._run.stop.requested
+        for process, _, _ in self._workers:
+            code = process.exitcode or 0
+            if code and not (stopped and code == -signal.SIGTERM):
+                why = self._reasons.get(process.name) or _how_it_died(code)
+                rest = "" if stopped else "; the others did its shards"
+                self._run.meter.note(f"the worker on {process.name} ended early: {why}{rest}")
 
     def _stop(self) -> None:
-        for process in self._processes:
+        for process, _, _ in self._workers:
             if process.is_alive():
                 process.terminate()
 
     def _listen(self) -> None:
         """Count what the workers send, and let them know that a stop is asked for."""
         stopped = False
-        while any(process.is_alive() for process in self._processes) or not self._messages.empty():
+        names = {here: process.name for process, here, _ in self._workers}
+        while names:
             if self._run.stop.requested and not stopped:
                 stopped = True
                 self._stop()
-            try:
-                kind, *values = self._messages.get(timeout=LISTEN_SECONDS)
-            except queue.Empty:
-                continue
-            if kind == "error":
-                self._errors.append(values[0])
-            else:
-                self._run.meter.receive(kind, *values)
+            for here in wait(list(names), LISTEN_SECONDS):
+                assert isinstance(here, Connection)  # noqa: S101 - for the type checker
+                try:
+                    kind, *values = here.recv()
+                except (EOFError, OSError):
+                    del names[here]
+                    here.close()
+                    continue
+                if kind == "error":
+                    self._reasons[names[here]] = values[0]
+                else:
+                    self._run.meter.receive(kind, *values)
+            for process, _, _ in self._workers:
+                process.is_alive()  # one that ended is let go of, so that its lease counts no longer
 
 
-def _work(job: _Job, messages: Any) -> None:
+def _how_it_died(code: int) -> str:
+    """Say what an exit code means of a worker that said nothing."""
+    if code == -signal.SIGKILL:
+        return "killed, as the system does when memory runs out"
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}"
+    return f"exit code {code}"
+
+
+def _work(job: _Job, end: Connection) -> None:
     """Run in a process of its own: take shards that nobody holds until none is left."""
     _end_with(multiprocessing.parent_process())
+    send = _Sender(end)
     try:
-        _share_cores(job.sharing if job.device == "cpu" else 1)
         encoder = load_encoder(replace(job.options.encoder, device=job.device))
+        _share_cores(job.sharing if job.device == "cpu" else 1)
         writer = open_writer(job.out, job.options, encoder)
         with (
             StopRequest(job.options.grace, job.options.max_minutes) as stop,
             open(os.devnull, "w", encoding="utf-8") as nowhere,
-            RunMeter(Progress(nowhere), job.options.log_file, messages.put) as meter,
+            RunMeter(Progress(nowhere), job.options.log_file, send) as meter,
         ):
             run_shards(job.shards, job.clips, RunContext(encoder, writer, job.options, stop, meter))
-    except EmiError as error:
-        messages.put(("error", str(error)))
+    except Exception as error:
+        reason = in_one_line(error)
+        send(("error", reason or f"a fault of this program, {type(error).__name__}: {error}"))
+        if reason is None:
+            raise  # its trace is for whoever mends it
         raise SystemExit(1) from None
+
+
+class _Sender:
+    """Sends what a worker's threads count to the process that started it, whole and one after the other."""
+
+    def __init__(self, end: Connection) -> None:
+        self._end, self._lock = end, threading.Lock()
+
+    def __call__(self, message: tuple[Any, ...]) -> None:
+        with self._lock, suppress(OSError):  # nobody listens any more: this process is about to be ended too
+            self._end.send(message)
+
+
+def in_one_line(error: Exception) -> str | None:
+    """Return what a worker's user is told of an error that could be foreseen; None for any other."""
+    text = " ".join(str(error).split())[:200] or "no reason given"
+    if isinstance(error, EmiError):
+        return text
+    if is_out_of_memory(error):
+        return f"out of memory ({text})"
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{error.filename or 'the system'}: {os.strerror(error.errno)}"
+    return None
 
 
 def _share_cores(workers: int) -> None:
     """Keep this process's threads to its share of the cores when several workers run on the CPU."""
-    if workers > 1:
-        from extract.encoders.devices import share_cores  # loads torch, which one worker alone may not need
+    if workers > 1 and "torch" in sys.modules:  # an encoder that has not loaded it needs none
+        from extract.encoders.devices import share_cores
 
         share_cores(workers)
 

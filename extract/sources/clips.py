@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cache.commit.failures import Failure
+from extract.sources.no_media import NoMedia
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class Source:
     Attributes:
         clips: those that have a file.
         failures: those that have none.
-        ignored: suffix → number of files that are no media.
+        no_media: the files of its folders that are neither sound nor video.
         splits: clip id → split, failures included.
         unused: manifest → its columns that nothing uses.
     """
 
     clips: tuple[SourceClip, ...]
     failures: tuple[Failure, ...] = ()
-    ignored: dict[str, int] = field(default_factory=dict)
+    no_media: NoMedia = field(default_factory=NoMedia)
     splits: dict[str, str] = field(default_factory=dict)
     unused: dict[str, tuple[str, ...]] = field(default_factory=dict)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from cache.common.ids import MEDIA_SUFFIXES
 from cache.common.tables import read_table
 from extract.errors import SourceError
+from extract.sources.annotations.read import annotation_table
 from extract.sources.clips import Source
 from extract.sources.folders import from_folder
 from extract.sources.manifests import from_table
+from extract.sources.media_kinds import is_media
+from extract.sources.no_media import NoMedia
 
 
 def find_all(sources: Sequence[Path], media: Sequence[Path] = ()) -> Source:
@@ -27,20 +28,19 @@ def find_all(sources: Sequence[Path], media: Sequence[Path] = ()) -> Source:
             if clip_id in places:
                 raise SourceError(f"clip id {clip_id} stands in {places[clip_id]} and in {path}; keep one")
             places[clip_id] = path
-    ignored: Counter[str] = Counter()
-    for source in parts:
-        ignored.update(source.ignored)
     return Source(
         tuple(clip for source in parts for clip in source.clips),
         tuple(failure for source in parts for failure in source.failures),
-        dict(ignored),
+        NoMedia.joined(source.no_media for source in parts),
         {clip_id: split for source in parts for clip_id, split in source.splits.items()},
         {path: columns for source in parts for path, columns in source.unused.items()},
     )
 
 
 def find_clips(source: Path, media: Sequence[Path] = ()) -> Source:
-    """Find the clips of a folder, a manifest, or a table of ids with ``media`` folders.
+    """Find the clips of a folder, a manifest, a table of ids with ``media`` folders, or a file of annotations.
+
+    Without ``media`` folders the recordings of annotations lie beside them.
 
     Raises:
         SourceError: no such folder or table, nothing in it, or two files for one id.
@@ -52,6 +52,9 @@ def find_clips(source: Path, media: Sequence[Path] = ()) -> Source:
         raise SourceError(
             f"{source}: no such file or folder; expected a folder of clips or a CSV/JSONL table of them"
         )
-    if source.suffix.lower() in MEDIA_SUFFIXES:
+    if is_media(source):
         raise SourceError(f"{source} is a single clip; pass its folder, or a CSV with columns clip_id,path")
+    segments = annotation_table(source)
+    if segments:
+        return from_table(segments, media or [source.parent])
     return from_table(read_table(source), media)

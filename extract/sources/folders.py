@@ -1,17 +1,35 @@
-"""The media files of a folder and its subfolders, as clips."""
+"""The media files of a folder and its subfolders, as clips; everything else in it is accounted for."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from cache.commit.failures import Failure
 from cache.common.errors import TableError
-from cache.common.ids import MEDIA_SUFFIXES, clip_id_from_text
+from cache.common.ids import clip_id_from_text
 from cache.common.tables import SPLIT_NAMES
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
+from extract.sources.file_names import bad_name, shown_path
+from extract.sources.media_kinds import id_text, looks_like
+from extract.sources.no_media import HIDDEN, HIDDEN_FOLDER, NoMedia
+
+
+@dataclass(frozen=True)
+class FolderIndex:
+    """The media files of a folder.
+
+    Attributes:
+        files: clip id → file.
+        failures: files whose names cannot be ids.
+    """
+
+    files: dict[str, Path] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
 
 
 def from_folder(folder: Path) -> Source:
@@ -20,19 +38,18 @@ def from_folder(folder: Path) -> Source:
     Raises:
         SourceError: there is none, or two have one id.
     """
-    files, ignored = media_files(folder)
+    files, no_media = media_files(folder)
     if not files:
-        passed = ", ".join(f"{count} {suffix}" for suffix, count in sorted(ignored.items())) or "nothing"
-        raise SourceError(
-            f"{folder}: no audio or video files (found {passed}); expected {' '.join(MEDIA_SUFFIXES)}"
-        )
+        passed = "; ".join(no_media.lines()) or "nothing is in it"
+        raise SourceError(f"{folder}: no audio or video files ({passed}); expected wav, mp3, mp4 or the like")
     index = index_files(folder, files)
-    splits = {clip_id: known_split(clip_id.partition("/")[0]) for clip_id in index}
+    splits = {clip_id: known_split(clip_id.partition("/")[0]) for clip_id in index.files}
     clips = [
         SourceClip(clip_id, path, shown_path(path, folder), split=splits[clip_id])
-        for clip_id, path in index.items()
+        for clip_id, path in index.files.items()
     ]
-    return Source(tuple(clips), ignored=dict(ignored), splits=splits)
+    splits |= {failure.clip_id: known_split(failure.path.partition("/")[0]) for failure in index.failures}
+    return Source(tuple(clips), tuple(index.failures), no_media, splits)
 
 
 def known_split(name: str) -> str:
@@ -40,51 +57,73 @@ def known_split(name: str) -> str:
     return SPLIT_NAMES.get(name.lower().removesuffix("_split"), "")
 
 
-def media_files(folder: Path) -> tuple[list[Path], Counter[str]]:
-    """Walk a folder, following links but never in circles; hidden files are left out."""
+def media_files(folder: Path) -> tuple[list[Path], NoMedia]:
+    """Return the sound and video files of a folder, by name or content, and what else is in it.
+
+    Links are followed, but never in circles; hidden files and folders are no media.
+    """
     if not folder.is_dir():
         raise SourceError(f"{folder}: no such folder")
-    files: list[Path] = []
-    ignored: Counter[str] = Counter()
+    no_media = NoMedia()
+    found = looks_like(list(_visible_files(folder, no_media)))
+    for path, kind in (each for each in found if not each.is_media):
+        no_media.add(kind, shown_path(path, folder))
+    return [each.path for each in found if each.is_media], no_media
+
+
+def _visible_files(folder: Path, no_media: NoMedia) -> Iterator[Path]:
     seen: set[str] = set()
     for root, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
         real = os.path.realpath(root)
-        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         if real in seen:
+            folders.clear()
             continue
         seen.add(real)
+        for name in sorted(name for name in folders if name.startswith(".")):
+            no_media.add(HIDDEN_FOLDER, shown_path(Path(root, name), folder) + "/")
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            suffix = os.path.splitext(name)[1].lower()
             if name.startswith("."):
-                continue
-            if suffix in MEDIA_SUFFIXES:
-                files.append(Path(root, name))
+                no_media.add(HIDDEN, shown_path(Path(root, name), folder))
             else:
-                ignored[suffix or "without suffix"] += 1
-    return files, ignored
+                yield Path(root, name)
 
 
 def _refuse(error: OSError) -> None:
     raise SourceError(f"{error.filename}: cannot be read ({error.strerror})")
 
 
-def index_files(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
-    """Return clip id → file; raises SourceError when two files have one id."""
-    index: dict[str, Path] = {}
-    for path in files:
-        try:
-            clip_id = clip_id_from_text(shown_path(path, folder))
-        except TableError as error:
-            raise SourceError(f"{path}: {error}; rename the file") from None
-        if clip_id in index:
+def index_files(folder: Path, files: Sequence[Path]) -> FolderIndex:
+    """Return the files of a folder by clip id.
+
+    Of files that would have one id, those whose suffix this project has not always known keep theirs: the ids
+    of an older cache stay what they were.
+
+    Raises:
+        SourceError: two files have one id.
+    """
+    index = FolderIndex()
+    names = [str(path.relative_to(folder)) for path in files]
+    ids = [_clip_id(id_text(name)) for name in names]
+    often = {clip_id for clip_id, count in Counter(ids).items() if count > 1}
+    for path, name, clip_id in zip(files, names, ids, strict=True):
+        unique = _clip_id(id_text(name, keep_suffix=True)) if clip_id in often else clip_id
+        if unique is None:
+            index.failures.append(bad_name(path, folder))
+        elif unique in index.files:
             raise SourceError(
-                f"{folder}: two files for clip id {clip_id}: {index[clip_id].name} and {path.name}; "
+                f"{folder}: two files for clip id {unique}: {index.files[unique].name} and {path.name}; "
                 "keep one, or name the files in a manifest (clip_id,path)"
             )
-        index[clip_id] = path
+        else:
+            index.files[unique] = path
     return index
 
 
-def shown_path(path: Path, folder: Path) -> str:
-    """Return the path relative to its folder, as text that any file name has (surrogates replaced)."""
-    return path.relative_to(folder).as_posix().encode("utf-8", "replace").decode()
+def _clip_id(text: str) -> str | None:
+    """Return the id that a text means, or None where it can be none."""
+    try:
+        text.encode()
+        return clip_id_from_text(text)
+    except (TableError, UnicodeEncodeError):
+        return None

@@ -11,8 +11,10 @@ from cache.common.tables import Table, split_name
 from cache.common.words import counted
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
+from extract.sources.file_names import readable
 from extract.sources.folders import known_split
-from extract.sources.table_files import files_by_id, files_by_path
+from extract.sources.path_files import files_by_path
+from extract.sources.table_files import files_by_id
 from extract.sources.unknown_columns import check_columns, no_path_column
 
 
@@ -26,32 +28,34 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
         SourceError: no clip of it has a file, or a path leaves its folders.
         TableError: ids, numbers or columns cannot be understood.
     """
-    names_files = table.column_for("path") or not table.id_column  # else a table of ids, or of labels
+    names_files = table.file_column or not table.id_column  # else a table of ids, or of labels
     unused = check_columns(table) if names_files else ()
     ids = table.ids()
     column = table.column_for("split")
     named = known_split(table.path.stem)
     splits = [split_name(row[column]) if column else named for row in table.rows]
-    search = files_by_path if table.column_for("path") else files_by_id
+    search = files_by_path if table.file_column else files_by_id
     segmented = any(table.column_for(kind) for kind in ("start", "end", "duration"))
     files, searched = search(table, ids, media)
+    searched = readable(searched)  # it goes into the ledger
     clips: list[SourceClip] = []
     missing: list[Failure] = []
-    for row, (clip_id, file) in enumerate(zip(ids, files, strict=True)):
+    for row, file in enumerate(files):
         if isinstance(file, str):
-            missing.append(Failure(clip_id, file, "source", "not_found", f"no file {file} in {searched}"))
+            shown = readable(file)
+            missing.append(Failure(ids[row], shown, "source", "not_found", f"no file {shown} in {searched}"))
         else:
-            path, shown = file
+            path, shown, ids[row] = file
             start, end = table.segment(row)
             clips.append(
-                SourceClip(clip_id, path, shown, start, end, _channel(table, row), splits[row], segmented)
+                SourceClip(ids[row], path, shown, start, end, _channel(table, row), splits[row], segmented)
             )
     if not clips:
         raise SourceError(
             f"{table.path}: none of its {counted(len(missing), 'clip')} (such as {missing[0].path}) has a file in "
             f"{searched}; check --media{no_path_column(table)}"
         )
-    named_unused = {str(table.path): unused} if unused else {}
+    named_unused = {readable(str(table.path)): unused} if unused else {}
     return Source(
         tuple(clips), tuple(missing), splits=dict(zip(ids, splits, strict=True)), unused=named_unused
     )

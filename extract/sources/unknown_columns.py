@@ -66,7 +66,7 @@ def _slipped(one: str, other: str) -> bool:
 
 def no_path_column(table: Table) -> str:
     """Return what to add to a message that ids have no files: that no column names files, or nothing."""
-    if len(table.columns) < 2 or table.column_for("path"):
+    if len(table.columns) < 2 or table.file_column:
         return ""
     others = [column for column in table.columns if column != table.id_column]
     like = [column for column in others if any(word in _key(column) for word in PATH_WORDS)]

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from extract.encoders.hub import TORCH_FILE, ModelFiles
 from extract.encoders.speech import weight_files
 from extract.encoders.speech.check_weights import check_weights
-from extract.encoders.speech.weight_files import renamed, unreadable, weights_path
+from extract.encoders.speech.weight_files import joined, unreadable, weight_paths
 from extract.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def load_checkpoint(files: ModelFiles) -> Checkpoint:
     Raises:
         EncoderError: there are none, or their file cannot be used.
     """
-    return Checkpoint(files, renamed(_weights(weights_path(files))))
+    return Checkpoint(files, joined((path, _weights(path)) for path in weight_paths(files)))
 
 
 def _weights(path: Path) -> Mapping[str, Tensor]:
     try:
-        if path.name == TORCH_FILE:
+        if path.suffix == Path(TORCH_FILE).suffix:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
         else:
             loaded = load_file(path)

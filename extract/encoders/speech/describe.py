@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from cache.format.schema import FrameField
@@ -12,7 +13,7 @@ from extract.encoders.base import PRECISIONS, Encoder, EncoderOptions
 from extract.encoders.hub import SAFETENSORS, ModelFiles
 from extract.encoders.speech.layout import SpeechFamily, read_layout
 from extract.encoders.speech.recipe import CHUNKING, LICENCE, speech_recipe
-from extract.encoders.speech.weight_files import safetensors_sha256, weights_path
+from extract.encoders.speech.weight_files import safetensors_sha256, weight_paths
 
 
 def describe_with(family: SpeechFamily) -> Callable[[ModelFiles, EncoderOptions], UnloadedSpeechEncoder]:
@@ -61,8 +62,9 @@ class UnloadedSpeechEncoder:
         return SpeechTransformer(load_checkpoint(self._files), self._layout, options)
 
     def _weights_sha256(self) -> str:
-        path = weights_path(self._files)
-        digest = safetensors_sha256(path) if path.name == SAFETENSORS else None
+        paths = weight_paths(self._files)
+        is_known = all(path.suffix == Path(SAFETENSORS).suffix for path in paths)
+        digest = safetensors_sha256(*paths) if is_known else None
         if digest is None:
             from extract.encoders.speech.checkpoint import load_checkpoint
 

@@ -1,17 +1,18 @@
-"""The file with an encoder's weights: their names under one spelling, and a hash of all of them; no torch."""
+"""The files with an encoder's weights: their names under one spelling, and a hash of all of them; no torch."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
 from cache.common.foreign_json import MAX_BYTES, parse_json
 from cache.format.recipe import canonical_json
 from extract.encoders.hub import SAFETENSORS, TORCH_FILE, ModelFiles
+from extract.encoders.weight_index import INDEX, weight_file_names
 from extract.errors import EncoderError
 
 # Weight norm has two spellings; the newer one is what torch's parametrization creates.
@@ -57,15 +58,34 @@ def renamed(weights: Mapping[str, Value]) -> dict[str, Value]:
     return result
 
 
-def weights_path(files: ModelFiles) -> Path:
-    """Return where the weights are.
+def weight_paths(files: ModelFiles) -> list[Path]:
+    """Return where the weights are: one file, or all that an index names.
 
     Raises:
         EncoderError: only the settings were asked for, or there are none.
     """
     if files.weights is None:
         raise EncoderError(f"{files.model}: no file with weights; expected {SAFETENSORS} or {TORCH_FILE}")
-    return files.weights
+    if files.weights.name.endswith(INDEX):
+        return [files.weights.parent / name for name in weight_file_names(files.weights)]
+    return [files.weights]
+
+
+def joined(parts: Iterable[tuple[Path, Mapping[str, Value]]]) -> dict[str, Value]:
+    """Return the weights of several files as one, those of weight norm in the new spelling.
+
+    Raises:
+        EncoderError: one stands in two of them.
+    """
+    whole: dict[str, Value] = {}
+    for path, weights in parts:
+        part = renamed(weights)
+        if twice := sorted(whole.keys() & part.keys()):
+            raise EncoderError(
+                f"{path}: {twice[0]} stands in another file too; get the complete checkpoint again"
+            )
+        whole |= part
+    return whole
 
 
 def unreadable(path: Path, error: Exception) -> EncoderError:
@@ -74,35 +94,54 @@ def unreadable(path: Path, error: Exception) -> EncoderError:
     return EncoderError(f"{path}: not readable as weights ({reason}); download it again")
 
 
-def safetensors_sha256(path: Path) -> str | None:
-    """Return the hash of a safetensors file, as of its tensors once loaded; None for dtypes not known here.
+def safetensors_sha256(*paths: Path) -> str | None:
+    """Return the hash of safetensors files, as of their tensors once loaded; None for dtypes not known here.
+
+    It is that of the weights, however many files they are divided into.
 
     Raises:
-        EncoderError: it is no whole safetensors file.
+        EncoderError: one is no whole safetensors file, or a weight stands in two.
     """
+    entries = joined((path, _entries(path)) for path in paths)
+    if not {entry.dtype for entry in entries.values()} <= DTYPES.keys():
+        return None
+    return weights_sha256(entries[name].tensor(name) for name in sorted(entries))
+
+
+class _Entry(NamedTuple):
+    """Where a tensor lies in its file, and what it is, in the words of safetensors."""
+
+    path: Path
+    start: int
+    size: int
+    dtype: str
+    shape: list[int]
+
+    def tensor(self, name: str) -> Tensor:
+        return Tensor(name, DTYPES[self.dtype], self.shape, self._pieces())
+
+    def _pieces(self) -> Iterator[bytes]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.start)
+                for done in range(0, self.size, CHUNK):
+                    yield file.read(min(CHUNK, self.size - done))
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+
+def _entries(path: Path) -> dict[str, _Entry]:
     try:
         with safe_open(path, framework="np") as checked:  # refuses whatever is not whole
             names = list(checked.keys())
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             header = parse_json(file.read(min(size, MAX_BYTES)))
-            entries = renamed({name: header[name] for name in names})
-            if not {entry["dtype"] for entry in entries.values()} <= DTYPES.keys():
-                return None
-            return weights_sha256(_tensors(file, 8 + size, entries))
+        return {name: _entry(path, 8 + size, header[name]) for name in names}
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise unreadable(path, error) from None
 
 
-def _tensors(file: BinaryIO, start: int, entries: Mapping[str, Mapping[str, Any]]) -> Iterator[Tensor]:
-    for name in sorted(entries):
-        entry = entries[name]
-        begin, end = entry["data_offsets"]
-        data = _pieces(file, start + begin, end - begin)
-        yield Tensor(name, DTYPES[entry["dtype"]], entry["shape"], data)
-
-
-def _pieces(file: BinaryIO, start: int, size: int) -> Iterator[bytes]:
-    file.seek(start)
-    for done in range(0, size, CHUNK):
-        yield file.read(min(CHUNK, size - done))
+def _entry(path: Path, data: int, described: Mapping[str, Any]) -> _Entry:
+    begin, end = described["data_offsets"]
+    return _Entry(path, data + begin, end - begin, described["dtype"], described["shape"])

@@ -61,3 +61,15 @@ def test_no_more_is_decoded_than_may_wait_and_what_waits_is_given_up(tmp_path, p
     stream.close()
     pool.shutdown()
     assert len(begun) <= 3
+
+
+def test_a_file_that_does_not_fit_the_memory_is_one_entry(
+    tmp_path, voice, write_media, pool, monkeypatch
+) -> None:
+    def decode_file(clips, _max_seconds):
+        raise MemoryError
+
+    monkeypatch.setattr(decode_ahead, "decode_file", decode_file)
+    clip = SourceClip("a", tmp_path / "a.wav", "a.wav")
+    [(_, outcome)] = decode_ahead.decoded([ShardPlan("s", {"a": 1}, "p")], {"a": clip}, 12.0, pool)
+    assert (outcome.reason, str(outcome)) == ("out_of_memory", "its sound does not fit the memory")

@@ -6,8 +6,12 @@ import json
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from extract.encoders.base import EncoderOptions
 from extract.encoders.hub import DEFAULT_CONFIG, find_model
+from extract.encoders.lookup import find_encoder
 from extract.encoders.registry import DEFAULT_MODEL
 from extract.errors import EncoderError
 
@@ -82,3 +86,104 @@ def test_settings_that_cannot_be_used_name_their_file(tiny_encoder, tmp_path, na
 def test_what_is_no_folder_and_no_hub_id_says_what_would_be() -> None:
     with pytest.raises(EncoderError, match=r"a hub id OWNER/NAME, or logmel; did you mean 'logmel'\?"):
         find_model("logmell", None)
+
+
+def processor_only(tiny_encoder, folder, settings=None):
+    """As ``Wav2Vec2Processor.save_pretrained`` of transformers 5 leaves a folder."""
+    shutil.copytree(tiny_encoder, folder)
+    extractor = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").unlink()
+    settings = {"feature_extractor": extractor} if settings is None else settings
+    (folder / "processor_config.json").write_text(
+        json.dumps({**settings, "processor_class": "Wav2Vec2Processor"})
+    )
+    return folder
+
+
+def test_the_settings_of_a_processor_are_those_of_its_feature_extractor(tiny_encoder, tmp_path) -> None:
+    folder = processor_only(tiny_encoder, tmp_path / "copy")
+    files, expected = (find_model(str(each), None) for each in (folder, tiny_encoder))
+    assert (files.normalise, files.config) == (expected.normalise, expected.config)
+    text = (folder / "processor_config.json").read_text()
+    (folder / "processor_config.json").write_text(
+        text.replace('"do_normalize": true', '"do_normalize": false')
+    )
+    assert not find_model(str(folder), None).normalise
+    (folder / "processor_config.json").write_text(text.replace("16000", "8000"))
+    with pytest.raises(EncoderError, match=r"processor_config\.json: sampling_rate 8000"):
+        find_model(str(folder), None)
+
+
+def test_a_processor_as_transformers_itself_saves_it(tiny_encoder, tmp_path) -> None:
+    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
+
+    folder = tmp_path / "copy"
+    shutil.copytree(tiny_encoder, folder)
+    (tmp_path / "vocab.json").write_text(json.dumps({"<pad>": 0, "<unk>": 1, "|": 2}))
+    tokenizer = Wav2Vec2CTCTokenizer(tmp_path / "vocab.json")
+    Wav2Vec2Processor(Wav2Vec2FeatureExtractor.from_pretrained(folder), tokenizer).save_pretrained(
+        tmp_path / "p"
+    )
+    (folder / "preprocessor_config.json").unlink()
+    shutil.copy(tmp_path / "p" / "processor_config.json", folder)
+    assert find_model(str(folder), None).normalise
+
+
+@pytest.mark.parametrize("settings", [{}, {"feature_extractor": "Wav2Vec2FeatureExtractor"}])
+def test_a_processor_without_its_feature_extractor_is_named(tiny_encoder, tmp_path, settings) -> None:
+    folder = processor_only(tiny_encoder, tmp_path / "copy", settings)
+    with pytest.raises(
+        EncoderError, match="no 'feature_extractor' in it; expected that, or preprocessor_config"
+    ):
+        find_model(str(folder), None)
+
+
+def test_a_copy_of_the_hub_may_hold_several_files_and_a_processor(tiny_encoder, tmp_path, python) -> None:
+    commit = "0123456789abcdef" * 2 + "01234567"
+    repository = tmp_path / "hub" / "models--some--encoder"
+    snapshot = processor_only(tiny_encoder, repository / "snapshots" / commit)
+    (snapshot / "model.safetensors").rename(snapshot / "model-00001-of-00001.safetensors")
+    index = {"weight_map": {"a": "model-00001-of-00001.safetensors"}}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps(index))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    code = (
+        f"import os; os.environ['HF_HUB_CACHE'] = {str(tmp_path / 'hub')!r}\n"
+        "from extract.encoders.base import EncoderOptions\n"
+        "from extract.encoders.lookup import find_encoder\n"
+        "for model in ('some/encoder', os.environ['HF_HUB_CACHE'] + '/models--some--encoder/snapshots/"
+        + commit
+        + "'):\n"
+        "    print(find_encoder(EncoderOptions(model, precision='float32')).recipe['weights_sha256'])\n"
+    )
+    done = python("-c", code)
+    hashes = done.stdout.split()
+    assert len(hashes) == 2, done.stderr
+    assert len(set(hashes)) == 1
+
+
+def test_an_old_torch_file_in_an_offline_copy_of_the_hub(tiny_encoder, tmp_path, python) -> None:
+    """weight_g and weight_v in pytorch_model.bin, beside files that say what the hub does not have."""
+    commit = "0123456789abcdef" * 2 + "01234567"
+    repository = tmp_path / "hub" / "models--some--encoder"
+    snapshot = repository / "snapshots" / commit
+    shutil.copytree(tiny_encoder, snapshot)
+    weights = load_file(snapshot / "model.safetensors")
+    assert any(name.endswith("weight_g") for name in weights)
+    torch.save(weights, snapshot / "pytorch_model.bin")
+    (snapshot / "model.safetensors").unlink()
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    for name in ("model.safetensors", "model.safetensors.index.json"):
+        (repository / ".no_exist" / commit).mkdir(parents=True, exist_ok=True)
+        (repository / ".no_exist" / commit / name).touch()
+    code = (
+        f"import os; os.environ['HF_HUB_CACHE'] = {str(tmp_path / 'hub')!r}\n"
+        "from extract.encoders.base import EncoderOptions\n"
+        "from extract.encoders.lookup import find_encoder\n"
+        "model = find_encoder(EncoderOptions('some/encoder', device='cpu', precision='float32'))\n"
+        "print(model.load().recipe == model.recipe, model.recipe['weights_sha256'])"
+    )
+    done = python("-c", code)
+    expected = find_encoder(EncoderOptions(str(tiny_encoder), device="cpu")).recipe["weights_sha256"]
+    assert done.stdout.split() == ["True", expected], done.stderr

@@ -90,6 +90,23 @@ def test_every_clip_gets_its_own_chance_and_rows_stand_in_the_order_of_ids(tmp_p
     assert (shard.lease.renewed, shard.lease.released) == (1, True)
 
 
+def test_want_of_memory_that_an_encoder_does_not_see_to_costs_the_clip_alone(
+    tmp_path, finishers, monkeypatch
+) -> None:
+    def encode(self, clips):
+        self.batches.append(len(clips))
+        if len(clips) > 1 or len(clips[0]) == 7:
+            raise MemoryError
+        return [Encoded({"logmel": np.ones((1, 1), np.float32)}, {"logmel": np.ones(1, np.float32)}, {})]
+
+    monkeypatch.setattr(Encoder, "encode", encode)
+    shard, context, whole = run(tmp_path, finishers, StopRequest(30.0))
+    assert whole
+    assert context.writer.failures[1] == ("b", "encode", "out_of_memory")
+    commit_shard(shard, context)
+    assert context.writer.committed == [(["a", "c"], "name")]
+
+
 def test_a_stop_without_time_left_gives_the_shard_up(tmp_path, finishers) -> None:
     _, context, whole = run(tmp_path, finishers, StopRequest(-1.0, max_minutes=0.0))
     assert not whole

@@ -10,6 +10,7 @@ from cache.common.errors import InvalidValueError
 from cache.format.schema import FrameField
 from extract.audio.cut import Audio
 from extract.encoders.base import Encoded
+from extract.run import finishing
 from extract.run.finishing import finish
 from extract.sources.clips import SourceClip
 
@@ -42,3 +43,12 @@ def test_values_that_must_not_enter_a_cache_are_listed(tmp_path, value, reason) 
 def test_another_shape_than_promised_is_a_fault_of_ours(tmp_path) -> None:
     with pytest.raises(InvalidValueError):
         finished(tmp_path, np.zeros((2, 3), np.float32))
+
+
+def test_features_that_do_not_fit_the_memory_are_listed(tmp_path, monkeypatch) -> None:
+    def check_clip(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(finishing, "check_clip", check_clip)
+    failure = finished(tmp_path, np.ones((2, 2), np.float32))
+    assert (failure.clip_id, failure.stage, failure.reason) == ("a", "encode", "out_of_memory")

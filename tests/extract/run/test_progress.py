@@ -41,6 +41,13 @@ def test_what_a_worker_counts_counts_where_it_was_started() -> None:
     assert (here.clip_ids, here.seconds_of_sound) == ({"a", "b"}, 5.0)
 
 
+def test_a_note_is_kept_for_the_summary_and_logged(tmp_path) -> None:
+    meter = RunMeter(Progress(io.StringIO()), tmp_path / "log")
+    meter.note("a worker ended early, in \udce9")
+    assert meter.notes == ["a worker ended early, in \udce9"]
+    assert "a worker ended early" in (tmp_path / "log").read_text()
+
+
 def test_an_error_that_ends_the_run_is_the_last_line_of_the_log(tmp_path) -> None:
     with pytest.raises(ValueError, match="odd"), RunMeter(Progress(io.StringIO()), tmp_path / "x.log"):
         raise ValueError("odd")

@@ -1,8 +1,17 @@
-"""One worker per device: the shards are shared out, and one that cannot start is named."""
+"""One worker per device: the shards are shared out, and one that cannot start or ends early is named."""
 
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cache.common.errors import StorageError
+from extract.options import ExtractOptions
+from extract.run import workers
+from extract.run.workers import _Job
 
 
 def test_two_workers_on_the_cpu_make_the_same_cache(
@@ -30,3 +39,92 @@ def test_a_worker_loads_neither_the_entry_nor_the_summary(python) -> None:
     assert "extract.run.pipeline" in loaded
     assert "extract.run.summary" not in loaded
     assert "extract.run.extract'" not in loaded
+
+
+# Runs in the workers alone, before anything of theirs.
+IN_WORKERS = """
+import os, signal, sys
+if "--multiprocessing-fork" in sys.orig_argv:
+    import extract.run.workers as workers
+    def run_shards(*_):
+        {fault}
+    workers.run_shards = run_shards
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("raise MemoryError('no room')", "out of memory (no room)"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "killed, as the system does when memory runs out"),
+    ],
+)
+def test_the_shards_of_a_worker_that_ends_early_are_done_by_the_others(
+    tmp_path, clips, python, root, fault, reason
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(IN_WORKERS.format(fault=fault))
+    code = (
+        "import os, sys; from extract.__main__ import main\n"
+        f"os.environ['PYTHONPATH'] = {os.pathsep.join([str(tmp_path), str(root)])!r}; main()"
+    )
+    arguments = ["run", str(clips), "--out", str(tmp_path / "c"), "--model", "logmel", "--device", "cpu,cpu"]
+    log = tmp_path / "log"
+    done = python("-c", code, *arguments, "--shard-mb", "0.02", "--json", "--log-file", str(log))
+    assert (done.returncode, done.stderr) == (0, "")
+    summary = json.loads(done.stdout)
+    note = f"the worker on cpu (worker 1) ended early: {reason}; the others did its shards"
+    assert (summary["extracted"], summary["cached"], summary["notes"]) == (12, 12, [note])
+    assert note in log.read_text()
+
+
+class End:
+    """A pipe's end that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple] = []
+
+    def send(self, message) -> None:
+        self.sent.append(message)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "out of memory (no reason given)"),
+        (
+            RuntimeError("[enforce fail] can't allocate memory: you tried\nto"),
+            "out of memory ([enforce fail] can't",
+        ),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out of memory (CUDA out of memory."),
+        (RuntimeError("can't start new thread"), "out of memory (can't start new thread)"),
+        (ImportError("libtorch.so: failed to map segment from shared object"), "out of memory (libtorch.so"),
+        (OSError(28, "x", "/a/b"), "/a/b: No space left on device"),
+        (OSError(12, "x"), "the system: Cannot allocate memory"),
+        (StorageError("cannot write\nx"), "cannot write x"),
+    ],
+)
+def test_what_could_be_foreseen_in_a_worker_is_one_line(monkeypatch, capsys, error, reason) -> None:
+    end = End()
+    with pytest.raises(SystemExit):
+        fail(monkeypatch, end, error)
+    [(kind, said)] = end.sent
+    assert kind == "error"
+    assert said.startswith(reason)
+    assert "\n" not in said
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_in_a_worker_is_named_and_shown(monkeypatch) -> None:
+    end = End()
+    with pytest.raises(TypeError):
+        fail(monkeypatch, end, TypeError("one too many"))
+    assert end.sent == [("error", "a fault of this program, TypeError: one too many")]
+
+
+def fail(monkeypatch, end: End, error: Exception) -> None:
+    def load(_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(workers, "load_encoder", load)
+    monkeypatch.setattr(workers, "_end_with", lambda _parent: None)
+    workers._work(_Job("cpu", (), {}, Path("c"), ExtractOptions(), 1), end)

@@ -11,7 +11,9 @@ from extract.sources.find import find_all, find_clips
 def test_missing_and_empty_sources_are_one_line(touch, tmp_path) -> None:
     with pytest.raises(SourceError, match="no such file or folder"):
         find_clips(tmp_path / "nowhere")
-    with pytest.raises(SourceError, match=r"no audio or video files \(found 1 \.txt\)"):
+    with pytest.raises(
+        SourceError, match=r"no audio or video files \(1 file is no media: 1 \.txt \(a\.txt\)\)"
+    ):
         find_clips(touch("a.txt"))
     with pytest.raises(SourceError, match="single clip"):
         find_clips(touch("a.wav") / "a.wav")

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from extract.encoders.hub import ModelFiles
 from extract.encoders.speech import weight_files
 from extract.encoders.speech.checkpoint import Checkpoint
-from extract.encoders.speech.weight_files import DTYPES, renamed, safetensors_sha256, weights_path
+from extract.encoders.speech.weight_files import DTYPES, renamed, safetensors_sha256, weight_paths
 from extract.errors import EncoderError
 
 
@@ -72,4 +72,4 @@ def test_the_older_names_of_weight_norm_are_the_newer_ones() -> None:
 
 def test_settings_alone_have_no_weights() -> None:
     with pytest.raises(EncoderError, match="x: no file with weights"):
-        weights_path(ModelFiles("x", "x", json.loads("{}"), True, None))
+        weight_paths(ModelFiles("x", "x", json.loads("{}"), True, None))

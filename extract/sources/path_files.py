@@ -1,0 +1,86 @@
+"""The file of each row of a manifest, named by its path inside the manifest's own folder or a media folder."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cache.common.ids import clip_id_from_text
+from cache.common.tables import Table
+from extract.errors import SourceError
+from extract.sources.file_names import readable, shown_path
+from extract.sources.folders import index_files, media_files
+from extract.sources.table_files import Files
+
+
+def files_by_path(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tuple[Files, str]:
+    """Take every clip's file from its path; return the files, and in words where they were searched.
+
+    A ``file`` of audformat without a suffix is searched in the media folders like an id.
+
+    Raises:
+        SourceError: a path leaves the table's folder and the media folders.
+    """
+    column = table.file_column
+    assert column is not None  # noqa: S101 - the caller looked
+    folders = (table.path.parent, *media)
+    files: list[tuple[Path, str] | str] = []
+    for row in range(len(ids)):
+        text = table.rows[row][column]
+        files.append(_inside(text, folders, f"{table.path}, line {table.line(row)}") or text)
+    if media and column != table.column_for("path") and any(isinstance(file, str) for file in files):
+        indexes = [(folder, index_files(folder, media_files(folder)[0]).files) for folder in media]
+        files = [_by_name(file, indexes) or file if isinstance(file, str) else file for file in files]
+    named = [file if isinstance(file, str) else (*file, ids[row]) for row, file in enumerate(files)]
+    return named, ", ".join(str(folder) for folder in folders)
+
+
+def _by_name(text: str, indexes: Sequence[tuple[Path, Mapping[str, Path]]]) -> tuple[Path, str] | None:
+    name = clip_id_from_text(text)
+    if Path(text).suffix and name != text:
+        return None  # another file than the one that is named is none
+    return next(((files[name], shown_path(files[name], d)) for d, files in indexes if name in files), None)
+
+
+def _inside(text: str, folders: Sequence[Path], where: str) -> tuple[Path, str] | None:
+    """Return the file a manifest names, and how to show it, or None when there is none.
+
+    It must lie in one of the folders. The name as it is written comes first.
+
+    Raises:
+        SourceError: it lies elsewhere.
+    """
+    for name in _spellings(text):
+        for folder in folders:
+            path = folder / name
+            if _is_file(path):
+                if not any(_contains(parent, path) for parent in folders):
+                    raise SourceError(
+                        f"{where}: {text} lies outside {', '.join(map(str, folders))}; "
+                        f"if that is meant, add --media {path.parent}"
+                    )
+                return path, readable(name)
+    return None
+
+
+def _spellings(text: str) -> list[str]:
+    r"""Return a path as it is written, then without blanks around it, with ``/`` for ``\``, in other Unicode."""
+    plain = [text, text.strip()]
+    plain += [name.replace("\\", "/") for name in plain]
+    composed = [unicodedata.normalize(form, name) for form in ("NFC", "NFD") for name in plain]
+    return list(dict.fromkeys(name for name in (*plain, *composed) if name))
+
+
+def _is_file(path: Path) -> bool:
+    """A name that is too long, or lies in a folder that must not be entered, is one that is not there."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _contains(folder: Path, path: Path) -> bool:
+    """Compare names, not link targets: a link inside the folder is the user's own doing."""
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
