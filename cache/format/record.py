@@ -53,6 +53,9 @@ class Dataset:
         return math.prod(self.shape) * self.numpy_dtype.itemsize
 
 
+Notes = dict[str, float | int | str]
+
+
 @dataclass(frozen=True)
 class SourceStat:
     """Size and modification time of the file a clip came from."""
@@ -64,7 +67,10 @@ class SourceStat:
 
 @dataclass(frozen=True)
 class ShardContent:
-    """The part of a record that is also kept inside the shard, so that a record can be made from it."""
+    """The part of a record that is also kept inside the shard, so that a record can be made from it.
+
+    ``notes`` says of some clips what is out of the ordinary in how they were read: clip id → kind → value.
+    """
 
     recipe_id: str
     plan_id: str
@@ -74,10 +80,16 @@ class ShardContent:
     generation: int = 0
     supersedes: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
+    notes: dict[str, Notes] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a record; without notes nothing is said of them."""
+        document = asdict(self)
+        return document if self.notes else {key: document[key] for key in document if key != "notes"}
 
     def to_bytes(self) -> bytes:
         """As JSON, for the shard itself."""
-        return json.dumps(asdict(self), ensure_ascii=False).encode()
+        return json.dumps(self.to_json(), ensure_ascii=False).encode()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ShardContent:
@@ -97,6 +109,7 @@ class ShardContent:
             versions={str(key): str(text) for key, text in value["versions"].items()},
             generation=int(value["generation"]),
             supersedes=tuple(map(str, value["supersedes"])),
+            notes={str(key): _notes(row) for key, row in value.get("notes", {}).items()},
         )
 
 
@@ -142,7 +155,7 @@ class CommitRecord:
             "clip_ids": self.clip_ids,
             "num_frames": self.num_frames,
             "datasets": {key: asdict(dataset) for key, dataset in self.datasets.items()},
-            **asdict(self.content),
+            **self.content.to_json(),
         }
         return (json.dumps(document, ensure_ascii=False) + "\n").encode()
 
@@ -184,6 +197,13 @@ class CommitRecord:
 
 
 WAY_OUT = "emi-cache verify lists all damage"
+
+
+def _notes(row: Mapping[str, Any]) -> Notes:
+    notes = {str(kind): value for kind, value in row.items()}
+    if not all(isinstance(value, float | int | str) for value in notes.values()):
+        raise ValueError("a note that is neither text nor a number")
+    return notes
 
 
 def _dataset(row: Mapping[str, Any]) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,38 +11,49 @@ import soundfile
 from soundfile import SoundFileError
 
 from extract.audio.sound_file import Block, block_size, check_header, faults
+from extract.audio.wav_length import hides_sound, is_no_length
 from extract.errors import ClipError
 
-UNKNOWN_LENGTHS = {0, 0x7FFFFFFF, 0xFFFFFFFF}  # what streaming writers put into a wav header
+MANY_FRAMES = 1 << 62  # libsndfile's word for a length it does not know
 
 
 class LibsndfileDecoder:
     """A file that libsndfile reads; see ``extract.audio.sound_file.Decoder``.
 
     Raises:
-        SoundFileError: libsndfile does not know the codec or container inside.
+        SoundFileError: libsndfile does not know the codec or container inside, or cannot read it to its end.
         ClipError: ``unreadable``: the header makes no sense.
     """
 
+    start, tracks, track, changes = 0.0, 1, 0, 0
+
     def __init__(self, path: Path) -> None:
-        self._file = soundfile.SoundFile(path)
+        self._file = soundfile.SoundFile(os.path.abspath(path))  # "-" alone would be the standard input
         self.container, self.codec = self._file.format.lower(), self._file.subtype.lower()
         self.sampling_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         try:
             check_header(self.sampling_rate, self.channels)
-        except ClipError:
+            self._check_end(path)
+        except (ClipError, SoundFileError):
             self._file.close()
             raise
         self.promised = self._promised_seconds()
 
+    def _check_end(self, path: Path) -> None:
+        """Refuse what libsndfile would not read to its end, though FFmpeg does."""
+        if self._file.frames >= MANY_FRAMES:  # a flac without its length fails at its last block
+            raise SoundFileError("the file does not say how long it is")
+        if hides_sound(path):
+            raise SoundFileError("the header says that there is no sound, and more follows")
+
     def _promised_seconds(self) -> float | None:
         """libsndfile shortens a cut wav to what is there, and says so only in its log."""
         frames = int(self._file.frames)
-        if frames >= 1 << 62:
-            return None
         cut = re.search(r"^data : (\d+) \(should be (\d+)\)", self._file.extra_info, re.MULTILINE)
-        if cut and int(cut[1]) not in UNKNOWN_LENGTHS and int(cut[2]):
+        if cut and is_no_length(int(cut[1])):
+            return None
+        if cut and int(cut[2]):
             frames = frames * int(cut[1]) // int(cut[2])
         return frames / self.sampling_rate
 
@@ -49,14 +61,17 @@ class LibsndfileDecoder:
         """Yield (samples, channels) float32 from sample ``start`` on."""
         size = block_size(self.sampling_rate, self.channels)
         with faults("damaged", "decoding stops", SoundFileError):
-            if start:
-                self._file.seek(start)
+            if start and self._file.seekable():
+                self._file.seek(min(start, int(self._file.frames)))
+                start = 0
             while len(block := self._file.read(size, dtype="float32", always_2d=True)):
-                yield block
+                if start < len(block):
+                    yield block[start:]
+                start = max(0, start - len(block))
 
     def measured(self) -> float | None:
-        """Return None: libsndfile tells the length from the header or not at all."""
-        return None
+        """Return the length of what is there [s]."""
+        return int(self._file.frames) / self.sampling_rate
 
     def close(self) -> None:
         """Let go of the file."""

@@ -12,7 +12,9 @@ from extract.errors import ClipError
 
 RATE = 16_000
 SOUND = np.random.default_rng(0).uniform(-0.5, 0.5, (10 * RATE, 2)).astype(np.float32)
-DECODER = SimpleNamespace(sampling_rate=RATE, promised=10.0, channels=2)
+DECODER = SimpleNamespace(
+    sampling_rate=RATE, promised=10.0, channels=2, start=0.0, tracks=1, track=0, changes=0
+)
 
 
 @pytest.mark.parametrize("block", [700, RATE, 10 * RATE])

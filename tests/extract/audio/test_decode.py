@@ -118,7 +118,9 @@ def test_segments_of_one_file_come_from_one_pass(
     clips = [SourceClip(str(i), path, path.name, start, end) for i, (start, end) in enumerate(bounds)]
     opened = []
     plain = decode_module.open_sound
-    monkeypatch.setattr(decode_module, "open_sound", lambda path: opened.append(path) or plain(path))
+    monkeypatch.setattr(
+        decode_module, "open_sound", lambda path, *more: opened.append(path) or plain(path, *more)
+    )
     results = decode_file(clips, 0.8)
     assert len(opened) == 1
     whole = decode(clip(path), 12.0).samples
