@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cache.format.schema import SAMPLING_RATE
+from extract.audio.decoders.sound_file import Decoder
 from extract.audio.headers import Header
-from extract.audio.sound_file import Decoder
 from extract.errors import ClipError
 from extract.sources.clips import SourceClip
 

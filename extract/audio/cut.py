@@ -9,10 +9,10 @@ import numpy as np
 
 from cache.format.schema import SAMPLING_RATE
 from extract.audio.clip_length import DAMAGE_TOLERANCE, segment_error, segment_text
+from extract.audio.decoders.sound_file import Decoder, Gap, Piece
 from extract.audio.mixing import Levels, Mix, Mixes, mono
 from extract.audio.notes import Notes, notes_of
 from extract.audio.samples import LEAST_SECONDS, Samples, resampled, rms_db
-from extract.audio.sound_file import Decoder, Gap, Piece
 from extract.errors import ClipError
 from extract.sources.clips import SourceClip
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from extract.audio.cut import Audio, Cut
+from extract.audio.decoders.sound_file import Decoder
 from extract.audio.mixing import Mixes
 from extract.audio.open_sound import open_sound
 from extract.audio.rules import CURRENT, FIRST
-from extract.audio.sound_file import Decoder
 from extract.errors import ClipError
 from extract.sources.clips import SourceClip, source_stat
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cache.common.words import counted
+from extract.audio.decoders.sound_file import Decoder
 from extract.audio.mixing import Mixes
-from extract.audio.sound_file import Decoder
 
 MAX_NAMED = 10  # clips that a line names
 

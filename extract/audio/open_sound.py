@@ -10,8 +10,8 @@ import os
 import stat
 from pathlib import Path
 
+from extract.audio.decoders.sound_file import Decoder
 from extract.audio.rules import CURRENT
-from extract.audio.sound_file import Decoder
 from extract.errors import ClipError
 
 LIBSNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"fLaC", b"OggS", b"FORM")
@@ -34,13 +34,13 @@ def open_sound(path: Path, track: int | None = None, rules: int = CURRENT) -> De
     if start.startswith(LIBSNDFILE_STARTS):
         from soundfile import SoundFileError
 
-        from extract.audio.libsndfile import LibsndfileDecoder
+        from extract.audio.decoders.libsndfile import LibsndfileDecoder
 
         try:
             return LibsndfileDecoder(path)
         except SoundFileError:
             pass  # a codec, container or length that libsndfile does not know
-    from extract.audio.ffmpeg import FfmpegDecoder
+    from extract.audio.decoders.ffmpeg import FfmpegDecoder
 
     return FfmpegDecoder(path, start, track, rules)
 

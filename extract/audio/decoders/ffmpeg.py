@@ -13,10 +13,9 @@ from av.error import FFmpegError, InvalidDataError
 from av.format import Flags
 from av.stream import Disposition
 
-from extract.audio.clock import Clock
-from extract.audio.demuxers import CLOCKED, STATES_LENGTH, TIMELINES, open_container
-from extract.audio.rules import CURRENT, FIRST
-from extract.audio.sound_file import (
+from extract.audio.decoders.clock import Clock
+from extract.audio.decoders.demuxers import CLOCKED, STATES_LENGTH, TIMELINES, open_container
+from extract.audio.decoders.sound_file import (
     DECODER_FAULTS,
     MAX_CHANNELS,
     RATES,
@@ -27,7 +26,8 @@ from extract.audio.sound_file import (
     check_header,
     faults,
 )
-from extract.audio.wav_length import has_no_length
+from extract.audio.decoders.wav_length import has_no_length
+from extract.audio.rules import CURRENT, FIRST
 from extract.errors import ClipError
 
 LOST_TOLERANCE = 0.2  # seconds of undecodable packets (tags and junk at the ends) that are no damage
@@ -37,7 +37,7 @@ LEAST_START = 0.025  # seconds; less is the delay of a codec, which containers r
 
 
 class FfmpegDecoder:
-    """One audio stream of a container; see ``extract.audio.sound_file.Decoder``.
+    """One audio stream of a container; see ``extract.audio.decoders.sound_file.Decoder``.
 
     Args:
         path: of the file.

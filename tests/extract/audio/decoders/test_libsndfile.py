@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from extract.audio.decode import decode
-from extract.audio.libsndfile import LibsndfileDecoder
+from extract.audio.decoders.libsndfile import LibsndfileDecoder
 from extract.errors import ClipError
 
 

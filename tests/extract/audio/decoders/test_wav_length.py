@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from extract.audio.decode import decode
+from extract.audio.decoders.wav_length import hides_sound, is_no_length
 from extract.audio.headers import read_header
-from extract.audio.wav_length import hides_sound, is_no_length
 from extract.errors import ClipError
 
 NO_LENGTHS = (

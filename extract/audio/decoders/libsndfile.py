@@ -10,15 +10,15 @@ from pathlib import Path
 import soundfile
 from soundfile import SoundFileError
 
-from extract.audio.sound_file import Block, block_size, check_header, faults
-from extract.audio.wav_length import hides_sound, is_no_length
+from extract.audio.decoders.sound_file import Block, block_size, check_header, faults
+from extract.audio.decoders.wav_length import hides_sound, is_no_length
 from extract.errors import ClipError
 
 MANY_FRAMES = 1 << 62  # libsndfile's word for a length it does not know
 
 
 class LibsndfileDecoder:
-    """A file that libsndfile reads; see ``extract.audio.sound_file.Decoder``.
+    """A file that libsndfile reads; see ``extract.audio.decoders.sound_file.Decoder``.
 
     Raises:
         SoundFileError: libsndfile does not know the codec or container inside, or cannot read it to its end.

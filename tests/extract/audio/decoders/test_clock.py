@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract.audio.clock import LONGEST_DISCONTINUITY, LONGEST_GAP, TOLERANCE, Clock
+from extract.audio.decoders.clock import LONGEST_DISCONTINUITY, LONGEST_GAP, TOLERANCE, Clock
 
 FRAME = 0.02  # seconds
 

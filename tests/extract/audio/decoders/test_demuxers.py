@@ -10,7 +10,7 @@ import av
 import pytest
 
 from extract.audio.decode import decode
-from extract.audio.demuxers import CLOCKED, DEMUXERS, STATES_LENGTH, TIMELINES, open_container
+from extract.audio.decoders.demuxers import CLOCKED, DEMUXERS, STATES_LENGTH, TIMELINES, open_container
 from extract.audio.headers import read_header
 from extract.errors import ClipError
 
