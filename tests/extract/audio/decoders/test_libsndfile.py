@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 from extract.audio.decode import decode
 from extract.audio.decoders.libsndfile import LibsndfileDecoder
+from extract.audio.headers import read_header
 from extract.errors import ClipError
 
 
@@ -41,3 +44,40 @@ def test_blocks_begin_where_they_are_asked_to_and_hold_a_second(tmp_path, voice)
         assert decoder.measured() == 2.5
     finally:
         decoder.close()
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "IMA_ADPCM", "MS_ADPCM", "ALAW", "ULAW", "G721_32"])
+@pytest.mark.parametrize("kind", ["WAV", "W64", "AU"])
+def test_segments_of_codecs_that_cannot_seek(clip, tmp_path, tones, pitch, kind, subtype) -> None:
+    """The segment lies where it should, and is the same part of the whole clip."""
+    if not soundfile.check_format(kind, subtype):
+        pytest.skip(f"{kind} holds no {subtype}")
+    path = tmp_path / f"x.{kind.lower()}"
+    soundfile.write(path, tones(4.0, 8_000), 8_000, format=kind, subtype=subtype)
+    whole = decode(clip(path), 12.0).samples
+    part = decode(clip(path, start=2.1, end=2.9), 12.0).samples
+    assert pitch(part) == pytest.approx(520, abs=4)
+    assert abs(part[500:-500] - whole[33_600:46_400][500:-500]).max() < 0.01
+    assert len(whole) == pytest.approx(64_000, abs=700)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_flac_that_does_not_say_how_long_it_is(clip, tmp_path, tones, pitch, channels) -> None:
+    """As an encoder leaves it that writes to a pipe: no samples in the header."""
+    path = tmp_path / "x.flac"
+    soundfile.write(path, tones(3.0, 16_000, channels), 16_000)
+    expected = decode(clip(path), 12.0).samples
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # 36 bits of the stream's header: its samples
+    data[22:26] = bytes(4)
+    path.write_bytes(bytes(data))
+    np.testing.assert_array_equal(decode(clip(path), 12.0).samples, expected)
+    assert pitch(decode(clip(path, start=2.1, end=2.9), 12.0).samples) == pytest.approx(520, abs=4)
+    header = read_header(path)
+    assert (header.promised, header.seconds) == (None, pytest.approx(3.0, abs=0.01))
+
+
+def test_a_file_called_like_the_standard_input_is_a_file(clip, tmp_path, voice, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write(tmp_path / "-", voice(0.5), 16_000, format="WAV")
+    assert len(decode(clip(Path("-")), 12.0).samples) == 8_000
