@@ -38,8 +38,8 @@ def open_sound(path: Path, track: int | None = None, rules: int = CURRENT) -> De
 
         try:
             return LibsndfileDecoder(path)
-        except SoundFileError:
-            pass  # a codec, container or length that libsndfile does not know
+        except (SoundFileError, OSError):
+            pass  # a file that is gone by now, or a codec, container or length that libsndfile does not know
     from extract.audio.decoders.ffmpeg import FfmpegDecoder
 
     return FfmpegDecoder(path, start, track, rules)

@@ -120,7 +120,7 @@ class FfmpegDecoder:
         elif len(self._container.streams) == 1 and self._container.duration is not None:
             seconds = float(self._container.duration) / av.time_base
             seconds -= max(0.0, begin) if "matroska" in self._names else 0.0
-        return seconds if seconds is not None and seconds >= 0 else None
+        return seconds if seconds is not None and seconds > 0 else None  # 0 is what a pipe leaves
 
     def blocks(self, start: int) -> Iterator[Piece]:
         """Yield (samples, channels) float32, and gaps, from sample ``start`` after the first one on."""

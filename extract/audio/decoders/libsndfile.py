@@ -11,7 +11,7 @@ import soundfile
 from soundfile import SoundFileError
 
 from extract.audio.decoders.sound_file import Block, block_size, check_header, faults
-from extract.audio.decoders.wav_length import hides_sound, is_no_length
+from extract.audio.decoders.wav_length import is_no_length, open_with_length
 from extract.errors import ClipError
 
 MANY_FRAMES = 1 << 62  # libsndfile's word for a length it does not know
@@ -28,30 +28,31 @@ class LibsndfileDecoder:
     start, tracks, track, changes = 0.0, 1, 0, 0
 
     def __init__(self, path: Path) -> None:
-        self._file = soundfile.SoundFile(os.path.abspath(path))  # "-" alone would be the standard input
+        self._mended = open_with_length(path)
+        # An absolute path: "-" alone would be the standard input.
+        try:
+            self._file = soundfile.SoundFile(self._mended or os.path.abspath(path))
+        except SoundFileError:
+            if self._mended is not None:
+                self._mended.close()
+            raise
         self.container, self.codec = self._file.format.lower(), self._file.subtype.lower()
         self.sampling_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         try:
             check_header(self.sampling_rate, self.channels)
-            self._check_end(path)
+            if self._file.frames >= MANY_FRAMES:  # a flac without its length fails at its last block
+                raise SoundFileError("the file does not say how long it is")
         except (ClipError, SoundFileError):
-            self._file.close()
+            self.close()
             raise
         self.promised = self._promised_seconds()
-
-    def _check_end(self, path: Path) -> None:
-        """Refuse what libsndfile would not read to its end, though FFmpeg does."""
-        if self._file.frames >= MANY_FRAMES:  # a flac without its length fails at its last block
-            raise SoundFileError("the file does not say how long it is")
-        if hides_sound(path):
-            raise SoundFileError("the header says that there is no sound, and more follows")
 
     def _promised_seconds(self) -> float | None:
         """libsndfile shortens a cut wav to what is there, and says so only in its log."""
         frames = int(self._file.frames)
         cut = re.search(r"^data : (\d+) \(should be (\d+)\)", self._file.extra_info, re.MULTILINE)
-        if cut and is_no_length(int(cut[1])):
+        if self._mended is not None or (cut and is_no_length(int(cut[1]))):
             return None
         if cut and int(cut[2]):
             frames = frames * int(cut[1]) // int(cut[2])
@@ -76,3 +77,5 @@ class LibsndfileDecoder:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+        if self._mended is not None:
+            self._mended.close()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 NEAR = 1 << 16  # bytes: such values lie just below, at, or just above these limits, less the size of a header
 LIMITS = (1 << 31, 1 << 32)
 MAX_CHUNKS = 1000
-ORDERS = {b"RIFF": "<", b"RIFX": ">"}  # of bytes
 CHUNK_NAME = re.compile(rb"[ -~]{4}")
+ORDERS = {b"RIFF": "<", b"RIFX": ">", b"RF64": "<"}  # of bytes
+DS64 = 28  # where an RF64 has the length of its data, 64 bits
+LONGEST = 1 << 62  # bytes
 
 
 def is_no_length(stated: int) -> bool:
@@ -26,16 +29,45 @@ def has_no_length(path: Path) -> bool:
     return data is not None and is_no_length(data[1])
 
 
-def hides_sound(path: Path) -> bool:
-    """Say whether a wav's header states no length at all (0), and yet sound follows.
+def open_with_length(path: Path) -> WithLength | None:
+    """Open a wav whose header says that there is no sound (0 bytes), though some follows, as if it said how much.
 
     A wav that is truly empty may have further chunks (tags) behind its empty data: they make a chain that ends
     where the file does, which sound does not.
+
+    Returns:
+        The file as its header should be; None where the header is right, or no reader takes it amiss.
     """
     with path.open("rb") as file:
         size = path.stat().st_size
         start, length = _data(file, size) or (size, 0)
-        return length == 0 and start < size and not _is_chain(file, start, size)
+        file.seek(0)
+        name = file.read(4)
+        place, form = (DS64, "<Q") if name == b"RF64" else (start - 4, f"{ORDERS.get(name, '<')}I")
+        if name == b"RF64":
+            file.seek(DS64)
+            length = struct.unpack(form, file.read(8).ljust(8, b"\0"))[0]
+        if 0 < length < LONGEST or start >= size or _is_chain(file, start, size):
+            return None
+    return WithLength(path, place, struct.pack(form, min(size - start, (1 << 8 * struct.calcsize(form)) - 2)))
+
+
+class WithLength(io.FileIO):
+    """A file in which some bytes read as others."""
+
+    def __init__(self, path: Path, place: int, content: bytes) -> None:
+        super().__init__(path)
+        self._place, self._content = place, content
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer; return the number of bytes."""
+        begin = self.tell()
+        count = super().readinto(buffer) or 0
+        view = memoryview(buffer).cast("B")
+        for position, byte in enumerate(self._content, self._place - begin):
+            if 0 <= position < count:
+                view[position] = byte
+        return count
 
 
 def _data(file: BinaryIO, size: int) -> tuple[int, int] | None:

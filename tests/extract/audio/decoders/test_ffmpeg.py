@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 import soxr
@@ -225,3 +227,30 @@ def test_an_estimated_length_is_no_promise(tmp_path, clip, tones, track, write_t
     with pytest.raises(ClipError, match=r"segment 9-12 s, the file ends at 10\.") as error:
         decode(clip(path, start=9.0, end=12.0), 12.0)
     assert error.value.reason == "bad_segment"
+
+
+def test_edit_lists_count(tmp_path, clip, tones, track, write_tracks, pitch) -> None:
+    """An edit that leaves the first second out: the film begins with the second one."""
+    path = write_tracks(tmp_path / "x.m4a", track(tones(4.0)))
+    data = bytearray(path.read_bytes())
+    place = data.index(b"elst")
+    count, duration, begin = struct.unpack(">3I", data[place + 8 : place + 20])
+    assert count == 1
+    timescale = struct.unpack(">I", data[data.index(b"mvhd") + 16 : data.index(b"mvhd") + 20])[0]
+    data[place + 12 : place + 20] = struct.pack(">2I", duration - timescale, begin + 16_000)
+    path.write_bytes(bytes(data))
+    whole = decode(clip(path), 12.0)
+    assert pitch(whole.samples[1_000:15_000]) == pytest.approx(410, abs=4)
+    assert whole.notes == {}
+    assert pitch(decode(clip(path, start=1.1, end=1.9), 12.0).samples) == pytest.approx(520, abs=4)
+
+
+def test_a_length_of_nothing_is_no_promise(tmp_path, clip, tones, track, write_tracks) -> None:
+    """WavPack, as a pipe leaves it: its first block says 0 samples in all."""
+    path = write_tracks(tmp_path / "x.wv", track(tones(2.0), codec="wavpack"))
+    data = bytearray(path.read_bytes())
+    data[12:16] = bytes(4)
+    path.write_bytes(bytes(data))
+    assert read_header(path).promised is None
+    assert len(decode(clip(path), 12.0).samples) == 32_000
+    assert len(decode(clip(path, start=1.0, end=1.5), 12.0).samples) == 8_000

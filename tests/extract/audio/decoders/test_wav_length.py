@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from extract.audio.decode import decode
-from extract.audio.decoders.wav_length import hides_sound, is_no_length
+from extract.audio.decoders.wav_length import DS64, WithLength, has_no_length, is_no_length, open_with_length
 from extract.audio.headers import read_header
 from extract.errors import ClipError
 
@@ -61,7 +61,8 @@ def test_a_big_endian_wav_without_length(tmp_path, clip, voice) -> None:
     soundfile.write(path, voice(0.5), 16_000, endian="BIG")
     assert path.read_bytes().startswith(b"RIFX")
     with_length(path, 0, 0, ">")
-    assert hides_sound(path)
+    assert has_no_length(path)
+    assert len(decode(clip(path), 12.0).samples) == 8_000
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_an_empty_recording_with_tags_behind_it_is_empty(tmp_path, clip, chunks)
     path = tmp_path / "x.wav"
     soundfile.write(path, np.zeros(0), 16_000)
     path.write_bytes(path.read_bytes() + chunks)
-    assert not hides_sound(path)
+    assert open_with_length(path) is None
     with pytest.raises(ClipError, match="0 samples") as error:
         decode(clip(path), 12.0)
     assert error.value.reason == "too_short"
@@ -90,4 +91,29 @@ def test_other_files_hide_nothing(tmp_path) -> None:
     for number, data in enumerate((b"", b"RIFF", b"OggS" + bytes(60), b"RIFF\0\0\0\0WAVEdat")):
         path = tmp_path / str(number)
         path.write_bytes(data)
-        assert not hides_sound(path)
+        assert open_with_length(path) is None
+
+
+@pytest.mark.parametrize("length", [0, 1 << 63, (1 << 64) - 1])
+def test_an_rf64_from_a_pipe_is_read_to_its_end(tmp_path, clip, voice, length) -> None:
+    path = tmp_path / "x.wav"
+    soundfile.write(path, voice(1.5), 16_000, format="RF64", subtype="PCM_16")
+    expected = decode(clip(path), 12.0).samples
+    assert read_header(path).promised == 1.5
+    data = bytearray(path.read_bytes())
+    data[DS64 : DS64 + 8] = struct.pack("<Q", length)
+    path.write_bytes(bytes(data))
+    np.testing.assert_array_equal(decode(clip(path), 12.0).samples, expected)
+    np.testing.assert_array_equal(decode(clip(path, start=1.0), 12.0).samples, expected[16_000:])
+    assert (read_header(path).seconds, read_header(path).promised) == (1.5, None)
+
+
+def test_bytes_that_are_put_right_are_so_wherever_a_read_begins(tmp_path) -> None:
+    (tmp_path / "x").write_bytes(bytes(range(20)))
+    with WithLength(tmp_path / "x", 7, b"abcd") as file:
+        whole = bytes(range(7)) + b"abcd" + bytes(range(11, 20))
+        for begin in range(20):
+            buffer = bytearray(5)
+            file.seek(begin)
+            count = file.readinto(buffer)
+            assert buffer[:count] == whole[begin : begin + 5]
