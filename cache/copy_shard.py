@@ -89,8 +89,10 @@ def content_of(record: CommitRecord, rows: Sequence[int], **changes: object) -> 
     kept = {record.clip_ids[row] for row in rows}
     content = record.content
     sources = {clip_id: stat for clip_id, stat in content.sources.items() if clip_id in kept}
+    notes = {clip_id: said for clip_id, said in content.notes.items() if clip_id in kept}
     supersedes = tuple(clip_id for clip_id in content.supersedes if clip_id in kept)
-    return replace(content, sources=sources, supersedes=supersedes, **changes)  # type: ignore[arg-type]
+    changed = replace(content, sources=sources, supersedes=supersedes, notes=notes)
+    return replace(changed, **changes)  # type: ignore[arg-type]
 
 
 def copy_ledgers(source: Path, target: Path) -> None:

@@ -179,8 +179,9 @@ class CacheWriter:
         sources = {c.clip_id: SourceStat(c.source, c.source_bytes, c.source_mtime_ns) for c in clips}
         replaced = tuple(clip_id for clip_id in ids if clip_id in plan.supersedes)
         recipe_id, libraries = self.description.recipe.recipe_id, self.versions()
+        notes = {clip.clip_id: dict(clip.notes) for clip in clips if clip.notes}
         return ShardContent(
-            recipe_id, plan.plan_id, plan.planned, sources, libraries, plan.generation, replaced
+            recipe_id, plan.plan_id, plan.planned, sources, libraries, plan.generation, replaced, notes=notes
         )
 
     def _not_elsewhere(self, clips: Sequence[ClipFeatures], plan: ShardPlan | None) -> Sequence[ClipFeatures]:

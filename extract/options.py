@@ -9,6 +9,7 @@ from typing import Any
 from cache.common.cores import available_cores
 from cache.common.option_fields import ONE_OR_MORE, POSITIVE, ZERO_OR_MORE, Range, check_options, option
 from cache.shards.registry import DEFAULT, STORES, backend_name
+from extract.audio.rules import CURRENT, FIRST, recipe_of
 from extract.encoders.base import WHOLE_SECONDS, EncoderDescription, EncoderOptions
 from extract.errors import ExtractError, with_flag
 
@@ -51,6 +52,9 @@ class ExtractOptions:
         max_minutes: stop in order after so many minutes.
         update: extract clips again whose sound has changed since.
         log_file: a file that lines with times are appended to.
+        audio_stream: which audio stream of files that have several, from 0; None for the default one of each.
+        rules: how channels, tracks and times of files are understood (``extract.audio.rules``); a cache that
+            exists keeps its own.
 
     Raises:
         ExtractError: a value is of another type or out of its range; the message starts with its flag.
@@ -87,6 +91,12 @@ class ExtractOptions:
     )
     update: bool = option(False, "Extract clips again whose sound has changed since.", flag="--update")
     log_file: Path | None = option(None, "Append what happens, with times.")
+    audio_stream: int | None = option(
+        None, "Audio stream of files that have several, from 0.", within=ZERO_OR_MORE, shown="the default one"
+    )
+    rules: int = option(
+        CURRENT, "Version of the rules for channels and times.", choices=(FIRST, CURRENT), offered=False
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "media", tuple(self.media))
@@ -109,6 +119,7 @@ class ExtractOptions:
             **encoder.recipe,
             "sampling_rate": SAMPLING_RATE,
             "resampler": "soxr HQ",
+            **recipe_of(self.rules),
             "max_seconds": float(self.max_seconds),
             "chunking": "none" if 0 < self.max_seconds <= WHOLE_SECONDS else encoder.chunking,
             "stored_dtype": {frame_field.name: frame_field.dtype.name for frame_field in encoder.fields},

@@ -30,6 +30,7 @@ REASONS = {
     "damaged": "the container promises more sound than it decodes to",
     "too_short": "fewer than 400 samples at 16 kHz, less than one frame",
     "bad_segment": "the segment lies outside the file",
+    "no_sound": "the segment lies before the file's sound begins, or where it pauses",
     "non_finite": "NaN or infinity in the audio or the features",
     "overflow": "a feature does not fit float16",
     "out_of_memory": "the clip alone does not fit the device's memory",

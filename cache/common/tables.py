@@ -26,6 +26,7 @@ KNOWN_COLUMNS: dict[str, frozenset[str]] = {
     "end": frozenset({"end", "endsec", "endtime"}),
     "duration": frozenset({"duration", "durationsec"}),
     "channel": frozenset({"channel"}),
+    "audio_stream": frozenset({"audiostream", "audiotrack"}),
     "conversation": frozenset({"conversationid", "conversation", "dialogueid", "dialogid", "sessionid"}),
     "group": frozenset({"gender", "sex", "country", "language"}),
 }
@@ -146,7 +147,7 @@ class Table:
         through a spreadsheet still names the same clips: ``c07/anna/12.500-17.250``.
         """
         parts = [clip_id]
-        for kind, name in (("speaker", "{}"), ("channel", "channel{}")):
+        for kind, name in (("speaker", "{}"), ("channel", "channel{}"), ("audio_stream", "stream{}")):
             column = self.column_for(kind)
             if column and self.rows[row][column] and self.column_for("start"):
                 parts.append(name.format(clip_id_from_text(self.rows[row][column])))

@@ -65,6 +65,9 @@ class Dataset:
         return math.prod(self.shape) * self.numpy_dtype.itemsize
 
 
+Notes = dict[str, float | int | str]
+
+
 @dataclass(frozen=True)
 class SourceStat:
     """Size and modification time of the file a clip came from."""
@@ -76,7 +79,10 @@ class SourceStat:
 
 @dataclass(frozen=True)
 class ShardContent:
-    """The part of a record that is also kept inside the shard, so that a record can be made from it."""
+    """The part of a record that is also kept inside the shard, so that a record can be made from it.
+
+    ``notes`` says of some clips what is out of the ordinary in how they were read: clip id → kind → value.
+    """
 
     recipe_id: str
     plan_id: str
@@ -86,11 +92,17 @@ class ShardContent:
     generation: int = 0
     supersedes: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
+    notes: dict[str, Notes] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a record; without notes nothing is said of them."""
+        document = asdict(self)
+        return document if self.notes else {key: document[key] for key in document if key != "notes"}
 
     def to_bytes(self, arrays: Mapping[str, Dataset]) -> bytes:
         """As JSON, for the shard itself, with what its arrays are: all that a record can be made from again."""
         about = {name: {**asdict(dataset), "offset": None} for name, dataset in arrays.items()}
-        return own_checksum.to_bytes({**asdict(self), "arrays": about})
+        return own_checksum.to_bytes({**self.to_json(), "arrays": about})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> tuple[ShardContent, dict[str, Dataset]]:
@@ -118,6 +130,7 @@ class ShardContent:
             versions={name: text(version) for name, version in value["versions"].items()},
             generation=whole(value["generation"]),
             supersedes=all_text(value["supersedes"]),
+            notes={name: _notes(row) for name, row in value.get("notes", {}).items()},
         )
 
 
@@ -165,7 +178,7 @@ class CommitRecord:
             "clip_ids": self.clip_ids,
             "num_frames": self.num_frames,
             "datasets": {key: asdict(dataset) for key, dataset in self.datasets.items()},
-            **asdict(self.content),
+            **self.content.to_json(),
         }
         return own_checksum.to_bytes(document)
 
@@ -237,6 +250,12 @@ def _dataset(row: Mapping[str, Any], *, exactly: bool) -> Dataset:
 def _source(row: Mapping[str, Any], *, exactly: bool) -> SourceStat:
     require_keys(row, SOURCE_KEYS, exactly=exactly)
     return SourceStat(text(row["path"]), whole(row["size"]), whole(row["mtime_ns"]))
+
+
+def _notes(row: Any) -> Notes:
+    if not isinstance(row, dict) or not all(isinstance(value, float | int | str) for value in row.values()):
+        raise ValueError("notes that are not text and numbers by their names")
+    return row
 
 
 def _problem(record: CommitRecord, where: str) -> str | None:

@@ -67,7 +67,7 @@ FIELD_TABLE = (
     FieldSpec("global_mean/vad", "(clips, 3)", "float32", "mean of frames/vad over the clip"),
     FieldSpec("clips/vad", "(clips, 3)", "float32", "regression head on the mean hidden state: the model card's clip-level value"),
     FieldSpec("clips/clip_id", "(clips,)", "text", "the clip's id: text, never parsed as a number"),
-    FieldSpec("clips/source", "(clips,)", "text", "file it came from, relative to the source folder; #channel=1 where one was chosen"),
+    FieldSpec("clips/source", "(clips,)", "text", "file it came from, relative to the source folder; #channel=1, #audio_stream=1 where one was chosen"),
     FieldSpec("clips/start", "(clips,)", "float64", "where the clip starts in that file [s]"),
     FieldSpec("clips/num_samples", "(clips,)", "int64", "samples at 16 kHz that the features were computed from"),
     FieldSpec("clips/duration", "(clips,)", "float64", "num_samples / 16000 [s]"),

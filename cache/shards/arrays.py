@@ -37,6 +37,7 @@ class ClipFeatures:
         start: where the clip starts in the file [s].
         cut: whether the clip went on after max-seconds.
         windowed: whether it was too long for whole-clip attention, so that its values are an approximation.
+        notes: what is out of the ordinary in how it was read; kept in the commit record.
     """
 
     clip_id: str
@@ -52,6 +53,7 @@ class ClipFeatures:
     start: float = 0.0
     cut: bool = False
     windowed: bool = False
+    notes: Mapping[str, float | int | str] = dataclass_field(default_factory=dict)
 
     @property
     def num_frames(self) -> int:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from cache.commit.partition import ShardPlan
 from extract.audio.cut import Audio
 from extract.audio.decode import decode_file
+from extract.audio.rules import CURRENT
 from extract.errors import ClipError
-from extract.sources.clips import SourceClip
+from extract.sources.clips import Sound, SourceClip
 
 CLIPS_AHEAD = 128  # decoded clips that may wait for the encoder
 FRAMES_AHEAD = 50_000  # of sound they may hold together, as planned: 1,000 s, 64 MB
@@ -35,16 +35,24 @@ class _Waiting:
 
 
 def decoded(
-    plans: Iterable[ShardPlan], clips: Mapping[str, SourceClip], max_seconds: float, pool: ThreadPoolExecutor
+    plans: Iterable[ShardPlan],
+    clips: Mapping[str, SourceClip],
+    max_seconds: float,
+    pool: ThreadPoolExecutor,
+    rules: int = CURRENT,
 ) -> Generator[Decoded, None, None]:
     """Yield the clips of the shards, decoded, long ones first: a batch that does not fit fails early.
 
     A file that holds several clips of a shard is decoded once for all of them.
     """
+
+    def submit(some: Sequence[SourceClip]) -> _File:
+        return pool.submit(decode_file, some, max_seconds, rules)
+
     ahead: deque[_Waiting] = deque()
     frames = 0
     try:
-        for waiting in _submitted(plans, clips, max_seconds, pool):
+        for waiting in _submitted(plans, clips, submit):
             ahead.append(waiting)
             frames += waiting.frames
             while ahead and (len(ahead) >= CLIPS_AHEAD or frames > FRAMES_AHEAD):
@@ -58,15 +66,17 @@ def decoded(
 
 
 def _submitted(
-    plans: Iterable[ShardPlan], clips: Mapping[str, SourceClip], max_seconds: float, pool: ThreadPoolExecutor
+    plans: Iterable[ShardPlan],
+    clips: Mapping[str, SourceClip],
+    submit: Callable[[Sequence[SourceClip]], _File],
 ) -> Iterator[_Waiting]:
     for plan in plans:
-        files: dict[Path, list[SourceClip]] = {}
+        files: dict[Sound, list[SourceClip]] = {}
         for clip_id in plan.planned:
-            files.setdefault(clips[clip_id].path, []).append(clips[clip_id])
-        started: dict[Path, _File] = {}
+            files.setdefault(clips[clip_id].sound, []).append(clips[clip_id])
+        started: dict[Sound, _File] = {}
         for clip_id in sorted(plan.planned, key=lambda clip_id: (-plan.planned[clip_id], clip_id)):
             clip = clips[clip_id]
-            if clip.path not in started:
-                started[clip.path] = pool.submit(decode_file, files[clip.path], max_seconds)
-            yield _Waiting(clip, plan.planned[clip_id], started[clip.path])
+            if clip.sound not in started:
+                started[clip.sound] = submit(files[clip.sound])
+            yield _Waiting(clip, plan.planned[clip_id], started[clip.sound])

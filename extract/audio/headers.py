@@ -9,7 +9,9 @@ from pathlib import Path
 
 from cache.common.progress import OnProgress
 from extract.audio.open_sound import open_sound
+from extract.audio.rules import CURRENT
 from extract.errors import ClipError
+from extract.sources.clips import Sound
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,9 @@ class Header:
         sampling_rate: [Hz].
         channels: how many.
         seconds: length; None when neither header nor packets tell.
-        promised: length that decoding is held to; None when only the packets tell.
+        promised: length that decoding is held to; None when the header does not state one.
+        start: where on the container's timeline its sound begins [s].
+        tracks: how many audio streams it has.
     """
 
     container: str
@@ -31,43 +35,51 @@ class Header:
     channels: int
     seconds: float | None
     promised: float | None = None
+    start: float = 0.0
+    tracks: int = 1
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, track: int | None = None, rules: int = CURRENT) -> Header:
     """Return what a file says about itself; its packets are counted where the header gives no length.
+
+    Args:
+        path: of the file.
+        track: which of its audio streams, counted from 0; None for the default one.
+        rules: a version of ``extract.audio.rules``.
 
     Raises:
         ClipError: it cannot be read.
     """
-    decoder = open_sound(path)
+    decoder = open_sound(path, track, rules)
     try:
         promised = decoder.promised
         seconds = promised if promised is not None else decoder.measured()
         shape = decoder.container, decoder.codec, decoder.sampling_rate, decoder.channels
-        return Header(*shape, seconds, promised)
+        return Header(*shape, seconds, promised, decoder.start, decoder.tracks)
     finally:
         decoder.close()
 
 
 def read_headers(
-    paths: Iterable[Path], num_workers: int, on_progress: OnProgress
-) -> dict[Path, Header | ClipError]:
+    sounds: Iterable[Sound], num_workers: int, on_progress: OnProgress, rules: int = CURRENT
+) -> dict[Sound, Header | ClipError]:
     """Read the header of every file once, however many clips it holds, several at a time."""
-    wanted = list(dict.fromkeys(paths))
-    headers: dict[Path, Header | ClipError] = {}
+    wanted = list(dict.fromkeys(sounds))
+    headers: dict[Sound, Header | ClipError] = {}
     with ThreadPoolExecutor(num_workers, "headers") as pool:
         try:
-            for path, header in zip(wanted, pool.map(header_of, wanted), strict=True):
-                headers[path] = header
+            read = pool.map(lambda sound: header_of(sound, rules), wanted)
+            for sound, header in zip(wanted, read, strict=True):
+                headers[sound] = header
                 on_progress(len(headers), len(wanted))
         finally:
             pool.shutdown(cancel_futures=True)
     return headers
 
 
-def header_of(path: Path) -> Header | ClipError:
-    """Return a file's header, or why it has none."""
+def header_of(sound: Sound, rules: int = CURRENT) -> Header | ClipError:
+    """Return the header of a file with one of its audio streams chosen, or why it has none."""
     try:
-        return read_header(path)
+        return read_header(*sound, rules)
     except ClipError as error:
         return error

@@ -1,7 +1,7 @@
 """Opens a sound file with the decoder that fits what its first bytes say it is, whatever its name.
 
-libsndfile reads wav, flac, ogg and aiff, FFmpeg the rest. mp3 goes to FFmpeg too: the mpg123 inside libsndfile
-decodes some valid 16 kHz files to noise and only says so on stderr.
+libsndfile reads wav, flac, ogg and aiff, FFmpeg the rest and what libsndfile refuses. mp3 goes to FFmpeg too: the
+mpg123 inside libsndfile decodes some valid 16 kHz files to noise and only says so on stderr.
 """
 
 from __future__ import annotations
@@ -10,15 +10,21 @@ import os
 import stat
 from pathlib import Path
 
-from extract.audio.sound_file import Decoder
+from extract.audio.decoders.sound_file import Decoder
+from extract.audio.rules import CURRENT
 from extract.errors import ClipError
 
-LIBSNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM")
+LIBSNDFILE_STARTS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"fLaC", b"OggS", b"FORM")
 HEAD_BYTES = 4096
 
 
-def open_sound(path: Path) -> Decoder:
+def open_sound(path: Path, track: int | None = None, rules: int = CURRENT) -> Decoder:
     """Open a sound or video file by what its first bytes say.
+
+    Args:
+        path: of the file.
+        track: which of its audio streams, counted from 0; None for the default one.
+        rules: a version of ``extract.audio.rules``.
 
     Raises:
         ClipError: ``not_found``, ``unreadable`` or ``no_audio_stream``.
@@ -28,15 +34,15 @@ def open_sound(path: Path) -> Decoder:
     if start.startswith(LIBSNDFILE_STARTS):
         from soundfile import SoundFileError
 
-        from extract.audio.libsndfile import LibsndfileDecoder
+        from extract.audio.decoders.libsndfile import LibsndfileDecoder
 
         try:
             return LibsndfileDecoder(path)
-        except SoundFileError:
-            pass  # a codec or container inside that libsndfile does not know
-    from extract.audio.ffmpeg import FfmpegDecoder
+        except (SoundFileError, OSError):
+            pass  # a file that is gone by now, or a codec, container or length that libsndfile does not know
+    from extract.audio.decoders.ffmpeg import FfmpegDecoder
 
-    return FfmpegDecoder(path, start)
+    return FfmpegDecoder(path, start, track, rules)
 
 
 def _start(path: Path) -> bytes:

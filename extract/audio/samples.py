@@ -1,4 +1,4 @@
-"""Blocks of a sound file become mono samples at 16 kHz, with their loudness."""
+"""Mono samples of any rate become samples at 16 kHz, with their loudness."""
 
 from __future__ import annotations
 
@@ -12,17 +12,7 @@ from extract.errors import ClipError
 Samples = NDArray[np.float32]
 
 MIN_SAMPLES = 400  # one wav2vec 2.0 frame; fewer crash the convolutions
-
-
-def mono(block: Samples, channel: int | None) -> Samples:
-    """Return (samples,) of a block (samples, channels): one channel, or the mean of all in their order."""
-    if channel is not None or block.shape[1] == 1:
-        return np.ascontiguousarray(block[:, channel or 0])
-    total = block[:, 0].copy()
-    for other in range(1, block.shape[1]):
-        total += block[:, other]
-    total /= np.float32(block.shape[1])
-    return total
+LEAST_SECONDS = MIN_SAMPLES / SAMPLING_RATE
 
 
 def resampled(mono: Samples, rate: int) -> Samples:

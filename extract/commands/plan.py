@@ -16,7 +16,7 @@ from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 
 
-@options_from(ExtractOptions, "options", only=("media", "max_seconds", "num_workers"))
+@options_from(ExtractOptions, "options", only=("media", "max_seconds", "num_workers", "audio_stream"))
 @options_from(EncoderOptions, "encoder", only=("model", "revision", "layers"))
 def plan(
     source: Sources,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def write_sound(path: Path, suffix: str, sound: NDArray[np.float32]) -> None:
 def _write_video(path: Path, sound: NDArray[np.float32]) -> None:
     """Write AAC stereo sound beside pictures that are as bright as the sound is loud."""
     stereo = np.repeat(soxr.resample(sound, SAMPLING_RATE, _MP4_RATE)[None], 2, axis=0)
-    with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+    target = os.path.abspath(path)  # FFmpeg takes a folder called "http:" for an address
+    with av.open(target, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         video = container.add_stream("mpeg4", rate=_FRAME_RATE)
         video.width = video.height = _FRAME_SIZE
         video.pix_fmt = "yuv420p"

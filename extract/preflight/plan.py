@@ -19,14 +19,15 @@ from extract.encoders.base import EncoderDescription
 from extract.encoders.lookup import find_encoder
 from extract.errors import ClipError
 from extract.options import ExtractOptions
-from extract.sources.clips import Source, SourceClip
+from extract.run.opening import with_cached_rules
+from extract.sources.clips import Sound, Source, SourceClip
 from extract.sources.find import find_all
 from extract.sources.no_media import NoMedia
 
 BYTES_PER_CLIP = 400  # ids, offsets, loudness and checksums of a clip in its shard and record
 SHARE_DIFFERENCE = 0.1  # splits whose shares of one format differ by more are warned of
 
-_Headers = Mapping[Path, Header | ClipError]
+_Headers = Mapping[Sound, Header | ClipError]
 
 
 @dataclass
@@ -60,6 +61,8 @@ class Plan:
         warnings: what to think about before the run.
         unused_columns: manifest → columns that nothing uses.
         no_media: files of the source's folders that are neither sound nor video.
+        unknown_lengths: clips whose header does not say how long they are, so that packets or bytes were counted.
+        several_tracks: clips whose file has several audio streams.
     """
 
     clips: int
@@ -73,6 +76,8 @@ class Plan:
     warnings: tuple[str, ...]
     unused_columns: dict[str, tuple[str, ...]]
     no_media: NoMedia = field(default_factory=NoMedia)
+    unknown_lengths: int = 0
+    several_tracks: int = 0
 
 
 def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, on_progress: OnProgress) -> Plan:
@@ -81,14 +86,16 @@ def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, on_progres
     Raises:
         EmiError: the source, the encoder's settings or the cache cannot be used.
     """
-    source = find_all(sources, options.media)
+    source = find_all(sources, options.media).with_audio_stream(options.audio_stream)
+    options = with_cached_rules(options, out)
     encoder = find_encoder(options.encoder, weights=False)
-    headers = read_headers([clip.path for clip in source.clips], options.workers, on_progress)
+    sounds = [clip.sound for clip in source.clips]
+    headers = read_headers(sounds, options.workers, on_progress, options.rules)
     cached = _cached(out)
     new = [clip for clip in source.clips if clip.clip_id not in cached]
     errors = _errors(new, headers)
     samples = [
-        used_samples(clip, headers[clip.path], options.max_seconds)
+        used_samples(clip, headers[clip.sound], options.max_seconds)
         for clip in new
         if clip.clip_id not in errors
     ]
@@ -98,6 +105,7 @@ def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, on_progres
         if clip.clip_id in errors
     ]
     splits = _splits(source, headers)
+    readable = [header for sound in sounds if isinstance(header := headers[sound], Header)]
     return Plan(
         clips=len(source.clips) + len(source.failures),
         cached=len(cached & source.splits.keys()),
@@ -110,6 +118,8 @@ def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, on_progres
         warnings=tuple(_warnings(splits)),
         unused_columns=source.unused,
         no_media=source.no_media,
+        unknown_lengths=sum(header.promised is None for header in readable),
+        several_tracks=sum(header.tracks > 1 for header in readable),
     )
 
 
@@ -134,7 +144,7 @@ def _splits(source: Source, headers: _Headers) -> dict[str, SplitPlan]:
     for clip in source.clips:
         split = splits.setdefault(clip.split or "all", SplitPlan())
         split.clips += 1
-        header = headers[clip.path]
+        header = headers[clip.sound]
         if isinstance(header, Header):
             split.seconds += clip_seconds(clip, header)
             shape = f"{header.sampling_rate} Hz, {counted(header.channels, 'channel')}"
@@ -146,10 +156,8 @@ def _errors(clips: Sequence[SourceClip], headers: _Headers) -> dict[str, ClipErr
     """Return clip id → why a run would not extract it, as far as headers tell."""
     errors = {}
     for clip in clips:
-        header = headers[clip.path]
-        error = (
-            segment_error(clip, header.promised, header.channels) if isinstance(header, Header) else header
-        )
+        header = headers[clip.sound]
+        error = segment_error(clip, header) if isinstance(header, Header) else header
         if error is not None:
             errors[clip.clip_id] = error
     return errors

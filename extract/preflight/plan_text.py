@@ -31,6 +31,7 @@ def as_text(plan: Plan, out: Path) -> str:
     for name, split in plan.splits.items():
         lines.append(f"  {name}: {counted(split.clips, 'clip')}, {split.seconds / 3600:.2f} h")
         lines += [f"    {count:6} {shape}" for shape, count in split.formats.most_common()]
+    lines += _header_lines(plan)
     lines += [f"  warning: {warning}" for warning in plan.warnings]
     lines += [*unused_lines(plan.unused_columns), *(f"  {line}" for line in plan.no_media.lines())]
     if plan.failures:
@@ -41,3 +42,18 @@ def as_text(plan: Plan, out: Path) -> str:
         if len(plan.failures) > MAX_LISTED:
             lines.append(f"    and {len(plan.failures) - MAX_LISTED} more (--json lists all)")
     return "\n".join(lines)
+
+
+def _header_lines(plan: Plan) -> list[str]:
+    """Say what the headers leave open."""
+    lines = []
+    if plan.unknown_lengths:
+        lines.append(
+            f"  {counted(plan.unknown_lengths, 'clip')}: length unknown from the header, counted by what is there"
+        )
+    if plan.several_tracks:
+        lines.append(
+            f"  {counted(plan.several_tracks, 'clip')} of files with several audio streams: the default one is "
+            "taken, unless --audio-stream or a column 'audio_stream' chooses"
+        )
+    return lines

@@ -15,7 +15,7 @@ from extract.encoders.lookup import LoadedEncoder, find_encoder
 from extract.errors import EncoderError
 from extract.options import ExtractOptions
 from extract.run.context import RunContext
-from extract.run.opening import open_writer, with_cached_precision
+from extract.run.opening import open_writer, with_cached_precision, with_cached_rules
 from extract.run.pipeline import run_shards
 from extract.run.progress import RunMeter
 from extract.run.run_plan import RunPlan, plan_run
@@ -52,9 +52,9 @@ def extract(
     """
     out, options = Path(out), options or ExtractOptions()
     paths = [Path(source)] if isinstance(source, str | Path) else [Path(part) for part in source]
-    clips = find_all(paths, options.media)
+    clips = find_all(paths, options.media).with_audio_stream(options.audio_stream)
     check_writable(out)
-    options = with_cached_precision(options, out)
+    options = with_cached_rules(with_cached_precision(options, out), out)
     model = find_encoder(options.encoder) if encoder is None else LoadedEncoder(encoder)
     if not (out / catalog.DESCRIPTION).exists():  # no cache is begun with an encoder that cannot be loaded
         model = LoadedEncoder(model.load(), model.devices())

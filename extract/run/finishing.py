@@ -32,6 +32,7 @@ def finish(
         start=clip.start,
         cut=audio.cut,
         windowed=encoded.windowed,
+        notes=audio.notes,
     )
     dtypes = {field.name: field.dtype for field in fields}
     try:

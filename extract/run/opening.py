@@ -10,6 +10,7 @@ from cache.common.errors import NotACacheError
 from cache.format import catalog
 from cache.shards.registry import DEFAULT
 from cache.writer import CacheWriter
+from extract.audio.rules import FIRST, rules_of
 from extract.encoders.base import EncoderDescription
 from extract.options import ExtractOptions
 
@@ -21,6 +22,23 @@ def with_cached_precision(options: ExtractOptions, out: Path) -> ExtractOptions:
             precision = catalog.read_description(out).recipe.precision or "auto"
             return replace(options, encoder=replace(options.encoder, precision=precision))
     return options
+
+
+def with_cached_rules(options: ExtractOptions, out: Path) -> ExtractOptions:
+    """A cache is continued by the rules for channels, tracks and times that it was begun with."""
+    with suppress(NotACacheError):
+        return replace(options, rules=rules_of(catalog.read_description(out).recipe))
+    return options
+
+
+def first_rules_note(options: ExtractOptions) -> tuple[str, ...]:
+    """Say so where a cache keeps the rules of the first version."""
+    if options.rules != FIRST:
+        return ()
+    return (
+        "the cache keeps the rules it was begun with: the mean of all channels of the first track, segments "
+        "counted from its first sample; a new cache gets newer ones (its recipe's 'channels' and 'timeline')",
+    )
 
 
 def open_writer(out: Path, options: ExtractOptions, encoder: EncoderDescription) -> CacheWriter:

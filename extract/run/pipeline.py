@@ -53,7 +53,8 @@ def _run_round(claims: Iterator[_Claim], clips: Mapping[str, SourceClip], contex
         ThreadPoolExecutor(2, "finish") as finishers,
         ThreadPoolExecutor(1, "write") as writers,
     ):
-        stream = decoded((plan for plan, _ in ahead), clips, context.options.max_seconds, decoders)
+        plans = (plan for plan, _ in ahead)
+        stream = decoded(plans, clips, context.options.max_seconds, decoders, context.options.rules)
         writing: Future[Any] | None = None
         try:
             for plan, lease in here:

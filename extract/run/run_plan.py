@@ -68,7 +68,7 @@ def plan_run(
     """
     clips = {clip.clip_id: clip for clip in source.clips}
     records = catalog.read_records(writer.path)
-    touched = touched_clips(clips, records, writer.path, options.max_seconds)
+    touched = touched_clips(clips, records, writer.path, options)
     changed: list[str] = []
     try:
         before = [*records, *catalog.read_set_aside(writer.path)]
@@ -94,12 +94,12 @@ def planned_frames(
     """
     first_last = sorted(records, key=lambda record: -record.content.generation)
     known = {clip_id: frames for record in first_last for clip_id, frames in record.content.planned.items()}
-    new = [clip.path for clip_id, clip in clips.items() if clip_id not in known]
-    headers = read_headers(new, options.workers, on_progress)
+    new = [clip.sound for clip_id, clip in clips.items() if clip_id not in known]
+    headers = read_headers(new, options.workers, on_progress, options.rules)
     return {
         clip_id: known[clip_id]
         if clip_id in known
-        else encoder.num_frames(used_samples(clip, headers[clip.path], options.max_seconds))
+        else encoder.num_frames(used_samples(clip, headers[clip.sound], options.max_seconds))
         for clip_id, clip in clips.items()
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from cache.commit.failures import Failure, read_failures
 from cache.common.console import in_one_line
 from cache.common.words import clock, counted
 from cache.format import catalog
+from cache.format.record import CommitRecord
 from cache.writer import CacheWriter
+from extract.audio.notes import note_lines
 from extract.options import ExtractOptions
-from extract.run.opening import kept_store
+from extract.run.opening import first_rules_note, kept_store
 from extract.run.progress import RunMeter
 from extract.run.run_plan import RunPlan
 from extract.run.seen import unchanged_clips
@@ -50,6 +52,7 @@ class Summary:
         unused_columns: manifest → columns that nothing uses.
         notes: what else to know.
         no_media: files of the source's folders that are neither sound nor video.
+        clip_notes: cached clip of the source → what is out of the ordinary in how it was read.
     """
 
     out: Path
@@ -69,6 +72,7 @@ class Summary:
     unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     no_media: NoMedia = field(default_factory=NoMedia)
+    clip_notes: dict[str, dict[str, float | int | str]] = field(default_factory=dict)
 
     @property
     def bound(self) -> str:
@@ -82,7 +86,8 @@ def summarise(
     """Put the run's counts together; failures are those that still stand in the ledger."""
     out, clips = writer.path, plan.clips
     before = {clip_id for record in plan.records for clip_id in record.clip_ids}
-    now = {clip_id for record in catalog.read_records(out) for clip_id in record.clip_ids}
+    records = catalog.read_records(out)
+    now = {clip_id for record in records for clip_id in record.clip_ids}
     missing = {failure.clip_id for failure in plan.source.failures}
     taken = {clip_id for shard in plan.shards for clip_id in shard.planned}
     whole = options.part == (1, 1) and options.limit is None
@@ -106,9 +111,21 @@ def summarise(
         phases=dict(meter.phases),
         stopped=stopped and unfinished,
         unused_columns=plan.source.unused,
-        notes=(*kept_store(writer, options), *meter.notes),
+        notes=(*kept_store(writer, options), *first_rules_note(options), *meter.notes),
         no_media=plan.source.no_media,
+        clip_notes=_clip_notes(records, clips),
     )
+
+
+def _clip_notes(
+    records: Sequence[CommitRecord], clips: Collection[str]
+) -> dict[str, dict[str, float | int | str]]:
+    """Return what the records say of clips, each in the shard that counts."""
+    return {
+        clip_id: record.content.notes[clip_id]
+        for clip_id, record in catalog.effective(records).items()
+        if clip_id in clips and clip_id in record.content.notes
+    }
 
 
 def _per_split(failures: Iterable[Failure], splits: Mapping[str, str]) -> dict[str, dict[str, int]]:
@@ -146,6 +163,7 @@ def as_text(summary: Summary) -> str:
         lines += _touched_lines(summary)
     notes = [*summary.no_media.lines(), *summary.notes]
     lines += [*unused_lines(summary.unused_columns), *(f"  {note}" for note in notes)]
+    lines += note_lines(summary.clip_notes)
     lines += _failure_lines(summary)
     if summary.stopped:
         lines.append("  stopped early; run the same command again to continue")

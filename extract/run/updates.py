@@ -20,14 +20,14 @@ from extract.audio.headers import Header, header_of
 from extract.errors import ClipError
 from extract.options import ExtractOptions
 from extract.run.seen import SeenClip, remember, unchanged_clips
-from extract.sources.clips import SourceClip, source_stat
+from extract.sources.clips import Sound, SourceClip, source_stat
 
 FILE, SEGMENT = "file", "segment"  # why a clip may sound otherwise than when it was extracted
 TOLERANCE = 0.1  # seconds by which a clip may miss the end that the source states: files end early
 
 
 def touched_clips(
-    clips: Mapping[str, SourceClip], records: Sequence[CommitRecord], out: Path, max_seconds: float
+    clips: Mapping[str, SourceClip], records: Sequence[CommitRecord], out: Path, options: ExtractOptions
 ) -> dict[str, str]:
     """Return the committed clips that the source now describes otherwise than when they were extracted.
 
@@ -46,7 +46,7 @@ def touched_clips(
             touched[clip_id] = SEGMENT
         elif known is not None and now is not None and now != (known.size, known.mtime_ns):
             touched[clip_id] = FILE
-    return touched | dict.fromkeys(_moved(clips, list(effective), out, max_seconds), SEGMENT)
+    return touched | dict.fromkeys(_moved(clips, list(effective), out, options), SEGMENT)
 
 
 def _same_source(one: str, other: str) -> bool:
@@ -56,7 +56,7 @@ def _same_source(one: str, other: str) -> bool:
 
 
 def _moved(
-    clips: Mapping[str, SourceClip], cached: Sequence[str], out: Path, max_seconds: float
+    clips: Mapping[str, SourceClip], cached: Sequence[str], out: Path, options: ExtractOptions
 ) -> list[str]:
     """Return the cached clips whose start or length is not what the source says."""
     if not cached:
@@ -67,26 +67,27 @@ def _moved(
             samples = reader.clip_table(schema.CLIPS + "num_samples", cached).tolist()
     except CacheError:
         return []  # a damaged cache: verify's to list, and no reason to extract nothing more
-    headers: dict[Path, Header | ClipError] = {}
+    headers: dict[Sound, Header | ClipError] = {}
     moved = []
     for clip_id, start, num_samples in zip(cached, starts, samples, strict=True):
         clip = clips[clip_id]
-        fits = not clip.segmented or _fits(clip, num_samples, max_seconds, headers)
+        fits = not clip.segmented or _fits(clip, num_samples, options, headers)
         if abs(start - clip.start) > 1e-6 or not fits:
             moved.append(clip_id)
     return moved
 
 
 def _fits(
-    clip: SourceClip, num_samples: int, max_seconds: float, headers: dict[Path, Header | ClipError]
+    clip: SourceClip, num_samples: int, options: ExtractOptions, headers: dict[Sound, Header | ClipError]
 ) -> bool:
     """Say whether a clip of the source may have so many samples [16 kHz]."""
+    max_seconds = options.max_seconds
     if clip.end is not None:
         expected = min(clip.end - clip.start, max_seconds or clip.end)
     elif max_seconds and num_samples >= round(max_seconds * SAMPLING_RATE):
         return True
     else:
-        header = headers[clip.path] = headers.get(clip.path) or header_of(clip.path)
+        header = headers[clip.sound] = headers.get(clip.sound) or header_of(clip.sound, options.rules)
         expected = used_samples(clip, header, max_seconds) / SAMPLING_RATE
         if not expected:
             return True  # the file does not say how long it is
@@ -111,7 +112,7 @@ def changed_clips(
     same: dict[str, SeenClip] = {}
     with CacheReader(out) as reader, ThreadPoolExecutor(options.workers, "compare") as pool:
         known = reader.clip_table(schema.CLIPS + "audio_sha256", unseen)
-        decoded = pool.map(lambda clip_id: _seen_now(clips[clip_id], options.max_seconds), unseen)
+        decoded = pool.map(lambda clip_id: _seen_now(clips[clip_id], options), unseen)
         try:
             for number, (clip_id, before, now) in enumerate(zip(unseen, known, decoded, strict=True)):
                 on_progress(number + 1, len(unseen))
@@ -126,9 +127,9 @@ def changed_clips(
     return changed
 
 
-def _seen_now(clip: SourceClip, max_seconds: float) -> SeenClip | None:
+def _seen_now(clip: SourceClip, options: ExtractOptions) -> SeenClip | None:
     try:
-        audio = decode(clip, max_seconds)
+        audio = decode(clip, options.max_seconds, options.rules)
     except ClipError:
         return None
     return SeenClip.of(clip, audio.source_bytes, audio.source_mtime_ns, audio.sha256)

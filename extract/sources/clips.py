@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from cache.commit.failures import Failure
 from extract.sources.no_media import NoMedia
+
+
+class Sound(NamedTuple):
+    """An audio stream of a file; None for the default one."""
+
+    path: Path
+    audio_stream: int | None = None
 
 
 @dataclass(frozen=True)
@@ -20,9 +28,10 @@ class SourceClip:
         shown: that path as it is stored and printed, relative to its folder.
         start: where the clip starts in the file [s].
         end: where it ends [s]; None for the end of the file.
-        channel: channel to use, counted from 0; None for the mean of all.
+        channel: channel to use, counted from 0; None for a mix of all.
         split: train, valid, test, or empty when the source does not say.
         segmented: whether its table has columns for segments, so that an empty end is a choice.
+        audio_stream: audio stream of the file to use, counted from 0; None for the default one.
     """
 
     clip_id: str
@@ -33,11 +42,23 @@ class SourceClip:
     channel: int | None = None
     split: str = ""
     segmented: bool = False
+    audio_stream: int | None = None
+
+    @property
+    def sound(self) -> Sound:
+        """Where its samples are."""
+        return Sound(self.path, self.audio_stream)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all the sound of its file, from the first sample, whenever that comes."""
+        return not self.start and self.end is None
 
     @property
     def source(self) -> str:
-        """What the cache says of where the clip came from: the shown path, and the channel if one is chosen."""
-        return self.shown if self.channel is None else f"{self.shown}#channel={self.channel}"
+        """What the cache says of where the clip came from: the shown path, and the stream and channel if chosen."""
+        chosen = {"audio_stream": self.audio_stream, "channel": self.channel}
+        return self.shown + "".join(f"#{kind}={n}" for kind, n in chosen.items() if n is not None)
 
 
 @dataclass(frozen=True)
@@ -57,6 +78,13 @@ class Source:
     no_media: NoMedia = field(default_factory=NoMedia)
     splits: dict[str, str] = field(default_factory=dict)
     unused: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def with_audio_stream(self, number: int | None) -> Source:
+        """Return the source with an audio stream chosen for every clip whose row chooses none."""
+        if number is None:
+            return self
+        chosen = (replace(c, audio_stream=number) if c.audio_stream is None else c for c in self.clips)
+        return replace(self, clips=tuple(chosen))
 
 
 def source_stat(path: Path) -> tuple[int, int] | None:

@@ -46,10 +46,9 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
             missing.append(Failure(ids[row], shown, "source", "not_found", f"no file {shown} in {searched}"))
         else:
             path, shown, ids[row] = file
-            start, end = table.segment(row)
-            clips.append(
-                SourceClip(ids[row], path, shown, start, end, _channel(table, row), splits[row], segmented)
-            )
+            place = *table.segment(row), _number(table, row, "channel")
+            track = _number(table, row, "audio_stream")
+            clips.append(SourceClip(ids[row], path, shown, *place, splits[row], segmented, track))
     if not clips:
         raise SourceError(
             f"{table.path}: none of its {counted(len(missing), 'clip')} (such as {missing[0].path}) has a file in "
@@ -61,11 +60,13 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
     )
 
 
-def _channel(table: Table, row: int) -> int | None:
-    column = table.column_for("channel")
-    text = table.rows[row][column] if column else ""
-    if text and not text.removesuffix(".0").isdigit():
+def _number(table: Table, row: int, kind: str) -> int | None:
+    """Return a row's channel or audio stream, counted from 0; None where it chooses none."""
+    column = table.column_for(kind)
+    text = table.rows[row][column].removesuffix(".0") if column else ""
+    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+        named = "a channel" if kind == "channel" else "an audio stream"
         raise TableError(
-            f"{table.path}, line {table.line(row)}, column {column}: {text!r} is not a channel (0, 1, ...)"
+            f"{table.path}, line {table.line(row)}, column {column}: {text!r} is not {named} (0, 1, ...)"
         )
-    return int(text.removesuffix(".0")) if text else None
+    return int(text) if text else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cache import CacheReader, CacheWriter
@@ -10,7 +12,8 @@ from cache.copy_shard import content_of, copy_ledgers, counting_rows, has_shard,
 
 def test_rows_that_another_shard_replaced_do_not_count(tmp_path, recipe, fields, make_clip) -> None:
     writer = CacheWriter.open(tmp_path, recipe, fields)
-    writer.commit([make_clip("a"), make_clip("b")])
+    noted = {"a": {"changes": 1}, "b": {"changes": 2}}
+    writer.commit([replace(make_clip(name), notes=noted[name]) for name in "ab"])
     [plan] = writer.plan({"a": 7, "b": 7}, replace={"a"})
     writer.commit([make_clip("a", 9)], plan)
     reader = CacheReader(tmp_path)
@@ -18,6 +21,7 @@ def test_rows_that_another_shard_replaced_do_not_count(tmp_path, recipe, fields,
     assert (counting_rows(reader, first), counting_rows(reader, 1 - first)) == ([1], [0])
     content = content_of(reader.records[first], [1], recipe_id="other")
     assert (list(content.sources), content.recipe_id) == (["b"], "other")
+    assert content.notes == {"b": {"changes": 2}}
 
 
 def test_some_rows_of_a_shard_are_a_shard_of_their_own(tmp_path, make_cache) -> None:

@@ -17,10 +17,11 @@ from extract.options import ExtractOptions, parse_part
 RUN = {
     "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--precision", "--batch-seconds",
     "--device", "--backend", "--shard-mb", "--part", "--limit", "--num-workers", "--grace", "--max-minutes",
-    "--update", "--log-file", "--json", "--help",
+    "--update", "--log-file", "--audio-stream", "--json", "--help",
 }  # fmt: skip
 PLAN = {
-    "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--num-workers", "--json", "--help",
+    "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--num-workers", "--audio-stream",
+    "--json", "--help",
 }  # fmt: skip
 DOCTOR = {"--out", "--model", "--revision", "--layers", "--max-seconds", "--device", "--json", "--help"}
 

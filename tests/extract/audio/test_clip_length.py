@@ -45,6 +45,23 @@ def test_a_file_that_does_not_say_how_long_it_is_has_no_samples_yet(tmp_path, cl
 
 def test_only_what_a_header_promises_refuses_a_segment(tmp_path, clip) -> None:
     late = clip(tmp_path / "x.mp3", start=95.0)
-    assert segment_error(late, None, 1) is None
-    assert str(segment_error(late, 10.0, 1)) == "segment 95-end s, the file has 10.00 s"
-    assert segment_error(clip(tmp_path / "x.mp3", end=10.2), 10.0, 1) is None, "codecs drop some at the ends"
+    assert segment_error(late, UNKNOWN) is None
+    assert str(segment_error(late, HEADER)) == "segment 95-end s, the file has 10.00 s"
+    assert segment_error(clip(tmp_path / "x.mp3", end=10.2), HEADER) is None, "codecs drop some at the ends"
+
+
+def test_segments_lie_on_the_timeline_of_the_container(tmp_path, clip) -> None:
+    """Ten seconds of sound that begin at 3 s."""
+    late = Header("mp4", "aac", 16_000, 1, 10.0, 10.0, start=3.0, tracks=2)
+    path = tmp_path / "x.mp4"
+    assert clip_seconds(clip(path), late) == 10.0
+    assert clip_seconds(clip(path, start=2.0, end=12.5), late) == 10.5
+    assert clip_seconds(clip(path, start=12.0), late) == 1.0
+    assert segment_error(clip(path, start=12.0, end=13.1), late) is None
+    assert (
+        str(segment_error(clip(path, start=12.0, end=14.0), late)) == "segment 12-14 s, the file has 13.00 s"
+    )
+    early = segment_error(clip(path, start=1.0, end=3.0), late)
+    assert (early.reason, str(early)) == ("no_sound", "segment 1-3 s, the sound begins at 3.00 s")
+    none = segment_error(clip(path, audio_stream=2), late)
+    assert (none.reason, str(none)) == ("bad_segment", "audio stream 2, the file has 2 (from 0)")

@@ -7,10 +7,14 @@ import contextlib
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
+from cache import CacheReader
+from extract.__main__ import app
 from extract.audio import decode as decode_module
 from extract.audio.decode import decode, decode_file
 from extract.audio.headers import read_header
+from extract.audio.rules import FIRST
 from extract.errors import ClipError
 from extract.sources.clips import SourceClip
 
@@ -43,6 +47,9 @@ def test_every_container_decodes_to_its_sound(
     path = write_media(tmp_path / f"x{suffix}", voice(2.0, rate, channels), rate)
     audio = decode(clip(path), 12.0)
     assert not audio.cut
+    assert audio.notes == {}
+    for segment in (clip(path), clip(path, start=0.5, end=1.5)):
+        assert decode(segment, 12.0).sha256 == decode(segment, 12.0, FIRST).sha256, "as ever"
     assert len(audio.samples) == pytest.approx(32_000, abs=1_700)  # codecs pad by a packet or two
     assert planned_seconds(clip(path)) == pytest.approx(2.0, abs=0.15)
     reference = voice(2.0)[:, 0]
@@ -118,7 +125,9 @@ def test_segments_of_one_file_come_from_one_pass(
     clips = [SourceClip(str(i), path, path.name, start, end) for i, (start, end) in enumerate(bounds)]
     opened = []
     plain = decode_module.open_sound
-    monkeypatch.setattr(decode_module, "open_sound", lambda path: opened.append(path) or plain(path))
+    monkeypatch.setattr(
+        decode_module, "open_sound", lambda path, *more: opened.append(path) or plain(path, *more)
+    )
     results = decode_file(clips, 0.8)
     assert len(opened) == 1
     whole = decode(clip(path), 12.0).samples
@@ -148,3 +157,27 @@ def test_a_long_clip_adds_little_memory_when_only_its_start_is_used(tmp_path, py
     cut, samples, kilobytes = python("-c", code).stdout.split()
     assert (cut, int(samples)) == ("True", 192_000)
     assert int(kilobytes) < 20_000
+
+
+def test_a_run_lists_segments_without_sound_and_takes_the_stream_that_is_asked_for(
+    tmp_path, tones, track, write_tracks
+) -> None:
+    """The film's first stream begins at 1 s; its second is silent and the default one."""
+    late, silent = track(tones(3.0), delay=1.0), track(np.zeros((64_000, 1), np.float32), default=True)
+    write_tracks(tmp_path / "film.mkv", late, silent, pictures="mpeg4")
+    rows = "clip_id,path,start,end,audio_stream\nearly,film.mkv,.2,.8,0\nfirst,film.mkv,2,2.9,0\n"
+    (tmp_path / "m.csv").write_text(rows + "default,film.mkv,2,2.9,\n")
+    arguments = ["run", str(tmp_path / "m.csv"), "--model", "logmel", "--out"]
+    result = CliRunner().invoke(app, [*arguments, str(tmp_path / "c")])
+    assert result.exit_code == 3
+    assert "early: no_sound: segment 0.2-0.8 s, the sound begins at 1.00 s" in result.stdout
+    assert "2 clips from files with several audio streams: default, first" in result.stdout
+    reader = CacheReader(tmp_path / "c")
+    silent_clips = dict(zip(reader.clip_ids, reader.clip_table("clips/silent").tolist(), strict=True))
+    assert silent_clips == {"first": False, "default": True}
+    assert reader.clip_table("clips/source", ["first"]).tolist() == ["film.mkv#audio_stream=0"]
+    CliRunner().invoke(app, [*arguments, str(tmp_path / "d"), "--audio-stream", "0"])
+    assert not CacheReader(tmp_path / "d").clip_table("clips/silent").any()
+    planned = CliRunner().invoke(app, ["plan", *arguments[1:], str(tmp_path / "e")])
+    assert "early: no_sound" in planned.stdout
+    assert "3 clips of files with several audio streams" in planned.stdout

@@ -38,7 +38,7 @@ def test_a_file_of_several_clips_is_decoded_once(tmp_path, voice, write_media, p
     passes = []
     plain = decode_ahead.decode_file
     monkeypatch.setattr(
-        decode_ahead, "decode_file", lambda some, most: passes.append(len(some)) or plain(some, most)
+        decode_ahead, "decode_file", lambda some, *how: passes.append(len(some)) or plain(some, *how)
     )
     plan = ShardPlan("x", dict.fromkeys(clips, 24), "p")
     assert len(list(decoded([plan], clips, 12.0, pool))) == 4
@@ -49,7 +49,7 @@ def test_no_more_is_decoded_than_may_wait_and_what_waits_is_given_up(tmp_path, p
     monkeypatch.setattr(decode_ahead, "CLIPS_AHEAD", 3)
     begun, lock = [], threading.Lock()
 
-    def count(clips, _most):
+    def count(clips, *_how):
         with lock:
             begun.append(clips[0].clip_id)
         return {clip.clip_id: ClipError("x", "x") for clip in clips}

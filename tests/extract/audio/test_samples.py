@@ -1,4 +1,4 @@
-"""Blocks become mono at 16 kHz: channels, rates, loudness, and what is too short or not a number."""
+"""Mono sound at 16 kHz: rates, loudness, and what is too short or not a number."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from extract.audio.decode import decode
-from extract.audio.samples import mono, resampled, rms_db
+from extract.audio.samples import resampled, rms_db
 from extract.errors import ClipError
 
 
@@ -55,12 +55,6 @@ def test_loudness_is_that_of_a_sine_and_has_a_floor() -> None:
     assert rms_db(sine) == pytest.approx(-3.01, abs=0.01)
     assert rms_db(np.zeros(10, np.float32)) == rms_db(np.empty(0, np.float32)) == -120.0
     assert rms_db(np.full(10, 1e-9, np.float32)) == -120.0
-
-
-def test_the_mean_of_channels_is_taken_in_their_order() -> None:
-    block = np.array([[1e8, 1.0, -1e8]], np.float32)
-    assert mono(block, None)[0] == np.float32((np.float32(1e8) + np.float32(1)) - np.float32(1e8)) / 3
-    assert mono(block, 1)[0] == 1.0
 
 
 def test_what_is_not_finite_is_refused() -> None:

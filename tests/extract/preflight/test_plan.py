@@ -92,3 +92,17 @@ def test_segments_and_channels_that_a_file_does_not_have_are_listed_as_run_lists
     assert listed["channel"][1] == "channel 5, the file has 2 (from 0)"
     assert (planned["to_do"], planned["cached"]) == (2, 0)
     assert planned["hours_to_do"] * 3600 == pytest.approx(2.0, abs=0.01)
+
+
+def test_lengths_that_headers_do_not_say_are_counted_and_so_are_tracks(tmp_path, voice, write_media) -> None:
+    path = write_media(tmp_path / "clips" / "piped.wav", voice(1.5))
+    data = bytearray(path.read_bytes())
+    data[40:44] = b"\x00\xf0\xff\x7f"  # 0x7FFFF000, as sox writes it to a pipe
+    path.write_bytes(bytes(data))
+    write_media(tmp_path / "clips" / "plain.wav", voice(1.5))
+    arguments = ["plan", str(tmp_path / "clips"), "--out", str(tmp_path / "c"), "--model", "logmel"]
+    result = CliRunner().invoke(app, arguments)
+    assert "1 clip: length unknown from the header, counted by what is there" in result.stdout
+    report = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert (report["unknown_lengths"], report["several_tracks"]) == (1, 0)
+    assert report["hours"] * 3600 == pytest.approx(3.0)

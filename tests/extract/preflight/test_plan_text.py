@@ -33,6 +33,16 @@ def test_a_plan_is_told_in_lines(plan) -> None:
     ]
 
 
+def test_what_headers_leave_open_is_told(plan) -> None:
+    text = as_text(replace(plan, unknown_lengths=2, several_tracks=1), Path("c"))
+    assert "  2 clips: length unknown from the header, counted by what is there\n" in text
+    assert (
+        "  1 clip of files with several audio streams: the default one is taken, unless --audio-stream"
+        in text
+    )
+    assert as_json(replace(plan, unknown_lengths=2))["unknown_lengths"] == 2
+
+
 def test_a_long_list_is_cut_and_json_has_all(plan) -> None:
     many = replace(plan, failures=plan.failures * (MAX_LISTED + 1))
     assert as_text(many, Path("c")).endswith("    and 1 more (--json lists all)")

@@ -16,8 +16,8 @@ import pytest
 import cache.__main__
 import cache.tools.info
 import extract.__main__
-import extract.audio.ffmpeg
-import extract.audio.libsndfile
+import extract.audio.decoders.ffmpeg
+import extract.audio.decoders.libsndfile
 import extract.encoders.speech.transformer
 import extract.encoders.wav2vec2
 import train.__main__

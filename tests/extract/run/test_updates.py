@@ -12,6 +12,7 @@ import pytest
 from cache import CacheReader, verify
 from cache.common import durable
 from cache.common.errors import StorageError
+from extract.options import ExtractOptions
 from extract.run import updates
 from extract.run.extract import extract
 from extract.run.summary import Summary, as_text
@@ -106,10 +107,10 @@ def test_a_note_that_cannot_be_written_hides_no_error(run, tmp_path, monkeypatch
     def full(*_: object) -> None:
         raise StorageError("disk full")
 
-    def broken(clip: SourceClip, _: float) -> None:
+    def broken(clip: SourceClip, *how: float) -> None:
         if clip.clip_id == "b":
             raise RuntimeError("the real fault")
-        return plain(clip, _)
+        return plain(clip, *how)
 
     plain = updates.decode
     monkeypatch.setattr(durable, "replace_file", full)
@@ -120,13 +121,15 @@ def test_a_note_that_cannot_be_written_hides_no_error(run, tmp_path, monkeypatch
 
 
 def test_without_a_cached_clip_nothing_is_touched(tmp_path) -> None:
-    assert touched_clips({}, [], tmp_path, 12.0) == {}
+    assert touched_clips({}, [], tmp_path, ExtractOptions()) == {}
 
 
 def test_headers_are_read_for_open_segments_only(run, tmp_path, clips, options, monkeypatch) -> None:
     read: list[str] = []
     plain = updates.header_of
-    monkeypatch.setattr(updates, "header_of", lambda path: read.append(path.name) or plain(path))
+    monkeypatch.setattr(
+        updates, "header_of", lambda sound, rules: read.append(sound.path.name) or plain(sound, rules)
+    )
     run(*ROWS)
     run(*ROWS)
     assert read == ["talk.wav"]
@@ -146,7 +149,7 @@ def test_update_decodes_a_file_that_sounds_as_before_only_once(
     decoded = []
     plain = updates.decode
     monkeypatch.setattr(
-        updates, "decode", lambda clip, most: decoded.append(clip.clip_id) or plain(clip, most)
+        updates, "decode", lambda clip, *how: decoded.append(clip.clip_id) or plain(clip, *how)
     )
 
     def updated(decodes: list[str]) -> None:

@@ -116,3 +116,23 @@ def test_a_manifest_with_a_bad_number_names_line_and_column(touch, tmp_path) -> 
     (tmp_path / "m.csv").write_text("clip_id,path,start\na,x.wav,soon\n")
     with pytest.raises(TableError, match=r"line 2, column start: 'soon'"):
         find_clips(tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize("column", ["audio_stream", "Audio Stream", "audio_track"])
+def test_a_manifest_chooses_audio_streams(touch, tmp_path, column) -> None:
+    folder = touch("film.mp4")
+    rows = f"clip_id,path,{column}\na,film.mp4,1\nb,film.mp4,\nc,film.mp4,0.0\n"
+    (folder / "m.csv").write_text(rows)
+    clips = find_clips(folder / "m.csv").clips
+    assert [clip.audio_stream for clip in clips] == [1, None, 0]
+    for bad in ("first", "-1", "1.5", "²"):
+        (folder / "m.csv").write_text(rows.replace("film.mp4,1\n", f"film.mp4,{bad}\n"))
+        with pytest.raises(TableError, match=r"line 2, column .* is not an audio stream \(0, 1, \.\.\.\)"):
+            find_clips(folder / "m.csv")
+
+
+def test_two_audio_streams_of_one_segment_are_two_clips(touch) -> None:
+    folder = touch("film.mp4")
+    (folder / "m.csv").write_text("path,start,end,audio_stream\nfilm.mp4,1,2,0\nfilm.mp4,1,2,1\n")
+    ids = [clip.clip_id for clip in find_clips(folder / "m.csv").clips]
+    assert ids == ["film/stream0/1.000-2.000", "film/stream1/1.000-2.000"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +27,19 @@ DECODER_FAULTS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Gap:
+    """So many samples, at the file's rate, for which the file has no sound though its clock went on."""
+
+    samples: int
+
+    def __len__(self) -> int:
+        return self.samples
+
+
+Piece = Block | Gap
+
+
 class Decoder(Protocol):
     """An open sound file.
 
@@ -34,7 +48,11 @@ class Decoder(Protocol):
         codec: for example ``pcm_16`` or ``aac``.
         sampling_rate: [Hz].
         channels: how many.
-        promised: seconds the container says it holds; None when it does not say, or not reliably.
+        promised: seconds of sound the container says it holds; None when it does not say, or not reliably.
+        start: where on the container's timeline its sound begins [s]; 0 for files without a timeline.
+        tracks: how many audio streams the container has.
+        track: which of the audio streams is decoded, counted from 0.
+        changes: how often rate or channels changed on the way, as far as it was decoded.
     """
 
     container: str
@@ -42,16 +60,23 @@ class Decoder(Protocol):
     sampling_rate: int
     channels: int
     promised: float | None
+    start: float
+    tracks: int
+    track: int
+    changes: int
 
-    def blocks(self, start: int) -> Iterator[Block]:
-        """Yield (samples, channels) float32 from sample ``start`` on.
+    def blocks(self, start: int) -> Iterator[Piece]:
+        """Yield (samples, channels) float32 from sample ``start`` after the first one on.
+
+        Where packets are missing, a ``Gap`` takes their place. Blocks of a stream that changes may differ in
+        their channels, never in their rate.
 
         Raises:
             ClipError: ``damaged`` where decoding stops before the end.
         """
 
     def measured(self) -> float | None:
-        """Return the length from the packets, without decoding them [s]; ends the decoder's use."""
+        """Return the length from bytes or packets, without decoding them [s]; ends the decoder's use."""
 
     def close(self) -> None:
         """Let go of the file."""

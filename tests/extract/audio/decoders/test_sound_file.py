@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract.audio.sound_file import BLOCK_NUMBERS, block_size, check_header, faults
+from extract.audio.decoders.sound_file import BLOCK_NUMBERS, block_size, check_header, faults
 from extract.errors import ClipError
 
 

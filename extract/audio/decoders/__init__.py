@@ -1,0 +1,1 @@
+"""The decoders: an open sound file is asked for its header and its blocks, whatever library reads it."""
