@@ -44,7 +44,7 @@ def confirm_rows(study: Study, full: Path, labels: Splits, options: StudyOptions
     Returns:
         A study of those rows, in a folder of the first.
     """
-    rows = [Row(row.name, FitConfig(**row.config), "full") for row in chosen_rows(study)]
+    rows = [Row(row.name, FitConfig.from_dict(row.config, row.name), "full") for row in chosen_rows(study)]
     return ablate({"full": full}, labels, rows, replace(options, out=study.path / CONFIRMED, tune=False))
 
 

@@ -24,7 +24,8 @@ def test_a_bundle_holds_the_head_and_no_data(cli, kept, tmp_path):
         content = b"".join(archive.read(name) for name in names)
         hashes = json.loads(archive.read("hashes.json"))
         card = archive.read("README.md").decode()
-    assert names == {"README.md", "config.json", "hashes.json", "head.safetensors", "metrics.json"}
+    own = {"README.md", "config.json", "hashes.json", "head.safetensors", "metrics.json"}
+    assert names == {*own, "checksums.json"}
     assert b"00061" not in content
     assert len(hashes["recipe_id"]) == 64
     assert "Admiration, Amusement, Empathic Pain" in card

@@ -9,7 +9,8 @@ import pytest
 
 from train import load_run
 from train.errors import RunError
-from train.runs.run_folder import Targets, claim, is_finished
+from train.runs.claim import claim, is_finished
+from train.runs.run_folder import Targets
 
 ONE = {"config": {"lr": 0.1}, "recipe_id": "r"}
 
