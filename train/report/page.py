@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import read_table
-from cache.common.durable import storage_errors
 from cache.common.words import counted
 from train.checksums import known_fields, read_json, verified, verify_run
 from train.errors import LabelError, RunError
@@ -23,6 +22,7 @@ from train.files import (
     HISTORY_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
+    make_folder,
     write_text,
 )
 from train.labels.label_files import LabelFiles
@@ -61,26 +61,30 @@ from train.studies.study import (
 
 FloatArray = npt.NDArray[np.float64]
 PAGE = "report.md"
+PICTURES = ("chart.png", "differences.png", "scatter.png", "scatter_best.png", "learning_curves.png")
+SAME_BITS = "Each head comes out with the same bits on the same machine and threads:"  # every page has it
 
 
-def write_report(path: Path, out: Path | None = None) -> Path:
+def write_report(path: Path, out: Path | None = None, *, overwrite: bool = False) -> Path:
     """Write the report of a run, or of an ablation or baselines.
 
     Args:
         path: folder of a finished run or study.
         out: folder of the report; default: ``report`` in ``path``.
+        overwrite: replace files of the report's names, whoever wrote them.
 
     Returns:
         The Markdown page; its pictures lie beside it.
 
     Raises:
-        RunError: if the folder holds neither.
+        RunError: if the folder holds neither, or ``out`` files of the report's names that are none of a report.
         LabelError: if the labels of a run have moved or changed.
     """
     study = load_study(path) if (path / RESULTS).exists() else _study_of_run(path)
     out = out or path / "report"
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    if not overwrite:
+        _require_free(out)
+    make_folder(out)
     scores = score_rows(study)
     parts = [
         f"# {path.resolve().name}: {_kind(study)}",
@@ -93,10 +97,23 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     parts += ["## Chance", null_section(study, null)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
     parts += [f"## Environment of {first.resolve().name}", environment_section(first)]
-    parts += ["## Reproduce", "Each head comes out with the same bits on the same machine and threads:"]
+    parts += ["## Reproduce", SAME_BITS]
     parts.append(reproduce_section(study))
     write_text(out / PAGE, "\n\n".join(parts) + "\n")
     return out / PAGE
+
+
+def _require_free(out: Path) -> None:
+    """Refuse a folder that holds files of our names beside no page of ours."""
+    page = out / PAGE
+    if page.is_file() and SAME_BITS in page.read_text(encoding="utf-8", errors="replace"):
+        return
+    for name in (PAGE, *PICTURES):
+        if (out / name).exists():
+            raise RunError(
+                f"{out / name}: is there already and belongs to no report; give another --out, or replace it with "
+                "--overwrite"
+            )
 
 
 def _kind(study: Study) -> str:
