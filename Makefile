@@ -11,6 +11,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   := data/demo
 DEMO_FIT := --epochs 30 --lr 0.002
+DEMO_FILES := demo.json demo.json.partial media encoder cache run train_split.csv valid_split.csv speakers.csv
 TEST_WORKERS ?= 2
 
 CLIPS  ?=
@@ -89,5 +90,10 @@ bench: setup ## speed and size against the usual alternatives; prints ratios
 	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 clean: ## remove .venv, caches of the tools and the demo (your own data/ and runs/ stay)
-	rm -rf $(VENV) $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@if [ -f "$(VENV)/.ready" ] || [ "$(VENV)" = .venv ]; then rm -rf "$(VENV)"; \
+	else echo "$(VENV): was not made by make setup, left as it is"; fi
+	@if [ -f "$(DEMO)/demo.json" ] || [ -f "$(DEMO)/demo.json.partial" ]; then \
+	  for name in $(DEMO_FILES); do rm -rf "$(DEMO)/$$name"; done; rmdir "$(DEMO)" 2>/dev/null || true; \
+	elif [ -e "$(DEMO)" ]; then echo "$(DEMO): holds no demo, left as it is"; fi
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find cache extract train tests -name __pycache__ -type d -prune -exec rm -rf {} +

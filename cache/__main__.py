@@ -36,6 +36,9 @@ def info(
         list[Path] | None, typer.Option(help="Label table; counts its clips per split. May be repeated.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a picture of the clips to this PNG.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With --plot: replace a file of that name, whatever it holds.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show clips, hours, frames, size per field, recipe, failures and coverage of labels."""
@@ -50,7 +53,7 @@ def info(
     if plot:
         from cache.tools.info_plot import plot as draw
 
-        draw(cache, plot)
+        draw(cache, plot, overwrite=overwrite)
 
 
 @app.command()

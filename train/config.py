@@ -7,12 +7,12 @@ grids of ablations are made from these fields.
 from __future__ import annotations
 
 import dataclasses
-import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cache.common.foreign_json import parse_json
 from cache.common.option_fields import (
     INNER_SHARE,
     ONE_OR_MORE,
@@ -24,16 +24,21 @@ from cache.common.option_fields import (
     option,
     require_known,
 )
+from train.checksums import has_checksums, verified
 from train.errors import ConfigError
-from train.heads.registry import FUSIONS, TEMPORAL_MODELS
+from train.heads.registry import FUSIONS, MOST_LAYERS, MOST_UNITS, TEMPORAL_MODELS
 from train.losses.registry import LOSSES, SUM, is_loss
 from train.scores.registry import CHOOSING
 
 SELECTIONS = ("inner", "last", "valid")
 PRECISIONS = ("float32", "bfloat16")
 SWITCHES = ("lstm", "global_mean", "fusion_head", "vad")  # the method's parts, on or off
-LATER_FIELDS = {"fusion": "concat"}  # not in the files of older versions, which mean this value
+# Not in the files of older versions, which mean this value.
+LATER_FIELDS: dict[str, Any] = {"fusion": "concat", "warmup_from": 1}
 SEEDS = Range("0 to 2^63 - 1", lambda value: 0 <= value < 2**63)
+UNITS = Range(f"1 to {MOST_UNITS:,}", lambda value: 1 <= value <= MOST_UNITS)
+ZERO_OR_ONE = Range("0 or 1", lambda value: value in (0, 1))
+LAYERS = Range(f"1 to {MOST_LAYERS:,}", lambda value: 1 <= value <= MOST_LAYERS)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class FitConfig:
         lr: highest learning rate.
         weight_decay: of AdamW.
         warmup_epochs: epochs of linear warm-up before the cosine.
+        warmup_from: step s of a warm-up of n steps takes lr · (s + this) / n, s from 0: 0 as published, 1 as
+            older versions did; a whole config without this field is theirs.
         batch_size: clips per step.
         loss: one of ``LOSSES``, or a sum such as "mse+ccc".
         metric: what chooses the epoch and leads the tables.
@@ -78,8 +85,8 @@ class FitConfig:
     vad: bool = option(True, "Arousal, dominance, valence per frame.")
     temporal: str = option("lstm", f"{TEMPORAL_MODELS.choices()}.", choices=TEMPORAL_MODELS)
     fusion: str = option("concat", f"{FUSIONS.choices()}.", choices=FUSIONS)
-    hidden: int | None = option(None, "LSTM units.", within=ONE_OR_MORE, shown="the input width")
-    lstm_layers: int = option(2, "LSTM layers.", within=ONE_OR_MORE)
+    hidden: int | None = option(None, "LSTM units.", within=UNITS, shown="the input width")
+    lstm_layers: int = option(2, "LSTM layers.", within=LAYERS)
     epochs: int = option(10, "Epochs; the schedule of the learning rate spans them.", within=ONE_OR_MORE)
     stop_after: int | None = option(
         None, "End after so many of the epochs.", within=ONE_OR_MORE, shown="all of them"
@@ -90,6 +97,9 @@ class FitConfig:
     lr: float = option(1e-3, "Highest learning rate.", within=POSITIVE)
     weight_decay: float = option(0.01, "Of AdamW.", within=ZERO_OR_MORE)
     warmup_epochs: float = option(1.0, "Linear warm-up.", within=ZERO_OR_MORE)
+    warmup_from: int = option(
+        0, "First step of the warm-up: 0 as published.", within=ZERO_OR_ONE, vary=False, offered=False
+    )
     batch_size: int = option(32, "Clips per step.", within=ONE_OR_MORE)
     loss: str = option("mse", f"{LOSSES.choices()}; or a sum such as mse+ccc.")
     metric: str = option("pearson", "Chooses the epoch: pearson, ccc or spearman.", choices=CHOOSING)
@@ -133,14 +143,16 @@ class FitConfig:
         """Build a config from JSON values.
 
         Args:
-            fields: some or all fields by name; those left out take their default.
+            fields: some or all fields by name; those left out take their default. All that the first version
+                had, without a later one, are a config that an older version wrote: it keeps its meaning.
             where: named in errors, for example the file.
 
         Raises:
             ConfigError: if a field is unknown or a value is not valid.
         """
         require_known(fields, cls, where, ConfigError)
-        return cls(**fields)
+        first = {field.name for field in dataclasses.fields(cls)} - {*LATER_FIELDS, "seed"}
+        return cls(**{**LATER_FIELDS, **fields} if first <= set(fields) else fields)
 
     @classmethod
     def load(cls, path: Path) -> FitConfig:
@@ -176,13 +188,17 @@ def read_fields(path: Path) -> dict[str, Any]:
         ConfigError: if the file is missing or holds no JSON object.
     """
     kind = "TOML" if path.suffix == ".toml" else "JSON"
+    if has_checksums(path.parent):  # config.json of a run
+        verified(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        fields = tomllib.loads(text) if kind == "TOML" else json.loads(text)
+        data = path.read_bytes()
+        fields = tomllib.loads(data.decode()) if kind == "TOML" else parse_json(data, object)
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); give a JSON or TOML file of config fields"
         ) from None
+    except RecursionError:
+        raise ConfigError(f"{path}: no valid {kind} (nested too deeply)") from None
     except ValueError as error:
         raise ConfigError(f"{path}: no valid {kind} ({error})") from None
     if not isinstance(fields, dict):

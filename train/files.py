@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import io
 import json
+import logging
 import os
 import time
 import uuid
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cache.common.console import json_ready
-from cache.common.durable import storage_errors
+from cache.common.durable import fsync_folder, storage_errors
 from train.errors import RunError
 
 CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE = "config.json", "environment.json", "metrics.json"
@@ -25,8 +26,10 @@ HISTORY_FILE, PREDICTIONS_FILE, CLIPS_FILE = "history.csv", "predictions.csv", "
 COVERAGE_FILE, AUDIT_FILE = "coverage.json", "audit.json"
 CURVES_PICTURE, SCATTER_PICTURE = "learning_curves.png", "scatter.png"
 PROJECTION_FILE, ENSEMBLE_FILE = "projection.npz", "ensemble.json"
+CHECKSUMS_FILE = "checksums.json"
 RUN_FILES = (  # in the order in which a run that is replaced loses them
     METRICS_FILE,
+    CHECKSUMS_FILE,
     CHECKPOINT_FILE,
     HEAD_FILE,
     HISTORY_FILE,
@@ -41,6 +44,7 @@ RUN_FILES = (  # in the order in which a run that is replaced loses them
     ENVIRONMENT_FILE,
 )
 
+LOG = logging.getLogger(__name__)  # shown on stderr unless a program says otherwise
 LEFTOVER = ".emi-train.tmp"
 LOCK = ".lock"
 LOCK_PATIENCE = 5.0  # seconds: the workers of a killed ablation are gone before
@@ -67,9 +71,24 @@ def replacing(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, each forced to the disk, so that a power cut does not take it away.
+
+    Raises:
+        StorageError: if it cannot be made.
+    """
+    with storage_errors(path):
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        for folder in reversed(missing):
+            fsync_folder(folder.parent)
+
+
 @contextmanager
 def lock_folder(folder: Path, taken: str = "another process is at work here") -> Iterator[None]:
     """Keep a folder for this process and those forked from it; the system ends it with the process.
+
+    Where the file system has no locks the work goes on without, and that is said.
 
     Args:
         folder: that exists.
@@ -91,16 +110,27 @@ def lock_folder(folder: Path, taken: str = "another process is at work here") ->
 
 
 def _locked(folder: Path) -> TextIO | None:
-    """Return the open, locked file of a folder; None if another process has it."""
+    """Return the open file of a folder, locked where locks exist; None if another process has it."""
     with storage_errors(folder):
         file = (folder / LOCK).open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(file.fileno()), os.stat(folder / LOCK)):
-                return file
-        except (BlockingIOError, FileNotFoundError):  # the latter: its owner removed it in between
-            pass
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         file.close()
+        return None
+    except OSError as error:
+        LOG.warning(
+            "%s: the file system has no locks (%s); see to it that no second command writes here meanwhile",
+            folder,
+            error.strerror,
+        )
+        return file
+    try:
+        if os.path.samestat(os.fstat(file.fileno()), os.stat(folder / LOCK)):
+            return file
+    except FileNotFoundError:  # its owner removed it in between
+        pass
+    file.close()
     return None
 
 
@@ -110,38 +140,39 @@ def remove_leftovers(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data``, whole or not at all."""
+    with replacing(path) as aside:
+        aside.write_bytes(data)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all."""
-    with replacing(path) as aside:
-        aside.write_text(text, encoding="utf-8", newline="\n")
+    write_bytes(path, text.encode())
+
+
+def json_text(value: Any) -> str:
+    """Return ``value`` as the text of a JSON file; undefined numbers become null."""
+    return json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON; undefined numbers become null."""
-    write_text(path, json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
 
 
-def read_json(path: Path) -> Any:
-    """Return the JSON value in ``path``.
-
-    Raises:
-        RunError: if the file is missing or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise RunError(f"{path}: no valid JSON ({error})") from None
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a comma-separated table with a header, whole or not at all."""
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a comma-separated table with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    return text.getvalue()
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a comma-separated table with a header, whole or not at all."""
+    write_text(path, csv_text(columns, rows))
 
 
 def sha256(path: Path) -> str:

@@ -106,7 +106,7 @@ def _typed(instance: Any, name: str, hint: Any, error: Callable[[str], Exception
     value = getattr(instance, name)
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     plain = [typing.get_origin(kind) or kind for kind in kinds]
-    if float in plain and type(value) is int:
+    if float in plain and type(value) is int and abs(value) < 2**1023:  # a float holds no larger one
         object.__setattr__(instance, name, float(value))
     elif not isinstance(value, tuple(plain)) or (isinstance(value, bool) and bool not in plain):
         expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in plain)

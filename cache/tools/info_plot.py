@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cache.common import durable
 from cache.common.errors import CacheError
+from cache.common.outputs import write_output
 from cache.common.types import Array
 from cache.common.words import counted
 from cache.format import schema
@@ -18,11 +19,17 @@ BINS = 40
 COLOURS = ("#1b6ca8", "#d1495b", "#3c896d")
 
 
-def plot(cache: Path | str, picture: Path | str) -> None:
+def plot(cache: Path | str, picture: Path | str, *, overwrite: bool = False) -> None:
     """Write a PNG with four distributions over the clips of a cache.
+
+    Args:
+        cache: folder of the cache.
+        picture: PNG to write.
+        overwrite: replace a file of that name, whatever it holds.
 
     Raises:
         CacheError: matplotlib is missing, or the cache holds no clip.
+        StorageError: the file exists and holds something else, or cannot be written.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -42,8 +49,9 @@ def plot(cache: Path | str, picture: Path | str) -> None:
         for each in axes.flat:
             each.yaxis.get_major_locator().set_params(integer=True)  # there is no half clip
         figure.suptitle(f"{Path(cache).name}: {counted(len(reader), 'clip')}, {_sound(reader)}")
-    with durable.storage_errors(Path(picture)):
-        figure.savefig(picture, dpi=120, format="png")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=120, format="png")
+    write_output(Path(picture), drawn.getvalue(), overwrite)
 
 
 def _sound(reader: CacheReader) -> str:

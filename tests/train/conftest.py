@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -179,6 +180,22 @@ def study_of(tmp_path: Path) -> Callable[..., Study]:
             speakers=tuple(speakers or [None] * len(truth)),
             loaded={run: rows[name][seed] for name in rows for seed, run in enumerate(runs[name])},
         )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def as_older() -> Callable[[Path], Path]:
+    """Take the checksums out of a run or study, and of all below it, as older versions wrote none."""
+
+    def make(folder: Path) -> Path:
+        for path in folder.rglob("checksums.json"):
+            path.unlink()
+        for name in ("results.json", "ensemble.json", "folds.json"):
+            for path in folder.rglob(name):
+                values = json.loads(path.read_text())
+                path.write_text(json.dumps({k: v for k, v in values.items() if k not in ("sha256", "files")}))
+        return folder
 
     return make
 

@@ -21,8 +21,9 @@ from cache.common.errors import UnknownFieldError
 from cache.common.words import counted
 from cache.compaction.projection import Projection
 from train.audit.split_shift import shift_between, summary
-from train.errors import AuditError, RunError
-from train.files import AUDIT_FILE, read_json, write_json
+from train.checksums import known_fields, read_json
+from train.errors import AuditError
+from train.files import AUDIT_FILE, json_text, write_text
 from train.labels.tables import Labels, Splits
 from train.scores.wording import aligned
 
@@ -62,7 +63,11 @@ class Audit:
 
     def save(self, folder: Path) -> None:
         """Write ``audit.json`` into a folder."""
-        write_json(folder / AUDIT_FILE, [asdict(check) for check in self.checks])
+        write_text(folder / AUDIT_FILE, self.to_json())
+
+    def to_json(self) -> str:
+        """Return the content of ``audit.json``."""
+        return json_text([asdict(check) for check in self.checks])
 
     @classmethod
     def load(cls, folder: Path) -> Audit | None:
@@ -72,10 +77,13 @@ class Audit:
             RunError: if it cannot be read.
         """
         path = folder / AUDIT_FILE
-        try:
-            return cls(tuple(Check(**row) for row in read_json(path))) if path.exists() else None
-        except TypeError:
-            raise RunError(f"{path}: not an audit that this version knows") from None
+        if not path.exists():
+            return None
+        with known_fields(path, "an audit"):
+            checks = [Check(**row) for row in read_json(path, list)]
+            if not all(isinstance(text, str) for check in checks for text in vars(check).values()):
+                raise TypeError("a check that is no text")
+        return cls(tuple(checks))
 
     def text(self) -> str:
         """Return one line per check, as people read it."""

@@ -10,7 +10,7 @@ import typer
 
 from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, print_json
-from train.commands.options import Json, RunPath
+from train.commands.options import Json, Overwrite, RunPath
 from train.labels.label_files import LabelFiles
 
 
@@ -44,12 +44,13 @@ def bundle(
     run: RunPath,
     *,
     out: Annotated[Path, typer.Option(help="Zip file to write.")],
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Pack head, config, hashes and card into one file; no data."""
     from train.runs.bundle import bundle as pack
 
-    names = pack(run, out)
+    names = pack(run, out, overwrite=overwrite)
     if json:
         print_json({"out": str(out), "files": names})
     else:

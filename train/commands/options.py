@@ -15,6 +15,9 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_de
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one per core")
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a file of that name, whatever it holds.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Make a failed check of the audit an error.")]
 ConfigFile = Annotated[
     Path | None, typer.Option(help="JSON or TOML file of config fields; options override it.")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from train.commands.options import Overwrite
+
 
 def report(
     path: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, an ablation or baselines.")],
@@ -14,8 +16,9 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the page and its pictures.", show_default="DIR/report")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write one Markdown page with pictures: scores, differences, curves, audit, how to reproduce."""
     from train.report.page import write_report
 
-    typer.echo(str(write_report(path, out)))
+    typer.echo(str(write_report(path, out, overwrite=overwrite)))

@@ -11,7 +11,16 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.words import counted
-from train.commands.options import CachePath, Json, RecipeDiff, RunPath, Speakers, Threads, check_choice
+from train.commands.options import (
+    CachePath,
+    Json,
+    Overwrite,
+    RecipeDiff,
+    RunPath,
+    Speakers,
+    Threads,
+    check_choice,
+)
 from train.config import FitConfig
 from train.scores.registry import METRICS
 
@@ -94,6 +103,7 @@ def predict(
     chosen: Mapping[str, Any],
     allow_recipe_diff: RecipeDiff = False,
     threads: Threads = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Write the intensities of exactly the clips asked for, in their order."""
@@ -102,11 +112,12 @@ def predict(
     from train.machine import threads_of
     from train.runs.predict import predict as run_predict
     from train.runs.run_folder import load_run
-    from train.runs.submission import read_ids, write_submission
+    from train.runs.submission import read_ids, require_output, write_submission
 
     config = FitConfig(**chosen)
     with threads_of(threads):
         loaded = load_run(run)
+        require_output(out, loaded, ids)
         wanted = read_ids(ids) if ids else None
         predictions = run_predict(
             loaded,
@@ -116,7 +127,7 @@ def predict(
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,
         )
-        notes = write_submission(out, loaded, predictions, wanted, clip=clip == "auto")
+        notes = write_submission(out, loaded, predictions, wanted, clip=clip == "auto", overwrite=overwrite)
     if predictions.filled:
         typer.echo(
             f"{counted(len(predictions.filled), 'clip')} not in the cache got the training mean: "

@@ -5,13 +5,18 @@ A checkpoint is a safetensors file: tensors, and one JSON text for the rest.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor
 
+from cache.common.console import json_ready
 from train.config import FitConfig
 from train.errors import RunError
 from train.fitting.adamw import AdamW
@@ -20,6 +25,7 @@ from train.runs.history import EpochRecord
 from train.runs.tensors import read_tensors, write_tensors
 
 HEAD, BEST, OPTIMISER = "head/", "best/", "optimiser/"
+SEAL = "sha256"  # of the state itself
 
 
 @dataclass
@@ -93,7 +99,7 @@ def save_checkpoint(path: Path, training: Training) -> None:
         "waited": training.waited,
         "threads": training.threads,
     }
-    write_tensors(path, tensors, rest)
+    write_tensors(path, tensors, {**rest, SEAL: _digest(tensors, rest)})
 
 
 def load_checkpoint(path: Path, training: Training) -> None:
@@ -103,6 +109,9 @@ def load_checkpoint(path: Path, training: Training) -> None:
         RunError: if the file is damaged or of another head.
     """
     tensors, rest = read_tensors(path)
+    seal = rest.pop(SEAL, None)  # older versions wrote none
+    if seal is not None and seal != _digest(tensors, rest):
+        raise RunError(f"{path}: does not hold what its own checksum says; start over with --overwrite")
     try:
         training.head.load_state_dict(_below(HEAD, tensors))
         training.optimiser.restore(_below(OPTIMISER, tensors), rest["steps"])
@@ -110,9 +119,19 @@ def load_checkpoint(path: Path, training: Training) -> None:
         training.best_epoch, training.best_score = rest["best_epoch"], rest["best_score"]
         training.seconds, training.waited = rest["seconds"], rest["waited"]
         training.threads = rest["threads"]
-    except (KeyError, TypeError, RuntimeError):
+    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError):
         raise RunError(f"{path}: not a checkpoint of this head; start over with --overwrite") from None
     training.best_weights = _below(BEST, tensors)
+
+
+def _digest(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> str:
+    """Return the checksum of a state: of every tensor's name, dtype, shape and bytes, and of the rest."""
+    about = {name: [str(each.dtype), list(each.shape)] for name, each in sorted(tensors.items())}
+    text = json.dumps(json_ready([about, dict(rest)]), sort_keys=True, allow_nan=False)
+    digest = hashlib.sha256(text.encode())
+    for _, tensor in sorted(tensors.items()):
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

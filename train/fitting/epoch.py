@@ -34,11 +34,14 @@ def run_epoch(training: Training, task: Task, features: Features, progress: Prog
 
 
 def learning_rate(step: int, steps_per_epoch: int, config: FitConfig) -> float:
-    """Return the learning rate of a step (from 0): linear warm-up, then half a cosine down to 0."""
+    """Return the learning rate of a step (from 0): linear warm-up 0, 1/n, 2/n …, then half a cosine down to 0.
+
+    Source: arXiv 2403.11879; the schedule is that of transformers' ``get_cosine_schedule_with_warmup``.
+    """
     warmup = config.warmup_epochs * steps_per_epoch
     total = config.epochs * steps_per_epoch
     if step < warmup:
-        return config.lr * (step + 1) / math.ceil(warmup)
+        return config.lr * (step + config.warmup_from) / math.ceil(warmup)
     done = (step - warmup) / max(1.0, total - warmup)
     return config.lr * 0.5 * (1 + math.cos(math.pi * done))
 
@@ -65,7 +68,12 @@ def _trained(training: Training, task: Task, features: Features, progress: Progr
                 )
         progress.live(partial(step_line, epoch, step + 1, len(batches), config, started))
     training.waited += feed.waited
-    return EpochRecord(epoch + 1, lr, total / done if done else math.nan, math.nan, skipped)
+    if not done:
+        raise RunError(
+            f"{config.loss} is undefined on every batch of epoch {epoch + 1}: labels or predictions are constant "
+            "in each, and nothing is learned; use a larger --batch-size, a lower --lr or --loss mse"
+        )
+    return EpochRecord(epoch + 1, lr, total / done, math.nan, skipped)
 
 
 def take_step(

@@ -14,16 +14,19 @@ from train.audit.audit import audit_splits
 from train.config import FitConfig
 from train.features.batches import Features, FrameBank, load_features
 from train.files import CHECKPOINT_FILE, CONFIG_FILE, write_json
+from train.fitting.begun import as_begun
 from train.fitting.checkpoint import Training, load_checkpoint, new_training, save_checkpoint
 from train.fitting.epoch import run_epoch
 from train.fitting.progress_lines import epoch_line
+from train.fitting.refresh import refresh
 from train.fitting.task import Task, plan_fit
 from train.fitting.write_run import FitInputs, write_results
 from train.heads.head import HeadShape, new_head
 from train.labels.coverage import is_compact, opened
 from train.labels.tables import Splits, target_lines
 from train.machine import choose_device, deterministic, kept_memory
-from train.runs.run_folder import Run, claim, keep_run_folder, load_run
+from train.runs.claim import claim, keep_run_folder
+from train.runs.run_folder import Run, load_run
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,14 @@ def fit(
     out, progress, shared = Path(out), progress or Progress(), shared or SharedFit()
     kept_memory()
     with opened(cache) as reader:
+        config = config if overwrite else as_begun(config, [out], progress)
         task = plan_fit(reader, labels, config)
         checked = None if shared.audited else audit_splits(reader, labels, strict=shared.strict)
         with keep_run_folder(out):
             if claim(out, task.identity, overwrite):
                 progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
+                if refresh(out, FitInputs(reader, labels, task)):
+                    progress.line(f"{out}: its interval and its audit are computed again for these speakers")
                 return load_run(out)
             write_json(out / CONFIG_FILE, config.to_dict())
             if checked is not None:

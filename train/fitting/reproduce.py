@@ -11,6 +11,7 @@ import numpy as np
 
 from cache import CacheReader, read_table
 from cache.common.progress import Progress
+from train.checksums import known_fields, read_json, verify_run
 from train.errors import RunError
 from train.files import (
     CONFIG_FILE,
@@ -19,7 +20,6 @@ from train.files import (
     HISTORY_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
-    read_json,
     sha256,
 )
 from train.fitting.fit import SharedFit, fit
@@ -51,9 +51,13 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progre
     loaded = load_run(run)
     if loaded.others:
         raise RunError(f"{run}: is an ensemble; reproduce its runs one by one, for example {loaded.path}")
-    before = read_json(run / ENVIRONMENT_FILE)
-    inputs = before.get("inputs") or {}
-    files = LabelFiles.from_dict(inputs).moved_to(files)
+    verify_run(run)
+    path = run / ENVIRONMENT_FILE
+    before = read_json(path)
+    with known_fields(path, "an environment"):
+        inputs = before.get("inputs") or {}
+        files = LabelFiles.from_dict(inputs).moved_to(files)
+        threads = sorted({int(count) for count in before["threads_of_each_sitting"]})
     if "cache" not in inputs or (files.labels is None and files.train is None):
         raise RunError(
             f"{run}: does not say where its labels were; name them with --labels or --train, --valid"
@@ -61,7 +65,7 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progre
     shared = SharedFit(pictures=False, audited=True)
     with (
         tempfile.TemporaryDirectory(prefix="emi-reproduce-") as folder,
-        threads_of(_threads_of_run(run, before)),
+        threads_of(_the_one(run, threads)),
     ):
         with CacheReader(cache or inputs["cache"]) as reader:
             out, labels = Path(folder) / "run", read_files(files)
@@ -69,20 +73,18 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progre
         return _compared(run, again.path)
 
 
-def _threads_of_run(run: Path, before: dict[str, Any]) -> int:
-    sittings = set(before["threads_of_each_sitting"])
-    if len(sittings) > 1:
-        raise RunError(
-            f"{run}: was fitted with {sorted(sittings)} threads in turn; its bits cannot come again"
-        )
-    return int(sittings.pop())
+def _the_one(run: Path, threads: list[int]) -> int:
+    if len(threads) != 1:
+        raise RunError(f"{run}: was fitted with {threads} threads in turn; its bits cannot come again")
+    return threads[0]
 
 
 def _compared(run: Path, again: Path) -> dict[str, Any]:
     """Return which files of two runs of one config have the same bits, and what else differs."""
     present = [name for name in COMPARED if (run / name).exists()]
     same = {name: sha256(run / name) == sha256(again / name) for name in present}
-    differs = list(_differences(*(read_json(folder / ENVIRONMENT_FILE) for folder in (run, again))))
+    with known_fields(run / ENVIRONMENT_FILE, "an environment"):
+        differs = list(_differences(*(read_json(folder / ENVIRONMENT_FILE) for folder in (run, again))))
     if not same.get(PREDICTIONS_FILE, True):
         differs.append(_largest(run / PREDICTIONS_FILE, again / PREDICTIONS_FILE))
     return {"run": str(run), "same": all(same.values()), "files": same, "differs": differs}
@@ -93,12 +95,21 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]
     for part, value in before["identity"].items():
         if after["identity"].get(part) != value:
             yield f"{part}: other than then"
-    old, new = (sorted(each["label_files"].values()) for each in (before, after))
-    if old != new:
-        yield f"label files: other bytes (sha256 {', '.join(each[:8] for each in new)})"
+    if "speakers" in before and before["speakers"] != after["speakers"]:
+        yield f"speakers: other than then{_in_table(after['speaker_table'])}"
+    for name in ("label_files", "speaker_table"):
+        if name not in before:  # older versions did not name the table of speakers
+            continue
+        old, new = (sorted(each[name].values()) for each in (before, after))
+        if old != new:
+            yield f"{name.replace('_', ' ')}: other bytes (sha256 {', '.join(each[:8] for each in new) or 'none'})"
     for name in MACHINE:
         if before.get(name) != after.get(name):
             yield f"{name}: {before.get(name)} then, {after.get(name)} now"
+
+
+def _in_table(table: dict[str, str]) -> str:
+    return f" ({', '.join(table)})" if table else ""
 
 
 def _largest(one: Path, two: Path) -> str:

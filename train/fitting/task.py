@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from cache import CacheReader
 from train.config import FitConfig
+from train.errors import ConfigError
 from train.features.inputs import choose_inputs
 from train.labels.coverage import cached, check_coverage, coverage, is_compact
 from train.labels.divide import inner_split
 from train.labels.tables import Labels, Splits, require_speakers
+from train.losses.total import looks_across_clips
 from train.machine import choose_device
 from train.runs.precision import require_precision
 
@@ -35,7 +37,8 @@ class Task:
         inner_by: "speaker" or "clip"; None without an inner part.
         layer: encoder layer; None for a cache without layers.
         coverage: labelled and cached clips.
-        identity: what decides the result, in parts.
+        identity: what decides the head and its predictions, in parts.
+        speakers: digest of the clips' speakers, which decide the interval too.
     """
 
     config: FitConfig
@@ -46,6 +49,7 @@ class Task:
     layer: int | None
     coverage: dict[str, Any]
     identity: dict[str, Any]
+    speakers: str
 
     @property
     def clip_ids(self) -> tuple[str, ...]:
@@ -69,8 +73,14 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     Raises:
         LabelError: if labels and cache have too few clips in common, or too few to divide, or speakers are
             known of some clips only.
-        ConfigError: if the cache has not the fields that the config asks for, or the device not its precision.
+        ConfigError: if the cache has not the fields that the config asks for, the device not its precision, or
+            the loss needs larger batches.
     """
+    if config.batch_size == 1 and looks_across_clips(config.loss_terms):
+        raise ConfigError(
+            f"loss {config.loss}: a correlation over a batch of one clip does not exist, found batch_size 1; "
+            "use a larger --batch-size or --loss mse"
+        )
     covered = _coverage(reader, labels, config.min_coverage)
     train, valid = (cached(part, reader) for part in (labels.train, labels.valid))
     require_speakers(train, valid)
@@ -84,7 +94,9 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
         "recipe_id": reader.recipe_id,
         "clips and labels": _digest(reader, train, valid, parts),
     }
-    return Task(config, train, valid, parts, inner_by, layer, covered, identity)
+    speakers = json.dumps([train.speakers, valid.speakers])
+    digest = hashlib.sha256(speakers.encode()).hexdigest()
+    return Task(config, train, valid, parts, inner_by, layer, covered, identity, digest)
 
 
 def _coverage(reader: CacheReader, labels: Splits, least: float) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
+from cache.common.durable import read_regular
 from cache.common.words import counted
+from train.checksums import finish_run
 from train.features.batches import Features
 from train.files import (
     CLIPS_FILE,
@@ -20,11 +21,11 @@ from train.files import (
     ENVIRONMENT_FILE,
     HEAD_FILE,
     HISTORY_FILE,
-    METRICS_FILE,
     PREDICTIONS_FILE,
     PROJECTION_FILE,
     SCATTER_PICTURE,
     sha256,
+    write_bytes,
     write_csv,
     write_json,
 )
@@ -35,7 +36,7 @@ from train.labels.tables import Splits
 from train.machine import environment
 from train.runs.forward import apply_head
 from train.runs.history import write_history
-from train.runs.run_folder import Targets, save_head
+from train.runs.run_folder import Targets, require_finite, save_head
 from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
 from train.scores.wording import score_text
@@ -64,6 +65,7 @@ def write_results(
     """Give the head its chosen weights and write the run folder; ``metrics.json``, last, finishes it."""
     task, epoch = inputs.task, training.choose()
     targets = _targets(inputs)
+    require_finite(training.head, out / HEAD_FILE)
     metrics = _metrics(task, training, epoch)
     _save_head(out, inputs, training, targets, metrics["statement"])
     if "valid" in task.parts:
@@ -79,7 +81,7 @@ def write_results(
 
         plot_learning_curves(out / CURVES_PICTURE, training.history, task.config, epoch)
     write_json(out / ENVIRONMENT_FILE, _environment(inputs, training))
-    write_json(out / METRICS_FILE, metrics)
+    finish_run(out, metrics)
 
 
 def _targets(inputs: FitInputs) -> Targets:
@@ -94,8 +96,8 @@ def _targets(inputs: FitInputs) -> Targets:
 def _metrics(task: Task, training: Training, epoch: int) -> dict[str, Any]:
     """Return what ``metrics.json`` says of every run; the scores follow where clips are left to report on."""
     return {
-        "statement": statement(task, training, epoch),
-        "selected_on": selected_on(task, training),
+        "statement": statement(task, epoch, training.best_score),
+        "selected_on": selected_on(task, training.best_score),
         "metric": task.config.metric,
         "interval": None,
         "valid": None,
@@ -122,22 +124,27 @@ def _save_head(out: Path, inputs: FitInputs, training: Training, targets: Target
     }
     save_head(out / HEAD_FILE, training.head, targets, about)
     if is_compact(reader):
-        shutil.copyfile(reader.path / PROJECTION_FILE, out / PROJECTION_FILE)
+        write_bytes(out / PROJECTION_FILE, read_regular(reader.path / PROJECTION_FILE))
 
 
 def _report(out: Path, task: Task, targets: Targets, predictions: FloatArray) -> dict[str, Any]:
     """Write the predictions of the validation clips, and return their scores."""
-    from train.scores.evidence import described  # with scipy, which the first step does not wait for
-    from train.scores.intervals import score_interval
-
     truth, names = task.valid.targets, targets.names
     write_predictions(out / PREDICTIONS_FILE, targets.id_column, task.valid.written_ids, predictions, names)
-    interval = score_interval(truth, predictions[None], task.config.metric, task.valid.speakers)
     return {
-        "interval": described(interval),
+        "interval": validation_interval(task, predictions),
         "valid": score_all(truth, predictions, names),
         "valid_clipped": score_all(truth, targets.clipped(predictions), names),
     }
+
+
+def validation_interval(task: Task, predictions: FloatArray) -> dict[str, Any]:
+    """Return the interval of the score on the validation clips, predictions (clips, targets), as JSON values."""
+    from train.scores.evidence import described  # with scipy, which the first step does not wait for
+    from train.scores.intervals import score_interval
+
+    truth = task.valid.targets
+    return described(score_interval(truth, predictions[None], task.config.metric, task.valid.speakers))
 
 
 def _draw_scatter(out: Path, task: Task, predictions: FloatArray, selected: str) -> None:
@@ -147,13 +154,13 @@ def _draw_scatter(out: Path, task: Task, predictions: FloatArray, selected: str)
     plot_scatter(out / SCATTER_PICTURE, task.valid.targets, predictions, task.valid.names, note)
 
 
-def selected_on(task: Task, training: Training) -> str:
-    """Return what chose the epoch: "inner", "valid" or "last epoch"."""
-    return "last epoch" if training.best_epoch is None else task.config.select
+def selected_on(task: Task, score: float | None) -> str:
+    """Return what chose the epoch: "inner", "valid" or "last epoch", which is where no ``score`` was defined."""
+    return "last epoch" if score is None else task.config.select
 
 
-def statement(task: Task, training: Training, epoch: int) -> str:
-    """Say in one sentence what the head was trained on and what chose its epoch."""
+def statement(task: Task, epoch: int, score: float | None) -> str:
+    """Say in one sentence what the head was trained on and what chose its epoch, by which score."""
     config, parts = task.config, task.parts
     text = f"trained on {counted(len(parts['fit']), 'clip')}; epoch {epoch} of {config.epochs}"
     if config.train_on_all:
@@ -162,9 +169,9 @@ def statement(task: Task, training: Training, epoch: int) -> str:
         return f"{text} (the last)"
     which = {"inner": "inner", "valid": "validation"}[config.select]
     chooser = counted(len(task.chooser), f"{which} clip")
-    if training.best_epoch is None:
+    if score is None:
         return f"{text}, the last, since {config.metric} was undefined on the {chooser} at every epoch"
-    text += f" chosen by {config.metric} ({score_text(training.best_score)}) on {chooser}"
+    text += f" chosen by {config.metric} ({score_text(score)}) on {chooser}"
     if config.select == "valid":
         return f"{text}: selected on valid, so that the scores are too high"
     return f"{text} of the training data, divided by {task.inner_by}"
@@ -182,10 +189,21 @@ def _environment(inputs: FitInputs, training: Training) -> dict[str, Any]:
         "identity": task.identity,
         **environment(device),
         "threads_of_each_sitting": training.threads,
-        "inputs": {**inputs.labels.origin, "cache": str(inputs.reader.path)},
+        **origin_of(inputs),
         "recipe_id": inputs.reader.recipe_id,
-        "label_files": {str(path): sha256(path) for path in inputs.labels.paths},
         "seconds": round(training.seconds, 3),
         "waited_for_data": round(training.waited / training.seconds, 4) if training.seconds else None,
         "clips_per_second": round(clips / training.seconds, 1) if training.seconds else None,
+    }
+
+
+def origin_of(inputs: FitInputs) -> dict[str, Any]:
+    """Return where labels, speakers and cache came from, and hashes of them, as ``environment.json`` has them."""
+    files = inputs.labels.files
+    table = files.speakers if files else None
+    return {
+        "inputs": {**inputs.labels.origin, "cache": str(inputs.reader.path)},
+        "label_files": {str(path): sha256(path) for path in inputs.labels.paths},
+        "speakers": inputs.task.speakers,
+        "speaker_table": {str(table): sha256(table)} if table else {},
     }

@@ -7,6 +7,7 @@ Prediction", arXiv 2403.11879.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from train.errors import ConfigError
-from train.heads.registry import FUSIONS, TEMPORAL_MODELS
+from train.heads.registry import FUSIONS, MOST_LAYERS, MOST_UNITS, TEMPORAL_MODELS
 from train.heads.temporal import TemporalModel
 
 PLAIN_FUSION = "linear"  # with the component switched off
+MOST = {"width": 1_000_000, "targets": 100_000, "hidden": MOST_UNITS, "lstm_layers": MOST_LAYERS}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class HeadShape:
         fusion: name of the fusion; the method's is "concat".
 
     Raises:
-        ConfigError: if neither the LSTM nor the global mean feeds the head.
+        ConfigError: if neither the LSTM nor the global mean feeds the head, or a size is out of range.
     """
 
     width: int
@@ -52,6 +54,10 @@ class HeadShape:
     def __post_init__(self) -> None:
         if not (self.lstm or self.global_mean):
             raise ConfigError("a head needs the LSTM, the global mean, or both")
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            if (value is not None or name != "hidden") and not (type(value) is int and 1 <= value <= most):
+                raise ConfigError(f"{name} of a head: found {value!r}, expected 1 to {most:,}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values; the method's fusion, which older heads do not name, is left out."""
@@ -114,6 +120,21 @@ def new_head(shape: HeadShape, seed: int) -> FusionHead:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return FusionHead(shape)
+
+
+def require_tensors(shape: HeadShape, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are not those of a head of this shape, before one is made: no memory is taken for it.
+
+    Raises:
+        ConfigError: naming the first that is missing, too much, or of another shape.
+    """
+    with torch.device("meta"):
+        wanted = {name: tuple(each.shape) for name, each in FusionHead(shape).state_dict().items()}
+    found = {name: tuple(each.shape) for name, each in tensors.items()}
+    for name in sorted({*wanted, *found}):
+        if wanted.get(name) != found.get(name):
+            one, two = (each.get(name, "none") for each in (wanted, found))
+            raise ConfigError(f"tensor {name}: found {two}, expected {one}")
 
 
 def _given(value: Tensor | None, name: str) -> Tensor:

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from train.heads.fusion import MakeFusion
     from train.heads.temporal import MakeTemporal
 
+MOST_UNITS, MOST_LAYERS = (
+    100_000,
+    1_000,
+)  # of a temporal model; what asks for more is a mistake, or means harm
+
 TEMPORAL_MODELS: Registry[MakeTemporal] = Registry("temporal model", ConfigError)
 TEMPORAL_MODELS.add("lstm", "train.heads.lstm:LastOutputLSTM", "the method's, read at the last valid frame")
 TEMPORAL_MODELS.add("gru", "train.heads.gru:LastOutputGRU", "read at the last valid frame")

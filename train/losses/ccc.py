@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from train.losses.loss import CONSTANT_VARIANCE, Loss, LossValue
+from train.losses.loss import Loss, LossValue, varies
 
 
 def ccc(predictions: Tensor, targets: Tensor) -> LossValue:
     """Return 1 minus the concordance of each column, averaged over the columns whose labels vary."""
     # A constant prediction keeps its gradient here: only a constant label column says nothing.
-    defined = targets.var(0, correction=0) > CONSTANT_VARIANCE
+    defined = varies(targets)
     if not defined.any():
         return LossValue(None, targets.shape[1])
     predictions, targets = predictions[:, defined], targets[:, defined]

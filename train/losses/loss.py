@@ -7,8 +7,17 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-# Variance below which a batch column counts as constant: float32 leaves about this much.
-CONSTANT_VARIANCE = 1e-12
+# A column of a batch counts as constant when it varies by no more than what float32 leaves of one value, such
+# as 33.3 in every row: relative to its size, as the metrics have it ...
+CONSTANT = 1e-6
+SMALLEST = 1e-18  # ... or by so little that its squares are no float32
+
+
+def varies(columns: Tensor) -> Tensor:
+    """Return which columns of (clips, targets) are not constant, (targets,) bool."""
+    columns = columns.detach()
+    span = columns.amax(0) - columns.amin(0)
+    return (span > CONSTANT * columns.abs().amax(0)) & (span > SMALLEST)
 
 
 class LossValue(NamedTuple):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from train.losses.loss import CONSTANT_VARIANCE, Loss, LossValue
+from train.losses.loss import Loss, LossValue, varies
 
 
 def pearson(predictions: Tensor, targets: Tensor) -> LossValue:
     """Return 1 minus the correlation of each column, averaged over the columns where both sides vary."""
-    varies = [columns.detach().var(0, correction=0) > CONSTANT_VARIANCE for columns in (predictions, targets)]
-    defined = varies[0] & varies[1]
+    defined = varies(predictions) & varies(targets)
     if not defined.any():
         return LossValue(None, targets.shape[1])
     predictions, targets = predictions[:, defined], targets[:, defined]

@@ -6,7 +6,6 @@ OUT/chart.png, differences.png, scatter*.png, learning_curves.png
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import read_table
-from cache.common.durable import storage_errors
 from cache.common.words import counted
+from train.checksums import known_fields, read_json, verified, verify_run
 from train.errors import LabelError, RunError
 from train.files import (
     AUDIT_FILE,
@@ -23,12 +22,12 @@ from train.files import (
     HISTORY_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
-    read_json,
+    make_folder,
     write_text,
 )
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_all_labels
-from train.labels.tables import require_speakers
+from train.labels.tables import Labels, require_speakers
 from train.report.plots import plot_differences, plot_histories, plot_rows
 from train.report.sections import (
     audit_section,
@@ -39,10 +38,13 @@ from train.report.sections import (
     reproduce_section,
 )
 from train.report.table import build_table
+from train.runs.history import read_history
 from train.runs.plots import ScatterNote, plot_scatter
-from train.runs.run_folder import load_run
+from train.runs.run_folder import Run, load_run, read_metrics
+from train.runs.submission import predictions_in
 from train.scores.estimates import Interval
 from train.scores.intervals import score_interval
+from train.scores.metrics import mean_over
 from train.scores.permutation import permutation_null
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign
@@ -53,33 +55,36 @@ from train.studies.study import (
     RowResult,
     Study,
     load_study,
-    predictions_in,
     reported,
     row_result,
 )
 
 FloatArray = npt.NDArray[np.float64]
 PAGE = "report.md"
+PICTURES = ("chart.png", "differences.png", "scatter.png", "scatter_best.png", "learning_curves.png")
+SAME_BITS = "Each head comes out with the same bits on the same machine and threads:"  # every page has it
 
 
-def write_report(path: Path, out: Path | None = None) -> Path:
+def write_report(path: Path, out: Path | None = None, *, overwrite: bool = False) -> Path:
     """Write the report of a run, or of an ablation or baselines.
 
     Args:
         path: folder of a finished run or study.
         out: folder of the report; default: ``report`` in ``path``.
+        overwrite: replace files of the report's names, whoever wrote them.
 
     Returns:
         The Markdown page; its pictures lie beside it.
 
     Raises:
-        RunError: if the folder holds neither.
+        RunError: if the folder holds neither, or ``out`` files of the report's names that are none of a report.
         LabelError: if the labels of a run have moved or changed.
     """
     study = load_study(path) if (path / RESULTS).exists() else _study_of_run(path)
     out = out or path / "report"
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    if not overwrite:
+        _require_free(out)
+    make_folder(out)
     scores = score_rows(study)
     parts = [
         f"# {path.resolve().name}: {_kind(study)}",
@@ -92,10 +97,23 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     parts += ["## Chance", null_section(study, null)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
     parts += [f"## Environment of {first.resolve().name}", environment_section(first)]
-    parts += ["## Reproduce", "Each head comes out with the same bits on the same machine and threads:"]
+    parts += ["## Reproduce", SAME_BITS]
     parts.append(reproduce_section(study))
     write_text(out / PAGE, "\n\n".join(parts) + "\n")
     return out / PAGE
+
+
+def _require_free(out: Path) -> None:
+    """Refuse a folder that holds files of our names beside no page of ours."""
+    page = out / PAGE
+    if page.is_file() and SAME_BITS in page.read_text(encoding="utf-8", errors="replace"):
+        return
+    for name in (PAGE, *PICTURES):
+        if (out / name).exists():
+            raise RunError(
+                f"{out / name}: is there already and belongs to no report; give another --out, or replace it with "
+                "--overwrite"
+            )
 
 
 def _kind(study: Study) -> str:
@@ -153,14 +171,14 @@ def _plot_curves(study: Study, rows: Sequence[RowResult], path: Path) -> None:
     histories, chosen = {}, {}
     for row in rows:
         runs = [study.path / run for run in row.runs]
-        histories[row.name] = [_history(run / HISTORY_FILE, column) for run in runs]
-        chosen[row.name] = [int(read_json(run / METRICS_FILE)["epoch"]) for run in runs]
+        histories[row.name] = [np.array(read_history(run / HISTORY_FILE)[column]) for run in runs]
+        chosen[row.name] = [_epoch(run / METRICS_FILE) for run in runs]
     plot_histories(path, histories, title, chosen)
 
 
-def _history(path: Path, column: str) -> FloatArray:
-    with path.open(encoding="utf-8", newline="") as file:
-        return np.array([float(row[column] or "nan") for row in csv.DictReader(file)])
+def _epoch(metrics: Path) -> int:
+    with known_fields(metrics, "metrics of a fit"):
+        return int(read_metrics(metrics)["epoch"])
 
 
 def _per_emotion(study: Study, row: RowResult) -> list[Interval]:
@@ -173,7 +191,7 @@ def _per_emotion(study: Study, row: RowResult) -> list[Interval]:
 
 def _means(study: Study, row: RowResult) -> dict[str, float]:
     """Return mean over seeds of what the runs say of themselves, by "valid pearson" and so on."""
-    runs = [read_json(study.path / run / METRICS_FILE) for run in row.runs]
+    runs = [read_metrics(study.path / run / METRICS_FILE) for run in row.runs]
     means = {}
     for part in ("valid", "valid_clipped"):
         for metric in METRICS:
@@ -193,10 +211,14 @@ def _study_of_run(path: Path) -> Study:
     run = load_run(path)
     if run.metrics["valid"] is None:
         raise RunError(f"{path}: was trained on train and valid together, no clip is left to report on")
-    table = read_table(run.path / PREDICTIONS_FILE)
+    verify_run(run.path)
+    file = verified(run.path / PREDICTIONS_FILE)
+    table = read_table(file)
     ids = table.ids()
-    inputs = read_json(run.path / ENVIRONMENT_FILE).get("inputs", {})
-    labels = read_all_labels(LabelFiles.from_dict({**inputs, "targets": list(run.targets.names)}))
+    with known_fields(run.path / ENVIRONMENT_FILE, "an environment"):
+        inputs = read_json(run.path / ENVIRONMENT_FILE).get("inputs", {})
+        labels = read_all_labels(LabelFiles.from_dict({**inputs, "targets": list(run.targets.names)}))
+        cache = Path(inputs["cache"])
     at = {clip_id: position for position, clip_id in enumerate(labels.clip_ids)}
     missing = [clip_id for clip_id in ids if clip_id not in at]
     if missing:
@@ -205,9 +227,10 @@ def _study_of_run(path: Path) -> Study:
         )
     labels = labels.take([at[clip_id] for clip_id in ids])
     require_speakers(labels)
-    cache, folders = Path(inputs["cache"]), [run.path, *(other.path for other in run.others)]
+    folders = [run.path, *(other.path for other in run.others)]
     row = row_result(path.resolve().name, run.config.to_dict(), cache, path, folders)
-    first = predictions_in(table, labels.clip_ids, labels.names, run.path / PREDICTIONS_FILE)
+    first = predictions_in(table, labels.clip_ids, labels.names, file)
+    _require_same_labels(run, labels, first)
     return Study(
         path=path,
         rows=(row,),
@@ -218,3 +241,18 @@ def _study_of_run(path: Path) -> Study:
         loaded={row.runs[0]: first},
         **reported(labels),
     )
+
+
+def _require_same_labels(run: Run, labels: Labels, predictions: FloatArray) -> None:
+    """Refuse labels that give a run another score than the one it has: its page would show numbers of no fit.
+
+    Raises:
+        LabelError: if they do.
+    """
+    told = run.metrics["valid"][run.config.metric]["mean"]
+    found = mean_over(METRICS.get(run.config.metric)(labels.targets, predictions))
+    if not np.isclose(np.nan if told is None else told, found, rtol=0, atol=1e-5, equal_nan=True):
+        raise LabelError(
+            f"{labels.path}: gives the run {run.path} {run.config.metric} {found:.6g}, the run itself says {told}: "
+            "the labels have changed since the fit; restore the table, or fit again"
+        )

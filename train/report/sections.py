@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from train.audit.audit import Audit
-from train.files import CONFIG_FILE, ENVIRONMENT_FILE, read_json
+from train.checksums import known_fields, read_json
+from train.files import CONFIG_FILE, ENVIRONMENT_FILE
 from train.report.styles import markdown_table
 from train.report.table import interval_cell
 from train.report.terminal import few_orders
@@ -19,7 +20,14 @@ from train.scores.wording import metric_sign, p_text, score_text, typeset
 from train.studies.study import Study
 
 TWENTY = 20  # orders; of fewer the most extreme one is no case of twenty
-SKIPPED = ("identity", "inputs", "label_files", "versions")  # of an environment: shown elsewhere, or too long
+SKIPPED = (
+    "identity",
+    "inputs",
+    "label_files",
+    "speakers",
+    "speaker_table",
+    "versions",
+)  # of an environment: shown elsewhere, or too long
 
 
 def emotions_section(study: Study, intervals: Mapping[str, Sequence[Interval]]) -> str:
@@ -67,12 +75,15 @@ def audit_section(path: Path) -> str:
 
 def environment_section(run: Path) -> str:
     """Return what else decided the bits of a run."""
-    known = read_json(run / ENVIRONMENT_FILE)
-    rows = [[name.replace("_", " "), _text(value)] for name, value in known.items() if name not in SKIPPED]
-    rows += [[f"{name} version", text] for name, text in known.get("versions", {}).items()]
-    rows += [
-        [f"sha256 of {Path(name).name}", digest] for name, digest in known.get("label_files", {}).items()
-    ]
+    path = run / ENVIRONMENT_FILE
+    known = read_json(path)
+    with known_fields(path, "an environment"):
+        rows = [
+            [name.replace("_", " "), _text(value)] for name, value in known.items() if name not in SKIPPED
+        ]
+        rows += [[f"{name} version", str(text)] for name, text in known.get("versions", {}).items()]
+        tables = {**known.get("label_files", {}), **known.get("speaker_table", {})}
+        rows += [[f"sha256 of {Path(name).name}", str(digest)] for name, digest in tables.items()]
     return markdown_table(["", ""], rows)
 
 
@@ -88,11 +99,13 @@ def _command(run: Path) -> str:
     """Return the command that fits a run again and compares the bits; baselines are made all at once."""
     if "baseline" not in read_json(run / CONFIG_FILE):
         return shlex.join(["emi-train", "reproduce", str(run)])
-    inputs: dict[str, Any] = read_json(run / ENVIRONMENT_FILE)["inputs"]
-    words = ["emi-train", "baseline", str(inputs["cache"])]
-    for name in ("train", "valid", "labels", "speakers"):
-        words += [f"--{name}", str(inputs[name])] if inputs.get(name) else []
-    words += ["--targets", ",".join(inputs["targets"])] if inputs.get("targets") else []
+    path = run / ENVIRONMENT_FILE
+    with known_fields(path, "an environment"):
+        inputs: dict[str, Any] = read_json(path)["inputs"]
+        words = ["emi-train", "baseline", str(inputs["cache"])]
+        for name in ("train", "valid", "labels", "speakers"):
+            words += [f"--{name}", str(inputs[name])] if inputs.get(name) else []
+        words += ["--targets", ",".join(inputs["targets"])] if inputs.get("targets") else []
     return shlex.join([*words, "--out", "again"])
 
 

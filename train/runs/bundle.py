@@ -8,25 +8,26 @@ written anew, without the ids of the clips that it was fitted on.
 from __future__ import annotations
 
 import hashlib
-import json
+import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cache.common.console import json_ready
-from cache.common.durable import storage_errors
+from cache.common.durable import read_regular
+from cache.common.outputs import write_output
 from cache.compaction.projection import Projection
+from train.checksums import MAX_BYTES, checksums_text, known_fields, read_json, verified, verify_run
 from train.errors import RunError
 from train.files import (
+    CHECKSUMS_FILE,
     CONFIG_FILE,
     ENVIRONMENT_FILE,
     HEAD_FILE,
     METRICS_FILE,
     PROJECTION_FILE,
-    read_json,
-    replacing,
+    json_text,
 )
 from train.runs.run_folder import Run, load_run
 from train.scores.wording import score_text
@@ -36,37 +37,50 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's first date: the same run gives the
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device", "threads_of_each_sitting")
 
 
-def bundle(run: Path, out: Path) -> list[str]:
+def bundle(run: Path, out: Path, *, overwrite: bool = False) -> list[str]:
     """Pack a run.
 
     Args:
         run: folder of a finished run.
         out: zip file to write.
+        overwrite: replace a file of that name, whatever it is.
 
     Returns:
         The names of the files in it.
 
     Raises:
-        RunError: if the run is an ensemble, or ``out`` is no zip file's name.
+        RunError: if the run is an ensemble or damaged, or ``out`` is no zip file's name.
+        StorageError: if ``out`` exists and holds something else, or cannot be written.
     """
     loaded = load_run(run)
     if loaded.others:
         raise RunError(f"{run}: is an ensemble; bundle its runs one by one, for example {loaded.path}")
     if out.suffix != ".zip":
         raise RunError(f"{out}: expected the name of a .zip file")
+    verify_run(run)
     packed = {name: _content(run / name) for name in PACKED if (run / name).exists()}
     texts = {
-        METRICS_FILE: _text(_aggregates(loaded.metrics)),
-        "hashes.json": _text(_hashes(run, packed)),
-        "README.md": card(loaded),
+        METRICS_FILE: json_text(_aggregates(loaded.metrics)),
+        "hashes.json": json_text(_hashes(run, packed)),
+        "README.md": _card(loaded),
     }
-    with storage_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
-        contents = packed | {name: text.encode() for name, text in texts.items()}
+    contents = packed | {name: text.encode() for name, text in texts.items()}
+    contents[CHECKSUMS_FILE] = checksums_text(contents).encode()
+    write_output(out, _zipped(contents), overwrite)
+    return sorted(contents)
+
+
+def _zipped(contents: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in sorted(contents.items()):
             archive.writestr(zipfile.ZipInfo(name, EPOCH), data, zipfile.ZIP_DEFLATED)
-    return sorted(contents)
+    return buffer.getvalue()
+
+
+def _card(run: Run) -> str:
+    with known_fields(run.path / METRICS_FILE, "metrics of a fit"):
+        return card(run)
 
 
 def card(run: Run) -> str:
@@ -104,20 +118,18 @@ def _aggregates(metrics: dict[str, Any]) -> dict[str, Any]:
 def _content(path: Path) -> bytes:
     """Return a file of the run as the bundle holds it."""
     if path.name == PROJECTION_FILE:
-        return replace(Projection.from_file(path), fitted_on=()).to_bytes()
-    return path.read_bytes()
+        return replace(Projection.from_file(verified(path)), fitted_on=()).to_bytes()
+    return read_regular(verified(path), MAX_BYTES)
 
 
 def _hashes(run: Path, packed: Mapping[str, bytes]) -> dict[str, Any]:
-    found = read_json(run / ENVIRONMENT_FILE)
-    return {
-        "recipe_id": found.get("recipe_id"),
-        "clips_and_labels": found["identity"]["clips and labels"],
-        "label_files": sorted(found["label_files"].values()),
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in packed.items()},
-        **{name: found.get(name) for name in MACHINE},
-    }
-
-
-def _text(value: Any) -> str:
-    return json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    path = run / ENVIRONMENT_FILE
+    found = read_json(path)
+    with known_fields(path, "an environment"):
+        return {
+            "recipe_id": found.get("recipe_id"),
+            "clips_and_labels": found["identity"]["clips and labels"],
+            "label_files": sorted(found["label_files"].values()),
+            "files": {name: hashlib.sha256(data).hexdigest() for name, data in packed.items()},
+            **{name: found.get(name) for name in MACHINE},
+        }

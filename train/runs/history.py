@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from train.checksums import known_fields, verified
 from train.files import write_csv
 
 
@@ -30,16 +32,30 @@ class EpochRecord:
     skipped: int
 
     @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> EpochRecord:
-        """Return a record of JSON values, which have null for an undefined score."""
-        score = fields["score"]
-        return cls(**{**fields, "score": math.nan if score is None else score})
+    def from_dict(cls, values: Mapping[str, Any]) -> EpochRecord:
+        """Return a record of JSON values, which have null for what is undefined: a score, or a loss."""
+        defined = {name: math.nan if values[name] is None else values[name] for name in ("loss", "score")}
+        return cls(**{**values, **defined})
 
 
 def write_history(path: Path, history: Sequence[EpochRecord]) -> None:
     """Write one row per epoch; an undefined number is an empty cell."""
     rows = [asdict(record) for record in history]
     write_csv(path, list(rows[0]), [[_cell(value) for value in row.values()] for row in rows])
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Return the columns of ``history.csv``; an undefined number is NaN ("None" in files of older versions).
+
+    Raises:
+        RunError: if the file is damaged, or is none.
+    """
+    with known_fields(path, "a history"), verified(path).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+        return {
+            field.name: [float("nan" if row[field.name] in ("", "None") else row[field.name]) for row in rows]
+            for field in fields(EpochRecord)
+        }
 
 
 def _cell(value: float) -> str:

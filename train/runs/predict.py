@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from train.errors import LabelError
+from cache.common.words import counted
+from train.errors import LabelError, RunError
 from train.features.batches import load_features
 from train.features.inputs import require_inputs
 from train.labels.coverage import opened
@@ -65,7 +66,8 @@ def predict(
 
     Raises:
         LabelError: if the cache does not hold a clip.
-        RunError: if the cache's recipe differs from the one the head was trained on.
+        RunError: if the cache's recipe differs from the one the head was trained on, or what the head predicts
+            is not finite.
         ConfigError: if the cache has not the fields that the head needs, or the device not its precision.
     """
     with opened(cache) as reader:
@@ -105,4 +107,11 @@ def _output(run: Run, reader: CacheReader, clip_ids: Sequence[str], device: str)
     require_precision(config, run.head.shape.width, where)
     features = load_features(reader, clip_ids, config)
     with deterministic(where):
-        return apply_head(run.head.to(where), features, np.arange(len(clip_ids)), config)
+        values = apply_head(run.head.to(where), features, np.arange(len(clip_ids)), config)
+    bad = np.flatnonzero(~np.isfinite(values).all(1))
+    if len(bad):
+        raise RunError(
+            f"{run.path}: predicts what is not finite for {counted(len(bad), 'clip')} ({clip_ids[bad[0]]}, …); "
+            "look at the head's training (--lr, --precision float32) and at these clips of the cache"
+        )
+    return values

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from cache import CacheReader, Projection
 from cache.compaction.projected_reader import ProjectedReader
 from cache.format.recipe import as_block
+from train.checksums import verified
 from train.errors import RunError
 from train.files import PROJECTION_FILE
 from train.runs.run_folder import Run
@@ -27,20 +31,23 @@ def checked_recipe(run: Run, reader: CacheReader, allow: bool) -> tuple[str, ...
     return diff
 
 
-def as_trained(run: Run, reader: CacheReader) -> CacheReader:
-    """Return a reader of what the head was trained on: ``reader``, or its projection.
+@contextmanager
+def as_trained(run: Run, reader: CacheReader) -> Iterator[CacheReader]:
+    """Give a reader of what the head was trained on: ``reader``, which stays open, or its projection.
 
     Raises:
         RunError: if the run has no projection of its own and needs one.
     """
     if run.recipe.same_values(reader.recipe) or not run.recipe.is_made_from(reader.recipe):
-        return reader
+        yield reader
+        return
     path = run.path / PROJECTION_FILE
     if not path.exists():
         raise RunError(
             f"{path}: is missing, and {reader.path} is the full cache; copy it from the compact one"
         )
-    projection = Projection.from_file(path)
+    projection = Projection.from_file(verified(path))
     if projection.sha256 != run.recipe.projection_sha256:
         raise RunError(f"{path}: not the projection that this head was trained with; restore it from a copy")
-    return ProjectedReader(reader.path, projection)
+    with ProjectedReader(reader.path, projection) as projected:
+        yield projected

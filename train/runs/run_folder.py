@@ -1,4 +1,4 @@
-"""The run folder: what it holds, how a fit claims it, how it is loaded.
+"""The run folder: what it holds and how it is loaded.
 
 config.json       the FitConfig; fits ``--config``
 environment.json  versions, threads, device, label files' sha256, cache recipe: written first
@@ -8,6 +8,7 @@ predictions.csv   the validation clips, in the label file's columns
 clips.csv         which clips were trained on, chose the epoch, were reported on
 audit.json        what could make the scores too good: passed, failed or not checked
 coverage.json     labelled clips that the cache does not hold, and the other way round
+checksums.json    sha256 of every other file; older runs have none
 metrics.json      scores: written last, it marks the run as finished
 projection.npz    how a compact cache was made from the full one, if the head was fitted on a compact one
 checkpoint.safetensors  only while unfinished
@@ -18,8 +19,7 @@ An ensemble's folder holds one run a seed and ensemble.json, which names them.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,27 +27,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cache.common.durable import storage_errors
 from cache.format.recipe import Recipe
-from train.config import FitConfig
-from train.errors import ConfigError, RunError
-from train.files import (
-    CLIPS_FILE,
-    CONFIG_FILE,
-    ENSEMBLE_FILE,
-    ENVIRONMENT_FILE,
-    HEAD_FILE,
-    METRICS_FILE,
-    RUN_FILES,
-    lock_folder,
+from train.checksums import (
+    has_checksums,
+    known_fields,
     read_json,
-    remove_leftovers,
-    write_json,
+    read_sealed,
+    say_unchecked,
+    verified,
 )
-from train.heads.head import FusionHead, HeadShape
+from train.config import FitConfig
+from train.errors import RunError
+from train.files import CLIPS_FILE, CONFIG_FILE, ENSEMBLE_FILE, HEAD_FILE, METRICS_FILE
+from train.heads.head import FusionHead, HeadShape, require_tensors
 from train.runs.tensors import read_tensors, write_tensors
 
 FloatArray = npt.NDArray[np.float64]
+METRICS_FIELDS: dict[str, Any] = {  # what others take from metrics.json, and its kind
+    "valid": dict | None,
+    "valid_clipped": dict | None,
+    "parameters": int,
+    "selected_on": str,
+    "metric": str,
+}
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class Run:
         """
         if not (self.path / CLIPS_FILE).exists():
             return None
-        with (self.path / CLIPS_FILE).open(encoding="utf-8", newline="") as file:
+        path = verified(self.path / CLIPS_FILE)
+        with known_fields(path, "a table of clips"), path.open(encoding="utf-8", newline="") as file:
             mine = {row["clip_id"] for row in csv.DictReader(file) if row["part"] != "valid"}
         for other in self.others:
             theirs = other.trained_on()
@@ -155,115 +158,86 @@ def load_run(path: Path | str) -> Run:
             else "emi-train fit writes one"
         )
         raise RunError(f"{path}: not a finished run ({METRICS_FILE} is missing); {hint}")
-    tensors, values = read_tensors(path / HEAD_FILE)
+    say_unchecked(path, has_checksums(path))
+    run = _loaded(path, read_metrics(path / METRICS_FILE))
+    with known_fields(path / METRICS_FILE, "metrics of a fit"):
+        if not isinstance(run.metrics["statement"], str) or not isinstance(run.metrics["epoch"], int):
+            raise TypeError("no statement, or no epoch")
+        if run.metrics["valid"] is not None:
+            run.metrics["valid"][run.config.metric]
+    return run
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Return the content of a run's ``metrics.json``, or of a baseline's.
+
+    Raises:
+        RunError: if it is damaged, or lacks what everybody takes from it.
+    """
+    values: dict[str, Any] = read_json(path)
+    with known_fields(path, "metrics"):
+        for name, kind in METRICS_FIELDS.items():
+            if not isinstance(values[name], kind):
+                raise TypeError(f"{name}: found {values[name]!r}")
+        for part in ("valid", "valid_clipped"):
+            for scores in (values[part] or {}).values():
+                _require_scores(scores)
+    return values
+
+
+def _require_scores(scores: Any) -> None:
+    found = [scores["mean"], *scores["per_target"].values()]
+    if not all(value is None or isinstance(value, int | float) for value in found):
+        raise TypeError(f"scores: found {found!r}")
+
+
+def _loaded(path: Path, metrics: dict[str, Any]) -> Run:
+    """Return the run whose head lies in a folder; nothing in the head is trusted before it is checked."""
+    file = verified(path / HEAD_FILE)
+    tensors, values = read_tensors(file)
     try:
-        head = FusionHead(HeadShape(**values["head"]))
-        head.load_state_dict(tensors)
-        targets = {
-            name: np.array(values["targets"][name], dtype=np.float64) for name in ("mean", "low", "high")
-        }
-        names = Targets(values["targets"]["id_column"], tuple(values["targets"]["names"]), **targets)
-        config, layer = FitConfig.from_dict(values["config"]), values["layer"]
-        recipe = Recipe(**values["recipe"])
-    except (KeyError, TypeError, RuntimeError, ConfigError) as error:
-        raise RunError(f"{path / HEAD_FILE}: not a head this version knows ({error})") from None
-    return Run(path, config, head.eval(), names, recipe, layer, read_json(path / METRICS_FILE))
+        with known_fields(file, "a head"):
+            shape = HeadShape(**values["head"])
+            require_tensors(shape, tensors)
+            head = FusionHead(shape)
+            head.load_state_dict(tensors)
+            targets = _targets_in(values["targets"], shape.targets)
+            config, layer = FitConfig.from_dict(values["config"]), values["layer"]
+            recipe = Recipe(**values["recipe"])
+    except RuntimeError as error:
+        raise RunError(f"{file}: not a head that this version knows ({error})") from None
+    require_finite(head, file)
+    return Run(path, config, head.eval(), targets, recipe, layer, metrics)
+
+
+def _targets_in(values: Mapping[str, Any], count: int) -> Targets:
+    arrays = {name: np.array(values[name], dtype=np.float64) for name in ("mean", "low", "high")}
+    names = tuple(map(str, values["names"]))
+    if {len(names), *(len(each) for each in arrays.values())} != {count}:
+        raise ValueError(f"{count} outputs, {len(names)} names")
+    if not all(array.ndim == 1 and np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("training statistics that are no numbers")
+    return Targets(str(values["id_column"]), names, **arrays)
+
+
+def require_finite(head: FusionHead, where: Path) -> None:
+    """Refuse a head that would predict nothing.
+
+    Raises:
+        RunError: if a weight is not finite; it names ``where``.
+    """
+    bad = [name for name, weight in head.state_dict().items() if not bool(weight.isfinite().all())]
+    if bad:
+        raise RunError(
+            f"{where}: {bad[0]} holds weights that are not finite (NaN or infinite); fit again with a lower --lr"
+        )
 
 
 def _load_ensemble(path: Path) -> Run:
-    names = read_json(path / ENSEMBLE_FILE).get("runs") or []
+    file = path / ENSEMBLE_FILE
+    with known_fields(file, "an ensemble"):
+        names = [str(name) for name in read_sealed(file)["runs"]]
     if not names or any(Path(name).name != name for name in names):
-        raise RunError(f"{path / ENSEMBLE_FILE}: names no runs of this folder")
+        raise RunError(f"{file}: names no runs of this folder")
     first, *others = (load_run(path / name) for name in names)
     return replace(first, path=path / names[0], others=tuple(others))
-
-
-@contextmanager
-def keep_run_folder(out: Path) -> Iterator[None]:
-    """Make ``out`` a folder that only this fit writes; nothing is made where no run may be.
-
-    Raises:
-        RunError: if another fit is writing it, or it holds other files.
-    """
-    _present(out)
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    with lock_folder(out, "another fit is writing this folder"):
-        yield
-
-
-def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
-    """Make ``out`` the folder of a fit, or find that it already is.
-
-    Args:
-        out: run folder.
-        identity: what decides the result, in parts: config, cache recipe, labels.
-        overwrite: whether a run in the folder may be replaced.
-
-    Returns:
-        Whether the folder holds the finished run of this very fit.
-
-    Raises:
-        RunError: if the folder holds another run, finished or not, or other files.
-    """
-    present = _present(out)
-    if ENVIRONMENT_FILE in present and not overwrite:
-        finished = is_finished(out, identity)
-        remove_leftovers(out)
-        return finished
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(out)
-        for name in RUN_FILES:  # metrics.json first, so that a half-removed run is no finished one
-            (out / name).unlink(missing_ok=True)
-    write_json(out / ENVIRONMENT_FILE, {"identity": identity})
-    return False
-
-
-def is_finished(out: Path, identity: Mapping[str, Any], *, replaceable: bool = True) -> bool:
-    """Whether a folder holds the finished run of this very fit; nothing is written.
-
-    Args:
-        out: run folder, or where one will be.
-        identity: as ``claim`` takes it.
-        replaceable: whether the command has an ``--overwrite``, for the message.
-
-    Raises:
-        RunError: if the folder holds another run, finished or not, or other files.
-    """
-    present = _present(out)
-    if ENVIRONMENT_FILE not in present:
-        return False
-    found = read_json(out / ENVIRONMENT_FILE).get("identity", {})
-    finished = METRICS_FILE in present
-    parts = _differing(found, identity)
-    if parts:
-        state = "a finished run" if finished else "an unfinished run"
-        way = ", or replace it with --overwrite" if replaceable else ""
-        raise RunError(
-            f"{out}: holds {state} of another fit, different in {', '.join(parts)}; "
-            f"give a new folder with --out{way}"
-        )
-    return finished
-
-
-def _present(out: Path) -> set[str]:
-    """Return the names of what lies in a run folder; none if it is not there yet."""
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out}: is a file; give a folder with --out")
-    # Hidden files are what a killed process left half written, or the system's.
-    names = [entry.name for entry in out.iterdir()] if out.exists() else []
-    present = {name for name in names if not name.startswith(".")}
-    if present and ENVIRONMENT_FILE not in present:
-        raise RunError(f"{out}: holds files that are no run; give a new folder with --out")
-    return present
-
-
-def _differing(found: Mapping[str, Any], identity: Mapping[str, Any]) -> list[str]:
-    parts = [part for part in identity if found.get(part) != identity[part]]
-    if "config" in parts:
-        old, new = found.get("config") or {}, identity["config"]
-        names = [*new, *(name for name in old if name not in new)]
-        fields = [f"{n} {old.get(n)!r} → {new.get(n)!r}" for n in names if old.get(n) != new.get(n)]
-        parts[parts.index("config")] = f"config ({', '.join(fields)})"
-    return parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cache import read_table
-from cache.common.durable import storage_errors
-from train.files import write_csv, write_json
+from cache import Table, read_table
+from cache.common.errors import StorageError
+from cache.common.foreign_json import ForeignJsonError, read_json_file
+from cache.common.outputs import refusal, write_output
+from train.checksums import known_fields, read_json
+from train.errors import RunError
+from train.files import ENVIRONMENT_FILE, RUN_FILES, csv_text, write_json, write_text
 from train.runs.predict import Predictions
 from train.runs.run_folder import Run
 
@@ -44,8 +48,33 @@ def read_ids(path: Path) -> Wanted:
     return Wanted(tuple(clip_ids), tuple(row[column] for row in table.rows) if column else tuple(clip_ids))
 
 
+def require_output(path: Path, run: Run, ids: Path | None = None) -> None:
+    """Refuse, before anything is predicted, to write predictions over what they come from.
+
+    Args:
+        path: where they are to go.
+        run: that predicts.
+        ids: the table of clips that are asked for.
+
+    Raises:
+        RunError: if ``path`` is that table, a label table of the run, or one of its files.
+    """
+    tables = read_json(run.path / ENVIRONMENT_FILE).get("label_files") if _has_environment(run) else None
+    inputs = [*([ids] if ids else []), *(Path(name) for name in tables or ())]
+    folders = {each.path.resolve() for each in (run, *run.others)}
+    is_ours = path.name in RUN_FILES and path.resolve().parent in folders
+    if is_ours or any(path.resolve() == each.resolve() for each in inputs):
+        raise RunError(f"{path}: is what the predictions come from; give another --out")
+
+
 def write_submission(
-    path: Path, run: Run, predictions: Predictions, wanted: Wanted | None = None, *, clip: bool = True
+    path: Path,
+    run: Run,
+    predictions: Predictions,
+    wanted: Wanted | None = None,
+    *,
+    clip: bool = True,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write predictions in the training label file's columns, and what is worth a note beside them.
 
@@ -55,9 +84,13 @@ def write_submission(
         predictions: of ``predict``.
         wanted: the ids as the user writes them.
         clip: bring the values into the range of the training labels, in this file only.
+        overwrite: replace files of those names, whatever they hold.
 
     Returns:
         The notes: ``clips``, ``clipped``, ``filled``, ``recipe_diff``, ``selected_on``.
+
+    Raises:
+        StorageError: if one of the two exists, is not what would be written, and may not be replaced.
     """
     values = run.targets.clipped(predictions.values) if clip else predictions.values
     written = wanted.written_ids if wanted else predictions.clip_ids
@@ -68,26 +101,63 @@ def write_submission(
         "recipe_diff": list(predictions.recipe_diff),
         "selected_on": run.metrics["selected_on"],
     }
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_predictions(path, run.targets.id_column, written, values, predictions.names)
+    text = predictions_text(run.targets.id_column, written, values, predictions.names)
     beside = path.with_name(path.name + ".notes.json")
-    if predictions.filled or predictions.recipe_diff:
+    replaceable, noted = _is_notes(beside, notes), bool(predictions.filled or predictions.recipe_diff)
+    if noted and beside.exists() and not (replaceable or overwrite):
+        raise StorageError(refusal(beside))
+    write_output(path, text.encode(), overwrite)
+    if noted:
         write_json(beside, notes)
-    else:
+    elif replaceable:
         beside.unlink(missing_ok=True)  # of an earlier prediction of the same name
     return notes
+
+
+def _has_environment(run: Run) -> bool:
+    return (run.path / ENVIRONMENT_FILE).exists()  # an unpacked bundle has none
+
+
+def _is_notes(path: Path, like: Mapping[str, Any]) -> bool:
+    """Whether a file holds notes of ours, and not something of somebody else's that is called so."""
+    try:
+        return set(read_json_file(path)) == set(like)
+    except (OSError, ForeignJsonError):
+        return False
+
+
+def predictions_in(table: Table, clip_ids: Sequence[str], names: Sequence[str], path: Path) -> FloatArray:
+    """Return the predictions (clips, targets) of a table, in the order of ``clip_ids`` and ``names``.
+
+    Raises:
+        RunError: if the table lacks a clip, predicts other targets, or holds what is no number; it names ``path``.
+    """
+    at = {clip_id: number for number, clip_id in enumerate(table.ids())}
+    missing = [clip_id for clip_id in clip_ids if clip_id not in at]
+    if missing or [name for name in table.columns if name != table.id_column] != list(names):
+        what = f"no prediction for clip {missing[0]}" if missing else f"predicts {', '.join(table.columns)}"
+        raise RunError(f"{path}: {what}; it is a run of another study, fit it again with --overwrite")
+    rows = [table.rows[at[clip_id]] for clip_id in clip_ids]
+    with known_fields(path, "a table of predictions"):
+        values = np.array([[float(row[name]) for name in names] for row in rows], dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise RunError(f"{path}: holds predictions that are not finite; fit it again with a lower --lr")
+    return values
 
 
 def write_predictions(
     path: Path, id_column: str, written_ids: Sequence[str], values: FloatArray, names: Sequence[str]
 ) -> None:
-    """Write a submission file: the training label file's columns, one row per clip.
+    """Write a submission file: the training label file's columns, one row per clip."""
+    write_text(path, predictions_text(id_column, written_ids, values, names))
 
-    Nine digits give back every bit of a float32.
-    """
+
+def predictions_text(
+    id_column: str, written_ids: Sequence[str], values: FloatArray, names: Sequence[str]
+) -> str:
+    """Return the text of a submission file; nine digits give back every bit of a float32."""
     rows = (
         [clip_id, *(f"{value:.9g}" for value in row)]
         for clip_id, row in zip(written_ids, values, strict=True)
     )
-    write_csv(path, [id_column, *names], rows)
+    return csv_text([id_column, *names], rows)

@@ -16,21 +16,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cache import CacheReader
-from cache.common.durable import storage_errors
 from cache.common.progress import Progress
 from cache.common.words import clock
 from train.config import FitConfig
 from train.errors import ConfigError, LabelError
 from train.features.batches import MEMORY_SHARE, FrameBank
 from train.features.inputs import choose_inputs
-from train.files import lock_folder
+from train.files import lock_folder, make_folder
+from train.fitting.begun import older, say_older
 from train.fitting.fit import SharedFit, fit
+from train.fitting.refresh import refresh
 from train.fitting.task import plan_fit
+from train.fitting.write_run import FitInputs
 from train.labels.coverage import is_compact
 from train.labels.tables import Labels, Splits
 from train.machine import choose_device, free_memory
-from train.runs.run_folder import is_finished, load_run
+from train.runs.claim import is_finished
+from train.runs.run_folder import load_run
 from train.studies.caption import caption
+from train.studies.claim_folder import STUDY, claim_folder
 from train.studies.grid import Row
 from train.studies.options import StudyOptions
 from train.studies.processes import run_all
@@ -84,8 +88,12 @@ class StudyContext:
     def _is_finished(self, job: Job) -> bool:
         if not job.out.exists():  # the plan of a folder that is not there is made once, by its fit
             return False
-        task = plan_fit(self.readers[job.row.cache], self.labels, job.config)
-        return is_finished(job.out, task.identity, replaceable=False)
+        reader = self.readers[job.row.cache]
+        task = plan_fit(reader, self.labels, job.config)
+        if not is_finished(job.out, task.identity, replaceable=False):
+            return False
+        refresh(job.out, FitInputs(reader, self.labels, task))
+        return True
 
     def _fit_on(self, reader: CacheReader, jobs: Sequence[Job]) -> None:
         bank = self._bank(reader, jobs)
@@ -151,6 +159,7 @@ def run_study(
     context: StudyContext, rows: Sequence[Row], seeds: Sequence[int], *, tune: bool = False
 ) -> Study:
     """Fit rows × seeds in a prepared context, and save the study."""
+    rows = rows_as_begun(context, rows)
     for row in rows:  # before the first hour of fitting, not after it
         plan_fit(context.readers[row.cache], context.labels, row.config)
     tried = rates_to_try(rows) if tune else ()
@@ -183,6 +192,17 @@ def run_study(
     )
     save_study(study)
     return study
+
+
+def rows_as_begun(context: StudyContext, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return the rows with the schedule under which their study was begun: the same for all of them."""
+    before = [replace(row, config=older(row.config)) for row in rows]
+    for was, row in zip(before, rows, strict=True):
+        for folder in (context.out / "runs" / was.slug, context.out / "tuning" / was.slug):
+            if was.slug != row.slug and folder.exists():
+                say_older(context.out, context.progress)
+                return before
+    return rows
 
 
 def rates_to_try(rows: Sequence[Row]) -> list[float]:
@@ -231,13 +251,13 @@ def study_context(
 
     Raises:
         LabelError: if the caches have no labelled clip in common.
-        RunError: if another process is at work in the folder.
+        RunError: if the folder holds anything else than a study, or another process is at work in it.
     """
     out = options.out
     with ExitStack() as stack:
         readers = {name: stack.enter_context(CacheReader(path)) for name, path in caches.items()}
-        with storage_errors(out):
-            out.mkdir(parents=True, exist_ok=True)
+        claim_folder(out, STUDY)
+        make_folder(out)
         stack.enter_context(lock_folder(out))
         progress = Progress()
         stack.callback(progress.close)

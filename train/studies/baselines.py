@@ -17,18 +17,27 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from cache.common.durable import storage_errors
 from cache.common.progress import Progress
 from cache.common.words import counted
+from train.checksums import finish_run
 from train.config import FitConfig
-from train.errors import RunError
 from train.features.inputs import VAD, choose_inputs, has_vad
-from train.files import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, lock_folder, write_json
+from train.files import (
+    CHECKSUMS_FILE,
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    lock_folder,
+    make_folder,
+    write_json,
+)
 from train.fitting.task import Task, plan_fit
 from train.labels.tables import Splits
 from train.runs.submission import write_predictions
 from train.scores.metrics import mean_over, score_all
 from train.scores.registry import METRICS
+from train.studies.claim_folder import BASELINES, claim_folder
 from train.studies.study import RESULTS, Study, reported, row_result, save_study
 
 FloatArray = npt.NDArray[np.float64]
@@ -73,7 +82,8 @@ def baseline(cache: Path, labels: Splits, config: FitConfig, out: Path) -> Study
         RunError: if ``out`` holds something else.
     """
     progress = Progress()
-    _claim(out)
+    claim_folder(out, BASELINES)
+    make_folder(out / "baselines")
     with CacheReader(cache) as reader, lock_folder(out):
         (out / RESULTS).unlink(missing_ok=True)
         if not has_vad(reader):
@@ -125,19 +135,6 @@ def with_baselines(study: Study, cache: Path, labels: Splits, config: FitConfig)
     whole = replace(study, rows=(*study.rows, *added))
     save_study(whole)
     return whole
-
-
-def _claim(out: Path) -> None:
-    """Make ``out`` a folder of baselines.
-
-    Raises:
-        RunError: if it holds something else.
-    """
-    present = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
-    if present and not (out / "baselines").is_dir():
-        raise RunError(f"{out}: holds files that are no baselines; give a new folder with --out")
-    with storage_errors(out):
-        (out / "baselines").mkdir(parents=True, exist_ok=True)
 
 
 def _caption(reader: CacheReader, task: Task) -> str:
@@ -230,6 +227,8 @@ def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs
     values = predicted(each, task)
     seconds = round(time.perf_counter() - started, 3)
     folder.mkdir(exist_ok=True)
+    for name in (METRICS_FILE, CHECKSUMS_FILE):  # of a baseline that is fitted again
+        (folder / name).unlink(missing_ok=True)
     write_predictions(
         folder / PREDICTIONS_FILE, task.train.id_column, task.valid.written_ids, values, task.train.names
     )
@@ -248,4 +247,4 @@ def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs
         "selected_on": "inner",
         "metric": task.config.metric,
     }
-    write_json(folder / METRICS_FILE, metrics)
+    finish_run(folder, metrics)

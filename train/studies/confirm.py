@@ -11,9 +11,10 @@ import numpy as np
 
 from cache import CacheReader
 from train.config import FitConfig
-from train.files import METRICS_FILE, read_json
+from train.files import METRICS_FILE
 from train.fitting.task import plan_fit
 from train.labels.tables import Splits
+from train.runs.run_folder import read_metrics
 from train.scores.registry import METRICS
 from train.studies.ablation import ablate
 from train.studies.grid import Row
@@ -52,7 +53,7 @@ def confirm_rows(study: Study, full: Path, labels: Splits, options: StudyOptions
         A study of those rows, in a folder of the first.
     """
     chosen = chosen_rows(study)
-    rows = [Row(row.name, FitConfig(**row.config), "full") for row in chosen]
+    rows = [Row(row.name, FitConfig.from_dict(row.config, row.name), "full") for row in chosen]
     out = study.path / CONFIRMED
     confirmed = ablate({"full": full}, labels, rows, replace(options, out=out, tune=False))
     family = 0 if picked_apart(study) else sum(map(is_head, study.rows)) - 1
@@ -85,7 +86,7 @@ def chosen_rows(study: Study) -> Sequence[RowResult]:
 
 def _inner_score(study: Study, row: RowResult) -> float:
     """Return the mean over seeds of the scores by which the epochs were chosen; NaN if one is undefined."""
-    scores = [read_json(study.path / run / METRICS_FILE)["selection_score"] for run in row.runs]
+    scores = [read_metrics(study.path / run / METRICS_FILE)["selection_score"] for run in row.runs]
     return float(np.mean([math.nan if score is None else score for score in scores]))
 
 

@@ -20,11 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from cache.common.durable import storage_errors
+from cache.common.outputs import write_output
 from cache.common.progress import Progress
+from train.checksums import write_sealed
 from train.config import FitConfig
 from train.errors import ConfigError
-from train.files import write_csv, write_json
+from train.files import csv_text, make_folder, write_csv
+from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
 from train.labels.folds import Folding, divide
 from train.labels.label_files import LabelFiles
@@ -35,11 +37,12 @@ from train.runs.run_folder import Run
 from train.scores.evidence import described
 from train.scores.intervals import interval_of_folds
 from train.scores.registry import METRICS
+from train.studies.claim_folder import CROSS_VALIDATION, claim_folder
 from train.studies.options import RepeatOptions
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-FOLDS, POOLED = "folds.json", "pooled.csv"
+FOLDS, POOLED = CROSS_VALIDATION.file, "pooled.csv"
 WHY_BIASED = (
     "biased, since each fold's head has its own offset, low where the labels of its fold are high; "
     "the mean over the folds is the figure to report"
@@ -72,12 +75,19 @@ def fit_folds(
     parts = divide(labels, folding)
     for line in target_lines(labels):
         Progress().line(line)
-    with storage_errors(options.out):
-        options.out.mkdir(parents=True, exist_ok=True)
-    runs = []
-    for number, part in enumerate(parts, 1):
-        folder = options.out / f"fold-{number}"
-        runs.append(_fit_fold(cache, _fold_tables(labels, part, folder), config, folder, options))
+    claim_folder(options.out, CROSS_VALIDATION)
+    make_folder(options.out)
+    folders = [options.out / f"fold-{number}" for number in range(1, len(parts) + 1)]
+    if not options.overwrite:
+        config = as_begun(config, folders, Progress())
+    tables = [
+        _fold_tables(labels, part, folder, options.overwrite)
+        for part, folder in zip(parts, folders, strict=True)
+    ]
+    runs = [
+        _fit_fold(cache, files, config, folder, options)
+        for files, folder in zip(tables, folders, strict=True)
+    ]
     by = "by speaker"
     if not folding.group:
         by = "by clip, so that speakers are in training and in the fold: too high"
@@ -87,16 +97,21 @@ def fit_folds(
         "divided": by,
         **_scores(cache, labels, runs, parts, options.out),
     }
-    write_json(options.out / FOLDS, result)
+    beside = (POOLED, *(path.name for files in tables for path in (files.train, files.valid) if path))
+    write_sealed(options.out / FOLDS, result, beside)
     return result
 
 
-def _fold_tables(labels: Labels, part: IntArray, folder: Path) -> LabelFiles:
-    """Write the label tables of a fold's fit, whose validation clips are ``part``, beside its folder."""
+def _fold_tables(labels: Labels, part: IntArray, folder: Path, overwrite: bool) -> LabelFiles:
+    """Write the label tables of a fold's fit, whose validation clips are ``part``, beside its folder.
+
+    Raises:
+        StorageError: if they are there and divide the clips, or label them, in another way.
+    """
     rest = np.setdiff1d(np.arange(len(labels)), part)
     train, valid = (folder.with_name(f"{folder.name}.{split}.csv") for split in ("train", "valid"))
-    _write_labels(train, labels.take(rest.tolist()))
-    _write_labels(valid, labels.take(part.tolist()))
+    write_output(train, _labels_text(labels.take(rest.tolist())).encode(), overwrite)
+    write_output(valid, _labels_text(labels.take(part.tolist())).encode(), overwrite)
     return LabelFiles(train, valid, targets=labels.names)
 
 
@@ -105,13 +120,13 @@ def _fit_fold(cache: Path, files: LabelFiles, config: FitConfig, folder: Path, o
     return fit(cache, read_files(files), config, folder, overwrite=options.overwrite, shared=shared)
 
 
-def _write_labels(path: Path, labels: Labels) -> None:
-    """Write labels as a table that reads back to the same bits."""
+def _labels_text(labels: Labels) -> str:
+    """Return labels as a table that reads back to the same bits."""
     rows = [
         [clip, *map(repr, row.tolist()), who or ""]
         for clip, row, who in zip(labels.written_ids, labels.targets, labels.speakers, strict=True)
     ]
-    write_csv(path, [labels.id_column, *labels.names, "speaker"], rows)
+    return csv_text([labels.id_column, *labels.names, "speaker"], rows)
 
 
 def _scores(

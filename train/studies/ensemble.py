@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from cache import CacheReader
+from cache.common.progress import Progress
+from train.checksums import write_sealed
 from train.config import FitConfig
-from train.errors import RunError
-from train.files import CONFIG_FILE, ENSEMBLE_FILE, write_json
+from train.files import ENSEMBLE_FILE
+from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
 from train.labels.tables import Splits
 from train.runs.predict import predict
 from train.runs.run_folder import Run, load_run
 from train.scores.metrics import score_all
+from train.studies.claim_folder import ENSEMBLE, claim_folder
 from train.studies.options import RepeatOptions
 
 
@@ -58,22 +61,23 @@ def fit_seeds(cache: Path, labels: Splits, config: FitConfig, count: int, option
         options: where the runs go, and how.
 
     Raises:
-        RunError: if the folder holds a run of its own.
+        RunError: if the folder holds anything else.
     """
     out = options.out
-    if (out / CONFIG_FILE).exists():
-        raise RunError(f"{out}: holds a single run; give a new folder for the ensemble with --out")
+    claim_folder(out, ENSEMBLE)
     seeds = tuple(range(config.seed, config.seed + count))
+    if not options.overwrite:
+        config = as_begun(config, [out / f"seed-{seed}" for seed in seeds], Progress())
     runs = [_fit_seed(cache, labels, replace(config, seed=seed), options, seed > seeds[0]) for seed in seeds]
     ensemble = Ensemble(
         tuple(run.path.name for run in runs), seeds, config.metric, (), None, labels.train.names
     )
-    write_json(out / ENSEMBLE_FILE, ensemble.to_dict())
+    write_sealed(out / ENSEMBLE_FILE, ensemble.to_dict())
     if config.train_on_all:
         return ensemble
     alone = tuple(run.metrics["valid"][config.metric]["mean"] for run in runs)
     ensemble = replace(ensemble, alone=alone, valid=_mean_scores(out, cache, labels))
-    write_json(out / ENSEMBLE_FILE, ensemble.to_dict())
+    write_sealed(out / ENSEMBLE_FILE, ensemble.to_dict())
     return ensemble
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 
-from cache.common.errors import EmiError
+from cache.common.errors import EmiError, is_out_of_memory
 from train.errors import RunError
 from train.machine import threads_of
 
@@ -122,6 +122,14 @@ def _take_jobs(end: Connection, work: Callable[[int], None], following: object, 
             work(position)
         except EmiError as error:
             end.send(("failed", position, str(error)))
+            return
+        except (MemoryError, RuntimeError, ImportError, OSError) as error:
+            reason = " ".join(str(error).split())[:200] or "no reason given"
+            if is_out_of_memory(error):
+                reason = f"out of memory ({reason}); use fewer --workers, a smaller --batch-size or a compact cache"
+            elif not isinstance(error, OSError):
+                raise
+            end.send(("failed", position, reason))
             return
         end.send(("done", position, ""))
 

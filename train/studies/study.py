@@ -14,13 +14,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cache import Table, read_table
+from cache import read_table
+from train.checksums import FILES, known_fields, read_json, read_sealed, verified, write_sealed
 from train.errors import RunError
-from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, read_json, write_csv, write_json
+from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, write_csv
 from train.labels.tables import Labels, check_speakers
+from train.runs.run_folder import read_metrics
+from train.runs.submission import predictions_in
+from train.scores.registry import METRICS
+from train.studies.claim_folder import STUDY
 
 FloatArray = npt.NDArray[np.float64]
-RESULTS, TRUTH = "results.json", "truth.csv"
+RESULTS, TRUTH = STUDY.file, "truth.csv"
+TEXTS = ("reference", "metric", "caption", "selected_on")  # fields of a study that are text
 SPEAKER = "speaker"
 
 
@@ -89,27 +95,12 @@ class Study:
         for run in row.runs:
             if run not in self.loaded:
                 path = self.path / run / PREDICTIONS_FILE
-                self.loaded[run] = predictions_in(read_table(path), self.clip_ids, self.names, path)
+                self.loaded[run] = predictions_in(read_table(verified(path)), self.clip_ids, self.names, path)
         return np.stack([self.loaded[run] for run in row.runs])
 
     def row(self, name: str) -> RowResult:
         """Return the row called ``name``."""
         return next(row for row in self.rows if row.name == name)
-
-
-def predictions_in(table: Table, clip_ids: Sequence[str], names: Sequence[str], path: Path) -> FloatArray:
-    """Return the predictions (clips, targets) of a table, in the order of ``clip_ids`` and ``names``.
-
-    Raises:
-        RunError: if the table lacks a clip, or predicts other targets; it names ``path``.
-    """
-    at = {clip_id: number for number, clip_id in enumerate(table.ids())}
-    missing = [clip_id for clip_id in clip_ids if clip_id not in at]
-    if missing or [name for name in table.columns if name != table.id_column] != list(names):
-        what = f"no prediction for clip {missing[0]}" if missing else f"predicts {', '.join(table.columns)}"
-        raise RunError(f"{path}: {what}; it is a run of another study, fit it again with --overwrite")
-    rows = [table.rows[at[clip_id]] for clip_id in clip_ids]
-    return np.array([[float(row[name]) for name in names] for row in rows], dtype=np.float64)
 
 
 def save_study(study: Study) -> None:
@@ -122,7 +113,8 @@ def save_study(study: Study) -> None:
     write_csv(study.path / TRUTH, ["clip_id", *study.names, SPEAKER], rows)
     fields = ("reference", "metric", "caption", "selected_on", "names", "tuned", "family")
     described = {name: getattr(study, name) for name in fields}
-    write_json(study.path / RESULTS, {"format": 1, **described, "rows": [asdict(row) for row in study.rows]})
+    results = {"format": 1, **described, "rows": [asdict(row) for row in study.rows]}
+    write_sealed(study.path / RESULTS, results, beside=(TRUTH,))
 
 
 def load_study(path: Path) -> Study:
@@ -134,31 +126,50 @@ def load_study(path: Path) -> Study:
     """
     if not (path / RESULTS).exists():
         raise RunError(f"{path}: holds no finished study ({RESULTS} is missing); emi-train ablate makes one")
-    results, table = read_json(path / RESULTS), read_table(path / TRUTH)
-    try:
-        names = tuple(results["names"])
-        rows = tuple(RowResult(**{**row, "runs": tuple(row["runs"])}) for row in results["rows"])
+    results = read_sealed(path / RESULTS)
+    with known_fields(path / RESULTS, "a study"):
+        sums = results.get(FILES) or {}
+        table = read_table(verified(path / TRUTH, sums.get(TRUTH)))
+        names = tuple(map(str, results["names"]))
+        rows = tuple(_row_in(row) for row in results["rows"])
         truth = np.array([[float(row[name]) for name in names] for row in table.rows], dtype=np.float64)
         speakers = tuple(row[SPEAKER] or None for row in table.rows)
-        fields = {name: results[name] for name in ("reference", "metric", "caption", "selected_on")}
+        fields: dict[str, Any] = {name: str(results[name]) for name in TEXTS}
         fields["tuned"] = bool(results.get("tuned", False))
         fields["family"] = int(results.get("family", 0))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path / RESULTS}: not a study this version knows ({error})") from None
+        METRICS.require(fields["metric"])
+        if not np.isfinite(truth).all() or fields["reference"] not in {row.name for row in rows}:
+            raise ValueError("labels that are no numbers, or no row is the reference")
     check_speakers(path / TRUTH, table.ids(), speakers)
     return Study(
         path, rows, names=names, clip_ids=tuple(table.ids()), truth=truth, speakers=speakers, **fields
     )
 
 
+def _row_in(values: dict[str, Any]) -> RowResult:
+    row = RowResult(**{**values, "runs": tuple(map(str, values["runs"]))})
+    if not row.runs or any(Path(run).is_absolute() or ".." in Path(run).parts for run in row.runs):
+        raise ValueError(f"row {row.name!r} names no runs of this folder")
+    kinds = {"name": str, "config": dict, "cache": str, "parameters": int, "seconds": int | float}
+    for name, kind in kinds.items():
+        if not isinstance(getattr(row, name), kind):
+            raise TypeError(f"{name} of a row: found {getattr(row, name)!r}")
+    return row
+
+
 def row_result(name: str, config: dict[str, Any], cache: Path, out: Path, runs: Sequence[Path]) -> RowResult:
     """Describe a row by what its finished runs say of themselves."""
-    metrics = [read_json(run / METRICS_FILE) for run in runs]
-    seconds = [float(read_json(run / ENVIRONMENT_FILE)["seconds"]) for run in runs]
+    metrics = [read_metrics(run / METRICS_FILE) for run in runs]
+    seconds = [_seconds(run / ENVIRONMENT_FILE) for run in runs]
     relative = tuple(run.relative_to(out).as_posix() for run in runs)
     fields = {key: value for key, value in config.items() if key != "seed"}
     parameters = int(metrics[0]["parameters"])
     return RowResult(name, fields, str(cache), parameters, round(float(np.mean(seconds)), 3), relative)
+
+
+def _seconds(environment: Path) -> float:
+    with known_fields(environment, "an environment"):
+        return float(read_json(environment)["seconds"])
 
 
 def reported(labels: Labels) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from cache import CacheWriter
 from cache.__main__ import app
-from cache.common.errors import CacheError
+from cache.common.errors import CacheError, StorageError
 from cache.tools.info_plot import plot
 
 
@@ -32,3 +32,16 @@ def test_the_picture_is_a_png(tmp_path, make_cache) -> None:
     (tmp_path / "c" / "shards").mkdir()
     with pytest.raises(CacheError, match="no clip"):
         plot(tmp_path / "c", tmp_path / "none.png")
+
+
+def test_a_file_of_somebody_else_is_no_place_for_the_picture(tmp_path, make_cache) -> None:
+    make_cache(tmp_path / "c", shards=1, clips=4)
+    (tmp_path / "thesis.png").write_bytes(b"years of work")
+    command = ["info", str(tmp_path / "c"), "--plot", str(tmp_path / "thesis.png")]
+    refused = CliRunner().invoke(app, command)
+    assert isinstance(refused.exception, StorageError)
+    assert "replace it with --overwrite" in str(refused.exception)
+    assert (tmp_path / "thesis.png").read_bytes() == b"years of work"
+    for _ in range(2):  # the same picture again is no other file
+        assert CliRunner().invoke(app, [*command, "--overwrite"]).exit_code == 0
+    assert CliRunner().invoke(app, command).exit_code == 0

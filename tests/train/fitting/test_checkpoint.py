@@ -53,3 +53,24 @@ def test_a_checkpoint_of_another_head_is_refused(tmp_path):
     save_checkpoint(tmp_path / "c.safetensors", training())
     with pytest.raises(RunError, match="not a checkpoint of this head"):
         load_checkpoint(tmp_path / "c.safetensors", training(shape=HeadShape(width=4, targets=2, hidden=5)))
+
+
+def test_a_flipped_bit_is_refused(tmp_path):
+    path, before = tmp_path / "c.safetensors", training()
+    before.record(EpochRecord(1, 0.1, math.nan, 0.3, 0))
+    save_checkpoint(path, before)
+    whole = path.read_bytes()
+    after = training(seed=1)
+    load_checkpoint(path, after)
+    assert math.isnan(after.history[0].loss)
+    for position in range(0, 8 * len(whole), 331):
+        flipped = bytearray(whole)
+        flipped[position // 8] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        after = training(seed=1)
+        try:
+            load_checkpoint(path, after)
+        except RunError:
+            continue
+        assert after.history[0].score == 0.3
+        assert all(torch.equal(t, after.head.state_dict()[n]) for n, t in before.head.state_dict().items())

@@ -53,6 +53,7 @@ def long_run(corpus, splits, small, quiet, tmp_path_factory):
 def test_the_run_folder_holds_what_it_says(run, corpus, splits):
     present = {entry.name for entry in run.path.iterdir()}
     written = {"environment.json", "coverage.json", "audit.json", "learning_curves.png", "scatter.png"}
+    written |= {"checksums.json"}
     assert present == {*SAME_BITS, *written}
     with (run.path / "predictions.csv").open() as file:
         rows = list(csv.reader(file))

@@ -23,8 +23,8 @@ def test_reproduce_takes_speakers_and_targets_without_the_tables(cli, kept, tmp_
     assert "Sorrow" in err
 
 
-def test_reproduce_says_what_differs(cli, cli_run, corpus, tmp_path, table):
-    cli_run(corpus, tmp_path / "run")
+def test_reproduce_says_what_differs(cli, cli_run, corpus, tmp_path, as_older):
+    as_older(cli_run(corpus, tmp_path / "run").path)
     labels = tmp_path / "labels"
     labels.mkdir()
     for name in ("train_split.csv", "valid_split.csv"):

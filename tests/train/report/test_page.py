@@ -96,3 +96,16 @@ def test_an_ensemble_is_reported_by_its_seeds_and_folds_one_by_one(cli, corpus, 
     assert code == 1
     assert "report one of its runs" in err
     assert cli("report", tmp_path / "f" / "fold-2")[0] == 0
+
+
+def test_a_page_of_somebody_else_stays(cli, kept, tmp_path):
+    for name in ("report.md", "scatter.png"):
+        out = tmp_path / name.partition(".")[0]
+        out.mkdir()
+        (out / name).write_text("years of work")
+        code, _, err = cli("report", kept, "--out", out)
+        assert (code, len(err.splitlines())) == (1, 1)
+        assert f"{out / name}: is there already and belongs to no report" in err
+        assert [path.read_text() for path in out.iterdir()] == ["years of work"]
+    assert cli("report", kept, "--out", out, "--overwrite")[0] == 0
+    assert cli("report", kept, "--out", out)[0] == 0

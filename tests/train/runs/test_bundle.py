@@ -24,7 +24,8 @@ def test_a_bundle_holds_the_head_and_no_data(cli, kept, tmp_path):
         content = b"".join(archive.read(name) for name in names)
         hashes = json.loads(archive.read("hashes.json"))
         card = archive.read("README.md").decode()
-    assert names == {"README.md", "config.json", "hashes.json", "head.safetensors", "metrics.json"}
+    own = {"README.md", "config.json", "hashes.json", "head.safetensors", "metrics.json"}
+    assert names == {*own, "checksums.json"}
     assert b"00061" not in content
     assert len(hashes["recipe_id"]) == 64
     assert "Admiration, Amusement, Empathic Pain" in card
@@ -79,3 +80,14 @@ def test_a_compact_bundle_names_no_clip_and_is_of_use_as_it_is(
     assert "does not say which clips shaped this head" in out
     code, _, err = cli("predict", tmp_path / "unpacked", small_one, "--out", tmp_path / "p.csv")
     assert code == 0, err
+
+
+def test_a_file_of_somebody_else_is_no_place_for_a_bundle(cli, kept, tmp_path):
+    out = tmp_path / "thesis.zip"
+    out.write_bytes(b"years of work")
+    code, _, err = cli("bundle", kept, "--out", out)
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "exists and holds something else" in err
+    assert out.read_bytes() == b"years of work"
+    assert cli("bundle", kept, "--out", out, "--overwrite")[0] == 0
+    assert zipfile.is_zipfile(out)

@@ -56,10 +56,13 @@ def test_a_full_head_does_not_take_the_compact_cache(run, small_cache):
         predict(run, small_cache)
 
 
-def test_another_projection_is_refused(compact_run, corpus, splits, small, quiet, tmp_path, small_cache):
+def test_another_projection_is_refused(corpus, splits, small, quiet, tmp_path, small_cache, as_older):
     own = fit(small_cache, splits, replace(small, epochs=1), tmp_path / "run", progress=quiet)
     compact(corpus.cache, tmp_path / "cache", CompactOptions(pool=3, project=7, dtype="int8"), fit_on=None)
     (own.path / "projection.npz").write_bytes((tmp_path / "cache" / "projection.npz").read_bytes())
+    with pytest.raises(RunError, match="does not hold the bytes that its checksum was made of"):
+        predict(own, corpus.cache)
+    as_older(own.path)
     with pytest.raises(RunError, match="not the projection that this head was trained with"):
         predict(own, corpus.cache)
     (own.path / "projection.npz").unlink()

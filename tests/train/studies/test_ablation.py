@@ -57,7 +57,7 @@ def without_level(clip):
 def test_on_a_corpus_built_on_drift_the_lstm_beats_the_mean(corpus, splits, make_cache, tmp_path):
     cache = make_cache(tmp_path / "cache", corpus.truth, changed=without_level)
     rows = [
-        row for row in component_rows(replace(BASE, epochs=8, lr=2e-2), "cache") if row.config.global_mean
+        row for row in component_rows(replace(BASE, epochs=10, lr=2e-2), "cache") if row.config.global_mean
     ]
     found = ablate({"cache": cache}, splits, rows, StudyOptions(tmp_path / "out", [0, 1], 2))
     for row in found.rows:

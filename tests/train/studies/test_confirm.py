@@ -11,6 +11,7 @@ import pytest
 from train import FitConfig
 from train.errors import RunError
 from train.report.table import build_table
+from train.runs.run_folder import METRICS_FIELDS
 from train.studies.ablation import ablate
 from train.studies.confirm import chosen_rows, confirm_rows, picked_apart
 from train.studies.grid import component_rows
@@ -67,7 +68,9 @@ def ten_rows(study_of):
         for number, run in enumerate(row.runs):
             (study.path / run).mkdir(parents=True, exist_ok=True)
             score = {"3": 0.9, "5": 0.8}.get(row.name, 0.1) + (-1) ** number * 0.3
-            (study.path / run / "metrics.json").write_text(json.dumps({"selection_score": score}))
+            metrics = {"selection_score": score, **dict.fromkeys(("valid", "valid_clipped"))}
+            metrics |= {name: kind() for name, kind in METRICS_FIELDS.items() if name not in metrics}
+            (study.path / run / "metrics.json").write_text(json.dumps(metrics))
     return study
 
 

@@ -69,5 +69,5 @@ def test_a_folder_without_results_is_no_study(study, tmp_path):
     save_study(replace(study, path=tmp_path))
     assert load_study(tmp_path).rows == study.rows
     (tmp_path / "results.json").write_text('{"rows": []}')
-    with pytest.raises(RunError, match="not a study this version knows"):
+    with pytest.raises(RunError, match="not a study that this version knows"):
         load_study(tmp_path)
