@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cache.common.errors import TableError
+from cache.common.foreign_json import ForeignJsonError, parse_json
 from cache.common.ids import clip_id_from_text
+from cache.common.table_text.encoding import BLANKS, lines_of, text_of
+from cache.common.table_text.numbers import why_no_number
 
 # Header names, compared in lower case with "-", "_" and spaces removed. A column of one of these kinds
 # is never a target.
@@ -28,6 +31,7 @@ KNOWN_COLUMNS: dict[str, frozenset[str]] = {
     "conversation": frozenset({"conversationid", "conversation", "dialogueid", "dialogid", "sessionid"}),
     "group": frozenset({"gender", "sex", "country", "language"}),
 }
+ALL_KNOWN = frozenset().union(*KNOWN_COLUMNS.values())
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -46,6 +50,11 @@ def split_name(text: str) -> str:
     """Return ``train``, ``valid`` or ``test`` for the spellings in use; other names in lower case."""
     name = text.strip().lower()
     return SPLIT_NAMES.get(name, SPLIT_NAMES.get(re.sub(r"\d+$", "", name), name))
+
+
+def split_in_name(stem: str) -> str:
+    """Return the split that a file or folder is named after, such as ``train_split``, or nothing."""
+    return SPLIT_NAMES.get(stem.lower().removesuffix("_split"), "")
 
 
 @dataclass(frozen=True)
@@ -69,13 +78,35 @@ class Table:
         """The column that holds clip ids, if there is one."""
         return self.column_for("id")
 
+    @cached_property
+    def _kinds(self) -> dict[str, list[str]]:
+        keys = {column: _key(column) for column in self.columns}
+        return {kind: [c for c, key in keys.items() if key in names] for kind, names in KNOWN_COLUMNS.items()}
+
     def column_for(self, kind: str) -> str | None:
         """Return the first column of a kind of ``KNOWN_COLUMNS``, in the order of that kind's columns."""
-        return next((column for column in self.columns if _key(column) in KNOWN_COLUMNS[kind]), None)
+        return next(iter(self._kinds[kind]), None)
+
+    def split_column(self, split_is_named: bool = False) -> str | None:
+        """Return the column that divides the table into train, valid and test.
+
+        Numbers are folds and divide nothing, and a column called ``fold`` does so only if it holds such names.
+
+        Args:
+            split_is_named: whether the file's name, or an option, says the split: then ``fold`` is none.
+        """
+        for column in self._kinds["split"]:
+            values = {split_name(row[column]) for row in self.rows}
+            is_fold = _key(column) == "fold"
+            if is_fold and (split_is_named or not values & set(SPLIT_NAMES.values())):
+                continue
+            if not all(value.isdecimal() or not value for value in values):
+                return column
+        return None
 
     def is_known(self, column: str) -> bool:
         """Say whether a column is an id, split, speaker, age, time or group column and so never a target."""
-        return any(_key(column) in names for names in KNOWN_COLUMNS.values())
+        return _key(column) in ALL_KNOWN
 
     def line(self, row: int) -> int:
         """Return the line number of a row, for messages."""
@@ -124,7 +155,10 @@ class Table:
         except ValueError:
             value = math.nan
         if value is not None and not math.isfinite(value):
-            raise TableError(f"{self.path}, line {self.line(row)}, column {column}: {text!r} is not a number")
+            why = f" ({cause})" if (cause := why_no_number(text)) else ""
+            raise TableError(
+                f"{self.path}, line {self.line(row)}, column {column}: {text!r} is not a number{why}"
+            )
         return value
 
     def _composed(self, clip_id: str, row: int) -> str:
@@ -152,19 +186,18 @@ def read_table(path: Path | str) -> Table:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
     except FileNotFoundError:
         raise TableError(f"{path}: no such file; expected a CSV, TSV, JSONL or .txt table of clips") from None
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: not UTF-8 text (byte {error.start}); save the table as UTF-8") from None
+    lines = lines_of(text_of(data, path))
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
-        table = _from_jsonl(path, text.splitlines())
+        table = _from_jsonl(path, lines)
     elif path.suffix.lower() in {".txt", ".lst"}:
-        table = _from_id_list(path, text.splitlines())
+        table = _from_id_list(path, lines)
     else:
-        table = _from_csv(path, text)
+        table = _from_csv(path, lines)
     if not table.rows:
         raise TableError(f"{path}: no rows; expected a header and one row per clip")
     return table
@@ -174,30 +207,53 @@ def _key(column: str) -> str:
     return re.sub(r"[-_ ]", "", column).lower()
 
 
-def _from_csv(path: Path, text: str) -> Table:
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+def _from_csv(path: Path, text: list[str]) -> Table:
+    delimiter = max(",;\t", key="".join(text[:1]).count)
+    reader = csv.reader(text, delimiter=delimiter)
     rows: list[dict[str, str]] = []
     lines: list[int] = []
     columns: tuple[str, ...] = ()
+    is_path: list[bool] = []
     try:
         for values in reader:
             if not any(value.strip() for value in values):
                 continue
             if not columns:
-                columns = tuple(value.strip() for value in values)
-                _check_columns(path, columns)
+                columns = _header(path, values)
+                is_path = [_key(column) in KNOWN_COLUMNS["path"] for column in columns]
                 continue
             if len(values) != len(columns):
                 raise TableError(
                     f"{path}, line {reader.line_num}: {len(values)} values, the header has {len(columns)}"
+                    f"{_commas_inside(delimiter, values, columns)}"
                 )
-            rows.append(dict(zip(columns, (value.strip() for value in values), strict=True)))
+            rows.append(dict(zip(columns, map(_stripped, values, is_path), strict=True)))
             lines.append(reader.line_num)
     except csv.Error as error:
         raise TableError(f"{path}, line {reader.line_num}: not a CSV row ({error})") from None
     return Table(path, columns, rows, tuple(lines))
+
+
+def _commas_inside(delimiter: str, values: list[str], columns: tuple[str, ...]) -> str:
+    """Say what more values than columns come from where labels are written with decimal commas."""
+    parts = sum(value.strip().isdecimal() for value in values)
+    if delimiter != "," or len(values) < len(columns) or parts < 2 * (len(values) - len(columns)):
+        return ""
+    return "; decimal commas? separate the columns by semicolons or write points, 0.45"
+
+
+def _header(path: Path, values: list[str]) -> tuple[str, ...]:
+    """Return the names of the columns; pandas and R leave that of the index empty."""
+    names = [value.strip(BLANKS) for value in values]
+    if not names[0] and len(names) > 1 and "Unnamed: 0" not in names:
+        names[0] = "Unnamed: 0"
+    _check_columns(path, names)
+    return tuple(names)
+
+
+def _stripped(value: str, is_path: bool) -> str:
+    """Blanks around a value say nothing; but the name of a file may begin or end with one."""
+    return value if is_path else value.strip(BLANKS)
 
 
 def _check_columns(path: Path, columns: Iterable[str]) -> None:
@@ -217,12 +273,10 @@ def _from_jsonl(path: Path, lines: list[str]) -> Table:
         if not line.strip():
             continue
         try:
-            value = json.loads(line, parse_int=str, parse_float=str)
-        except ValueError as error:
-            raise TableError(f"{path}, line {number}: not JSON ({error})") from None
-        if not isinstance(value, dict):
-            raise TableError(f"{path}, line {number}: expected one JSON object per line")
-        rows.append({str(key): "" if item is None else str(item) for key, item in value.items()})
+            value = parse_json(line, parse_number=str)
+        except ForeignJsonError as error:
+            raise TableError(f"{path}, line {number}: {error}; expected one JSON object per line") from None
+        rows.append({key: "" if item is None else str(item) for key, item in value.items()})
         numbers.append(number)
     columns = tuple(dict.fromkeys(column for row in rows for column in row))
     rows = [{column: row.get(column, "") for column in columns} for row in rows]
@@ -230,6 +284,7 @@ def _from_jsonl(path: Path, lines: list[str]) -> Table:
 
 
 def _from_id_list(path: Path, lines: list[str]) -> Table:
-    kept = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    stripped = ((number, line.strip(BLANKS)) for number, line in enumerate(lines, 1))
+    kept = [(number, text) for number, text in stripped if text]
     rows = [{"clip_id": text} for _, text in kept]
     return Table(path, ("clip_id",), rows, tuple(number for number, _ in kept))

@@ -12,7 +12,7 @@ from cache.common import durable
 from cache.common.console import json_ready
 from cache.common.errors import CacheError
 from cache.common.progress import OnPhase
-from cache.common.tables import Table, read_table, split_name
+from cache.common.tables import Table, read_table, split_in_name, split_name
 from cache.common.words import counted, size
 from cache.compaction import measure
 from cache.compaction.compact import Compacted, compact, options_of
@@ -66,7 +66,7 @@ def run(
 
 def _fit_ids(table: Table) -> Sequence[str]:
     """Return the ids of a table; those of its training split where it has one."""
-    column = table.column_for("split")
+    column = table.split_column(split_is_named=bool(split_in_name(table.path.stem)))
     if column is None:
         return table.ids()
     splits = [split_name(row[column]) for row in table.rows]

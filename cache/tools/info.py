@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.commit.failures import read_failures
-from cache.common.tables import read_table, split_name
+from cache.common.tables import read_table, split_in_name, split_name
 from cache.common.words import counted, size
 from cache.format import schema
 from cache.format.recipe import recipe_lines
@@ -66,7 +66,7 @@ def _coverage(labels: Sequence[Path], cached: set[str]) -> dict[str, dict[str, i
     counts: dict[str, Counter[str]] = {}
     for path in labels:
         table = read_table(path)
-        column = table.column_for("split")
+        column = table.split_column(split_is_named=bool(split_in_name(path.stem)))
         for clip_id, row in zip(table.ids(), table.rows, strict=True):
             split = split_name(row[column]) if column else path.stem
             key = "cached" if clip_id in cached else "missing"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cache.common.errors import TableError
 from cache.common.ids import MEDIA_SUFFIXES, clip_id_from_text
-from cache.common.tables import SPLIT_NAMES
+from cache.common.tables import split_in_name
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
 
@@ -37,7 +37,7 @@ def from_folder(folder: Path) -> Source:
 
 def known_split(name: str) -> str:
     """Return the split that a folder or file is named after, such as ``train_split.csv``, or nothing."""
-    return SPLIT_NAMES.get(name.lower().removesuffix("_split"), "")
+    return split_in_name(name)
 
 
 def media_files(folder: Path) -> tuple[list[Path], Counter[str]]:

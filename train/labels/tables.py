@@ -6,7 +6,7 @@ Labels stay outside the cache: they change without extracting anything again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ from train.labels.label_files import LabelFiles
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 SHOWN = 5  # ids named in an error
+SHOWN_COLUMNS = 40  # columns named in a message
+NOT_TAKEN = {
+    "ignored": "not numeric, ignored",
+    "numbering": "numbers the rows or repeats the id, no target (--targets takes it all the same)",
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Labels:
         speakers: (clips,) None where the speaker is unknown.
         ignored: columns that are no targets: text, or, where targets were named, all others.
         named: whether the targets were named, and not all numeric columns taken.
+        numbering: columns of numbers that are no targets, since they number the rows or repeat the id.
     """
 
     path: Path
@@ -47,22 +53,19 @@ class Labels:
     speakers: tuple[str | None, ...]
     ignored: tuple[str, ...]
     named: bool = False
+    numbering: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clip_ids)
 
     def take(self, positions: Sequence[int] | IntArray) -> Labels:
         """Return the labels at ``positions``, in that order."""
-        return Labels(
-            path=self.path,
+        return replace(
+            self,
             clip_ids=tuple(self.clip_ids[i] for i in positions),
             written_ids=tuple(self.written_ids[i] for i in positions),
             targets=self.targets[np.asarray(positions, dtype=np.int64)],
-            names=self.names,
-            id_column=self.id_column,
             speakers=tuple(self.speakers[i] for i in positions),
-            ignored=self.ignored,
-            named=self.named,
         )
 
 
@@ -140,9 +143,14 @@ def target_lines(*parts: Labels) -> list[str]:
     first = parts[0]
     if first.named:
         return []
-    lines = [f"{first.path}: targets (all numeric columns; --targets names others): {', '.join(first.names)}"]
-    ignored = {part.path: part.ignored for part in parts if part.ignored}
-    return lines + [f"{path}: not numeric, ignored: {', '.join(names)}" for path, names in ignored.items()]
+    shown = listed(first.names, SHOWN_COLUMNS)
+    lines = [f"{first.path}: targets (all numeric columns; --targets names others): {shown}"]
+    for why in ("ignored", "numbering"):
+        columns = {part.path: vars(part)[why] for part in parts if vars(part)[why]}
+        lines += [
+            f"{path}: {NOT_TAKEN[why]}: {listed(names, SHOWN_COLUMNS)}" for path, names in columns.items()
+        ]
+    return lines
 
 
 def listed(names: Sequence[str], most: int = SHOWN) -> str:
