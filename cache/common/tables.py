@@ -12,8 +12,8 @@ from pathlib import Path
 
 from cache.common.errors import TableError
 from cache.common.foreign_json import ForeignJsonError, parse_json
-from cache.common.ids import clip_id_from_text
-from cache.common.table_text.encoding import BLANKS, lines_of, text_of
+from cache.common.ids import BLANKS, clip_id_from_text, clip_id_of_file
+from cache.common.table_text.encoding import lines_of, text_of
 from cache.common.table_text.numbers import why_no_number
 
 # Header names, compared in lower case with "-", "_" and spaces removed. A column of one of these kinds
@@ -127,14 +127,23 @@ class Table:
         seen: dict[str, int] = {}
         for number, (row, line) in enumerate(zip(self.rows, self.lines, strict=True)):
             try:
-                clip_id = clip_id_from_text(row[column])
-                clip_id = clip_id if column == self.id_column else self._composed(clip_id, number)
+                if column == self.id_column:
+                    clip_id = clip_id_from_text(row[column])
+                else:
+                    is_file = column == self.column_for("path")
+                    clip_id = (clip_id_of_file if is_file else clip_id_from_text)(row[column])
+                    clip_id = self._composed(clip_id, number)
             except TableError as error:
                 raise TableError(f"{self.path}, line {line}, column {column}: {error}") from None
             if clip_id in seen:
                 raise TableError(f"{self.path}: clip id {clip_id} stands in lines {seen[clip_id]} and {line}")
             seen[clip_id] = line
         return list(seen)
+
+    def written_ids(self) -> list[str]:
+        """Return the id of every row as the table writes it, for ``KnownIds``: exact text comes first there."""
+        column = self.id_column
+        return [row[column] for row in self.rows] if column else self.ids()
 
     def segment(self, row: int) -> tuple[float, float | None]:
         """Return start and end of a row's clip in its file [s]; None for the end of the file.

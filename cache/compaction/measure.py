@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cache.common.ids import KnownIds
 from cache.common.progress import OnProgress, silent
 from cache.common.table_text.label_columns import is_numbering
 from cache.common.tables import Table
@@ -153,12 +154,11 @@ def _targets(
             and not is_numbering(labels, rows_of_table, column)
         ]
         if columns:
-            rows = dict(zip(labels.ids(), labels.rows, strict=True))
-            held = set(both)
+            known = KnownIds(both)
             return tuple(columns), {
                 clip_id: np.array([float(row[column]) for column in columns])
-                for clip_id, row in rows.items()
-                if clip_id in held
+                for text, row in zip(labels.written_ids(), labels.rows, strict=True)
+                if (clip_id := known.find(text)) is not None
             }
     if VAD_TARGETS in full.records[0].datasets:
         return schema.VAD_DIMS, dict(zip(both, full.clip_table(VAD_TARGETS, both), strict=True))

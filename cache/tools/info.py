@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.commit.failures import read_failures
+from cache.common.ids import KnownIds
 from cache.common.tables import read_table, split_in_name, split_name
 from cache.common.words import counted, size
 from cache.format import schema
@@ -64,12 +65,14 @@ def _windowed(reader: CacheReader) -> int:
 
 def _coverage(labels: Sequence[Path], cached: set[str]) -> dict[str, dict[str, int]]:
     counts: dict[str, Counter[str]] = {}
+    known = KnownIds(cached)
     for path in labels:
         table = read_table(path)
         column = table.split_column(split_is_named=bool(split_in_name(path.stem)))
-        for clip_id, row in zip(table.ids(), table.rows, strict=True):
+        table.ids()  # refuses what is no table of clips
+        for text, row in zip(table.written_ids(), table.rows, strict=True):
             split = split_name(row[column]) if column else path.stem
-            key = "cached" if clip_id in cached else "missing"
+            key = "cached" if known.find(text) else "missing"
             counts.setdefault(split, Counter(cached=0, missing=0))[key] += 1
     return {split: dict(count) for split, count in counts.items()}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cache.common.errors import TableError
-from cache.common.ids import MEDIA_SUFFIXES, clip_id_from_text
+from cache.common.ids import MEDIA_SUFFIXES, clip_id_of_file
 from cache.common.tables import split_in_name
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
@@ -73,7 +73,7 @@ def index_files(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
     index: dict[str, Path] = {}
     for path in files:
         try:
-            clip_id = clip_id_from_text(shown_path(path, folder))
+            clip_id = clip_id_of_file(shown_path(path, folder))
         except TableError as error:
             raise SourceError(f"{path}: {error}; rename the file") from None
         if clip_id in index:

@@ -37,14 +37,14 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
     files, searched = search(table, ids, media)
     clips: list[SourceClip] = []
     missing: list[Failure] = []
-    for row, (clip_id, file) in enumerate(zip(ids, files, strict=True)):
+    for row, file in enumerate(files):
         if isinstance(file, str):
-            missing.append(Failure(clip_id, file, "source", "not_found", f"no file {file} in {searched}"))
+            missing.append(Failure(ids[row], file, "source", "not_found", f"no file {file} in {searched}"))
         else:
-            path, shown = file
+            path, shown, ids[row] = file
             start, end = table.segment(row)
             clips.append(
-                SourceClip(clip_id, path, shown, start, end, _channel(table, row), splits[row], segmented)
+                SourceClip(ids[row], path, shown, start, end, _channel(table, row), splits[row], segmented)
             )
     if not clips:
         raise SourceError(

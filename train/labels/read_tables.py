@@ -13,6 +13,7 @@ import numpy as np
 
 from cache import read_table
 from cache.common.errors import TableError
+from cache.common.ids import near_miss
 from cache.common.table_text.label_columns import LabelColumns, label_columns
 from cache.common.table_text.numbers import number_in, why_no_number
 from cache.common.tables import Table, split_in_name, split_name
@@ -191,18 +192,19 @@ def _labels_of_split(table: Table, split: str | None, asked: _Asked) -> Labels:
 
 
 def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
-    clip_ids = table.ids()
+    clip_ids, written = table.ids(), table.written_ids()
     columns = _columns(table, rows, asked)
     speaker_column = table.column_for("speaker")
     own = [table.rows[i][speaker_column].strip() if speaker_column else "" for i in rows]
     who = tuple(asked.speakers.get(clip_ids[i]) or mine or None for i, mine in zip(rows, own, strict=True))
     if asked.speakers and not any(who):
-        raise LabelError(without_speaker(table.path, [clip_ids[i] for i in rows], len(rows)))
+        ids = [clip_ids[i] for i in rows]
+        raise LabelError(without_speaker(table.path, ids, len(ids)) + near_miss(ids, asked.speakers))
     names = columns.targets
     return Labels(
         path=table.path,
         clip_ids=tuple(clip_ids[i] for i in rows),
-        written_ids=tuple(table.rows[i][table.id_column] if table.id_column else clip_ids[i] for i in rows),
+        written_ids=tuple(written[i] for i in rows),
         targets=np.array([[_number(table, i, name) for name in names] for i in rows], dtype=np.float64),
         names=names,
         id_column=table.id_column or "clip_id",

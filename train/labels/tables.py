@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cache.common.ids import clip_id_from_text
 from cache.common.words import counted
 from train.errors import LabelError
 from train.labels.label_files import LabelFiles
@@ -57,6 +58,12 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.clip_ids)
+
+    @property
+    def texts(self) -> list[str]:
+        """What to look each clip up with: its id as it is written, unless it was given another one since."""
+        pairs = zip(self.written_ids, self.clip_ids, strict=True)
+        return [text if clip_id_from_text(text) == clip_id else clip_id for text, clip_id in pairs]
 
     def take(self, positions: Sequence[int] | IntArray) -> Labels:
         """Return the labels at ``positions``, in that order."""

@@ -39,9 +39,7 @@ def read_ids(path: Path) -> Wanted:
         TableError: if the table or an id cannot be understood.
     """
     table = read_table(path)
-    clip_ids = table.ids()
-    column = table.id_column
-    return Wanted(tuple(clip_ids), tuple(row[column] for row in table.rows) if column else tuple(clip_ids))
+    return Wanted(tuple(table.ids()), tuple(table.written_ids()))
 
 
 def write_submission(

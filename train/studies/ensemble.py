@@ -15,6 +15,7 @@ from train.config import FitConfig
 from train.errors import RunError
 from train.files import CONFIG_FILE, ENSEMBLE_FILE, write_json
 from train.fitting.fit import SharedFit, fit
+from train.labels.coverage import cached
 from train.labels.tables import Splits
 from train.runs.predict import predict
 from train.runs.run_folder import Run, load_run
@@ -90,6 +91,6 @@ def _fit_seed(cache: Path, labels: Splits, config: FitConfig, options: RepeatOpt
 
 def _mean_scores(out: Path, cache: Path, labels: Splits) -> dict[str, Any]:
     with CacheReader(cache) as reader:
-        valid = labels.valid.take([i for i, clip in enumerate(labels.valid.clip_ids) if clip in reader])
+        valid = cached(labels.valid, reader)
         values = predict(load_run(out), reader, valid.clip_ids).values
     return score_all(valid.targets, values, valid.names)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import Table, read_table
+from cache.common.ids import KnownIds
 from train.errors import RunError
 from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, read_json, write_csv, write_json
 from train.labels.tables import Labels, check_speakers
@@ -100,7 +101,8 @@ def predictions_in(table: Table, clip_ids: Sequence[str], names: Sequence[str], 
     Raises:
         RunError: if the table lacks a clip, or predicts other targets; it names ``path``.
     """
-    at = {clip_id: number for number, clip_id in enumerate(table.ids())}
+    known = KnownIds(clip_ids)
+    at = {known.find(text): number for number, text in enumerate(table.written_ids())}
     missing = [clip_id for clip_id in clip_ids if clip_id not in at]
     if missing or [name for name in table.columns if name != table.id_column] != list(names):
         what = f"no prediction for clip {missing[0]}" if missing else f"predicts {', '.join(table.columns)}"
@@ -141,10 +143,9 @@ def load_study(path: Path) -> Study:
         fields["tuned"] = bool(results.get("tuned", False))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / RESULTS}: not a study this version knows ({error})") from None
-    check_speakers(path / TRUTH, table.ids(), speakers)
-    return Study(
-        path, rows, names=names, clip_ids=tuple(table.ids()), truth=truth, speakers=speakers, **fields
-    )
+    clip_ids = tuple(table.written_ids())  # ids of the cache, each exactly as it is
+    check_speakers(path / TRUTH, clip_ids, speakers)
+    return Study(path, rows, names=names, clip_ids=clip_ids, truth=truth, speakers=speakers, **fields)
 
 
 def row_result(name: str, config: dict[str, Any], cache: Path, out: Path, runs: Sequence[Path]) -> RowResult:

@@ -6,8 +6,6 @@ import codecs
 
 from cache.common.errors import TableError
 
-# White space around a value that says nothing; other white space, such as U+2028, is part of it.
-BLANKS = " \t\r\n\u00a0\u3000\ufeff"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # UTF-32 begins with the first of them too
 
 
