@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from cache.common.console import json_ready
 from cache.common.durable import storage_errors
+from cache.common.table_text.cells import safe_cell
 from train.errors import RunError
 
 CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE = "config.json", "environment.json", "metrics.json"
@@ -136,11 +137,10 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a comma-separated table with a header, whole or not at all."""
+    """Write a comma-separated table with a header, whole or not at all; no cell of it is a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([safe_cell(value) for value in row] for row in (columns, *rows))
     write_text(path, text.getvalue())
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from cache.common.errors import TableError
-from cache.common.foreign_json import ForeignJsonError, parse_json
-from cache.common.ids import BLANKS, clip_id_from_text, clip_id_of_file
+from cache.common.ids import clip_id_from_text, clip_id_of_file
 from cache.common.table_text.encoding import lines_of, text_of
 from cache.common.table_text.numbers import why_no_number
+from cache.common.table_text.other_files import refuse_other_file
+from cache.common.table_text.rows import rows_of
 
 # Header names, compared in lower case with "-", "_" and spaces removed. A column of one of these kinds
 # is never a target.
@@ -191,7 +190,7 @@ def read_table(path: Path | str) -> Table:
     """Read a CSV, TSV, JSONL or bare id list (``.txt``: one id per line).
 
     Raises:
-        TableError: the file is missing, empty, or a row does not fit the header.
+        TableError: the file is missing, empty, another kind of file, or a row does not fit the header.
     """
     path = Path(path)
     try:
@@ -200,100 +199,16 @@ def read_table(path: Path | str) -> Table:
         raise TableError(f"{path}: no such file; expected a CSV, TSV, JSONL or .txt table of clips") from None
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from None
-    lines = lines_of(text_of(data, path))
-    if path.suffix.lower() in {".jsonl", ".ndjson"}:
-        table = _from_jsonl(path, lines)
-    elif path.suffix.lower() in {".txt", ".lst"}:
-        table = _from_id_list(path, lines)
-    else:
-        table = _from_csv(path, lines)
+    refuse_other_file(path, data)
+    table = rows_of(path, lines_of(text_of(data, path)), _names_files)
     if not table.rows:
         raise TableError(f"{path}: no rows; expected a header and one row per clip")
-    return table
+    return Table(path, table.columns, table.rows, table.lines)
 
 
 def _key(column: str) -> str:
     return re.sub(r"[-_ ]", "", column).lower()
 
 
-def _from_csv(path: Path, text: list[str]) -> Table:
-    delimiter = max(",;\t", key="".join(text[:1]).count)
-    reader = csv.reader(text, delimiter=delimiter)
-    rows: list[dict[str, str]] = []
-    lines: list[int] = []
-    columns: tuple[str, ...] = ()
-    is_path: list[bool] = []
-    try:
-        for values in reader:
-            if not any(value.strip() for value in values):
-                continue
-            if not columns:
-                columns = _header(path, values)
-                is_path = [_key(column) in KNOWN_COLUMNS["path"] for column in columns]
-                continue
-            if len(values) != len(columns):
-                raise TableError(
-                    f"{path}, line {reader.line_num}: {len(values)} values, the header has {len(columns)}"
-                    f"{_commas_inside(delimiter, values, columns)}"
-                )
-            rows.append(dict(zip(columns, map(_stripped, values, is_path), strict=True)))
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise TableError(f"{path}, line {reader.line_num}: not a CSV row ({error})") from None
-    return Table(path, columns, rows, tuple(lines))
-
-
-def _commas_inside(delimiter: str, values: list[str], columns: tuple[str, ...]) -> str:
-    """Say what more values than columns come from where labels are written with decimal commas."""
-    parts = sum(value.strip().isdecimal() for value in values)
-    if delimiter != "," or len(values) < len(columns) or parts < 2 * (len(values) - len(columns)):
-        return ""
-    return "; decimal commas? separate the columns by semicolons or write points, 0.45"
-
-
-def _header(path: Path, values: list[str]) -> tuple[str, ...]:
-    """Return the names of the columns; pandas and R leave that of the index empty."""
-    names = [value.strip(BLANKS) for value in values]
-    if not names[0] and len(names) > 1 and "Unnamed: 0" not in names:
-        names[0] = "Unnamed: 0"
-    _check_columns(path, names)
-    return tuple(names)
-
-
-def _stripped(value: str, is_path: bool) -> str:
-    """Blanks around a value say nothing; but the name of a file may begin or end with one."""
-    return value if is_path else value.strip(BLANKS)
-
-
-def _check_columns(path: Path, columns: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for column in columns:
-        if not column or column in seen:
-            raise TableError(
-                f"{path}, line 1: {'empty' if not column else 'repeated'} column name {column!r}"
-            )
-        seen.add(column)
-
-
-def _from_jsonl(path: Path, lines: list[str]) -> Table:
-    rows: list[dict[str, str]] = []
-    numbers: list[int] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = parse_json(line, parse_number=str)
-        except ForeignJsonError as error:
-            raise TableError(f"{path}, line {number}: {error}; expected one JSON object per line") from None
-        rows.append({key: "" if item is None else str(item) for key, item in value.items()})
-        numbers.append(number)
-    columns = tuple(dict.fromkeys(column for row in rows for column in row))
-    rows = [{column: row.get(column, "") for column in columns} for row in rows]
-    return Table(path, columns, rows, tuple(numbers))
-
-
-def _from_id_list(path: Path, lines: list[str]) -> Table:
-    stripped = ((number, line.strip(BLANKS)) for number, line in enumerate(lines, 1))
-    kept = [(number, text) for number, text in stripped if text]
-    rows = [{"clip_id": text} for _, text in kept]
-    return Table(path, ("clip_id",), rows, tuple(number for number, _ in kept))
+def _names_files(column: str) -> bool:
+    return _key(column) in KNOWN_COLUMNS["path"]

@@ -19,7 +19,7 @@ from cache.common.table_text.numbers import number_in, why_no_number
 from cache.common.tables import Table, split_in_name, split_name
 from train.errors import LabelError
 from train.labels.label_files import LabelFiles
-from train.labels.tables import SHOWN_COLUMNS, Labels, Splits, listed, without_speaker
+from train.labels.tables import SHOWN_COLUMNS, Labels, Splits, listed, speaker_in, without_speaker
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def read_speakers(path: Path | str) -> dict[str, str]:
         raise LabelError(
             f"{path}: no speaker column, found {listed(table.columns)}; name one column 'speaker'"
         )
-    pairs = zip(table.ids(), (row[column].strip() for row in table.rows), strict=True)
+    pairs = zip(table.ids(), (speaker_in(row[column]) for row in table.rows), strict=True)
     return {clip_id: speaker for clip_id, speaker in pairs if speaker}
 
 
@@ -195,8 +195,8 @@ def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
     clip_ids, written = table.ids(), table.written_ids()
     columns = _columns(table, rows, asked)
     speaker_column = table.column_for("speaker")
-    own = [table.rows[i][speaker_column].strip() if speaker_column else "" for i in rows]
-    who = tuple(asked.speakers.get(clip_ids[i]) or mine or None for i, mine in zip(rows, own, strict=True))
+    own = [speaker_in(table.rows[i][speaker_column]) if speaker_column else None for i in rows]
+    who = tuple(asked.speakers.get(clip_ids[i]) or mine for i, mine in zip(rows, own, strict=True))
     if asked.speakers and not any(who):
         ids = [clip_ids[i] for i in rows]
         raise LabelError(without_speaker(table.path, ids, len(ids)) + near_miss(ids, asked.speakers))

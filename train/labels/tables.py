@@ -117,6 +117,17 @@ class Splits:
         return tuple(dict.fromkeys([self.train.path, self.valid.path]))
 
 
+NOBODY = frozenset(
+    {"", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "none", "null", "nil", "unknown", "unk", "?", "-"}
+)
+
+
+def speaker_in(text: str) -> str | None:
+    """Return the speaker that a cell names; None where it names nobody, as ``NA``, ``?`` or ``unknown`` do."""
+    text = text.strip()
+    return None if text.casefold().strip("()[]") in NOBODY else text
+
+
 def require_speakers(*parts: Labels) -> None:
     """Refuse labels of which only some clips have a known speaker; all or none of a part must have one.
 
@@ -140,8 +151,8 @@ def without_speaker(path: Path, unknown: Sequence[str], total: int) -> str:
     """Return the message for clips whose speaker is not known."""
     return (
         f"{path}: {len(unknown)} of {total} clips have no known speaker, expected all or none: {listed(unknown)}; "
-        "complete the --speakers table (or the speaker column), or leave speakers out: intervals are then "
-        "clip-level"
+        "complete the --speakers table (or the speaker column; NA, ? or unknown is nobody), or leave speakers "
+        "out: intervals are then clip-level"
     )
 
 

@@ -6,6 +6,8 @@ import csv
 import io
 from collections.abc import Sequence
 
+from cache.common.table_text.cells import safe_cell
+
 Rows = Sequence[Sequence[str]]
 
 ESCAPED = (("\\", r"\textbackslash "), ("&", r"\&"), ("%", r"\%"), ("_", r"\_"), ("#", r"\#"))
@@ -26,9 +28,11 @@ def markdown_table(header: Sequence[str], rows: Rows) -> str:
 
 
 def csv_table(header: Sequence[str], rows: Rows) -> str:
-    """Return a table as comma-separated values."""
+    """Return a table as comma-separated values; no name, in the header or the first column, is a formula."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    csv.writer(text, lineterminator="\n").writerows(
+        [[*map(safe_cell, header)], *([safe_cell(first), *cells] for first, *cells in rows)]
+    )
     return text.getvalue()
 
 

@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache.common.durable import storage_errors
+from cache.common.table_text.cells import plain_cell
 from cache.format.recipe import Recipe
 from train.config import FitConfig
 from train.errors import ConfigError, RunError
@@ -110,7 +111,7 @@ class Run:
         if not (self.path / CLIPS_FILE).exists():
             return None
         with (self.path / CLIPS_FILE).open(encoding="utf-8", newline="") as file:
-            mine = {row["clip_id"] for row in csv.DictReader(file) if row["part"] != "valid"}
+            mine = {plain_cell(row["clip_id"]) for row in csv.DictReader(file) if row["part"] != "valid"}
         for other in self.others:
             theirs = other.trained_on()
             if theirs is None:

@@ -18,7 +18,7 @@ from cache import Table, read_table
 from cache.common.ids import KnownIds
 from train.errors import RunError
 from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, read_json, write_csv, write_json
-from train.labels.tables import Labels, check_speakers
+from train.labels.tables import Labels, check_speakers, speaker_in
 
 FloatArray = npt.NDArray[np.float64]
 RESULTS, TRUTH = "results.json", "truth.csv"
@@ -138,7 +138,7 @@ def load_study(path: Path) -> Study:
         names = tuple(results["names"])
         rows = tuple(RowResult(**{**row, "runs": tuple(row["runs"])}) for row in results["rows"])
         truth = np.array([[float(row[name]) for name in names] for row in table.rows], dtype=np.float64)
-        speakers = tuple(row[SPEAKER] or None for row in table.rows)
+        speakers = tuple(speaker_in(row[SPEAKER]) for row in table.rows)
         fields = {name: results[name] for name in ("reference", "metric", "caption", "selected_on")}
         fields["tuned"] = bool(results.get("tuned", False))
     except (KeyError, TypeError, ValueError) as error:
