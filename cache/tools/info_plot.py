@@ -41,7 +41,8 @@ def plot(cache: Path | str, picture: Path | str) -> None:
         _vad(axes[1, 1], reader)
         for each in axes.flat:
             each.yaxis.get_major_locator().set_params(integer=True)  # there is no half clip
-        figure.suptitle(f"{Path(cache).name}: {counted(len(reader), 'clip')}, {_sound(reader)}")
+        title = f"{Path(cache).name}: {counted(len(reader), 'clip')}, {_sound(reader)}"
+        figure.suptitle(title, parse_math=False)  # a dollar sign of a name is one
     with durable.storage_errors(Path(picture)):
         figure.savefig(picture, dpi=120, format="png")
 

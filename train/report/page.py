@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cache import read_table
 from cache.common.durable import storage_errors
-from cache.common.words import counted
+from cache.common.words import counted, in_markdown
 from train.errors import LabelError, RunError
 from train.files import (
     AUDIT_FILE,
@@ -82,7 +82,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     scores = score_rows(study)
     parts = [
-        f"# {path.resolve().name}: {_kind(study)}",
+        f"# {in_markdown(path.resolve().name)}: {_kind(study)}",
         *_scores(study, scores, out),
         *_pictures(study, scores, out),
     ]
@@ -91,7 +91,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     null = permutation_null(study.truth, predictions, study.metric, study.speakers)
     parts += ["## Chance", null_section(study, null)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
-    parts += [f"## Environment of {first.resolve().name}", environment_section(first)]
+    parts += [f"## Environment of {in_markdown(first.resolve().name)}", environment_section(first)]
     parts += ["## Reproduce", "Each head comes out with the same bits on the same machine and threads:"]
     parts.append(reproduce_section(study))
     write_text(out / PAGE, "\n\n".join(parts) + "\n")
@@ -134,7 +134,8 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         predictions = study.predictions(study.row(row))
         note = ScatterNote(study.metric, study.selected_on, len(predictions))
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
-        parts += [f"{row}:", f"![{row}]({name})"]
+        shown = in_markdown(row)
+        parts += [f"“{shown}”:", f"![{shown}]({name})"]
     trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY_FILE).exists()]
     if trained:
         _plot_curves(study, trained, out / "learning_curves.png")
