@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from cache.common.console import json_ready
 from cache.common.durable import fsync_folder, storage_errors
+from cache.common.table_text.cells import safe_cell
 from train.errors import RunError
 
 CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE = "config.json", "environment.json", "metrics.json"
@@ -162,11 +163,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a comma-separated table with a header."""
+    """Return a comma-separated table with a header; no cell of it is a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([safe_cell(value) for value in row] for row in (columns, *rows))
     return text.getvalue()
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cache.common.errors import TableError
-from cache.common.ids import clip_id_from_text
+from cache.common.ids import clip_id_from_text, clip_id_of_file
+from cache.common.table_text.encoding import lines_of, text_of
+from cache.common.table_text.numbers import why_no_number
+from cache.common.table_text.other_files import refuse_other_file
+from cache.common.table_text.rows import rows_of
 from cache.common.table_text.times import seconds_in
 
 # Header names, compared in lower case with "-", "_" and spaces removed. A column of one of these kinds
@@ -30,6 +32,7 @@ KNOWN_COLUMNS: dict[str, frozenset[str]] = {
     "conversation": frozenset({"conversationid", "conversation", "dialogueid", "dialogid", "sessionid"}),
     "group": frozenset({"gender", "sex", "country", "language"}),
 }
+ALL_KNOWN = frozenset().union(*KNOWN_COLUMNS.values())
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -48,6 +51,11 @@ def split_name(text: str) -> str:
     """Return ``train``, ``valid`` or ``test`` for the spellings in use; other names in lower case."""
     name = text.strip().lower()
     return SPLIT_NAMES.get(name, SPLIT_NAMES.get(re.sub(r"\d+$", "", name), name))
+
+
+def split_in_name(stem: str) -> str:
+    """Return the split that a file or folder is named after, such as ``train_split``, or nothing."""
+    return SPLIT_NAMES.get(stem.lower().removesuffix("_split"), "")
 
 
 @dataclass(frozen=True)
@@ -82,13 +90,35 @@ class Table:
         is_index = [_key(column) for column in named] == ["file"] and {"start", "end"} <= set(self.columns)
         return self.column_for("path") or (named[0] if is_index else None)
 
+    @cached_property
+    def _kinds(self) -> dict[str, list[str]]:
+        keys = {column: _key(column) for column in self.columns}
+        return {kind: [c for c, key in keys.items() if key in names] for kind, names in KNOWN_COLUMNS.items()}
+
     def column_for(self, kind: str) -> str | None:
         """Return the first column of a kind of ``KNOWN_COLUMNS``, in the order of that kind's columns."""
-        return next((column for column in self.columns if _key(column) in KNOWN_COLUMNS[kind]), None)
+        return next(iter(self._kinds[kind]), None)
+
+    def split_column(self, split_is_named: bool = False) -> str | None:
+        """Return the column that divides the table into train, valid and test.
+
+        Numbers are folds and divide nothing, and a column called ``fold`` does so only if it holds such names.
+
+        Args:
+            split_is_named: whether the file's name, or an option, says the split: then ``fold`` is none.
+        """
+        for column in self._kinds["split"]:
+            values = {split_name(row[column]) for row in self.rows}
+            is_fold = _key(column) == "fold"
+            if is_fold and (split_is_named or not values & set(SPLIT_NAMES.values())):
+                continue
+            if not all(value.isdecimal() or not value for value in values):
+                return column
+        return None
 
     def is_known(self, column: str) -> bool:
         """Say whether a column is an id, split, speaker, age, time or group column and so never a target."""
-        return any(_key(column) in names for names in KNOWN_COLUMNS.values())
+        return _key(column) in ALL_KNOWN
 
     def line(self, row: int) -> int:
         """Return the line number of a row, for messages."""
@@ -109,14 +139,23 @@ class Table:
         seen: dict[str, int] = {}
         for number, (row, line) in enumerate(zip(self.rows, self.lines, strict=True)):
             try:
-                clip_id = clip_id_from_text(row[column])
-                clip_id = clip_id if column == self.id_column else self._composed(clip_id, number)
+                if column == self.id_column:
+                    clip_id = clip_id_from_text(row[column])
+                else:
+                    is_file = column == self.file_column
+                    clip_id = (clip_id_of_file if is_file else clip_id_from_text)(row[column])
+                    clip_id = self._composed(clip_id, number)
             except TableError as error:
                 raise TableError(f"{self.path}, line {line}, column {column}: {error}") from None
             if clip_id in seen:
                 raise TableError(f"{self.path}: clip id {clip_id} stands in lines {seen[clip_id]} and {line}")
             seen[clip_id] = line
         return list(seen)
+
+    def written_ids(self) -> list[str]:
+        """Return the id of every row as the table writes it, for ``KnownIds``: exact text comes first there."""
+        column = self.id_column
+        return [row[column] for row in self.rows] if column else self.ids()
 
     def segment(self, row: int) -> tuple[float, float | None]:
         """Return start and end of a row's clip in its file [s]; None for the end of the file.
@@ -137,7 +176,10 @@ class Table:
         except ValueError:
             value = math.nan
         if value is not None and not math.isfinite(value):
-            raise TableError(f"{self.path}, line {self.line(row)}, column {column}: {text!r} is not a number")
+            why = f" ({cause})" if (cause := why_no_number(text)) else ""
+            raise TableError(
+                f"{self.path}, line {self.line(row)}, column {column}: {text!r} is not a number{why}"
+            )
         return value
 
     def _composed(self, clip_id: str, row: int) -> str:
@@ -161,93 +203,25 @@ def read_table(path: Path | str) -> Table:
     """Read a CSV, TSV, JSONL or bare id list (``.txt``: one id per line).
 
     Raises:
-        TableError: the file is missing, empty, or a row does not fit the header.
+        TableError: the file is missing, empty, another kind of file, or a row does not fit the header.
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
     except FileNotFoundError:
         raise TableError(f"{path}: no such file; expected a CSV, TSV, JSONL or .txt table of clips") from None
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: not UTF-8 text (byte {error.start}); save the table as UTF-8") from None
-    if path.suffix.lower() in {".jsonl", ".ndjson"}:
-        table = _from_jsonl(path, text.splitlines())
-    elif path.suffix.lower() in {".txt", ".lst"}:
-        table = _from_id_list(path, text.splitlines())
-    else:
-        table = _from_csv(path, text)
+    refuse_other_file(path, data)
+    table = rows_of(path, lines_of(text_of(data, path)), _names_files)
     if not table.rows:
         raise TableError(f"{path}: no rows; expected a header and one row per clip")
-    return table
+    return Table(path, table.columns, table.rows, table.lines)
 
 
 def _key(column: str) -> str:
     return re.sub(r"[-_ ]", "", column).lower()
 
 
-def _from_csv(path: Path, text: str) -> Table:
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-    rows: list[dict[str, str]] = []
-    lines: list[int] = []
-    columns: tuple[str, ...] = ()
-    try:
-        for values in reader:
-            if not any(value.strip() for value in values):
-                continue
-            if not columns:
-                columns = tuple(value.strip() for value in values)
-                _check_columns(path, columns)
-                continue
-            if len(values) != len(columns):
-                raise TableError(
-                    f"{path}, line {reader.line_num}: {len(values)} values, the header has {len(columns)}"
-                )
-            rows.append(dict(zip(columns, map(_stripped, columns, values), strict=True)))
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise TableError(f"{path}, line {reader.line_num}: not a CSV row ({error})") from None
-    return Table(path, columns, rows, tuple(lines))
-
-
-def _stripped(column: str, value: str) -> str:
-    """Blanks around a value say nothing; but the name of a file may begin or end with one."""
-    return value if _key(column) in KNOWN_COLUMNS["path"] else value.strip()
-
-
-def _check_columns(path: Path, columns: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for column in columns:
-        if not column or column in seen:
-            raise TableError(
-                f"{path}, line 1: {'empty' if not column else 'repeated'} column name {column!r}"
-            )
-        seen.add(column)
-
-
-def _from_jsonl(path: Path, lines: list[str]) -> Table:
-    rows: list[dict[str, str]] = []
-    numbers: list[int] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line, parse_int=str, parse_float=str)
-        except ValueError as error:
-            raise TableError(f"{path}, line {number}: not JSON ({error})") from None
-        if not isinstance(value, dict):
-            raise TableError(f"{path}, line {number}: expected one JSON object per line")
-        rows.append({str(key): "" if item is None else str(item) for key, item in value.items()})
-        numbers.append(number)
-    columns = tuple(dict.fromkeys(column for row in rows for column in row))
-    rows = [{column: row.get(column, "") for column in columns} for row in rows]
-    return Table(path, columns, rows, tuple(numbers))
-
-
-def _from_id_list(path: Path, lines: list[str]) -> Table:
-    kept = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-    rows = [{"clip_id": text} for _, text in kept]
-    return Table(path, ("clip_id",), rows, tuple(number for number, _ in kept))
+def _names_files(column: str) -> bool:
+    return _key(column) in KNOWN_COLUMNS["path"]

@@ -10,8 +10,9 @@ from typing import Any
 from cache.common import durable
 from cache.common.console import json_ready
 from cache.common.errors import CacheError
+from cache.common.ids import KnownIds
 from cache.common.progress import OnPhase
-from cache.common.tables import Table, read_table, split_name
+from cache.common.tables import Table, read_table, split_in_name, split_name
 from cache.common.words import counted, size
 from cache.compaction import measure
 from cache.compaction.compact import Compacted, compact, options_of
@@ -59,7 +60,7 @@ def run(
         with CacheReader(source) as reader:
             options = choose_for_size(reader, max_gb, options)
     table = read_table(fit_on) if fit_on else None
-    ids = _fit_ids(table) if table else None
+    ids = _fit_ids(table, source) if table else None
     made = compact(source, target, options, fit_on=ids, like=like, on_phase=on_phase)
     fidelity = measure.measure(source, target, table, on_phase("measuring")) if measured else None
     document = _document(made, fidelity)
@@ -67,15 +68,17 @@ def run(
     return Report(_text(made, fidelity, fit_on, like), document)
 
 
-def _fit_ids(table: Table) -> Sequence[str]:
-    """Return the ids of a table; those of its training split where it has one."""
-    column = table.column_for("split")
-    if column is None:
-        return table.ids()
-    splits = [split_name(row[column]) for row in table.rows]
+def _fit_ids(table: Table, source: Path) -> Sequence[str]:
+    """Return the source's ids of a table's clips; those of its training split where it has one."""
+    with CacheReader(source) as reader:
+        known = KnownIds(reader.clip_ids)
+    pairs = zip(table.ids(), table.written_ids(), strict=True)
+    ids = [known.find(text) or clip_id for clip_id, text in pairs]
+    column = table.split_column(split_is_named=bool(split_in_name(table.path.stem)))
+    splits = [split_name(row[column]) for row in table.rows] if column else []
     if "train" not in splits:
-        return table.ids()
-    return [clip_id for clip_id, split in zip(table.ids(), splits, strict=True) if split == "train"]
+        return ids
+    return [clip_id for clip_id, split in zip(ids, splits, strict=True) if split == "train"]
 
 
 def _document(made: Compacted, fidelity: measure.Fidelity | None) -> dict[str, Any]:

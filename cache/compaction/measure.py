@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from cache.common.ids import KnownIds
 from cache.common.progress import OnProgress, silent
+from cache.common.table_text.label_columns import is_numbering
 from cache.common.tables import Table
 from cache.common.types import Array
 from cache.common.words import counted
@@ -143,14 +145,20 @@ def _targets(
     """Return the names of the probe's targets, and their values for clips that both caches hold."""
     both = [clip_id for clip_id in small.clip_ids if clip_id in full]
     if labels is not None:
-        columns = [c for c in labels.columns if not labels.is_known(c) and _is_numeric(labels, c)]
+        rows_of_table = range(len(labels.rows))
+        columns = [
+            column
+            for column in labels.columns
+            if not labels.is_known(column)
+            and _is_numeric(labels, column)
+            and not is_numbering(labels, rows_of_table, column)
+        ]
         if columns:
-            rows = dict(zip(labels.ids(), labels.rows, strict=True))
-            held = set(both)
+            known = KnownIds(both)
             return tuple(columns), {
                 clip_id: np.array([float(row[column]) for column in columns])
-                for clip_id, row in rows.items()
-                if clip_id in held
+                for text, row in zip(labels.written_ids(), labels.rows, strict=True)
+                if (clip_id := known.find(text)) is not None
             }
     if VAD_TARGETS in full.records[0].datasets:
         return schema.VAD_DIMS, dict(zip(both, full.clip_table(VAD_TARGETS, both), strict=True))

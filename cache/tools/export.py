@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import IO, Any
 
 import numpy as np
 
 from cache.common import durable
 from cache.common.errors import CacheError, StorageError
 from cache.common.progress import OnProgress, silent
+from cache.common.table_text.cells import safe_cell
 from cache.format import schema
 from cache.reader import CacheReader
+from cache.tools.file_names import file_names
 
-TABLE = "clips.parquet"
-MAX_NAME = 150  # characters; file systems allow 255 bytes
+TABLE, PLAIN_TABLE = "clips.parquet", "clips.csv"
 
 
 def export(
@@ -28,13 +30,15 @@ def export(
     parquet: bool = True,
     on_progress: OnProgress = silent,
 ) -> int:
-    """Write ``target/<frame field>/<clip>.npy`` and ``target/clips.parquet``.
+    """Write ``target/<frame field>/<clip>.npy`` and ``target/clips.parquet``, which names the file of each clip.
+
+    Every file is made, none is ever replaced.
 
     Args:
         cache: what to export; int8 fields are written as float32 numbers.
         target: a new or empty folder.
         fields: frame fields; default all.
-        parquet: write the table; needs pyarrow.
+        parquet: write the table, which needs pyarrow; without, ``clips.csv`` has no more than the file names.
         on_progress: called with clips done and in all.
 
     Returns:
@@ -52,27 +56,30 @@ def export(
     with CacheReader(cache) as reader:
         names = list(fields) or list(reader.frame_fields)
         reader.require_fields(names)
-        folders = {name: target / name.replace("/", "_") for name in names}
+        shown = file_names(names, lambda name: name.replace("/", "_"), taken=(TABLE, PLAIN_TABLE))
+        folders = {name: target / folder for name, folder in shown.items()}
+        files = {clip_id: f"{name}.npy" for clip_id, name in file_names(reader.clip_ids).items()}
         with durable.storage_errors(target):
+            target.mkdir(parents=True, exist_ok=True)
             for folder in folders.values():
-                folder.mkdir(parents=True, exist_ok=True)
-            for done, clip_id in enumerate(reader.clip_ids):
-                for name, folder in folders.items():
-                    quantised = reader.frame_fields[name].quantised
-                    values = (reader.read_values if quantised else reader.read_frames)(clip_id, name)
-                    np.save(folder / f"{file_name(clip_id)}.npy", values)
-                on_progress(done + 1, len(reader))
-            if parquet:
-                _write_table(reader, target / TABLE)
+                folder.mkdir()
+        for done, clip_id in enumerate(reader.clip_ids):
+            for name, folder in folders.items():
+                quantised = reader.frame_fields[name].quantised
+                values = (reader.read_values if quantised else reader.read_frames)(clip_id, name)
+                with _new_file(folder / files[clip_id]) as file:
+                    np.save(file, values, allow_pickle=False)
+            on_progress(done + 1, len(reader))
+        with _new_file(target / (TABLE if parquet else PLAIN_TABLE)) as file:
+            (_write_table if parquet else _write_plain_table)(reader, files, file)
         return len(reader)
 
 
-def file_name(clip_id: str) -> str:
-    """Return a file name for a clip id: an id never becomes a path, whatever stands in it."""
-    quoted = quote(clip_id, safe=" ")
-    if len(quoted) <= MAX_NAME:
-        return quoted
-    return f"{quoted[:100]}-{hashlib.sha256(clip_id.encode()).hexdigest()[:16]}"
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[bytes]]:
+    """Make a file that does not exist; where case does not count, one of another name may be in the way."""
+    with durable.storage_errors(path), path.open("xb") as file:
+        yield file
 
 
 def _pyarrow() -> Any:
@@ -86,12 +93,18 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
-def _write_table(reader: CacheReader, path: Path) -> None:
+def _write_plain_table(_: CacheReader, files: Mapping[str, str], file: IO[bytes]) -> None:
+    with TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        rows = ([safe_cell(clip_id), name] for clip_id, name in files.items())
+        csv.writer(text, lineterminator="\n").writerows([["clip_id", "file"], *rows])
+
+
+def _write_table(reader: CacheReader, files: Mapping[str, str], file: IO[bytes]) -> None:
     pyarrow = _pyarrow()
     ids = list(reader.clip_ids)
     columns: dict[str, Any] = {
         "clip_id": ids,
-        "file": [f"{file_name(clip_id)}.npy" for clip_id in ids],
+        "file": [files[clip_id] for clip_id in ids],
         "num_frames": [reader.num_frames(clip_id) for clip_id in ids],
     }
     wanted = (schema.CLIPS, schema.GLOBAL_MEAN)
@@ -99,4 +112,4 @@ def _write_table(reader: CacheReader, path: Path) -> None:
         if name.startswith(wanted) and not name.startswith((schema.CRC, "clips/clip_id")):
             table = reader.clip_table(name)
             columns[name.removeprefix(schema.CLIPS)] = list(table) if table.ndim == 2 else table.tolist()
-    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    pyarrow.parquet.write_table(pyarrow.table(columns), file)

@@ -9,7 +9,8 @@ from typing import Any
 
 from cache.commit.failures import damaged_lines, read_failures
 from cache.common.console import in_one_line
-from cache.common.tables import read_table, split_name
+from cache.common.ids import KnownIds
+from cache.common.tables import read_table, split_in_name, split_name
 from cache.common.words import counted, size
 from cache.format import catalog, schema
 from cache.format.recipe import recipe_lines
@@ -59,12 +60,14 @@ def _table(reader: CacheReader, name: str) -> Any:
 
 def _coverage(labels: Sequence[Path], cached: set[str]) -> dict[str, dict[str, int]]:
     counts: dict[str, Counter[str]] = {}
+    known = KnownIds(cached)
     for path in labels:
         table = read_table(path)
-        column = table.column_for("split")
-        for clip_id, row in zip(table.ids(), table.rows, strict=True):
+        column = table.split_column(split_is_named=bool(split_in_name(path.stem)))
+        table.ids()  # refuses what is no table of clips
+        for text, row in zip(table.written_ids(), table.rows, strict=True):
             split = split_name(row[column]) if column else path.stem
-            key = "cached" if clip_id in cached else "missing"
+            key = "cached" if known.find(text) else "missing"
             counts.setdefault(split, Counter(cached=0, missing=0))[key] += 1
     return {split: dict(count) for split, count in counts.items()}
 

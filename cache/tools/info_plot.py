@@ -48,7 +48,8 @@ def plot(cache: Path | str, picture: Path | str, *, overwrite: bool = False) -> 
         _vad(axes[1, 1], reader)
         for each in axes.flat:
             each.yaxis.get_major_locator().set_params(integer=True)  # there is no half clip
-        figure.suptitle(f"{Path(cache).name}: {counted(len(reader), 'clip')}, {_sound(reader)}")
+        title = f"{Path(cache).name}: {counted(len(reader), 'clip')}, {_sound(reader)}"
+        figure.suptitle(title, parse_math=False)  # a dollar sign of a name is one
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=120, format="png")
     write_output(Path(picture), drawn.getvalue(), overwrite)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cache.commit.failures import Failure
 from cache.common.errors import TableError
-from cache.common.ids import clip_id_from_text
-from cache.common.tables import SPLIT_NAMES
+from cache.common.ids import clip_id_of_file
+from cache.common.tables import split_in_name
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
 from extract.sources.file_names import bad_name, shown_path
@@ -54,7 +54,7 @@ def from_folder(folder: Path) -> Source:
 
 def known_split(name: str) -> str:
     """Return the split that a folder or file is named after, such as ``train_split.csv``, or nothing."""
-    return SPLIT_NAMES.get(name.lower().removesuffix("_split"), "")
+    return split_in_name(name)
 
 
 def media_files(folder: Path) -> tuple[list[Path], NoMedia]:
@@ -124,6 +124,6 @@ def _clip_id(text: str) -> str | None:
     """Return the id that a text means, or None where it can be none."""
     try:
         text.encode()
-        return clip_id_from_text(text)
+        return clip_id_of_file(text)
     except (TableError, UnicodeEncodeError):
         return None

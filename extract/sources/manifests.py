@@ -31,8 +31,8 @@ def from_table(table: Table, media: Sequence[Path]) -> Source:
     names_files = table.file_column or not table.id_column  # else a table of ids, or of labels
     unused = check_columns(table) if names_files else ()
     ids = table.ids()
-    column = table.column_for("split")
     named = known_split(table.path.stem)
+    column = table.split_column(split_is_named=bool(named))
     splits = [split_name(row[column]) if column else named for row in table.rows]
     search = files_by_path if table.file_column else files_by_id
     segmented = any(table.column_for(kind) for kind in ("start", "end", "duration"))

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from cache.common.ids import clip_id_from_text
+from cache.common.ids import KnownIds, clip_id_from_text, near_miss
 from cache.common.tables import Table
 from extract.errors import SourceError
 from extract.sources.file_names import shown_path
 from extract.sources.folders import index_files, media_files
 from extract.sources.unknown_columns import no_path_column
 
-_Indexes = Sequence[tuple[Path, Mapping[str, Path]]]
 Files = list[tuple[Path, str, str] | str]
 """For each row its file, the path to show and the clip's id, or what was searched for and is not there."""
+
+
+class _Index(NamedTuple):
+    """A media folder and its files by clip id."""
+
+    folder: Path
+    files: Mapping[str, Path]
+    known: KnownIds
+
+
+_Indexes = Sequence[_Index]
 
 
 def files_by_id(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tuple[Files, str]:
@@ -30,17 +41,37 @@ def files_by_id(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tupl
         )
     indexes = _indexed(media)
     files: Files = []
-    for row, clip_id in enumerate(ids):
-        names = [clip_id] if table.id_column else _conversation_names(table, row)
-        hit = next(((d, index[name]) for d, index in indexes for name in names if name in index), None)
-        files.append((hit[1], shown_path(hit[1], hit[0]), clip_id) if hit else f"{names[-1]}.*")
+    for row, text in enumerate(table.written_ids()):
+        names = [text] if table.id_column else _conversation_names(table, row)
+        found = _by_name(names, indexes)
+        if found is None:
+            files.append(f"{ids[row] if table.id_column else names[-1]}.*")
+        else:
+            index, name = found
+            path = index.files[name]
+            # Where the id names the file, the clip is called as it is called in its folder.
+            files.append((path, shown_path(path, index.folder), name if table.id_column else ids[row]))
     searched = ", ".join(map(str, media))
-    lost = next((name.removesuffix(".*") for name in files if isinstance(name, str)), None)
-    return files, searched + (_hint(lost, indexes) if lost is not None else "")
+    lost = [name.removesuffix(".*") for name in files if isinstance(name, str)]
+    return files, searched + (_hint(lost, indexes) if lost else "")
 
 
 def _indexed(media: Sequence[Path]) -> _Indexes:
-    return [(folder, index_files(folder, media_files(folder)[0]).files) for folder in media]
+    by_id = ((folder, index_files(folder, media_files(folder)[0]).files) for folder in media)
+    return [_Index(folder, files, KnownIds(files)) for folder, files in by_id]
+
+
+def _by_name(names: Sequence[str], indexes: _Indexes) -> tuple[_Index, str] | None:
+    """Return the first folder that has a file of one of these names, and its id there; exact names come first.
+
+    Raises:
+        TableError: a name may mean several files.
+    """
+    pairs = [(index, name) for index in indexes for name in names]
+    exact = next((pair for pair in pairs if pair[1] in pair[0].files), None)
+    return exact or next(
+        ((index, clip_id) for index, name in pairs if (clip_id := index.known.find(name)) is not None), None
+    )
 
 
 def _conversation_names(table: Table, row: int) -> list[str]:
@@ -54,17 +85,21 @@ def _conversation_names(table: Table, row: int) -> list[str]:
     return [f"{whole}/{who}", f"{whole}_{who}", f"{whole}-{who}", whole]
 
 
-def _hint(lost: str, indexes: _Indexes) -> str:
-    """Say what is there that looks like the clip that was not found."""
+def _hint(missing: Sequence[str], indexes: _Indexes) -> str:
+    """Say what is there that looks like the clips that were not found, and how many of them it would be."""
+    names = [name for index in indexes for name in index.files]
+    return f" (which holds {_what_is_there(missing[0], indexes)}){near_miss(missing, names)}"
+
+
+def _what_is_there(lost: str, indexes: _Indexes) -> str:
     last = lost.rpartition("/")[2]
-    for folder, index in indexes:
+    for folder, index, _ in indexes:
         for other in index:
             tail = other.rpartition("/")[2]
             if tail == last and other.endswith("/" + lost):
-                return f" (which holds {other}: pass --media {folder / other.removesuffix(lost).rstrip('/')})"
+                return f"{other}: pass --media {folder / other.removesuffix(lost).rstrip('/')}"
             if tail == last:
-                return f" (which holds {other}, not {lost}: ids are paths below the media folder)"
+                return f"{other}, not {lost}: ids are paths below the media folder"
             if tail.lstrip("0") == last.lstrip("0") or tail.lower() == last.lower():
-                return f" (which holds {other}: ids are text, {lost!r} and {other!r} are two clips)"
-    example = next((other for _, index in indexes for other in index), None)
-    return f" (which holds {example})" if example else " (which holds no clip at all)"
+                return f"{other}: ids are text, {lost!r} and {other!r} are two clips"
+    return next((other for index in indexes for other in index.files), "no clip at all")

@@ -24,6 +24,7 @@ from train.audit.split_shift import shift_between, summary
 from train.checksums import known_fields, read_json
 from train.errors import AuditError
 from train.files import AUDIT_FILE, json_text, write_text
+from train.labels.coverage import cached, coverage
 from train.labels.tables import Labels, Splits
 from train.scores.wording import aligned
 
@@ -159,7 +160,7 @@ class _Side:
     def __init__(self, name: str, labels: Labels, reader: CacheReader) -> None:
         self.name = name
         self.labels = labels
-        self.cached = labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
+        self.cached = cached(labels, reader)
         self._reader = reader
 
     def table(self, field: str) -> npt.NDArray[Any] | None:
@@ -249,7 +250,7 @@ def _shift(
 
 def _coverage(side: _Side, reader: CacheReader, most: float) -> Check:
     name = f"coverage, {side.name}"
-    missing = [clip_id for clip_id in side.labels.clip_ids if clip_id not in reader]
+    missing = coverage(side.labels, reader)["missing"]
     if not missing:
         return Check(name, PASSED, f"all {len(side.labels)} labelled clips are in the cache")
     why = {failure.clip_id: failure.reason for failure in read_failures(reader.path, set(reader.clip_ids))}
@@ -270,7 +271,7 @@ def _fitted_outside(train: _Side, reader: CacheReader) -> Check:
         return Check(name, PASSED, "nothing is fitted in this cache: frames are pooled, not projected")
     if not projection.fitted_on:
         return Check(name, NOT_CHECKED, "the projection does not say which clips it was fitted on")
-    outside = sorted(set(projection.fitted_on) - set(train.labels.clip_ids))
+    outside = sorted({*projection.fitted_on} - {*train.labels.clip_ids, *train.cached.clip_ids})
     if outside:
         clips = counted(len(outside), "clip")
         return Check(name, FAILED, f"the projection was fitted on {clips} outside train: {_some(outside)}")

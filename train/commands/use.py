@@ -122,7 +122,7 @@ def predict(
         predictions = run_predict(
             loaded,
             cache,
-            wanted.clip_ids if wanted else None,
+            wanted.written_ids if wanted else None,
             missing=missing,
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,

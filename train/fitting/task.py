@@ -104,7 +104,7 @@ def _coverage(reader: CacheReader, labels: Splits, least: float) -> dict[str, An
     covered = {"train": coverage(labels.train, reader), "valid": coverage(labels.valid, reader)}
     check_coverage(covered["train"], labels.train, reader, least)
     check_coverage(covered["valid"], labels.valid, reader, least)
-    labelled = {*labels.train.clip_ids, *labels.valid.clip_ids}
+    labelled = {clip_id for part in (labels.train, labels.valid) for clip_id in cached(part, reader).clip_ids}
     unlabelled = [clip_id for clip_id in reader.clip_ids if clip_id not in labelled]
     return {**covered, "unlabelled": unlabelled}
 

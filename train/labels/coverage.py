@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cache import CacheReader
+from cache.common.errors import TableError
+from cache.common.ids import KnownIds, near_miss
 from train.errors import LabelError
 from train.labels.tables import Labels
 
@@ -29,20 +32,36 @@ def is_compact(reader: CacheReader) -> bool:
     return reader.recipe.is_compact
 
 
+def ids_in(labels: Labels, reader: CacheReader) -> list[str | None]:
+    """Return the cache's id of every labelled clip, None where it holds none.
+
+    Raises:
+        LabelError: if a label may mean several clips.
+    """
+    known = KnownIds(reader.clip_ids)
+    try:
+        return [known.find(text) for text in labels.texts]
+    except TableError as error:
+        raise LabelError(f"{labels.path}: {error}") from None
+
+
 def coverage(labels: Labels, reader: CacheReader) -> dict[str, Any]:
     """Return how many of the labelled clips the cache holds, and which it does not.
 
     Returns:
         ``labelled``, ``cached`` (of those), ``share``, ``missing`` (ids).
     """
-    missing = [clip_id for clip_id in labels.clip_ids if clip_id not in reader]
+    pairs = zip(labels.clip_ids, ids_in(labels, reader), strict=True)
+    missing = [clip_id for clip_id, there in pairs if there is None]
     cached = len(labels) - len(missing)
     return {"labelled": len(labels), "cached": cached, "share": cached / len(labels), "missing": missing}
 
 
 def cached(labels: Labels, reader: CacheReader) -> Labels:
-    """Return the labels of the clips that the cache holds."""
-    return labels.take([i for i, clip_id in enumerate(labels.clip_ids) if clip_id in reader])
+    """Return the labels of the clips that the cache holds, under the ids that it has for them."""
+    ids = ids_in(labels, reader)
+    kept = labels.take([i for i, clip_id in enumerate(ids) if clip_id is not None])
+    return replace(kept, clip_ids=tuple(clip_id for clip_id in ids if clip_id is not None))
 
 
 def check_coverage(found: dict[str, Any], labels: Labels, reader: CacheReader, least: float) -> None:
@@ -55,7 +74,7 @@ def check_coverage(found: dict[str, Any], labels: Labels, reader: CacheReader, l
         ours, theirs = ", ".join(labels.clip_ids[:HINTED]), ", ".join(reader.clip_ids[:HINTED]) or "none"
         raise LabelError(
             f"{labels.path} and {reader.path} have no clip in common: labels name {ours}, the cache holds "
-            f"{theirs}; the ids must be the same text"
+            f"{theirs}; the ids must be the same text{near_miss(found['missing'], reader.clip_ids)}"
         )
     if found["share"] < least:
         missing = found["missing"]
@@ -64,4 +83,5 @@ def check_coverage(found: dict[str, Any], labels: Labels, reader: CacheReader, l
             f"{labels.path}: {found['cached']} of {found['labelled']} labelled clips are in {reader.path} "
             f"({found['share']:.1%}), expected at least {least:.1%}; missing: "
             f"{', '.join(missing[:HINTED])}{more}; extract them, or accept it with --min-coverage"
+            f"{near_miss(missing, reader.clip_ids)}"
         )

@@ -5,17 +5,36 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cache import read_table
-from cache.common.tables import Table, split_name
+from cache.common.errors import TableError
+from cache.common.ids import near_miss
+from cache.common.table_text.label_columns import LabelColumns, label_columns
+from cache.common.table_text.numbers import number_in, why_no_number
+from cache.common.tables import Table, split_in_name, split_name
 from train.errors import LabelError
 from train.labels.label_files import LabelFiles
-from train.labels.tables import Labels, Splits, listed, without_speaker
+from train.labels.tables import SHOWN_COLUMNS, Labels, Splits, listed, speaker_in, without_speaker
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the labels of a table are read with.
+
+    Attributes:
+        targets: names of the target columns; None for all that are labels.
+        speakers: speaker of each clip id, where the table has no speaker column.
+        numbering: columns that number the rows of the training table and so are no targets here either.
+    """
+
+    targets: Sequence[str] | None = None
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    numbering: Sequence[str] = ()
 
 
 def read_labels(
@@ -29,7 +48,8 @@ def read_labels(
     Args:
         path: a table, or a folder that holds ``<split>_split.csv``.
         targets: names of the target columns;
-            default: all numeric columns except known id, split, speaker, age and time columns.
+            default: all numeric columns except known id, split, speaker, age and time columns, and those that
+            number the rows or repeat the id.
         split: "train", "valid" or "test": rows of that split, if the table has a split column.
         speakers: speaker of each clip id, where the table has no speaker column.
 
@@ -37,10 +57,7 @@ def read_labels(
         LabelError: if there are no targets, or a label is missing, no number or not finite.
         TableError: if the table or its ids cannot be understood.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / f"{split or 'valid'}_split.csv"
-    return _labels_of_split(read_table(path), split, targets, speakers or {})
+    return _read_split(Path(path), split, _Asked(targets, speakers or {}))
 
 
 def read_splits(
@@ -70,13 +87,15 @@ def read_splits(
 
 def read_files(files: LabelFiles) -> Splits:
     """Read the labels of a fit from the tables that a command was given; as ``read_splits``."""
-    known, table = _speakers_of(files), _whole_table(files)
-    if table is not None and table.column_for("split") is None:
+    asked, table = _asked_for(files), _whole_table(files)
+    if table is not None and table.split_column() is None:
+        other = table.column_for("split")
+        held = sorted({row[other] for row in table.rows}) if other else []
         raise LabelError(
-            f"{table.path}: no split column; add one (train / valid), or give two tables "
-            "with --train and --valid"
+            f"{table.path}: no split column{f' ({other!r} holds {listed(held)})' if other else ''}; "
+            "add one (train / valid), or give two tables with --train and --valid"
         )
-    return _splits_of(files, table, known)
+    return _splits_of(files, table, asked)
 
 
 def read_all_labels(files: LabelFiles) -> Labels:
@@ -86,13 +105,12 @@ def read_all_labels(files: LabelFiles) -> Labels:
         LabelError: if the tables do not go together.
         TableError: if a table cannot be understood.
     """
-    known, table = _speakers_of(files), _whole_table(files)
+    asked, table = _asked_for(files), _whole_table(files)
     if table is None and files.labels is None and files.valid is None and files.train is not None:
-        table = read_table(files.train)
-        return _labels_of_split(table, None, files.targets, known)
-    if table is not None and table.column_for("split") is None:
-        return _labels_of_split(table, None, files.targets, known)
-    splits = _splits_of(files, table, known)
+        return _labels_of_split(read_table(files.train), None, asked)
+    if table is not None and table.split_column() is None:
+        return _labels_of_split(table, None, asked)
+    splits = _splits_of(files, table, asked)
     joined = ("clip_ids", "written_ids", "speakers")
     both: dict[str, Any] = {
         name: getattr(splits.train, name) + getattr(splits.valid, name) for name in joined
@@ -113,12 +131,12 @@ def read_speakers(path: Path | str) -> dict[str, str]:
         raise LabelError(
             f"{path}: no speaker column, found {listed(table.columns)}; name one column 'speaker'"
         )
-    pairs = zip(table.ids(), (row[column].strip() for row in table.rows), strict=True)
+    pairs = zip(table.ids(), (speaker_in(row[column]) for row in table.rows), strict=True)
     return {clip_id: speaker for clip_id, speaker in pairs if speaker}
 
 
-def _speakers_of(files: LabelFiles) -> Mapping[str, str]:
-    return read_speakers(files.speakers) if files.speakers else {}
+def _asked_for(files: LabelFiles) -> _Asked:
+    return _Asked(files.targets, read_speakers(files.speakers) if files.speakers else {})
 
 
 def _whole_table(files: LabelFiles) -> Table | None:
@@ -130,30 +148,39 @@ def _whole_table(files: LabelFiles) -> Table | None:
     return None if files.labels.is_dir() else read_table(files.labels)
 
 
-def _splits_of(files: LabelFiles, table: Table | None, speakers: Mapping[str, str]) -> Splits:
-    """Return both splits: of ``table``, or of the two tables that ``files`` name."""
-    if table is not None:
-        train, valid = (
-            _labels_of_split(table, split, files.targets, speakers) for split in ("train", "valid")
-        )
-    elif files.labels is not None:
-        train, valid = (read_labels(files.labels, files.targets, s, speakers) for s in ("train", "valid"))
-    elif files.train is None or files.valid is None:
+def _splits_of(files: LabelFiles, table: Table | None, asked: _Asked) -> Splits:
+    """Return both splits: of ``table``, or of the two tables that ``files`` name.
+
+    A column that numbers the rows of the training table is no target of the validation table, whose part of
+    the same index may begin anywhere.
+    """
+    if table is None and files.labels is None and (files.train is None or files.valid is None):
         found = f"only {files.train or files.valid}" if files.train or files.valid else "no labels at all"
         raise LabelError(f"{found}; give both --train CSV and --valid CSV, or --labels DIR_OR_CSV")
-    else:
-        train, valid = (
-            read_labels(path, files.targets, None, speakers) for path in (files.train, files.valid)
-        )
+
+    def read(split: str, asked: _Asked) -> Labels:
+        if table is not None:
+            return _labels_of_split(table, split, asked)
+        if files.labels is not None:
+            return _read_split(files.labels, split, asked)
+        return _labels_of_split(read_table(vars(files)[split]), None, asked)
+
+    train = read("train", asked)
+    valid = read("valid", replace(asked, numbering=train.numbering))
     return Splits(train, _in_order_of(valid, train), files)
 
 
-def _labels_of_split(
-    table: Table, split: str | None, targets: Sequence[str] | None, speakers: Mapping[str, str]
-) -> Labels:
+def _read_split(path: Path, split: str | None, asked: _Asked) -> Labels:
+    """Read the labels of a split from a table, or from the table of that name in a folder."""
+    return _labels_of_split(
+        read_table(path / f"{split or 'valid'}_split.csv" if path.is_dir() else path), split, asked
+    )
+
+
+def _labels_of_split(table: Table, split: str | None, asked: _Asked) -> Labels:
     """Return the rows of ``split``; all of them without one, or where the table has no split column."""
     rows = list(range(len(table.rows)))
-    column = table.column_for("split")
+    column = table.split_column(split_is_named=split_in_name(table.path.stem) == split)
     if split is not None and column is not None:
         found = [split_name(row[column]) for row in table.rows]
         rows = [i for i in rows if found[i] == split]
@@ -161,84 +188,88 @@ def _labels_of_split(
             raise LabelError(
                 f"{table.path}: column {column!r} holds no {split!r} rows, found {listed(sorted(set(found)))}"
             )
-    return _labels_of(table, rows, targets, speakers)
+    return _labels_of(table, rows, asked)
 
 
-def _labels_of(
-    table: Table, rows: Sequence[int], targets: Sequence[str] | None, speakers: Mapping[str, str]
-) -> Labels:
-    if not rows:
-        raise LabelError(f"{table.path}: the table has no rows; a label table needs one row per clip")
-    clip_ids = table.ids()
-    names = _named_targets(table, targets) if targets else _numeric_columns(table, rows)
+def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
+    clip_ids, written = table.ids(), table.written_ids()
+    columns = _columns(table, rows, asked)
     speaker_column = table.column_for("speaker")
-    own = [table.rows[i][speaker_column].strip() if speaker_column else "" for i in rows]
-    who = tuple(speakers.get(clip_ids[i]) or mine or None for i, mine in zip(rows, own, strict=True))
-    if speakers and not any(who):
-        raise LabelError(without_speaker(table.path, [clip_ids[i] for i in rows], len(rows)))
+    own = [speaker_in(table.rows[i][speaker_column]) if speaker_column else None for i in rows]
+    who = tuple(asked.speakers.get(clip_ids[i]) or mine for i, mine in zip(rows, own, strict=True))
+    if asked.speakers and not any(who):
+        ids = [clip_ids[i] for i in rows]
+        raise LabelError(without_speaker(table.path, ids, len(ids)) + near_miss(ids, asked.speakers))
+    names = columns.targets
     return Labels(
         path=table.path,
         clip_ids=tuple(clip_ids[i] for i in rows),
-        written_ids=tuple(table.rows[i][table.id_column] if table.id_column else clip_ids[i] for i in rows),
+        written_ids=tuple(written[i] for i in rows),
         targets=np.array([[_number(table, i, name) for name in names] for i in rows], dtype=np.float64),
-        names=tuple(names),
+        names=names,
         id_column=table.id_column or "clip_id",
         speakers=who,
-        ignored=tuple(name for name in table.columns if name not in names and not table.is_known(name)),
-        named=bool(targets),
+        ignored=columns.text,
+        named=bool(asked.targets),
+        numbering=columns.numbering,
     )
 
 
+def _columns(table: Table, rows: Sequence[int], asked: _Asked) -> LabelColumns:
+    """Return the columns that are targets, and those that are none."""
+    if asked.targets:
+        names = _named_targets(table, asked.targets)
+        chosen = set(names)
+        others = [name for name in table.columns if name not in chosen and not table.is_known(name)]
+        return LabelColumns(tuple(names), tuple(others), ())
+    try:
+        columns = label_columns(table, rows)
+    except TableError as error:
+        raise LabelError(str(error)) from None
+    skipped = {*columns.numbering, *asked.numbering}
+    columns = LabelColumns(
+        tuple(name for name in columns.targets if name not in skipped),
+        columns.text,
+        tuple(name for name in table.columns if name in skipped),
+    )
+    if not columns.targets:
+        raise LabelError(
+            f"{table.path}: no numeric label column, found only {listed(table.columns, SHOWN_COLUMNS)}; "
+            "a label table has a clip id column and one column of numbers per emotion"
+        )
+    return columns
+
+
 def _named_targets(table: Table, targets: Sequence[str]) -> list[str]:
+    known = set(table.columns)
     for name in targets:
-        if name not in table.columns:
+        if name not in known:
             close = difflib.get_close_matches(name, table.columns, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise LabelError(
-                f"{table.path}: no column {name!r}, found {listed(table.columns, len(table.columns))}{hint}"
+                f"{table.path}: no column {name!r}, found {listed(table.columns, SHOWN_COLUMNS)}{hint}"
             )
     if len(set(targets)) != len(targets):
-        raise LabelError(f"a target is named twice: {listed(targets, len(targets))}")
+        raise LabelError(f"a target is named twice: {listed(targets, SHOWN_COLUMNS)}")
     return list(targets)
 
 
-def _numeric_columns(table: Table, rows: Sequence[int]) -> list[str]:
-    """Columns of which most values parse; one that does not parse is then an error, not a text column."""
-    names = []
-    for name in table.columns:
-        parsed = sum(_parsed(table.rows[i][name]) is not None for i in rows)
-        if not table.is_known(name) and parsed > len(rows) / 2:
-            names.append(name)
-    if not names:
-        raise LabelError(
-            f"{table.path}: no numeric label column, found only {listed(table.columns, len(table.columns))}; "
-            "a label table has a clip id column and one column of numbers per emotion"
-        )
-    return names
-
-
 def _number(table: Table, row: int, name: str) -> float:
-    value = _parsed(table.rows[row][name])
+    value = number_in(table.rows[row][name])
     if value is None or not math.isfinite(value):
         text = table.rows[row][name].strip()
+        why = f" ({cause})" if (cause := why_no_number(text)) else ""
         raise LabelError(
-            f"{table.path}, line {table.line(row)}, column {name}: found {text!r}, expected a finite number; "
+            f"{table.path}, line {table.line(row)}, column {name}: found {text!r}, expected a finite number{why}; "
             "correct it, remove the row, or choose the columns with --targets"
         )
     return value
-
-
-def _parsed(text: str) -> float | None:
-    # float() also takes "1_000", which no table means as a number.
-    try:
-        return None if "_" in text else float(text)
-    except ValueError:
-        return None
 
 
 def _in_order_of(labels: Labels, reference: Labels) -> Labels:
     """Return ``labels`` with the target columns in the order of ``reference``, where the names agree."""
     if labels.names == reference.names or set(labels.names) != set(reference.names):
         return labels
-    order = [labels.names.index(name) for name in reference.names]
-    return Labels(**{**vars(labels), "targets": labels.targets[:, order], "names": reference.names})
+    at = {name: position for position, name in enumerate(labels.names)}
+    order = [at[name] for name in reference.names]
+    return replace(labels, targets=labels.targets[:, order], names=reference.names)

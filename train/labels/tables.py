@@ -6,13 +6,14 @@ Labels stay outside the cache: they change without extracting anything again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cache.common.ids import clip_id_from_text
 from cache.common.words import counted
 from train.errors import LabelError
 from train.labels.label_files import LabelFiles
@@ -20,6 +21,11 @@ from train.labels.label_files import LabelFiles
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 SHOWN = 5  # ids named in an error
+SHOWN_COLUMNS = 40  # columns named in a message
+NOT_TAKEN = {
+    "ignored": "not numeric, ignored",
+    "numbering": "numbers the rows or repeats the id, no target (--targets takes it all the same)",
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Labels:
         speakers: (clips,) None where the speaker is unknown.
         ignored: columns that are no targets: text, or, where targets were named, all others.
         named: whether the targets were named, and not all numeric columns taken.
+        numbering: columns of numbers that are no targets, since they number the rows or repeat the id.
     """
 
     path: Path
@@ -47,22 +54,25 @@ class Labels:
     speakers: tuple[str | None, ...]
     ignored: tuple[str, ...]
     named: bool = False
+    numbering: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clip_ids)
 
+    @property
+    def texts(self) -> list[str]:
+        """What to look each clip up with: its id as it is written, unless it was given another one since."""
+        pairs = zip(self.written_ids, self.clip_ids, strict=True)
+        return [text if clip_id_from_text(text) == clip_id else clip_id for text, clip_id in pairs]
+
     def take(self, positions: Sequence[int] | IntArray) -> Labels:
         """Return the labels at ``positions``, in that order."""
-        return Labels(
-            path=self.path,
+        return replace(
+            self,
             clip_ids=tuple(self.clip_ids[i] for i in positions),
             written_ids=tuple(self.written_ids[i] for i in positions),
             targets=self.targets[np.asarray(positions, dtype=np.int64)],
-            names=self.names,
-            id_column=self.id_column,
             speakers=tuple(self.speakers[i] for i in positions),
-            ignored=self.ignored,
-            named=self.named,
         )
 
 
@@ -107,6 +117,17 @@ class Splits:
         return tuple(dict.fromkeys([self.train.path, self.valid.path]))
 
 
+NOBODY = frozenset(
+    {"", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "none", "null", "nil", "unknown", "unk", "?", "-"}
+)
+
+
+def speaker_in(text: str) -> str | None:
+    """Return the speaker that a cell names; None where it names nobody, as ``NA``, ``?`` or ``unknown`` do."""
+    text = text.strip()
+    return None if text.casefold().strip("()[]") in NOBODY else text
+
+
 def require_speakers(*parts: Labels) -> None:
     """Refuse labels of which only some clips have a known speaker; all or none of a part must have one.
 
@@ -130,8 +151,8 @@ def without_speaker(path: Path, unknown: Sequence[str], total: int) -> str:
     """Return the message for clips whose speaker is not known."""
     return (
         f"{path}: {len(unknown)} of {total} clips have no known speaker, expected all or none: {listed(unknown)}; "
-        "complete the --speakers table (or the speaker column), or leave speakers out: intervals are then "
-        "clip-level"
+        "complete the --speakers table (or the speaker column; NA, ? or unknown is nobody), or leave speakers "
+        "out: intervals are then clip-level"
     )
 
 
@@ -140,9 +161,14 @@ def target_lines(*parts: Labels) -> list[str]:
     first = parts[0]
     if first.named:
         return []
-    lines = [f"{first.path}: targets (all numeric columns; --targets names others): {', '.join(first.names)}"]
-    ignored = {part.path: part.ignored for part in parts if part.ignored}
-    return lines + [f"{path}: not numeric, ignored: {', '.join(names)}" for path, names in ignored.items()]
+    shown = listed(first.names, SHOWN_COLUMNS)
+    lines = [f"{first.path}: targets (all numeric columns; --targets names others): {shown}"]
+    for why in ("ignored", "numbering"):
+        columns = {part.path: vars(part)[why] for part in parts if vars(part)[why]}
+        lines += [
+            f"{path}: {NOT_TAKEN[why]}: {listed(names, SHOWN_COLUMNS)}" for path, names in columns.items()
+        ]
+    return lines
 
 
 def listed(names: Sequence[str], most: int = SHOWN) -> str:

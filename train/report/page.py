@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import read_table
-from cache.common.words import counted
+from cache.common.words import counted, in_markdown
 from train.checksums import known_fields, read_json, verified, verify_run
 from train.errors import LabelError, RunError
 from train.files import (
@@ -87,7 +87,7 @@ def write_report(path: Path, out: Path | None = None, *, overwrite: bool = False
     make_folder(out)
     scores = score_rows(study)
     parts = [
-        f"# {path.resolve().name}: {_kind(study)}",
+        f"# {in_markdown(path.resolve().name)}: {_kind(study)}",
         *_scores(study, scores, out),
         *_pictures(study, scores, out),
     ]
@@ -96,7 +96,7 @@ def write_report(path: Path, out: Path | None = None, *, overwrite: bool = False
     null = permutation_null(study.truth, predictions, study.metric, study.speakers)
     parts += ["## Chance", null_section(study, null)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
-    parts += [f"## Environment of {first.resolve().name}", environment_section(first)]
+    parts += [f"## Environment of {in_markdown(first.resolve().name)}", environment_section(first)]
     parts += ["## Reproduce", SAME_BITS]
     parts.append(reproduce_section(study))
     write_text(out / PAGE, "\n\n".join(parts) + "\n")
@@ -152,7 +152,8 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         predictions = study.predictions(study.row(row))
         note = ScatterNote(study.metric, study.selected_on, len(predictions))
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
-        parts += [f"{row}:", f"![{row}]({name})"]
+        shown = in_markdown(row)
+        parts += [f"“{shown}”:", f"![{shown}]({name})"]
     trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY_FILE).exists()]
     if trained:
         _plot_curves(study, trained, out / "learning_curves.png")

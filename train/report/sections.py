@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cache.common.words import in_markdown, in_one_line
 from train.audit.audit import Audit
 from train.checksums import known_fields, read_json
 from train.files import CONFIG_FILE, ENVIRONMENT_FILE
@@ -58,9 +59,9 @@ def null_section(study: Study, null: Null) -> str:
     if orders_of(clusters) >= TWENTY:
         beyond = f" and beyond {score_text(null.upper)} in one case of twenty"
     return (
-        f"With the predictions of “{study.reference}” given to the wrong {null.by}s ({null.permutations} "
-        f"permutations), mean {sign} is {score_text(null.mean)} on average{beyond}; as it is, it is "
-        f"{score_text(null.observed)} ({p_text(null.p_value)}){few_orders(clusters, null.by)}."
+        f"With the predictions of “{in_markdown(study.reference)}” given to the wrong {null.by}s "
+        f"({null.permutations} permutations), mean {sign} is {score_text(null.mean)} on average{beyond}; as it is, "
+        f"it is {score_text(null.observed)} ({p_text(null.p_value)}){few_orders(clusters, null.by)}."
     )
 
 
@@ -91,7 +92,10 @@ def reproduce_section(study: Study) -> str:
     """Return, for every row, the command that makes it again."""
     lines = ["```sh"]
     for row in study.rows:
-        lines += [f"# {row.name}", *dict.fromkeys(_command(study.path / run) for run in row.runs)]
+        lines += [
+            f"# {in_one_line(row.name)}",
+            *dict.fromkeys(_command(study.path / run) for run in row.runs),
+        ]
     return "\n".join([*lines, "```"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cache.common.words import in_markdown
 from train.files import write_text
 from train.report.plots import plot_rows
 from train.report.styles import csv_table, latex_table, markdown_table
@@ -59,7 +60,7 @@ class Table:
 
     def markdown(self) -> str:
         """Return the table as GitHub's Markdown, the caption below."""
-        return f"{markdown_table(self.titles, self.rows)}\n\n{self.caption}\n"
+        return f"{markdown_table(self.titles, self.rows)}\n\n{in_markdown(self.caption)}\n"
 
     def csv(self) -> str:
         """Return the table as comma-separated values, without the caption."""

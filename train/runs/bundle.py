@@ -17,6 +17,7 @@ from typing import Any
 
 from cache.common.durable import read_regular
 from cache.common.outputs import write_output
+from cache.common.words import in_markdown
 from cache.compaction.projection import Projection
 from train.checksums import MAX_BYTES, checksums_text, known_fields, read_json, verified, verify_run
 from train.errors import RunError
@@ -96,7 +97,7 @@ def card(run: Run) -> str:
     source = recipe.encoder
     return (
         "# Emotional mimicry intensity: a head on frozen speech features\n\n"
-        f"Predicts {', '.join(run.targets.names)} from the sound of a clip.\n\n"
+        f"Predicts {in_markdown(', '.join(run.targets.names))} from the sound of a clip.\n\n"
         f"- Head: {on}; {metrics['parameters']:,} parameters; width {run.head.shape.width}.\n"
         f"- Encoder: {source.get('model', 'unknown')}, "
         f"revision {source.get('revision', 'unknown')}, layer {run.layer}; frozen.\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cache import CacheReader
+from cache.common.ids import KnownIds
 from train.errors import LabelError
 from train.labels.coverage import cached, check_coverage, coverage, opened
 from train.labels.tables import Labels, require_speakers
@@ -58,13 +59,14 @@ def evaluate(
     kept, names = clips.labels, run.targets.names
     found = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
     shaped = run.trained_on()
+    trained_on = KnownIds(shaped or ())
     return {
         **evidence(kept, found.values[None], run.config.metric, options, clips.groups),
         "scores": score_all(kept.targets, found.values, names),
         "scores_clipped": score_all(kept.targets, run.targets.clipped(found.values), names),
         "clips": len(kept),
         "coverage": clips.coverage,
-        "trained_on": None if shaped is None else len(shaped & set(kept.clip_ids)),
+        "trained_on": None if shaped is None else sum(map(bool, map(trained_on.find, kept.clip_ids))),
         "selected_on": run.metrics["selected_on"],
         "recipe_diff": list(found.recipe_diff),
     }

@@ -40,6 +40,7 @@ STYLE: Any = {
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "legend.frameon": False,
+    "text.parse_math": False,  # names of targets and rows are text: a dollar sign is one
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
+from cache.common.ids import KnownIds, near_miss
 from cache.common.words import counted
 from train.errors import LabelError, RunError
 from train.features.batches import load_features
@@ -59,7 +60,7 @@ def predict(
         run: a finished run.
         cache: with the recipe that the run was trained on; for a compact one, also the full cache that it
             was made from: the projection that lies in the run is applied.
-        clip_ids: default: every clip of the cache.
+        clip_ids: as ``KnownIds`` finds them; default: every clip of the cache.
         missing: "error", or "train-mean" to fill clips that the cache does not hold.
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
         device: "auto", "cpu", "cuda" or "cuda:N".
@@ -72,7 +73,7 @@ def predict(
     """
     with opened(cache) as reader:
         diff = checked_recipe(run, reader, allow_recipe_diff)
-        wanted = tuple(reader.clip_ids if clip_ids is None else clip_ids)
+        wanted = reader.clip_ids if clip_ids is None else _ids_in(reader, clip_ids)
         absent = tuple(clip_id for clip_id in wanted if clip_id not in reader)
         if absent and missing != "train-mean":
             raise LabelError(_absent_text(reader, absent, len(wanted)))
@@ -85,11 +86,18 @@ def predict(
     return Predictions(wanted, values, run.targets.names, absent, diff)
 
 
+def _ids_in(reader: CacheReader, texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the cache's ids of the clips that are asked for; what it does not hold stays as it is written."""
+    known = KnownIds(reader.clip_ids)
+    return tuple(known.find(text) or text for text in texts)
+
+
 def _absent_text(reader: CacheReader, absent: Sequence[str], total: int) -> str:
     more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
     return (
         f"{reader.path}: {len(absent)} of the {total} clips asked for are not in the cache: "
         f"{', '.join(absent[:SHOWN])}{more}; extract them, or fill them with --missing train-mean"
+        f"{near_miss(absent, reader.clip_ids)}"
     )
 
 

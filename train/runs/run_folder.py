@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cache.common.table_text.cells import plain_cell
 from cache.format.recipe import Recipe
 from train.checksums import (
     has_checksums,
@@ -113,7 +114,7 @@ class Run:
             return None
         path = verified(self.path / CLIPS_FILE)
         with known_fields(path, "a table of clips"), path.open(encoding="utf-8", newline="") as file:
-            mine = {row["clip_id"] for row in csv.DictReader(file) if row["part"] != "valid"}
+            mine = {plain_cell(row["clip_id"]) for row in csv.DictReader(file) if row["part"] != "valid"}
         for other in self.others:
             theirs = other.trained_on()
             if theirs is None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from cache import Table, read_table
 from cache.common.errors import StorageError
 from cache.common.foreign_json import ForeignJsonError, read_json_file
+from cache.common.ids import KnownIds
 from cache.common.outputs import refusal, write_output
 from train.checksums import known_fields, read_json
 from train.errors import RunError
@@ -43,9 +44,7 @@ def read_ids(path: Path) -> Wanted:
         TableError: if the table or an id cannot be understood.
     """
     table = read_table(path)
-    clip_ids = table.ids()
-    column = table.id_column
-    return Wanted(tuple(clip_ids), tuple(row[column] for row in table.rows) if column else tuple(clip_ids))
+    return Wanted(tuple(table.ids()), tuple(table.written_ids()))
 
 
 def require_output(path: Path, run: Run, ids: Path | None = None) -> None:
@@ -132,7 +131,8 @@ def predictions_in(table: Table, clip_ids: Sequence[str], names: Sequence[str], 
     Raises:
         RunError: if the table lacks a clip, predicts other targets, or holds what is no number; it names ``path``.
     """
-    at = {clip_id: number for number, clip_id in enumerate(table.ids())}
+    known = KnownIds(clip_ids)
+    at = {known.find(text): number for number, text in enumerate(table.written_ids())}
     missing = [clip_id for clip_id in clip_ids if clip_id not in at]
     if missing or [name for name in table.columns if name != table.id_column] != list(names):
         what = f"no prediction for clip {missing[0]}" if missing else f"predicts {', '.join(table.columns)}"

@@ -36,8 +36,8 @@ def group_of_clips(labels: Labels, reader: CacheReader, by: str) -> tuple[str, .
             "choose speaker, duration or another column"
         )
     if by in table.columns:
-        of = dict(zip(table.ids(), (row[by].strip() for row in table.rows), strict=True))
-        texts = [of[clip_id] for clip_id in labels.clip_ids]
+        of = dict(zip(table.written_ids(), (row[by].strip() for row in table.rows), strict=True))
+        texts = [of[clip_id] for clip_id in labels.written_ids]
     elif by == "duration":
         texts = [f"{seconds:.6g}" for seconds in reader.clip_table("clips/duration", labels.clip_ids)]
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite, isnan
 
-from cache.common.words import counted
+from cache.common.words import counted, in_one_line
 from train.scores.estimates import Interval
 from train.scores.registry import traits_of
 
@@ -103,6 +103,7 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = (), gap: str 
         right: whether each column stands to the right; those not named stand to the left.
         gap: between columns.
     """
+    rows = [[in_one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     sides = [*right, *(False for _ in widths[len(right) :])]
     return [

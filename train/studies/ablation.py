@@ -28,7 +28,7 @@ from train.fitting.fit import SharedFit, fit
 from train.fitting.refresh import refresh
 from train.fitting.task import plan_fit
 from train.fitting.write_run import FitInputs
-from train.labels.coverage import is_compact
+from train.labels.coverage import cached, is_compact
 from train.labels.tables import Labels, Splits
 from train.machine import choose_device, free_memory
 from train.runs.claim import is_finished
@@ -268,12 +268,11 @@ def study_context(
 
 
 def _cached_everywhere(labels: Labels, readers: Mapping[str, CacheReader]) -> Labels:
-    kept = [
-        i for i, clip_id in enumerate(labels.clip_ids) if all(clip_id in each for each in readers.values())
-    ]
-    if not kept:
+    for reader in readers.values():
+        labels = cached(labels, reader)
+    if not labels.clip_ids:
         raise LabelError(f"{labels.path}: none of its clips is in every cache ({', '.join(readers)})")
-    return labels.take(kept)
+    return labels
 
 
 class _Quiet(Progress):

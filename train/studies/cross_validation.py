@@ -28,6 +28,7 @@ from train.errors import ConfigError
 from train.files import csv_text, make_folder, write_csv
 from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
+from train.labels.coverage import cached
 from train.labels.folds import Folding, divide
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
@@ -162,5 +163,5 @@ def _scores(
 
 def _held_out(reader: CacheReader, labels: Labels, run: Run, part: IntArray) -> tuple[Labels, FloatArray]:
     """Return the cached clips of a fold, and what its head predicts for them (clips, targets)."""
-    kept = labels.take([int(i) for i in part if labels.clip_ids[i] in reader])
+    kept = cached(labels.take(part), reader)
     return kept, predict(run, reader, kept.clip_ids, device=run.config.device).values

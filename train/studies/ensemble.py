@@ -17,6 +17,7 @@ from train.config import FitConfig
 from train.files import ENSEMBLE_FILE
 from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
+from train.labels.coverage import cached
 from train.labels.tables import Splits
 from train.runs.predict import predict
 from train.runs.run_folder import Run, load_run
@@ -94,6 +95,6 @@ def _fit_seed(cache: Path, labels: Splits, config: FitConfig, options: RepeatOpt
 
 def _mean_scores(out: Path, cache: Path, labels: Splits) -> dict[str, Any]:
     with CacheReader(cache) as reader:
-        valid = labels.valid.take([i for i, clip in enumerate(labels.valid.clip_ids) if clip in reader])
+        valid = cached(labels.valid, reader)
         values = predict(load_run(out), reader, valid.clip_ids).values
     return score_all(valid.targets, values, valid.names)

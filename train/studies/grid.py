@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.common.option_fields import options_of
+from cache.common.words import in_one_line
 from cache.format.recipe import canonical_json
 from train.config import FitConfig, read_fields
 from train.errors import ConfigError
@@ -123,7 +124,7 @@ def _rows_of(content: Mapping[str, Any], path: Path, base: FitConfig, caches: Se
     for number, fields in enumerate(content.get("rows", []), start=1):
         where = f"{path}, [[rows]] {number}"
         changes = {key: value for key, value in _table(fields, where).items() if key != "name"}
-        wanted.append((str(fields.get("name") or f"row {number}"), changes))
+        wanted.append((in_one_line(str(fields.get("name") or f"row {number}")), changes))
     if not wanted:
         raise ConfigError(f"{path}: no rows; give lists in [grid], or [[rows]]")
     return [

@@ -18,7 +18,7 @@ from cache import read_table
 from train.checksums import FILES, known_fields, read_json, read_sealed, verified, write_sealed
 from train.errors import RunError
 from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, write_csv
-from train.labels.tables import Labels, check_speakers
+from train.labels.tables import Labels, check_speakers, speaker_in
 from train.runs.run_folder import read_metrics
 from train.runs.submission import predictions_in
 from train.scores.registry import METRICS
@@ -133,17 +133,16 @@ def load_study(path: Path) -> Study:
         names = tuple(map(str, results["names"]))
         rows = tuple(_row_in(row) for row in results["rows"])
         truth = np.array([[float(row[name]) for name in names] for row in table.rows], dtype=np.float64)
-        speakers = tuple(row[SPEAKER] or None for row in table.rows)
+        speakers = tuple(speaker_in(row[SPEAKER]) for row in table.rows)
         fields: dict[str, Any] = {name: str(results[name]) for name in TEXTS}
         fields["tuned"] = bool(results.get("tuned", False))
         fields["family"] = int(results.get("family", 0))
         METRICS.require(fields["metric"])
         if not np.isfinite(truth).all() or fields["reference"] not in {row.name for row in rows}:
             raise ValueError("labels that are no numbers, or no row is the reference")
-    check_speakers(path / TRUTH, table.ids(), speakers)
-    return Study(
-        path, rows, names=names, clip_ids=tuple(table.ids()), truth=truth, speakers=speakers, **fields
-    )
+    clip_ids = tuple(table.written_ids())  # ids of the cache, each exactly as it is
+    check_speakers(path / TRUTH, clip_ids, speakers)
+    return Study(path, rows, names=names, clip_ids=clip_ids, truth=truth, speakers=speakers, **fields)
 
 
 def _row_in(values: dict[str, Any]) -> RowResult:

@@ -6,7 +6,7 @@ import pytest
 
 from cache import read_table
 from cache.common.errors import TableError
-from cache.common.tables import split_name
+from cache.common.tables import split_in_name, split_name
 
 
 def write(path, text: str):
@@ -69,3 +69,55 @@ def test_missing_and_binary_tables_are_one_line(tmp_path) -> None:
 )
 def test_split_names(text: str, split: str) -> None:
     assert split_name(text) == split
+
+
+def split_column(tmp_path, text: str, named: bool = False) -> str | None:
+    return read_table(write(tmp_path / "a.csv", text)).split_column(split_is_named=named)
+
+
+def test_folds_are_no_split(tmp_path) -> None:
+    assert split_column(tmp_path, "clip_id,fold\na,0\nb,1\n") is None
+    assert split_column(tmp_path, "clip_id,split\na,1\nb,2\n") is None
+    assert split_column(tmp_path, "clip_id,fold\na,A\nb,B\n") is None
+    assert split_column(tmp_path, "clip_id,fold\na,train\nb,dev\n") == "fold"
+    assert split_column(tmp_path, "clip_id,fold\na,train\nb,dev\n", named=True) is None
+    assert split_column(tmp_path, "clip_id,fold,Split\na,3,Train\nb,1,Val\n") == "Split"
+    assert split_column(tmp_path, "clip_id,Split\na,Train\nb,Val\n", named=True) == "Split"
+    assert split_column(tmp_path, "clip_id,split\na,trian\nb,\n") == "split"
+
+
+@pytest.mark.parametrize(
+    ("stem", "split"),
+    [("train", "train"), ("Val", "valid"), ("test_split", "test"), ("valid_split", "valid"), ("talks", "")],
+)
+def test_a_split_is_known_by_the_name_of_its_file(stem, split) -> None:
+    assert split_in_name(stem) == split
+
+
+def test_lines_end_at_line_feeds_only(tmp_path) -> None:
+    odd = "one\u2028two\x85three\x0bfour"
+    csv = read_table(write(tmp_path / "a.csv", f'clip_id,text\r\n1,{odd}\r\n2,"two\r\nlines"\r\n3,x\r\n'))
+    assert [row["text"] for row in csv.rows] == [odd, "two\r\nlines", "x"]
+    assert csv.lines == (2, 4, 5)
+    jsonl = read_table(
+        write(tmp_path / "a.jsonl", '{"clip_id": "a", "text": "one\u2028two"}\n{"clip_id": "b"}\n')
+    )
+    assert [row["text"] for row in jsonl.rows] == ["one\u2028two", ""]
+    (tmp_path / "mac.csv").write_bytes(b"clip_id,Joy\r1,0.5\r")
+    assert read_table(tmp_path / "mac.csv").ids() == ["1"]
+
+
+def test_a_json_line_is_bounded(tmp_path) -> None:
+    with pytest.raises(TableError, match=r"a\.jsonl, line 2: nested more than"):
+        read_table(write(tmp_path / "a.jsonl", '{"clip_id": 1}\n' + "[" * 100_000)).ids()
+    with pytest.raises(TableError, match=r"line 1: expected an object, found a list"):
+        read_table(write(tmp_path / "a.jsonl", "[1]\n"))
+
+
+def test_decimal_commas_that_make_more_columns_are_named(tmp_path) -> None:
+    with pytest.raises(TableError, match="5 values, the header has 3; decimal commas"):
+        read_table(write(tmp_path / "a.csv", "clip_id,Joy,Awe\n1,0,5,0,25\n"))
+    with pytest.raises(TableError, match=r"the header has 3$"):
+        read_table(write(tmp_path / "a.csv", "clip_id,Joy,text\n1,0.5,well, then\n"))
+    with pytest.raises(TableError, match=r"'1,5' is not a number \(a decimal comma"):
+        read_table(write(tmp_path / "b.csv", "path;start\nx.wav;1,5\n")).segment(0)

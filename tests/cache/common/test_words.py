@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cache.common.words import clock, counted, size
+from cache.common.words import clock, counted, in_markdown, in_one_line, size
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from cache.common.words import clock, counted, size
         (clock(123), "2:03"),
         (clock(3723.4), "1:02:03"),
         (clock(-5), "0:00"),
+        (in_one_line("a \r\n b\tc"), "a b\\tc"),
+        (in_one_line("\x1b[31m\x9b\u202e\u2028"), "\\x1b[31m\\x9b\\u202e\\u2028"),
+        (in_one_line("Müller 山田"), "Müller 山田"),
+        (in_markdown("lr 0.1, x_y [a] < 1 & 2"), "lr 0.1, x_y [a] < 1 & 2"),
+        (in_markdown("_a_ [b](c) <i> &amp;"), "\\_a\\_ [b\\](c) \\<i> \\&amp;"),
     ],
 )
 def test_what_is_said(text: str, expected: str) -> None:

@@ -57,3 +57,24 @@ def test_ids_that_match_nothing_get_a_hint(touch, tmp_path, files, ids, hint) ->
     touch(*files)
     with pytest.raises(SourceError, match=hint):
         find_clips(table(tmp_path, "\n".join(["clip_id", *ids]) + "\n"), [tmp_path / "m"])
+
+
+def test_the_exact_id_comes_before_one_with_a_suffix_less(touch, tmp_path) -> None:
+    touch("m/c1.wav", "m/c1.mp4.wav", "m/c2.mp4.wav", "m/c2.wav", "other/c3.mp4.wav", "m/c3.wav")
+    folders = [tmp_path / "m", tmp_path / "other"]
+    found = find_clips(table(tmp_path, "filename,Joy\nc1.mp4,0.2\nc2.mp4.wav,0.5\nc3.mp4,1\n"), folders)
+    assert [(clip.clip_id, clip.shown) for clip in found.clips] == [
+        ("c1.mp4", "c1.mp4.wav"),
+        ("c2.mp4", "c2.mp4.wav"),
+        ("c3.mp4", "c3.mp4.wav"),
+    ]
+    assert list(found.splits) == ["c1.mp4", "c2.mp4", "c3.mp4"]
+    plain = find_clips(table(tmp_path, "filename,Joy\nc1,0.2\nc2.mov,0.5\n"), folders)
+    assert [(clip.clip_id, clip.shown) for clip in plain.clips] == [("c1", "c1.wav"), ("c2", "c2.wav")]
+    assert sorted(ids(find_clips(tmp_path / "m"))) == ["c1", "c1.mp4", "c2", "c2.mp4", "c3"]
+
+
+def test_ids_that_nearly_match_are_counted(touch, tmp_path) -> None:
+    touch("m/00012.wav", "m/00013.wav")
+    with pytest.raises(SourceError, match=r"2 of the 3 would match without leading zeros \('12', '00012'\)"):
+        find_clips(table(tmp_path, "Filename,Joy\n12,0\n13,1\n77,1\n"), [tmp_path / "m"])

@@ -8,6 +8,9 @@ import pytest
 from cache.common.errors import TableError
 from train import read_labels, read_splits
 from train.errors import LabelError
+from train.labels.folds import Folding, divide
+from train.labels.read_tables import read_speakers
+from train.labels.tables import require_speakers, speaker_in
 
 
 def test_hume_style_ids_stay_text_and_columns_keep_their_names(corpus):
@@ -115,3 +118,32 @@ def test_paths_may_be_text_and_a_forgotten_split_is_named(corpus) -> None:
     assert len(read_splits(labels=str(corpus.labels)).train) == len(read_splits(labels=corpus.labels).train)
     with pytest.raises(LabelError, match=r"only .*train_split\.csv; give both"):
         read_splits(train=str(corpus.labels / "train_split.csv"))
+
+
+@pytest.mark.parametrize(
+    "nobody", ["", " ", "NA", "n/a", "NaN", "None", "null", "Unknown", "(unknown)", "?", "<NA>", "-"]
+)
+def test_a_speaker_of_no_name_is_nobody(table, tmp_path, nobody):
+    rows = [["a", 1, nobody], ["b", 0, "Anna"], ["c", 0.5, nobody]]
+    path = table(tmp_path / "t.csv", ["clip_id", "Joy", "speaker"], rows)
+    assert read_labels(path).speakers == (None, "Anna", None)
+    assert read_speakers(path) == {"b": "Anna"}
+    with pytest.raises(LabelError, match=r"2 of 3 clips have no known speaker.*NA, \? or unknown is nobody"):
+        require_speakers(read_labels(path))
+
+
+def test_names_that_only_look_like_nobody_are_people():
+    assert [speaker_in(text) for text in ("0", "Nan Goldin", "s?", " N1 ", "nobody")] == [
+        "0",
+        "Nan Goldin",
+        "s?",
+        "N1",
+        "nobody",
+    ]
+
+
+def test_labels_without_any_known_speaker_are_clip_level(table, tmp_path):
+    path = table(tmp_path / "t.csv", ["clip_id", "Joy", "speaker"], [["a", 1, "NA"], ["b", 0, "?"]])
+    require_speakers(read_labels(path))
+    with pytest.raises(LabelError, match="2 of 2 clips have no known speaker"):
+        divide(read_labels(path), Folding(2, "speaker"))

@@ -109,3 +109,34 @@ def test_a_page_of_somebody_else_stays(cli, kept, tmp_path):
         assert [path.read_text() for path in out.iterdir()] == ["years of work"]
     assert cli("report", kept, "--out", out, "--overwrite")[0] == 0
     assert cli("report", kept, "--out", out)[0] == 0
+
+
+def test_names_of_targets_and_rows_are_text_wherever_they_are_shown(cli, corpus, table, tmp_path):
+    names = ["<img src=x onerror=alert(1)>", r"$\foo$ _x_", "![p](http://example.org/p.png)"]
+    for split, part in (("train", list(corpus.truth)[:60]), ("valid", list(corpus.truth)[60:90])):
+        table(
+            tmp_path / f"{split}_split.csv",
+            ["Filename", *names],
+            [[clip, *corpus.truth[clip]] for clip in part],
+        )
+    grid, row = tmp_path / "grid.toml", r"# [row](http://example.org) \u001b[31m\n``` $\\bar$"
+    base = f'[base]\nlstm = false\nepochs = 1\nhidden = 3\n[[rows]]\nname = "{row}"\n'
+    grid.write_text(f'{base}[[rows]]\nname = "plain"\nfusion_head = false\n')
+    out = tmp_path / "ablation"
+    options = ["--grid", grid, "--seeds", 1, "--workers", 1, "--no-baselines", "--out", out]
+    code, printed, err = cli("ablate", corpus.cache, "--labels", tmp_path, *options)
+    assert code == 0, err
+    assert cli("report", out, "--out", tmp_path / "page")[0] == 0
+    text = (tmp_path / "page" / "report.md").read_text(encoding="utf-8")
+    for picture in ("chart.png", "scatter.png", "learning_curves.png"):
+        assert f"]({picture})" in text
+        assert (tmp_path / "page" / picture).read_bytes().startswith(b"\x89PNG")
+        text = text.replace(f"]({picture})", "")
+    for written in (text, printed, (out / "table.txt").read_text(), (out / "table.tex").read_text()):
+        assert "\x1b" not in written
+        assert "\n```" not in written.replace("```sh\n", "").replace("\n```\n", "", 1)
+    for markup in ("<img", "](http", "\n# [row"):
+        assert markup not in text.replace("\\](", "").replace("\\<img", "").split("```sh")[0]
+    assert r"\<img src=x onerror=alert(1)>" in text
+    assert "# # [row](http://example.org)" in text.split("```sh")[1]  # a comment of the shell
+    assert r"\textbackslash{}bar" in (out / "table.tex").read_text()

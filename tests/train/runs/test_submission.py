@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -95,3 +96,36 @@ def test_predictions_that_are_no_numbers_are_one_line(tmp_path, cell, message):
     path.write_text(f"id,x\n1,{cell}\n")
     with pytest.raises(RunError, match=message):
         predictions_in(read_table(path), ["1"], ["x"], path)
+
+
+def test_no_id_or_header_reaches_a_spreadsheet_as_a_formula(make_cache, table, cli, tmp_path):
+    rng = np.random.default_rng(0)
+    ids = [f"{'=+-@'[at % 4]}c{at:02}" for at in range(30)]
+    truth = {clip: rng.random(3) for clip in ids}
+    cache = make_cache(tmp_path / "cache", truth)
+    names = ["=cmd|' /C calc'!A0", "+Joy", "-1"]
+    for name, part in (("train", ids[:20]), ("valid", ids[20:])):
+        table(tmp_path / f"{name}_split.csv", ["Filename", *names], [[clip, *-truth[clip]] for clip in part])
+    run, out, floor = tmp_path / "run", tmp_path / "p.csv", tmp_path / "floor"
+    options = ["--epochs", 1, "--hidden", 4, "--threads", 1]
+    assert cli("fit", cache, "--labels", tmp_path, "--out", run, *options)[0] == 0
+    assert cli("predict", run, cache, "--out", out, "--clip", "none")[0] == 0
+    assert cli("baseline", cache, "--labels", tmp_path, "--out", floor)[0] == 0
+    assert cli("report", floor)[0] == 0
+    written = [out, *run.glob("*.csv"), *floor.rglob("*.csv")]
+    assert len(written) > 5
+    for path in written:
+        for cell in (cell for row in csv.reader(path.read_text().splitlines()) for cell in row):
+            assert not cell.startswith(("=", "+", "@", "\t")) or cell.startswith("+0."), (path, cell)
+            assert not cell.startswith("-") or float(cell) < 0, (path, cell)
+    back = read_table(out)
+    assert back.columns == ("Filename", *names)
+    assert back.written_ids() == back.ids() == ids
+    assert ",-0." in out.read_text()  # negative numbers stay numbers
+    again = tmp_path / "again.csv"
+    assert cli("predict", run, cache, "--ids", out, "--out", again, "--clip", "none")[0] == 0
+    assert again.read_text() == out.read_text()
+    code, text, _ = cli(
+        "evaluate", run, cache, "--labels", tmp_path / "train_split.csv", "--permutations", 0, "--json"
+    )
+    assert (code, '"trained_on": 20' in text) == (0, True)
