@@ -59,10 +59,12 @@ class Levels:
     def add(self, block: Samples, mean: Samples) -> None:
         """Count a block (samples, channels) and the mean of its channels (samples,)."""
         self._samples += len(block)
-        for row, values in enumerate((*block.T, mean)):
-            exact = values.astype(np.float64)
-            self._sums[row] += exact.sum()
-            self._squares[row] += np.einsum("i,i->", exact, exact)  # no BLAS: it may start threads
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite comes to light later
+            for row, values in enumerate(
+                (*block.T, mean)
+            ):  # numpy sums pairwise: float32 will do for a second
+                self._sums[row] += values.sum()
+                self._squares[row] += np.square(values).sum()
 
     def mix(self) -> Mix:
         """Decide which channels are averaged.
@@ -72,7 +74,8 @@ class Levels:
         """
         count = len(self._sums) - 1
         everything = Mix(tuple(range(count)), count)
-        power = self._squares / max(1, self._samples) - (self._sums / max(1, self._samples)) ** 2
+        with np.errstate(over="ignore", invalid="ignore"):
+            power = self._squares / max(1, self._samples) - (self._sums / max(1, self._samples)) ** 2
         loudest = int(np.argmax(power[:count]))
         if not np.isfinite(power).all() or power[loudest] <= 0:
             return everything

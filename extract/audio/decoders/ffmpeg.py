@@ -76,7 +76,8 @@ class FfmpegDecoder:
         self.sampling_rate = int(self._stream.rate or 0)
         self.channels = int(self._stream.channels or 0)
         check_header(self.sampling_rate, self.channels)
-        self._is_clocked = self._on_timeline and bool(CLOCKED & {*self._names})
+        self._tick = float(self._stream.time_base or 0)  # seconds: making the fraction anew takes its time
+        self._is_clocked = bool(self._on_timeline and self._tick and CLOCKED & {*self._names})
         self.start = self._start_seconds() if self._on_timeline else 0.0
         self.promised = None if has_no_length(path) else self._promised_seconds(head)
 
@@ -126,6 +127,7 @@ class FfmpegDecoder:
         """Yield (samples, channels) float32, and gaps, from sample ``start`` after the first one on."""
         skip, size = start, block_size(self.sampling_rate, self.channels)
         parts: list[Block] = []
+        count = 0
         with faults("damaged", "decoding stops", FFmpegError):
             for frame in self._frames():
                 if skip >= frame.samples:  # nothing is converted that nobody asked for
@@ -135,14 +137,15 @@ class FfmpegDecoder:
                 skip = 0
                 if parts and (isinstance(part, Gap) or part.shape[1] != parts[0].shape[1]):
                     yield np.concatenate(parts)
-                    parts = []
+                    parts, count = [], 0
                 if isinstance(part, Gap):
                     yield part
                     continue
                 parts.append(part)
-                if sum(map(len, parts)) >= size:
+                count += len(part)
+                if count >= size:
                     yield np.concatenate(parts)
-                    parts = []
+                    parts, count = [], 0
         if parts:
             yield np.concatenate(parts)
 
@@ -173,8 +176,7 @@ class FfmpegDecoder:
         """Return the samples that are missing before a frame."""
         if not self._is_clocked or not frame.sample_rate:
             return 0
-        known = frame.pts is not None and frame.time_base is not None
-        begin = float(frame.pts * frame.time_base) if known else None
+        begin = None if frame.pts is None else frame.pts * self._tick
         return round(clock.gap_before(begin, frame.samples / frame.sample_rate) * self.sampling_rate)
 
     def measured(self) -> float | None:
@@ -195,42 +197,46 @@ class FfmpegDecoder:
 
 
 class _Converter:
-    """Makes frames float32 of one rate; a stream that changes its rate, layout or format gets a new resampler.
+    """Makes frames float32 of one rate; a stream that changes its rate, channels or format gets a new resampler.
 
     Attributes:
-        changes: of rate or layout so far.
+        changes: of rate or number of channels so far.
     """
 
     def __init__(self, rate: int) -> None:
         self.changes = 0
         self._rate = rate
-        self._shape: tuple[int, str] | None = None
-        self._format = ""
+        self._shape: tuple[int, int, str, str] | None = None
         self._resampler: Any = None
 
     def convert(self, frame: Any) -> Iterable[Any]:
-        """Yield what a frame gives."""
-        shape = frame.sample_rate, frame.layout.name
-        if shape != self._shape or frame.format.name != self._format:
-            yield from self.rest()
-            if frame.sample_rate not in RATES or not 1 <= frame.layout.nb_channels <= MAX_CHANNELS:
-                said = f"{frame.sample_rate} Hz, {frame.layout.nb_channels} channels"
-                raise ClipError("damaged", f"its sound changes to {said}")
-            self.changes += self._shape not in (None, shape)
-            self._shape, self._format = shape, frame.format.name
+        """Return what a frame gives."""
+        rate, channels, kind = frame.sample_rate, frame.layout.nb_channels, frame.format.name
         # PyAV counts the planes of a frame past their end where there are eight or more, and crashes.
-        if self._format == "fltp" and frame.sample_rate == self._rate and frame.layout.nb_channels <= 2:
-            yield frame
-            return
+        is_plain = kind == "fltp" and rate == self._rate and channels <= 2
+        shape = rate, channels, kind, "" if is_plain else frame.layout.name
+        before: Iterable[Any] = ()
+        if shape != self._shape:
+            before = self.rest()
+            self._begin(shape)
+        if is_plain:
+            return (*before, frame)
         if self._resampler is None:
             self._resampler = av.AudioResampler("flt", frame.layout, self._rate)
-        yield from self._resampler.resample(frame)
+        return *before, *self._resampler.resample(frame)
+
+    def _begin(self, shape: tuple[int, int, str, str]) -> None:
+        rate, channels = shape[:2]
+        if rate not in RATES or not 1 <= channels <= MAX_CHANNELS:
+            raise ClipError("damaged", f"its sound changes to {rate} Hz, {channels} channels")
+        self.changes += self._shape is not None and self._shape[:2] != shape[:2]
+        self._shape = shape
 
     def rest(self) -> Iterable[Any]:
-        """Yield what the resampler still holds; what comes next gets one of its own."""
-        if self._resampler is not None:
-            yield from self._resampler.resample(None)
+        """Return what the resampler still holds; what comes next gets one of its own."""
+        held = [] if self._resampler is None else self._resampler.resample(None)
         self._resampler = None
+        return held
 
 
 def _array(frame: Any) -> Block:
