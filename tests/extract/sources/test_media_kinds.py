@@ -48,7 +48,8 @@ def test_no_more_than_the_first_bytes_are_read(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("name", "clip_id", "whole"),
     [
-        ("sub/a.3GP", "sub/a", "sub/a.3GP"), ("a.ts", "a", "a.ts"), ("a.wav", "a", "a.wav"), ("a.05", "a.05", "a.05"),
+        ("sub/a.3GP", "sub/a", "sub/a.3GP"), ("a.ts", "a", "a.ts"), ("a.wav", "a", "a.wav"),
+        ("a.05", "a.05", "a.05"),
         ("v1.2/talk", "v1.2/talk", "v1.2/talk"), ("c1.mp4.wav", "c1.mp4", "c1.mp4.wav"),
         ("c1.mp4.aac", "c1.mp4", "c1.mp4.aac"),
     ],
