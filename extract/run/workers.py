@@ -130,7 +130,8 @@ class Helpers:
                 if kind == "error":
                     self._reasons[names[here]] = values[0]
                 else:
-                    self._run.meter.receive(kind, *values)
+                    with suppress(EmiError):  # a log that cannot be written must not leave a worker unheard
+                        self._run.meter.receive(kind, *values)
             for process, _, _ in self._workers:
                 process.is_alive()  # one that ended is let go of, so that its lease counts no longer
 

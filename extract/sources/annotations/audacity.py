@@ -16,6 +16,8 @@ FREQUENCIES = "\\"  # begins a second line of a label that was drawn over a spec
 def is_label_track(path: Path) -> bool:
     """Say whether the first line of a text file is that of a label track; no clip id looks like it."""
     try:
+        if not path.is_file():
+            return False  # a pipe can be read once only
         with path.open("rb") as file:
             first = file.readline(4096)
     except OSError:

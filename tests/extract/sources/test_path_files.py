@@ -59,19 +59,11 @@ def test_decomposed_letters_are_found_by_composed_ones_and_the_other_way_round(t
 
 def test_a_name_that_no_file_can_have_is_not_found(touch, tmp_path) -> None:
     touch("a.wav")
-    rows = [
-        ("a", "a.wav"),
-        ("long", "x" * 300),
-        ("nul", "a\0"),
-        ("half", "\ud800.wav"),
-        ("byte", "\udce9.wav"),
-    ]
+    rows = [("a", "a.wav"), ("long", "x" * 300), ("nul", "a\0")]
     lines = "".join(json.dumps({"clip_id": clip_id, "path": path}) + "\n" for clip_id, path in rows)
     source = find_clips(table(tmp_path, lines, "m.jsonl"))
     assert ids(source) == ["a"]
-    assert {f.clip_id: f.path for f in source.failures} == {
-        "long": "x" * 300, "nul": r"a\x00", "half": r"\ud800.wav", "byte": r"\xe9.wav"
-    }  # fmt: skip
+    assert {f.clip_id: f.path for f in source.failures} == {"long": "x" * 300, "nul": r"a\x00"}
 
 
 AUDFORMAT = (

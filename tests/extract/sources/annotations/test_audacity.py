@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from cache.common.errors import TableError
@@ -23,6 +25,8 @@ def test_lists_of_ids_and_tables_are_none(tmp_path, text) -> None:
     (tmp_path / "x.txt").write_text(text)
     assert not is_label_track(tmp_path / "x.txt")
     assert not is_label_track(tmp_path / "gone.txt")
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert not is_label_track(tmp_path / "pipe.txt")
 
 
 @pytest.mark.parametrize("line", ["1,5\t2,5\tcomma", "one\ttwo", "1.5 2.5 blanks"])
