@@ -45,6 +45,10 @@ class Description:
     shard_mb: float = 64.0
     licence: str = ""
 
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise ValueError("a cache holds at least one frame field")
+
     def to_bytes(self) -> bytes:
         """As the JSON document ``cache.json``."""
         document = {
