@@ -45,10 +45,6 @@ class Description:
     shard_mb: float = 64.0
     licence: str = ""
 
-    def __post_init__(self) -> None:
-        if not self.fields:
-            raise ValueError("a cache holds at least one frame field")
-
     def to_bytes(self) -> bytes:
         """As the JSON document ``cache.json``."""
         document = {
@@ -102,6 +98,8 @@ def _parse_description(path: Path, data: bytes) -> Description:
                 "update emi-fusion, or extract again"
             )
         fields = {str(name): FrameField.from_json(str(name), row) for name, row in value["fields"].items()}
+        if not fields:
+            raise ValueError("no frame field")
         shard_mb, store = float(value["shard_mb"]), str(value["store"])
         description = Description(Recipe(value["recipe"]), fields, store, shard_mb, str(value["licence"]))
         stated = str(value["recipe_id"])
