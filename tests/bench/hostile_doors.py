@@ -373,7 +373,7 @@ def bomb() -> bytes:
         np.lib.format.write_array_header_1_0(
             member, {"descr": "<f4", "fortran_order": False, "shape": (1 << 29,)}
         )
-        for _ in range(128):
+        for _ in range(120):
             member.write(bytes(1 << 24))
     return buffer.getvalue()
 
