@@ -12,8 +12,7 @@ import pytest
 
 DOORS = (
     r"^(leases|failures|damaged)/ is a link|x\.jsonl is own pipe|^compact\.json is secret|ledger with|"
-    r"a field called '\.\.'|recipe with escape|heard\.json of 100,000|a huge pid|that is a pattern|"
-    r"HDF5: (groups|external link)"
+    r"a field called '\.\.'|recipe with escape|a huge pid|that is a pattern|HDF5: groups"
 )
 COMMANDS = r"info %c --json|repair|merge %c|export|extract run more"
 
@@ -24,7 +23,7 @@ def test_some_doors_of_a_cache_from_some_commands(python, root: Path) -> None:
     done = python(kit, "--kinds", "cache,shard", "--only", DOORS, "--commands", COMMANDS, "--json")
     found = json.loads(done.stdout)
     assert found["faults"] == []
-    assert found["tried"] >= 60
+    assert found["tried"] >= 40
     assert done.returncode == 0, done.stderr
 
 

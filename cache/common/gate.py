@@ -6,10 +6,11 @@ read, written or removed lies elsewhere. Names that stand inside a file are chec
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -96,10 +97,14 @@ def open_file(root: Path, path: Path, limit: int | None = None) -> int:
         DamagedCacheError: it is a link, lies behind one, is no file, or too large.
         OSError: it cannot be opened.
     """
-    with _entered(root, _parts(root, path)[:-1]) as inside:
-        before = os.stat(path.name, dir_fd=inside, follow_symlinks=False)
+    *above, name = _parts(root, path)
+    inside = _enter(root, above)
+    try:
+        before = os.stat(name, dir_fd=inside, follow_symlinks=False)
         _require(stat.S_ISREG(before.st_mode), path, "a file")  # a device is not even opened
-        handle = os.open(path.name, FILE | NOFOLLOW, dir_fd=inside)
+        handle = os.open(name, FILE | NOFOLLOW, dir_fd=inside)
+    finally:
+        os.close(inside)
     try:
         status = os.fstat(handle)
         _require(stat.S_ISREG(status.st_mode), path, "a file")
@@ -121,28 +126,37 @@ def opened(root: Path, path: Path, limit: int | None = None) -> Iterator[BinaryI
 def read(root: Path, path: Path, limit: int = MAX_BYTES) -> bytes:
     """Return the bytes of a regular file below the root; see :func:`open_file`."""
     with opened(root, path, limit) as file:
-        return file.read(limit + 1)[:limit]  # it may grow meanwhile
+        return file.read(os.fstat(file.fileno()).st_size)  # no more, should it grow meanwhile
 
 
-def _parts(root: Path, path: Path) -> tuple[str, ...]:
-    parts = path.relative_to(root).parts
+def _parts(root: Path, path: Path) -> list[str]:
+    begin, text = f"{root}/", str(path)  # of thousands of records: pathlib takes as long as the system
+    parts = text[len(begin) :].split("/") if text.startswith(begin) else list(path.relative_to(root).parts)
     if ".." in parts or not parts:
         raise DamagedCacheError(f"{path}: leads out of the cache")
     return parts
 
 
-@contextmanager
-def _entered(root: Path, parts: tuple[str, ...]) -> Iterator[int]:
-    """Yield a handle to a folder below the root, entered part by part."""
-    handle, place = os.open(root, FOLDER), root
-    try:
-        for part in parts:
-            place = place / part
-            status = os.stat(part, dir_fd=handle, follow_symlinks=False)
-            _require(stat.S_ISDIR(status.st_mode), place, "a folder")
+def _enter(root: Path, parts: Sequence[str]) -> int:
+    """Return a handle to a folder below the root, entered part by part."""
+    handle = os.open(root, FOLDER)
+    for number, part in enumerate(parts, 1):
+        try:
             inside = os.open(part, FOLDER | NOFOLLOW, dir_fd=handle)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                _require(False, root.joinpath(*parts[:number]), "a folder")
+            raise
+        finally:
             os.close(handle)
-            handle = inside
+        handle = inside
+    return handle
+
+
+@contextmanager
+def _entered(root: Path, parts: Sequence[str]) -> Iterator[int]:
+    handle = _enter(root, parts)
+    try:
         yield handle
     finally:
         os.close(handle)

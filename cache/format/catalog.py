@@ -132,6 +132,8 @@ def _description(value: dict[str, Any], *, exactly: bool) -> Description:
             raise ValueError(f"its {name} is no object")
     if type(shard_mb) not in (int, float) or not 0 < shard_mb < math.inf:
         raise ValueError(f"shard_mb {shard_mb!r}, expected megabytes")
+    if not fields:
+        raise ValueError("no frame field")
     for row in fields.values():
         require_keys(row, FIELD_KEYS, exactly=exactly)
     parsed = {name: FrameField.from_json(name, row) for name, row in fields.items()}

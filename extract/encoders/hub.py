@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cache.common.console import terminal_of
 from cache.common.registry import near_miss
 from cache.format.schema import VAD_DIMS
 from extract.encoders.registry import BUILT_IN, DEFAULT_MODEL
@@ -127,7 +130,8 @@ def _from_hub(model: str, revision: str | None, weights: bool) -> dict[str, Path
     problem = "no network and no copy of it here"
     for local in (True, False):
         try:
-            return _hub_files(model, revision, local, weights)
+            with redirect_stderr(terminal_of(sys.stderr)):  # where the hub's bar of 660 MB is a live one
+                return _hub_files(model, revision, local, weights)
         except LocalEntryNotFoundError:
             continue
         except EntryNotFoundError as error:

@@ -41,7 +41,7 @@ TRAIN_MEGABYTES = 250  # more than emi-train takes with sound input
 CODES = {0, 1, 2, 3, 75}
 LABELS = "--labels labels.csv"
 FIT = f"{LABELS} --no-vad --epochs 1 --hidden 4 --threads 1"
-# Command → what of the place it looks at; %c stands for the hostile cache.
+# Command → what of the place it looks at; %c stands for the hostile cache, @ for the folder to be in.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "cache info %c": ("cache",),
     "cache info %c --json": ("cache",),
@@ -65,6 +65,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "extract run source --out %c --model logmel --update": ("cache",),
     "extract run source --out ../out/new --model logmel --json": ("source",),
     "extract run source --out ../out/new --model logmel": ("source",),
+    "extract@source run . --out ../../out/new --model logmel": ("source",),
+    "extract@source plan . --out ../../out/new --model logmel": ("source",),
     "extract plan source/m.csv --out ../out/new --model logmel": ("table",),
     "extract run source/m.csv --out ../out/new --model logmel --log-file ../out/log": ("table",),
     "extract doctor --model logmel --out %c": ("cache",),
@@ -169,7 +171,8 @@ class Kit:
 
     def _run(self, command: str, place: Place, seconds: float) -> Outcome:
         tool, *arguments = command.replace("%c", "cache").split()
-        return self.runners[tool](arguments, place.inside, seconds)
+        tool, _, folder = tool.partition("@")
+        return self.runners[tool](arguments, place.inside / folder, seconds)
 
     def _watched(self, command: str, place: Place, usual: Outcome) -> list[str]:
         self._fetched.clear()
@@ -233,6 +236,12 @@ def _leaks(place: Place) -> Iterator[str]:
         is_small = path.is_file() and not path.is_symlink() and path.stat().st_size < 1 << 24
         if is_small and CANARY.encode() in path.read_bytes():
             yield f"copies a file from outside into {path.name}"
+        if (
+            path.parent.name == "shards"
+            and path.suffix == ".json"
+            and "x" in json.loads(path.read_text())["clip_ids"]
+        ):
+            yield "caches a list of other files as a clip"
 
 
 def make_sound(folder: Path, wanted: set[str]) -> None:
@@ -249,6 +258,7 @@ def make_sound(folder: Path, wanted: set[str]) -> None:
     rows = [
         f"c{n:02},{'train' if n < 8 else 'valid'},{rng.random():.3f},{rng.random():.3f}" for n in range(12)
     ]
+    soundfile.write(folder / "sound.mp3", 0.1 * rng.normal(size=8000), 16_000, format="MP3")
     (folder / "labels.csv").write_text("\n".join(["clip_id,split,joy,fear", *rows]) + "\n")
     (folder / "source" / "m.csv").write_text("clip_id,path\na,c00.wav\n")
     (folder / "grid.toml").write_text("[grid]\nlr = [0.001, 0.002]\n")

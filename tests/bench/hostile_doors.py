@@ -6,6 +6,7 @@ outside; no command has any business there.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -134,20 +135,46 @@ def _rename(values: dict[str, Any], name: str) -> None:
     values[name] = values.pop(first)
 
 
+def _recipe(p: Place, key: str, value: Any) -> None:
+    """Change a recipe, and make its id and that of the records the one it has now."""
+
+    def change(v: dict[str, Any]) -> None:
+        v["recipe"][key], v["licence"] = value, str(value)
+        text = json.dumps(v["recipe"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        v["recipe_id"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    p.edit("cache/cache.json", change)
+    recipe_id = json.loads((p.inside / "cache" / "cache.json").read_text())["recipe_id"]
+    for path in (p.inside / "cache" / "shards").glob("*.json"):
+        p.edit(str(path.relative_to(p.inside)), lambda v: v.update(recipe_id=recipe_id))
+
+
+def _recipe_types(keys: tuple[str, ...]) -> Iterator[Door]:
+    for key in keys:
+        for value in (None, [[1]], {"a": []}, ODD, -1, HUGE, 0.5):
+            yield f"recipe: {key} is {value!a}"[:60], lambda p, k=key, v=value: _recipe(p, k, v)
+
+
 def _cache_text() -> Iterator[Door]:
-    def recipe(p: Place, value: Any) -> None:
-        import hashlib
-
-        def change(v: dict[str, Any]) -> None:
-            v["recipe"]["note"], v["licence"] = value, str(value)
-            text = json.dumps(v["recipe"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-            v["recipe_id"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-        p.edit("cache/cache.json", change)
-
-    yield "recipe with escape sequences", lambda p: recipe(p, ODD)
-    yield "recipe with half a surrogate pair", lambda p: recipe(p, "\udcff")
-    yield "recipe 30 deep", lambda p: recipe(p, _nested(28))
+    yield "recipe with escape sequences", lambda p: _recipe(p, "note", ODD)
+    yield "recipe with half a surrogate pair", lambda p: _recipe(p, "note", "\udcff")
+    yield "recipe 30 deep", lambda p: _recipe(p, "note", _nested(28))
+    yield from _recipe_types(("precision", "max_seconds", "stored_dtype", "derived", "source_recipe"))
+    for key, values in (("frame_shift", (0, -1, "x", None, HUGE)), ("dims", (7, [ODD], ["a"] * 9, None))):
+        for value in values:
+            yield (
+                f"a field's {key} is {value!a}"[:60],
+                lambda p, k=key, v=value: p.edit(
+                    "cache/cache.json", lambda d: [f.update({k: v}) for f in d["fields"].values()]
+                ),
+            )
+    for value in ("object", ">f2", "S5", "f4,f4", "float128", "complex64", "datetime64", "i1"):
+        yield (
+            f"a field's dtype is {value}",
+            lambda p, v=value: p.edit(
+                "cache/cache.json", lambda d: [f.update(dtype=v) for f in d["fields"].values()]
+            ),
+        )
     line = {"clip_id": f"a{ODD}", "path": ODD, "stage": ODD, "reason": ODD, "message": ODD, "time": 1.0}
     yield "ledger with escape sequences", lambda p: p.write("cache/failures/x.jsonl", json.dumps(line) + "\n")
     yield (
@@ -325,6 +352,9 @@ def compact_doors() -> Iterator[Door]:
     for kind in (*KINDS, "own pipe", "sparse"):
         yield f"compact: projection.npz is {kind}", lambda p, k=kind: p.put("cache/projection.npz", k)
         yield f"compact: compact.json is {kind}", lambda p, k=kind: p.put("cache/compact.json", k)
+    yield from _recipe_types(
+        ("pool", "project", "dtype", "projection_sha256", "source_recipe", "stored_dtype")
+    )
     yield "compact: projection.npz inflates to 2 GB", lambda p: p.write("cache/projection.npz", bomb())
     yield "compact: projection.npz with a deep header", lambda p: p.write("cache/projection.npz", _deep_npy())
     yield (
@@ -343,7 +373,7 @@ def bomb() -> bytes:
         np.lib.format.write_array_header_1_0(
             member, {"descr": "<f4", "fortran_order": False, "shape": (1 << 29,)}
         )
-        for _ in range(128):
+        for _ in range(120):
             member.write(bytes(1 << 24))
     return buffer.getvalue()
 

@@ -38,24 +38,29 @@ def source_doors() -> Iterator[Door]:
     ):
         yield f"source: a file called {name[:12]!a}", lambda p, n=name: _sound(p, f"source/{n}")
         yield f"source: a folder called {name[:12]!a}", lambda p, n=name: _sound(p, f"source/{n}/x.wav")
-    yield "source: a folder called http:", lambda p: _sound(p, f"source/http:/127.0.0.1:{p.port}/x.mp3")
+    for scheme in ("http", "tcp", "rtmp", "https", "ftp"):
+        yield (
+            f"source: a folder called {scheme}:",
+            lambda p, s=scheme: _mp3(p, f"source/{s}:/127.0.0.1:{p.port}/y.mp3"),
+        )
     for name in (
         "file:secret.wav",
         "concat:a.mp3|b.mp3",
         "pipe:0.wav",
         "data:,x.wav",
         "subfile,,start,0,end,9,,:x.mp3",
+        "async:c00.wav",
     ):
-        yield f"source: a file called {name}", lambda p, n=name: _sound(p, f"source/{n}")
+        yield f"source: a file called {name}", lambda p, n=name: _mp3(p, f"source/{n}")
     for name, text in texts().items():
         for suffix in (".mp4", ".mp3", ".wav", ".mkv"):
             yield f"source: {name} named {suffix}", lambda p, t=text, s=suffix: p.write(f"source/x{s}", t(p))
 
 
 def texts() -> dict[str, Callable[[Place], str]]:
-    """Return what looks like media, and is a list of other files."""
+    """Return what looks like media, and is a list of other files; the clip is called x."""
     return {
-        "ffconcat": lambda p: f"ffconcat version 1.0\nfile '{p.outside}/secret.wav'\nfile c0.wav\n",
+        "ffconcat": lambda _: "ffconcat version 1.0\nfile c00.wav\nfile c01.wav\n",
         "ffconcat to the net": lambda p: f"ffconcat version 1.0\nfile 'http://127.0.0.1:{p.port}/x.wav'\n",
         "m3u8": lambda p: (
             f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nhttp://127.0.0.1:{p.port}/x.ts\n#EXT-X-ENDLIST\n"
@@ -74,6 +79,11 @@ def texts() -> dict[str, Callable[[Place], str]]:
 
 def _sound(p: Place, name: str) -> None:
     p.write(name, (p.inside / "source" / "c00.wav").read_bytes())
+
+
+def _mp3(p: Place, name: str) -> None:
+    """Write what FFmpeg reads, and libsndfile does not."""
+    p.write(name, (p.inside / "sound.mp3").read_bytes())
 
 
 def table_doors() -> Iterator[Door]:

@@ -35,6 +35,7 @@ def test_a_description_reads_back(tmp_path, recipe, fields) -> None:
         ),
         ({"recipe": {"model": "edited"}}, DamagedCacheError),
         ({"recipe": "text"}, DamagedCacheError),
+        ({"fields": {}}, DamagedCacheError),
         ({"shard_mb": "large"}, DamagedCacheError),
     ],
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from cache.common.console import escaped_output, terminal_of
+from extract.encoders import hub
 from extract.encoders.base import EncoderOptions
 from extract.encoders.hub import DEFAULT_CONFIG, find_model
 from extract.encoders.lookup import find_encoder
@@ -57,6 +60,16 @@ def test_a_hub_id_is_found_in_the_local_copy_without_a_network(tiny_encoder, tmp
     assert done.stdout.splitlines() == [
         f"some/encoder {commit} True", f"some/encoder {commit} False", "False",
     ], done.stderr  # fmt: skip
+
+
+def test_the_hub_shows_its_progress_on_the_terminal_itself(monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(hub, "_hub_files", lambda *_: seen.append(sys.stderr) or {})
+    with escaped_output():
+        behind = terminal_of(sys.stderr)
+        hub._from_hub("owner/name", None, weights=False)
+        assert seen == [behind]
+        assert sys.stderr is not behind
 
 
 def test_the_settings_of_the_default_encoder_need_no_network() -> None:
