@@ -90,12 +90,15 @@ def _ledgers(cache: Path) -> list[Path]:
 
 
 def _lines(path: Path) -> list[bytes]:
-    """Return the whole lines of a ledger: one that a kill has cut short is no entry, its clip is listed again."""
+    """Return the whole lines of a ledger: one that a kill has cut short is no entry, its clip is listed again.
+
+    Of the last one, the newline may be missing or damaged: its checksum says that it is whole.
+    """
     try:
-        *lines, _ = durable.read_regular(path).split(b"\n")
+        *lines, last = durable.read_regular(path).split(b"\n")
     except OSError as error:
         raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
-    return lines
+    return lines + [line for line in (last, last[:-1]) if own_checksum.matches(line + b"\n")]
 
 
 def _parse(line: bytes) -> Failure | None:

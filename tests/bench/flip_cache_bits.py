@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import logging
 import multiprocessing
 import random
 import shutil
@@ -278,7 +277,6 @@ _bench: Bench | None = None
 
 def _start(original: Path, folder: Path, with_head: bool) -> None:
     global _bench  # noqa: PLW0603 - one for each process
-    logging.disable()
     own = Path(tempfile.mkdtemp(dir=folder))
     shutil.copytree(original, own / "c")
     _bench = Bench(own / "c", predictor(own / "c", own) if with_head else None)
