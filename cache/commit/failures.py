@@ -106,13 +106,17 @@ def _lines(cache: Path, path: Path) -> Iterator[bytes]:
     """Yield the whole lines of a ledger, one by one: they may be many.
 
     They end in a line feed and nothing else: a message may hold what Unicode takes for the end of a line. One that
-    a kill has cut short is no entry: its clip is tried and listed again.
+    a kill has cut short is no entry: its clip is tried and listed again. Of the last one, the line feed may be
+    missing or damaged: its checksum says that it is whole.
     """
     try:
         with gate.opened(cache, path, MAX_BYTES) as file:
             while line := file.readline(MAX_LINE):
                 if line.endswith(b"\n") or len(line) == MAX_LINE:
                     yield line
+                else:
+                    ends = (text + b"\n" for text in (line, line[:-1]))
+                    yield from (text for text in ends if own_checksum.matches(text))
     except OSError as error:
         raise DamagedCacheError(f"{path} cannot be read: {error.strerror}; remove it") from None
 

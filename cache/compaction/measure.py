@@ -1,8 +1,7 @@
-"""What the laptop cache costs: relative L2 of its frames, and a ridge probe on both caches."""
+"""What the laptop cache costs: what its frames lose, and a ridge probe on both caches."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from cache.common.table_text.label_columns import is_numbering
 from cache.common.tables import Table
 from cache.common.types import Array
 from cache.common.words import counted
+from cache.compaction.losses import Loss, as_lines, draw, measure_losses
 from cache.compaction.projection import BLOCK_FRAMES, Projection, pool_frames
 from cache.format import schema
 from cache.reader import CacheReader
@@ -47,16 +47,14 @@ class Fidelity:
     """What a compact cache keeps of its source.
 
     Attributes:
-        relative_l2: field → error of the frames as projected back, against the pooled frames.
-        quantisation_l2: field → error that rounding alone makes, within the projected channels.
+        losses: what each frame field loses, on clips that the axes were fitted on and on others apart.
         explained: field → share of the variance that the kept axes hold.
         targets: what the probe predicts.
         probes: its correlations; empty when there is nothing to predict.
-        clips: in the sample.
+        clips: in the sample of the probe.
     """
 
-    relative_l2: dict[str, float]
-    quantisation_l2: dict[str, float]
+    losses: tuple[Loss, ...]
     explained: dict[str, float]
     targets: tuple[str, ...]
     probes: tuple[Probe, ...]
@@ -80,20 +78,18 @@ def measure(
     projection = Projection.load(compact)
     with CacheReader(source) as full, CacheReader(compact) as small:
         targets, values = _targets(full, small, labels)
-        ids = sorted(values or [i for i in small.clip_ids if i in full], key=_draw)[:MAX_CLIPS]
+        ids = sorted(values or [i for i in small.clip_ids if i in full], key=draw)[:MAX_CLIPS]
         fields = list(small.frame_fields)
-        errors = {name: _Errors() for name in fields}
         pooled: list[Array] = []
         kept: list[Array] = []
         for done, clip_id in enumerate(ids):
             rows = {name: pool_frames(full.read_frames(clip_id, name), projection.pool) for name in fields}
             stored = {name: small.read_values(clip_id, name) for name in fields}
-            for name in fields:
-                errors[name].add(projection, name, rows[name], stored[name])
             pooled.append(np.concatenate([rows[name] for name in fields], axis=1))
             kept.append(np.concatenate([stored[name] for name in fields], axis=1))
             on_progress(done + 1, len(ids))
         means = [_means(reader, fields, ids) for reader in (full, small)]
+        losses = measure_losses(full, small, projection)
     truth = np.array([values[clip_id] for clip_id in ids]) if values else np.empty((len(ids), 0))
     probes: tuple[Probe, ...] = ()
     if values and len(ids) >= 10:
@@ -102,41 +98,12 @@ def measure(
         )
         probes = (on_means, _probe("pooled frames", pooled, kept, truth))
     return Fidelity(
-        {name: error.relative for name, error in errors.items()},
-        {name: error.quantisation for name, error in errors.items()},
+        losses,
         {name: axes.explained for name, axes in projection.axes.items()},
         targets,
         probes,
         len(ids),
     )
-
-
-class _Errors:
-    """Sums of squares for the relative errors of one field."""
-
-    def __init__(self) -> None:
-        self._lost = self._of = self._rounded = self._within = 0.0
-
-    def add(self, projection: Projection, name: str, pooled: Array, stored: Array) -> None:
-        exact = projection.global_mean(name, pooled)
-        axes = projection.axes.get(name)
-        back = stored if axes is None else stored @ axes.basis.T + axes.mean
-        self._lost += float(np.square(pooled - back).sum())
-        self._of += float(np.square(pooled).sum())
-        self._rounded += float(np.square(exact - stored).sum())
-        self._within += float(np.square(exact).sum())
-
-    @property
-    def relative(self) -> float:
-        return float(np.sqrt(self._lost / self._of)) if self._of else 0.0
-
-    @property
-    def quantisation(self) -> float:
-        return float(np.sqrt(self._rounded / self._within)) if self._within else 0.0
-
-
-def _draw(clip_id: str) -> str:
-    return hashlib.sha256(clip_id.encode()).hexdigest()
 
 
 def _targets(
@@ -237,19 +204,19 @@ def _shown(score: float) -> str:
 
 def as_json(fidelity: Fidelity) -> dict[str, Any]:
     """Return the measurement ready for JSON."""
-    return {**vars(fidelity), "probes": [vars(probe) for probe in fidelity.probes]}
+    return {
+        **vars(fidelity),
+        "losses": [vars(loss) for loss in fidelity.losses],
+        "probes": [vars(probe) for probe in fidelity.probes],
+    }
 
 
 def as_text(fidelity: Fidelity) -> str:
     """Return the measurement as lines for a terminal."""
     lines = [f"  measured on {counted(fidelity.clips, 'clip')}:"]
-    for name, error in fidelity.relative_l2.items():
-        share = fidelity.explained.get(name)
-        kept = f", {share:.1%} of the variance kept" if share is not None else ""
-        lines.append(
-            f"    frames/{name}: relative L2 {error:.4f} against the pooled frames{kept}; "
-            f"rounding alone {fidelity.quantisation_l2[name]:.4f}"
-        )
+    for name, share in fidelity.explained.items():
+        lines.append(f"    frames/{name}: {share:.1%} of the variance kept, of the clips fitted on")
+    lines += as_lines(fidelity.losses)
     for probe in fidelity.probes:
         lines.append(
             f"    ridge probe on {probe.features}: Pearson {_shown(probe.full)} full, "

@@ -38,6 +38,9 @@ class ShardFile(Protocol):
 class ShardStore(Protocol):
     """A back end. A new one passes ``tests/cache/shards/test_store.py`` and joins ``STORES``.
 
+    One whose shards hold metadata that a damage can hide values behind may also have ``open_supposed``, which opens
+    as ``open`` does but takes the layout for granted that ``stage`` gives.
+
     Attributes:
         name: as users and commit records say it.
         suffix: of a shard's file or folder: a dot and up to 10 lower-case letters or digits.

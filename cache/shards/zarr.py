@@ -27,7 +27,14 @@ from cache.format.record import WAY_OUT, Dataset
 from cache.shards.arrays import ShardArrays
 from cache.shards.store import CONTENT, Stored
 from cache.shards.zarr_encoding import Grid
-from cache.shards.zarr_reading import METADATA, NUMPY_DTYPE, ZarrShardFile, read_kind, read_layout
+from cache.shards.zarr_reading import (
+    METADATA,
+    NUMPY_DTYPE,
+    SupposedLayout,
+    ZarrShardFile,
+    read_kind,
+    read_layout,
+)
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -93,6 +100,10 @@ class ZarrStore:
     def open(self, path: Path, datasets: Mapping[str, Dataset]) -> ZarrShardFile:
         """Open for positioned reads inside the chunks."""
         return ZarrShardFile(path, datasets)
+
+    def open_supposed(self, path: Path, datasets: Mapping[str, Dataset]) -> SupposedLayout:
+        """Open without believing the metadata: for ``verify --repair``, which believes checksums only."""
+        return SupposedLayout(path, datasets)
 
     def num_bytes(self, path: Path) -> int:
         """Size of all files together; a link anywhere is refused."""

@@ -40,11 +40,16 @@ class Grid:
     @classmethod
     def of(cls, array: Array) -> Grid:
         """Choose for an array; a small one needs one chunk."""
-        row_bytes = max(1, array.nbytes // max(1, len(array)))
+        return cls.of_rows(len(array), array.nbytes // max(1, len(array)))
+
+    @classmethod
+    def of_rows(cls, rows: int, row_bytes: int) -> Grid:
+        """Choose for so many rows of so many bytes."""
+        row_bytes = max(1, row_bytes)
         chunk = max(1, CHUNK_BYTES // row_bytes)
-        if len(array) <= chunk:
-            return cls(max(1, len(array)), max(1, len(array)), is_sharded=False)
-        chunks = min(-(-len(array) // chunk), max(1, FILE_BYTES // (chunk * row_bytes)))
+        if rows <= chunk:
+            return cls(max(1, rows), max(1, rows), is_sharded=False)
+        chunks = min(-(-rows // chunk), max(1, FILE_BYTES // (chunk * row_bytes)))
         return cls(chunk, chunk * chunks, is_sharded=True)
 
     def encoded(self, array: Array) -> Iterator[tuple[str, Array, int]]:

@@ -28,7 +28,7 @@ from cache.format.record import WAY_OUT, Dataset
 from cache.format.schema import STORED_DTYPES, stored_dtype
 from cache.shards.open_files import ReadFile
 from cache.shards.rows import RowReader, read_fully
-from cache.shards.zarr_encoding import CRC_BYTES, INDEX_ENTRY
+from cache.shards.zarr_encoding import CRC_BYTES, INDEX_ENTRY, Grid
 
 METADATA = "zarr.json"
 NUMPY_DTYPE = "numpy_dtype"
@@ -47,6 +47,7 @@ class ArrayLayout:
         chunk_rows: rows of a chunk.
         file_rows: rows of a file; the same where a file is one chunk without an index.
         is_sharded: whether files hold several chunks and an index.
+        has_index: whether that index is believed; else the chunks are supposed one after the other.
     """
 
     shape: tuple[int, ...]
@@ -54,6 +55,7 @@ class ArrayLayout:
     chunk_rows: int
     file_rows: int
     is_sharded: bool
+    has_index: bool = True
 
     @cached_property
     def row_bytes(self) -> int:
@@ -164,6 +166,19 @@ class ZarrShardFile(RowReader):
             raise DamagedCacheError(f"{path}: {error.strerror or error}; {WAY_OUT}") from None
 
 
+class SupposedLayout(ZarrShardFile):
+    """A shard whose arrays are supposed to be laid out as the writer does it, whatever its metadata say.
+
+    What is read so is only to be believed under a checksum. So values outlive a damaged ``zarr.json`` or index.
+    """
+
+    def _read_layout(self, name: str) -> ArrayLayout:
+        expected = self._datasets[name]
+        grid = Grid.of_rows(expected.shape[0], expected.row_bytes)
+        chunks = grid.chunk_rows, grid.file_rows, grid.is_sharded
+        return ArrayLayout(expected.shape, expected.numpy_dtype, *chunks, has_index=False)
+
+
 class _ChunkFile:
     """One file of an array: chunks of rows, each followed by its crc32c, and where each begins."""
 
@@ -172,7 +187,9 @@ class _ChunkFile:
         self._layout = layout
         self._chunk_bytes = layout.chunk_rows * layout.row_bytes
         self._file = ReadFile(path, root)
-        self._starts = self._index() if layout.is_sharded else np.zeros(1, np.int64)
+        count = layout.file_rows // layout.chunk_rows
+        has_index = layout.is_sharded and layout.has_index
+        self._starts = self._index() if has_index else np.arange(count) * (self._chunk_bytes + CRC_BYTES)
 
     def _index(self) -> Array:
         """Return the byte at which each chunk begins, from the index at the file's end."""

@@ -24,6 +24,7 @@ from cache.format.record import CommitRecord
 from cache.format.schema import FrameField
 from cache.shards.arrays import ShardArrays, row_checksums
 from cache.shards.registry import get_store
+from cache.shards.store import ShardFile
 from cache.tools.verify import lacking
 from cache.writer import CacheWriter
 
@@ -84,6 +85,31 @@ def _generations(ids: Sequence[str], records: Sequence[CommitRecord]) -> Iterato
     return (record.content.generation for record in records if not wanted.isdisjoint(record.clip_ids))
 
 
+class EitherFile:
+    """A shard opened in two ways: each array is read in the way that gives what its checksum says, if one does."""
+
+    def __init__(self, usual: ShardFile, other: ShardFile, record: CommitRecord) -> None:
+        self._usual, self._other, self._record = usual, other, record
+        self._chosen: dict[str, ShardFile] = {}
+
+    def read(self, name: str, start: int, stop: int) -> Array:
+        """Return rows ``start:stop`` of an array in a new array."""
+        if name not in self._chosen:
+            self._chosen[name] = self._other if self._fits(self._other, name) else self._usual
+        return self._chosen[name].read(name, start, stop)
+
+    def read_into(self, name: str, start: int, out: Array) -> None:
+        """Fill ``out`` with rows from ``start`` on."""
+        out[...] = self.read(name, start, start + len(out))
+
+    def _fits(self, file: ShardFile, name: str) -> bool:
+        dataset = self._record.datasets[name]
+        try:
+            return crc32c(file.read(name, 0, dataset.shape[0])) == dataset.crc32c
+        except (OSError, CacheError):
+            return False
+
+
 class DamagedShard:
     """A shard in whose file anything may be damaged; its record is sound.
 
@@ -97,7 +123,10 @@ class DamagedShard:
 
     def __init__(self, path: Path, record: CommitRecord) -> None:
         self._record = record
-        self._file = get_store(record.store).open(path / catalog.SHARDS / record.file, record.datasets)
+        store, file = get_store(record.store), path / catalog.SHARDS / record.file
+        self._file = store.open(file, record.datasets)
+        if hasattr(store, "open_supposed"):
+            self._file = EitherFile(self._file, store.open_supposed(file, record.datasets), record)
         self._clip_level = sorted(name for name in record.datasets if name.startswith(schema.CLIP_LEVEL))
         self._places = list(pairwise(np.cumsum([0, *record.num_frames]).tolist()))  # (first frame, end)
 

@@ -6,7 +6,7 @@ import pytest
 
 from cache import CacheError, CacheWriter
 from cache.commit import failures
-from cache.commit.failures import Failure, FailureLedger, read_failures
+from cache.commit.failures import Failure, FailureLedger, damaged_lines, read_failures
 
 
 def test_the_ledger_lists_the_latest_reason_until_the_clip_is_committed(tmp_path, recipe, fields) -> None:
@@ -18,6 +18,7 @@ def test_the_ledger_lists_the_latest_reason_until_the_clip_is_committed(tmp_path
         file.write('{"clip_id": "cut sho')
     assert [failure.message for failure in read_failures(tmp_path, set())] == ["new", "x"]
     assert [failure.clip_id for failure in read_failures(tmp_path, {"00002"})] == ["00001"]
+    assert damaged_lines(tmp_path) == {}, "a line that was cut short is no damage"
 
 
 LINE_ENDS = "\u2028\u2029\x85\x0b\x0c\x1c\r\n"
@@ -51,3 +52,20 @@ def test_there_is_a_bound_to_what_is_kept_in_memory(tmp_path, monkeypatch) -> No
     with pytest.raises(CacheError, match="more than 3 failed clips"):
         read_failures(tmp_path, set())
     assert len(read_failures(tmp_path, {"0"})) == 3
+
+
+def test_a_damaged_line_is_no_entry_and_is_counted(tmp_path, recipe, fields) -> None:
+    writer = CacheWriter.open(tmp_path, recipe, fields)
+    for clip_id in ("00001", "00002"):
+        writer.fail(Failure(clip_id, "x.mp3", "decode", "unreadable", "a\u2028b", time=1.0))
+    [path] = (tmp_path / "failures").iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"00001", b"00003"))
+    assert [failure.clip_id for failure in read_failures(tmp_path, set())] == ["00002"]
+    assert damaged_lines(tmp_path) == {path.name: 1}
+    for end in (b"", b"\x0b"):  # the last newline is missing, or has a flipped bit
+        path.write_bytes(whole[:-1] + end)
+        assert [failure.clip_id for failure in read_failures(tmp_path, set())] == ["00001", "00002"]
+    old = b'{"clip_id": "a", "path": "", "stage": "decode", "reason": "damaged", "message": "", "time": 2}\n'
+    path.write_bytes(old)
+    assert [failure.reason for failure in read_failures(tmp_path, set())] == ["damaged"]

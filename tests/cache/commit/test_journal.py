@@ -47,6 +47,22 @@ def test_the_first_look_and_every_comer_ask_for_a_look_at_the_records(cache) -> 
     assert two.news() == ([], False)
 
 
+def test_a_flipped_bit_in_a_journal_is_no_other_shard(cache) -> None:
+    one, two = Journal(cache), Journal(cache)
+    settled(one, two)
+    two.announce("a-0")
+    [theirs] = [path for path in (cache / "writers").iterdir() if path != one._own()]
+    line = theirs.read_bytes()
+    for bit in range(8 * len(line)):
+        data = bytearray(line)
+        data[bit // 8] ^= 1 << bit % 8
+        theirs.write_bytes(data)
+        one._ends[theirs.name] = 0
+        announced, is_all = one.news()
+        assert announced in ([], ["a-0"])
+        assert announced == ["a-0"] or not is_all or one._ends[theirs.name] < len(line)
+
+
 def test_a_line_that_is_still_being_written_waits_and_text_that_is_no_name_is_left_out(cache) -> None:
     one, two = Journal(cache), Journal(cache)
     settled(one, two)

@@ -129,7 +129,7 @@ def test_repair_of_a_compact_cache_names_the_command_that_makes_its_clips_again(
     shutil.copytree(small, path)
     before = CacheReader(path)
     shard = sorted((path / "shards").glob("*.h5"))[0]
-    shard.write_bytes(shard.read_bytes()[:-1])
+    shard.write_bytes(shard.read_bytes()[:100])
     said = CliRunner().invoke(app, ["verify", str(path), "--repair"]).stdout
     assert f"emi-cache compact SRC {path}" in said
     assert "emi-extract" not in said

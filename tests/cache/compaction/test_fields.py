@@ -39,4 +39,4 @@ def test_every_choice_of_options(full, tmp_path, options, widths, dtype) -> None
     assert {field.dtype for name, field in fields.items() if name != "vad"} == {np.dtype(dtype)}
     assert verify(tmp_path / "c").findings == ()
     fidelity = measure(full, tmp_path / "c")
-    assert max(fidelity.quantisation_l2.values()) < 0.01
+    assert max(loss.rounding for loss in fidelity.losses) < 0.01
