@@ -224,3 +224,26 @@ def check_writable(path: Path) -> None:
     with storage_errors(path):
         write_durable(probe, b"")
         probe.unlink()
+
+
+def write_output(path: Path, data: bytes, overwrite: bool) -> None:
+    """Write a file that a user named; one that holds something else stays, unless ``overwrite`` is asked for.
+
+    Raises:
+        StorageError: if it holds something else and may not be replaced, or cannot be written.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+            return
+    if overwrite and (path.is_file() or not path.exists()):
+        replace_file(path, data)
+    elif path.exists() or path.is_symlink() or not write_once(path, data):
+        raise StorageError(refusal(path))
+
+
+def refusal(path: Path) -> str:
+    """Return the message for an output that is there already."""
+    if path.is_dir():
+        return f"{path}: is a folder; give the name of a file"
+    return f"{path}: exists and holds something else; give another name, or replace it with --overwrite"
