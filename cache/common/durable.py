@@ -26,8 +26,8 @@ TURN_SECONDS = 30.0
 BEGIN_BYTES = 1 << 23  # whole pages: one that is on its way to the disk cannot be written to
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 WAY_OUT = {
-    errno.ENOSPC: "the disk is full: make space and run again, committed shards are intact",
-    errno.EDQUOT: "the disk quota is used up: make space and run again, committed shards are intact",
+    errno.ENOSPC: "the disk is full: make space and run again, what is finished is intact",
+    errno.EDQUOT: "the disk quota is used up: make space and run again, what is finished is intact",
     errno.EFBIG: "a file-size limit was hit (ulimit -f, or the file system's): raise it and run again",
     errno.EROFS: "the file system is read-only: choose a folder that can be written",
     errno.EACCES: "no permission: choose another folder, or ask for the right to write here",
