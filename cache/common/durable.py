@@ -27,8 +27,8 @@ MOMENT = 0.05  # seconds
 BEGIN_BYTES = 1 << 23  # whole pages: one that is on its way to the disk cannot be written to
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 WAY_OUT = {
-    errno.ENOSPC: "the disk is full: make space and run again, committed shards are intact",
-    errno.EDQUOT: "the disk quota is used up: make space and run again, committed shards are intact",
+    errno.ENOSPC: "the disk is full: make space and run again, what is finished is intact",
+    errno.EDQUOT: "the disk quota is used up: make space and run again, what is finished is intact",
     errno.EFBIG: "a file-size limit was hit (ulimit -f, or the file system's): raise it and run again",
     errno.EROFS: "the file system is read-only: choose a folder that can be written",
     errno.EACCES: "no permission: choose another folder, or ask for the right to write here",
@@ -254,3 +254,26 @@ def check_writable(path: Path) -> None:
     with storage_errors(path):
         write_durable(probe, b"")
         probe.unlink()
+
+
+def write_output(path: Path, data: bytes, overwrite: bool) -> None:
+    """Write a file that a user named; one that holds something else stays, unless ``overwrite`` is asked for.
+
+    Raises:
+        StorageError: if it holds something else and may not be replaced, or cannot be written.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+            return
+    if overwrite and (path.is_file() or not path.exists()):
+        replace_file(path, data)
+    elif path.exists() or path.is_symlink() or not write_once(path, data):
+        raise StorageError(refusal(path))
+
+
+def refusal(path: Path) -> str:
+    """Return the message for an output that is there already."""
+    if path.is_dir():
+        return f"{path}: is a folder; give the name of a file"
+    return f"{path}: exists and holds something else; give another name, or replace it with --overwrite"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cache.common.durable import write_output
 from cache.common.errors import CacheError
-from cache.common.outputs import write_output
 from cache.common.types import Array
 from cache.common.words import counted
 from cache.format import schema

@@ -5,7 +5,9 @@ also with frames read batch by batch, as for a cache that does not fit in memory
 on batches that lie ready in memory, which is what no storage can beat. Once for the method's head on full
 features, once for a small head on a compact cache. Everything is synthetic and made here.
 
-    python tests/bench/bench_train.py [--threads 2] [--steps 3] [--clips 1200]
+    python tests/bench/bench_train.py [--threads 2] [--steps 3] [--clips 1200] [--equal]
+
+``--equal`` makes all clips equally long, where grouping them by length saves nothing.
 """
 
 from __future__ import annotations
@@ -192,9 +194,11 @@ def _timed(one: torch.Tensor, two: torch.Tensor) -> float:
     return time.perf_counter() - started
 
 
-def measure(case: Case, folder: Path) -> None:
+def measure(case: Case, folder: Path, equal: bool) -> None:
     """Make the case's cache, take the steps in every way, and print the table."""
-    cache, _ = _corpus().make_corpus(folder, case.width, case.frame_shift, case.clips, 0)
+    cache, _ = _corpus().make_corpus(
+        folder, case.width, case.frame_shift, case.clips, 0, spread=0.0 if equal else 0.4
+    )
     config = FitConfig(hidden=case.hidden)
     with CacheReader(cache) as reader:
         features = load_features(reader, reader.clip_ids, config)
@@ -276,6 +280,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--steps", type=int, default=2, help="steps of the method's head, each some seconds")
     parser.add_argument("--clips", type=int, default=1200, help="of the compact cache")
+    parser.add_argument("--equal", action="store_true", help="make all clips equally long")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     kept_memory()
@@ -285,7 +290,7 @@ def main() -> None:
     ]
     for case in cases:
         with tempfile.TemporaryDirectory() as folder:
-            measure(case, Path(folder) / "corpus")
+            measure(case, Path(folder) / "corpus", given.equal)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,17 @@ from cache.format.schema import VAD_DIMS, FrameField
 NAMES = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
 NON_ZERO = (0.447, 0.364, 0.325, 0.101, 0.382, 0.325)
 MEAN_SECONDS = 6.915
+SPREAD = 0.4  # of the logarithm of the length
 
 
 def make_corpus(
-    folder: Path, width: int, frame_shift: float, train: int = 8072, valid: int = 4588, seed: int = 0
+    folder: Path,
+    width: int,
+    frame_shift: float,
+    train: int = 8072,
+    valid: int = 4588,
+    seed: int = 0,
+    spread: float = SPREAD,
 ) -> tuple[Path, Path]:
     """Write a cache of random features and its label tables; give their paths.
 
@@ -27,6 +34,7 @@ def make_corpus(
         train: clips.
         valid: clips.
         seed: of everything.
+        spread: standard deviation of the logarithm of a clip's length; 0 makes all equally long.
     """
     rng = np.random.default_rng(seed)
     truth = (
@@ -52,7 +60,7 @@ def make_corpus(
     for start in range(0, len(ids), 500):
         writer.commit(
             [
-                _clip(ids[i], truth[i], basis, frame_shift, rng)
+                _clip(ids[i], truth[i], basis, frame_shift, rng, spread)
                 for i in range(start, min(start + 500, len(ids)))
             ]
         )
@@ -60,9 +68,9 @@ def make_corpus(
 
 
 def _clip(
-    clip_id: str, truth: np.ndarray, basis: np.ndarray, shift: float, rng: np.random.Generator
+    clip_id: str, truth: np.ndarray, basis: np.ndarray, shift: float, rng: np.random.Generator, spread: float
 ) -> ClipFeatures:
-    seconds = float(np.clip(rng.lognormal(np.log(6.4), 0.4), 0.1, 12))
+    seconds = float(np.clip(rng.lognormal(np.log(6.4), spread), 0.1, 12))
     frames = max(1, round(seconds / shift))
     time = np.linspace(-1, 1, frames)[:, None]
     hidden = 2 * rng.standard_normal((frames, basis.shape[1]), dtype=np.float32)

@@ -15,8 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cache.common.durable import read_regular
-from cache.common.outputs import write_output
+from cache.common.durable import read_regular, write_output
 from cache.common.words import in_markdown
 from cache.compaction.projection import Projection
 from train.checksums import MAX_BYTES, checksums_text, known_fields, read_json, verified, verify_run

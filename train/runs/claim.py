@@ -61,7 +61,7 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
         remove_leftovers(out)
         for name in RUN_FILES:  # metrics.json first, so that a half-removed run is no finished one
             (out / name).unlink(missing_ok=True)
-            if name == METRICS_FILE:
+            if name == METRICS_FILE and name in present:
                 fsync_folder(out)
     write_json(out / ENVIRONMENT_FILE, {"identity": identity})
     return False

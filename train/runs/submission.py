@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import Table, read_table
+from cache.common.durable import refusal, write_output
 from cache.common.errors import StorageError
 from cache.common.foreign_json import ForeignJsonError, read_json_file
 from cache.common.ids import KnownIds
-from cache.common.outputs import refusal, write_output
 from train.checksums import known_fields, read_json
 from train.errors import RunError
 from train.files import ENVIRONMENT_FILE, RUN_FILES, csv_text, write_json, write_text

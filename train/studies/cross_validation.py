@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from cache.common.outputs import write_output
+from cache.common.durable import write_output
 from cache.common.progress import Progress
 from train.checksums import write_sealed
 from train.config import FitConfig

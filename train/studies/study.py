@@ -146,7 +146,7 @@ def load_study(path: Path) -> Study:
 
 
 def _row_in(values: dict[str, Any]) -> RowResult:
-    row = RowResult(**{**values, "runs": tuple(map(str, values["runs"]))})
+    row = RowResult(**{**values, "runs": tuple(values["runs"])})
     if not row.runs or any(Path(run).is_absolute() or ".." in Path(run).parts for run in row.runs):
         raise ValueError(f"row {row.name!r} names no runs of this folder")
     kinds = {"name": str, "config": dict, "cache": str, "parameters": int, "seconds": int | float}

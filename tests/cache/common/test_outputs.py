@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cache.common.durable import write_output
 from cache.common.errors import StorageError
-from cache.common.outputs import write_output
 
 
 def test_a_file_of_somebody_else_is_replaced_on_demand_only(tmp_path):
