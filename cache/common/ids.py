@@ -85,7 +85,7 @@ class KnownIds:
         return alike[0] if alike else None
 
 
-def near_miss(missing: Sequence[str], known: Iterable[str]) -> str:
+def nearly_matching(missing: Sequence[str], known: Iterable[str]) -> str:
     """Say how many ids that are not there would be if something about them did not count, or nothing.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cache.common.ids import KnownIds, clip_id_from_text, near_miss
+from cache.common.ids import KnownIds, clip_id_from_text, nearly_matching
 from cache.common.tables import Table
 from extract.errors import SourceError
 from extract.sources.file_names import shown_path
@@ -88,7 +88,7 @@ def _conversation_names(table: Table, row: int) -> list[str]:
 def _hint(missing: Sequence[str], indexes: _Indexes) -> str:
     """Say what is there that looks like the clips that were not found, and how many of them it would be."""
     names = [name for index in indexes for name in index.files]
-    return f" (which holds {_what_is_there(missing[0], indexes)}){near_miss(missing, names)}"
+    return f" (which holds {_what_is_there(missing[0], indexes)}){nearly_matching(missing, names)}"
 
 
 def _what_is_there(lost: str, indexes: _Indexes) -> str:

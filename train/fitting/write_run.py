@@ -108,7 +108,7 @@ def _metrics(task: Task, training: Training, epoch: int) -> dict[str, Any]:
         "clips": {part: len(where) for part, where in task.parts.items()},
         "skipped_loss_columns": sum(row.skipped for row in training.history),
         "parameters": training.head.num_parameters(),
-        "ignored_columns": list(task.train.ignored),
+        "ignored_columns": [*task.train.ignored, *task.train.numbering],
     }
 
 

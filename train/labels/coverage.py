@@ -10,7 +10,7 @@ from typing import Any
 
 from cache import CacheReader
 from cache.common.errors import TableError
-from cache.common.ids import KnownIds, near_miss
+from cache.common.ids import KnownIds, nearly_matching
 from train.errors import LabelError
 from train.labels.tables import Labels
 
@@ -74,7 +74,7 @@ def check_coverage(found: dict[str, Any], labels: Labels, reader: CacheReader, l
         ours, theirs = ", ".join(labels.clip_ids[:HINTED]), ", ".join(reader.clip_ids[:HINTED]) or "none"
         raise LabelError(
             f"{labels.path} and {reader.path} have no clip in common: labels name {ours}, the cache holds "
-            f"{theirs}; the ids must be the same text{near_miss(found['missing'], reader.clip_ids)}"
+            f"{theirs}; the ids must be the same text{nearly_matching(found['missing'], reader.clip_ids)}"
         )
     if found["share"] < least:
         missing = found["missing"]
@@ -83,5 +83,5 @@ def check_coverage(found: dict[str, Any], labels: Labels, reader: CacheReader, l
             f"{labels.path}: {found['cached']} of {found['labelled']} labelled clips are in {reader.path} "
             f"({found['share']:.1%}), expected at least {least:.1%}; missing: "
             f"{', '.join(missing[:HINTED])}{more}; extract them, or accept it with --min-coverage"
-            f"{near_miss(missing, reader.clip_ids)}"
+            f"{nearly_matching(missing, reader.clip_ids)}"
         )

@@ -13,7 +13,7 @@ import numpy as np
 
 from cache import read_table
 from cache.common.errors import TableError
-from cache.common.ids import near_miss
+from cache.common.ids import nearly_matching
 from cache.common.table_text.label_columns import LabelColumns, label_columns
 from cache.common.table_text.numbers import number_in, why_no_number
 from cache.common.tables import Table, split_in_name, split_name
@@ -199,7 +199,7 @@ def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
     who = tuple(asked.speakers.get(clip_ids[i]) or mine for i, mine in zip(rows, own, strict=True))
     if asked.speakers and not any(who):
         ids = [clip_ids[i] for i in rows]
-        raise LabelError(without_speaker(table.path, ids, len(ids)) + near_miss(ids, asked.speakers))
+        raise LabelError(without_speaker(table.path, ids, len(ids)) + nearly_matching(ids, asked.speakers))
     names = columns.targets
     return Labels(
         path=table.path,

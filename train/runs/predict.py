@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from cache.common.ids import KnownIds, near_miss
+from cache.common.ids import KnownIds, nearly_matching
 from cache.common.words import counted
 from train.errors import LabelError, RunError
 from train.features.batches import load_features
@@ -97,7 +97,7 @@ def _absent_text(reader: CacheReader, absent: Sequence[str], total: int) -> str:
     return (
         f"{reader.path}: {len(absent)} of the {total} clips asked for are not in the cache: "
         f"{', '.join(absent[:SHOWN])}{more}; extract them, or fill them with --missing train-mean"
-        f"{near_miss(absent, reader.clip_ids)}"
+        f"{nearly_matching(absent, reader.clip_ids)}"
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cache import clip_id_from_text
 from cache.common.errors import TableError
-from cache.common.ids import KnownIds, clip_id_of_file, is_clip_id, near_miss
+from cache.common.ids import KnownIds, clip_id_of_file, is_clip_id, nearly_matching
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_may_mean_several_clips_is_refused() -> None:
     ],
 )
 def test_ids_that_nearly_match_are_counted(missing, known, said) -> None:
-    assert re.search(said, near_miss(missing, known))
+    assert re.search(said, nearly_matching(missing, known))
 
 
 @given(st.text(max_size=20))
