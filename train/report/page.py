@@ -7,6 +7,7 @@ OUT/chart.png, differences.png, scatter*.png, learning_curves.png
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,6 +61,7 @@ from train.studies.study import (
 
 FloatArray = npt.NDArray[np.float64]
 PAGE = "report.md"
+LINE_START = re.compile(r"^(\d*)([#>+\-=.)])")  # what begins a heading, a list or a quotation
 
 
 def write_report(path: Path, out: Path | None = None) -> Path:
@@ -134,8 +136,8 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         predictions = study.predictions(study.row(row))
         note = ScatterNote(study.metric, study.selected_on, len(predictions))
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
-        shown = in_markdown(row)
-        parts += [f"“{shown}”:", f"![{shown}]({name})"]
+        shown = LINE_START.sub(r"\1\\\2", in_markdown(row).strip())
+        parts += [f"{shown}:", f"![{shown}]({name})"]
     trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY_FILE).exists()]
     if trained:
         _plot_curves(study, trained, out / "learning_curves.png")
