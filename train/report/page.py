@@ -6,6 +6,7 @@ OUT/chart.png, differences.png, scatter*.png, learning_curves.png
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,6 +64,7 @@ FloatArray = npt.NDArray[np.float64]
 PAGE = "report.md"
 PICTURES = ("chart.png", "differences.png", "scatter.png", "scatter_best.png", "learning_curves.png")
 SAME_BITS = "Each head comes out with the same bits on the same machine and threads:"  # every page has it
+LINE_START = re.compile(r"^(\d*)([#>+\-=.)])")  # what begins a heading, a list or a quotation
 
 
 def write_report(path: Path, out: Path | None = None, *, overwrite: bool = False) -> Path:
@@ -152,8 +154,8 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         predictions = study.predictions(study.row(row))
         note = ScatterNote(study.metric, study.selected_on, len(predictions))
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
-        shown = in_markdown(row)
-        parts += [f"“{shown}”:", f"![{shown}]({name})"]
+        shown = LINE_START.sub(r"\1\\\2", in_markdown(row).strip())
+        parts += [f"{shown}:", f"![{shown}]({name})"]
     trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY_FILE).exists()]
     if trained:
         _plot_curves(study, trained, out / "learning_curves.png")

@@ -21,7 +21,7 @@ CONTENTS = (
     (re.compile(r'\s*File type = "ooTextFile'), "a Praat TextGrid"),
     (re.compile(r"\s*SPEAKER \S+ \d+ +[\d.]+ +[\d.]+ <NA>"), "an RTTM file"),
     (re.compile(r"\s*[\[{]\s*[\"{\[\n]"), "a JSON document"),
-    (re.compile(r"\s*<"), "an XML or HTML document"),
+    (re.compile(r"\s*<(?:\?xml|!doctype|html)", re.IGNORECASE), "an XML or HTML document"),
 )
 AUDACITY = re.compile(r"\d+\.\d+\t\d+\.\d+(?:\t[^\n]*)?\r?\n?")
 BOUND = 4096  # characters that are looked at

@@ -52,8 +52,10 @@ def _from_csv(path: Path, text: list[str], names_files: Callable[[str], bool]) -
     lines: list[int] = []
     columns: tuple[str, ...] = ()
     is_path: list[bool] = []
+    begin = end = 0  # lines before the row at hand, and at its end
     try:
         for values in reader:
+            begin, end = end, reader.line_num
             if not any(value.strip() for value in values):
                 continue
             if not columns:
@@ -69,7 +71,21 @@ def _from_csv(path: Path, text: list[str], names_files: Callable[[str], bool]) -
             lines.append(reader.line_num)
     except csv.Error as error:
         raise TableError(f"{path}, line {reader.line_num}: not a CSV row ({error})") from None
+    _check_end(path, text[begin:], begin, delimiter)
     return Rows(columns, rows, tuple(lines))
+
+
+def _check_end(path: Path, lines: list[str], begin: int, delimiter: str) -> None:
+    """Refuse a last row whose quotation mark is never closed: it would swallow all the rows after it."""
+    if len(lines) < 2:
+        return
+    try:
+        list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        if "end of data" in str(error):
+            raise TableError(
+                f"{path}, line {begin + 1}: a quotation mark is opened and never closed; close or remove it"
+            ) from None
 
 
 def _commas_inside(delimiter: str, values: list[str], columns: tuple[str, ...]) -> str:

@@ -138,5 +138,6 @@ def test_names_of_targets_and_rows_are_text_wherever_they_are_shown(cli, corpus,
     for markup in ("<img", "](http", "\n# [row"):
         assert markup not in text.replace("\\](", "").replace("\\<img", "").split("```sh")[0]
     assert r"\<img src=x onerror=alert(1)>" in text
+    assert "\n\\# [row\\](http://example.org)" in text
     assert "# # [row](http://example.org)" in text.split("```sh")[1]  # a comment of the shell
     assert r"\textbackslash{}bar" in (out / "table.tex").read_text()

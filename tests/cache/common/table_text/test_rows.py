@@ -50,6 +50,27 @@ def test_a_line_break_in_a_header_is_a_blank() -> None:
     assert rows_of(Path("a.csv"), lines, lambda _: False).columns == ("clip_id", "Empathic Pain")
 
 
+@pytest.mark.parametrize("row", ['2,"well', '"2,well', '2,a "quoted" word'])
+def test_a_quotation_mark_that_is_never_closed_swallows_no_rows(row) -> None:
+    text = f'clip_id,text\n1,"two\nlines"\n{row}\n3,x\n4,y\n'
+    if row.endswith("word"):
+        assert len(of("a.csv", text).rows) == 4
+        return
+    with pytest.raises(
+        TableError, match=r"a\.csv, line 4: a quotation mark is opened and never closed|header has 2"
+    ):
+        of("a.csv", text)
+
+
+def test_a_quotation_mark_between_semicolons_is_seen_too() -> None:
+    with pytest.raises(TableError, match="line 2: a quotation mark is opened and never closed"):
+        of("a.csv", 'clip_id;text\n1;"well\n2;x\n')
+
+
+def test_a_last_row_of_several_lines_is_one() -> None:
+    assert of("a.csv", 'clip_id,text\n1,"two\nlines"\n').rows == [{"clip_id": "1", "text": "two\nlines"}]
+
+
 def test_lines_that_each_name_other_columns_are_bounded(monkeypatch) -> None:
     monkeypatch.setattr(module, "MOST_CELLS", 5)
     assert len(of("a.jsonl", '{"a": 1}\n{"b": 1}\n').rows) == 2
