@@ -16,7 +16,7 @@ from cache.format import own_checksum
 from cache.format.catalog import FAILURES
 from cache.format.json_values import require_keys, text
 
-WORDS = ("clip_id", "path", "stage", "reason", "message")
+KEYS = ("clip_id", "path", "stage", "reason", "message", "time")
 
 REASONS = {
     "not_found": "the source names a clip that has no file",
@@ -104,8 +104,8 @@ def _lines(path: Path) -> list[bytes]:
 def _parse(line: bytes) -> Failure | None:
     try:
         value, has_checksum = own_checksum.from_bytes(line + b"\n")
-        require_keys(value, {*WORDS, "time"}, exactly=not has_checksum)
-        words = {key: text(value[key]) for key in WORDS}
+        require_keys(value, KEYS, exactly=not has_checksum)
+        words = {key: text(value[key]) for key in KEYS if key != "time"}
         return Failure(**words, time=float(value["time"]))
     except (ValueError, TypeError, OverflowError):
         return None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 from typing import Any
 
 
-def require_keys(row: Any, names: Set[str], *, exactly: bool) -> None:
+def require_keys(row: Any, names: Collection[str], *, exactly: bool) -> None:
     """Raise ValueError unless an object has these keys; exactly these, where no checksum vouches for others."""
     if not isinstance(row, dict):
         raise ValueError(f"{_shown(row)} in place of an object")
+    names = names if isinstance(names, Set) else frozenset(names)
     if row.keys() == names or (not exactly and row.keys() >= names):
         return
     missing = [f"no key {name!r}" for name in sorted(names - row.keys())]
