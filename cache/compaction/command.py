@@ -21,9 +21,8 @@ from cache.compaction.options import CompactOptions
 from cache.format import catalog, own_checksum
 from cache.reader import CacheReader
 
-KEYS = (
-    *("clips", "bytes", "source_bytes", "pool", "project", "dtype"),
-    *("fitted_on_clips", "explained", "fidelity"),
+KEYS = frozenset(
+    {"clips", "bytes", "source_bytes", "pool", "project", "dtype", "fitted_on_clips", "explained", "fidelity"}
 )
 
 

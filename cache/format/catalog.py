@@ -29,11 +29,10 @@ WRITERS = "writers"  # their journals: of no meaning to readers
 DAMAGED = "damaged"  # shards that verify --repair set aside, a folder for each repair
 FOLDERS = (SHARDS, FAILURES, LEASES, WRITERS, DAMAGED)
 CARD = "README.md"
-KEYS = (
-    *("format", "format_version", "recipe_id", "recipe", "fields"),
-    *("store", "shard_mb", "licence"),
+KEYS = frozenset(
+    {"format", "format_version", "recipe_id", "recipe", "fields", "store", "shard_mb", "licence"}
 )
-FIELD_KEYS = ("width", "dtype", "frame_shift", "dims")
+FIELD_KEYS = frozenset({"width", "dtype", "frame_shift", "dims"})
 REPORT = "compact.json"  # what a compact cache cost
 COMPACT = ("projection.npz", REPORT)  # what a compact cache has besides
 
@@ -105,7 +104,7 @@ def parse_description(path: Path, data: bytes) -> Description:
     """Read the text of ``cache.json``; ``read_description`` says what it raises."""
     try:
         value, has_checksum = own_checksum.from_bytes(data)
-        require_keys(value, ("format", "format_version"), exactly=False)
+        require_keys(value, {"format", "format_version"}, exactly=False)
         if value["format"] != FORMAT or value["format_version"] != FORMAT_VERSION:
             raise FormatVersionError(
                 f"{path}: {value['format']} version {value['format_version']}, expected {FORMAT} version "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from typing import Any
 
 
@@ -10,7 +10,10 @@ def require_keys(row: Any, names: Collection[str], *, exactly: bool) -> None:
     """Raise ValueError unless an object has these keys; exactly these, where no checksum vouches for others."""
     if not isinstance(row, dict):
         raise ValueError(f"{_shown(row)} in place of an object")
-    missing = [f"no key {name!r}" for name in names if name not in row]
+    names = names if isinstance(names, Set) else frozenset(names)
+    if row.keys() == names or (not exactly and row.keys() >= names):
+        return
+    missing = [f"no key {name!r}" for name in sorted(names - row.keys())]
     more = [f"an unknown key {name!r}" for name in row if name not in names] if exactly else []
     if missing or more:
         raise ValueError(", ".join([*missing, *more][:2]))

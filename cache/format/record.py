@@ -21,16 +21,14 @@ from cache.format.schema import FORMAT_VERSION, stored_dtype
 
 SAFE_NAME = re.compile(r"[0-9a-zA-Z_-]{1,100}")
 CHECKSUM = "crc32c"  # the algorithm
-DATASET_KEYS = ("shape", "dtype", "offset", "crc32c")
-SOURCE_KEYS = ("path", "size", "mtime_ns")
-CONTENT_KEYS = (
-    *("recipe_id", "plan_id", "planned", "sources", "versions"),
-    *("generation", "supersedes", "format_version"),
+DATASET_KEYS = frozenset({"shape", "dtype", "offset", "crc32c"})
+SOURCE_KEYS = frozenset({"path", "size", "mtime_ns"})
+CONTENT_KEYS = frozenset(
+    {"recipe_id", "plan_id", "planned", "sources", "versions", "generation", "supersedes", "format_version"}
 )
-RECORD_KEYS = (
-    *("name", "store", "file", "bytes", "checksum", "clip_ids", "num_frames", "datasets"),
-    *CONTENT_KEYS,
-)
+RECORD_KEYS = CONTENT_KEYS | {
+    *("name", "store", "file", "bytes", "checksum", "clip_ids", "num_frames", "datasets")
+}
 
 
 @dataclass(frozen=True)
@@ -214,7 +212,7 @@ WAY_OUT = "emi-cache verify lists all damage"
 
 def _parsed(value: Mapping[str, Any], *, exactly: bool) -> CommitRecord:
     checksum = value["checksum"]
-    require_keys(checksum, ("algorithm", "value"), exactly=exactly)
+    require_keys(checksum, {"algorithm", "value"}, exactly=exactly)
     if checksum["algorithm"] != CHECKSUM:
         raise ValueError(f"a checksum by {checksum['algorithm']!r}, expected {CHECKSUM}")
     return CommitRecord(

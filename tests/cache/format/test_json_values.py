@@ -33,9 +33,9 @@ def test_others_are_refused_and_shown(check, value) -> None:
 
 
 def test_keys_are_exact_where_no_checksum_vouches_for_others() -> None:
-    require_keys({"a": 1, "later": 2}, ("a",), exactly=False)
+    require_keys({"a": 1, "later": 2}, {"a"}, exactly=False)
     with pytest.raises(ValueError, match="an unknown key 'later'"):
-        require_keys({"a": 1, "later": 2}, ("a",), exactly=True)
+        require_keys({"a": 1, "later": 2}, {"a"}, exactly=True)
     for row in ({}, {"b": 1}, []):
         with pytest.raises(ValueError, match=r"no key 'a'|in place of an object"):
-            require_keys(row, ("a",), exactly=False)
+            require_keys(row, {"a"}, exactly=False)
