@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
+from cache.common import gate
+from cache.common.durable import replace_file
 from cache.common.words import counted
+from cache.compaction.projection import MAX_FILE_BYTES
 from train.features.batches import Features
 from train.files import (
     CLIPS_FILE,
@@ -122,7 +124,8 @@ def _save_head(out: Path, inputs: FitInputs, training: Training, targets: Target
     }
     save_head(out / HEAD_FILE, training.head, targets, about)
     if is_compact(reader):
-        shutil.copyfile(reader.path / PROJECTION_FILE, out / PROJECTION_FILE)
+        content = gate.read(reader.path, reader.path / PROJECTION_FILE, MAX_FILE_BYTES)
+        replace_file(out / PROJECTION_FILE, content)
 
 
 def _report(out: Path, task: Task, targets: Targets, predictions: FloatArray) -> dict[str, Any]:
