@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,6 +13,17 @@ from cache.common.errors import TableError
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".aif")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 MEDIA_SUFFIXES = AUDIO_SUFFIXES + VIDEO_SUFFIXES
+# The following are cut from the names of files, and from a text only where the id without them is known: a cache
+# of an older version may have ids that end in them.
+# Names that mean sound or video and nothing else: a broken file of theirs is a clip that failed. Others, such as
+# .ts, .mod or .dat, mean many things; there the content alone decides.
+SOUND_SUFFIXES = (
+    ".3g2", ".3gp", ".3gpp", ".aac", ".ac3", ".aifc", ".amr", ".ape", ".asf", ".avi", ".awb", ".bwf", ".caf",
+    ".dts", ".eac3", ".f4v", ".flv", ".g722", ".gsm", ".latm", ".m2ts", ".m4b", ".m4r", ".m4v", ".mka", ".mp2",
+    ".mpeg", ".mpg", ".mts", ".mxf", ".oga", ".ogv", ".ogx", ".rf64", ".rmvb", ".sph", ".spx", ".tta", ".voc",
+    ".vob", ".w64", ".weba", ".wma", ".wmv", ".wv",
+)  # fmt: skip
+AMBIGUOUS_SUFFIXES = (".au", ".dat", ".m2t", ".mod", ".mpa", ".mpga", ".nist", ".qt", ".ra", ".snd", ".ts")
 BLANKS = " \t\r\n\u00a0\u3000\ufeff"  # around an id they say nothing; other white space is part of it
 # Control characters (also those of 8 bits), what turns the direction of writing round, what ends a line in some
 # programs, and halves of surrogate pairs.
@@ -76,7 +88,9 @@ class KnownIds:
         if text in self.ids:
             return text
         meanings = list(_meanings(text))
-        hit = next((meaning for meaning in meanings if meaning in self.ids), None)
+        stem, suffix = os.path.splitext(meanings[0])
+        stems = [stem] if suffix.lower() in SOUND_SUFFIXES + AMBIGUOUS_SUFFIXES else []
+        hit = next((meaning for meaning in [*meanings, *stems] if meaning in self.ids), None)
         if hit is not None:
             return hit
         alike = self._by_meaning.get(meanings[-1], [])

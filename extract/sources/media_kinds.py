@@ -9,18 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from cache.common.ids import MEDIA_SUFFIXES
+from cache.common.ids import AMBIGUOUS_SUFFIXES, MEDIA_SUFFIXES, SOUND_SUFFIXES
 from extract.sources.signatures import HEAD_BYTES, is_sound
 
-# Names that mean sound or video and nothing else: a broken file of theirs is a clip that failed. Others, such as
-# .ts, .mod or .dat, mean many things; there the content alone decides.
-SOUND_SUFFIXES = (
-    ".3g2", ".3gp", ".3gpp", ".aac", ".ac3", ".aifc", ".amr", ".ape", ".asf", ".avi", ".awb", ".bwf", ".caf",
-    ".dts", ".eac3", ".f4v", ".flv", ".g722", ".gsm", ".latm", ".m2ts", ".m4b", ".m4r", ".m4v", ".mka", ".mp2",
-    ".mpeg", ".mpg", ".mts", ".mxf", ".oga", ".ogv", ".ogx", ".rf64", ".rmvb", ".sph", ".spx", ".tta", ".voc",
-    ".vob", ".w64", ".weba", ".wma", ".wmv", ".wv",
-)  # fmt: skip
-AMBIGUOUS_SUFFIXES = (".au", ".dat", ".m2t", ".mod", ".mpa", ".mpga", ".nist", ".qt", ".ra", ".snd", ".ts")
 SNIFFERS = 16  # files looked into at once: on a network drive each waits for an answer
 AT_ONCE = 256
 

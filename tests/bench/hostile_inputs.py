@@ -152,6 +152,29 @@ def _wide(ids: list[str], columns: int) -> str:
     )
 
 
+def config_doors() -> Iterator[Door]:
+    """Yield the doors of the settings of a fit or an ablation."""
+    for name in ("config.json", "config.toml", "grid.toml"):
+        for kind in ("/dev/zero", "own pipe", "sparse"):
+            yield f"config: {name} is {kind}", lambda p, n=name, k=kind: p.put(n, k)
+        deep = ("" if name.endswith(".json") else "a = ") + DEEP
+        yield f"config: {name} of 100,000 [", lambda p, n=name, d=deep: p.write(n, d)
+    for value in (
+        [],
+        None,
+        7,
+        {"lr": []},
+        {"lstm_layers": 10**7},
+        {"hidden": HUGE},
+        {ODD: ODD},
+        {"epochs": -1},
+    ):
+        yield (
+            f"config: config.json is {value!a}"[:60],
+            lambda p, v=value: p.write("config.json", json.dumps(v)),
+        )
+
+
 def run_doors() -> Iterator[Door]:
     """Yield the doors of a run folder."""
     odd: tuple[Any, ...] = ([], {}, None, 7, "x")

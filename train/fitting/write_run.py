@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
-from cache.common.durable import read_regular
+from cache.common import gate
 from cache.common.words import counted
+from cache.compaction.projection import MAX_FILE_BYTES
 from train.checksums import finish_run
 from train.features.batches import Features
 from train.files import (
@@ -124,7 +125,8 @@ def _save_head(out: Path, inputs: FitInputs, training: Training, targets: Target
     }
     save_head(out / HEAD_FILE, training.head, targets, about)
     if is_compact(reader):
-        write_bytes(out / PROJECTION_FILE, read_regular(reader.path / PROJECTION_FILE))
+        content = gate.read(reader.path, reader.path / PROJECTION_FILE, MAX_FILE_BYTES)
+        write_bytes(out / PROJECTION_FILE, content)
 
 
 def _report(out: Path, task: Task, targets: Targets, predictions: FloatArray) -> dict[str, Any]:

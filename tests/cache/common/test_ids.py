@@ -140,3 +140,11 @@ def test_one_pattern_says_what_the_parts_of_an_id_may_be(text: str) -> None:
     parts = text.split("/")
     fit = all(parts) and not {".", ".."} & set(parts) and not any(ord(letter) < 32 for letter in text)
     assert is_clip_id(text) is fit
+
+
+def test_a_suffix_that_is_known_of_files_only_is_cut_where_the_id_without_it_is_there() -> None:
+    known = KnownIds(["x", "y.3gp", "y", "z"])
+    assert [known.find(text) for text in ("x.3gp", "x.TS", "y.3gp", "y.aac", "z.part2", "n.aac")] == [
+        "x", "x", "y.3gp", "y", None, None
+    ]  # fmt: skip
+    assert clip_id_from_text("x.3gp") == "x.3gp"  # older caches have such ids
