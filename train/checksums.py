@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -107,8 +108,11 @@ def read_sealed(path: Path) -> dict[str, Any]:
         RunError: if the file is missing, no JSON object, or not what its own checksum says.
     """
     values = _parsed(verified(path), dict)
-    say_unchecked(path.parent, has=SEAL in values)
-    return _opened(values, path) if SEAL in values else values
+    is_sealed = SEAL in values or any(
+        _is_sha256(value) for value in values.values()
+    )  # its name may be damaged
+    say_unchecked(path.parent, has=is_sealed)
+    return _opened(values, path) if is_sealed else values
 
 
 def verified(path: Path, accepted: object = None) -> Path:
@@ -232,6 +236,10 @@ def _force(folder: Path) -> None:
 def _seal(values: Mapping[str, Any]) -> str:
     """Return the checksum of a JSON object: of its values, whatever white space and order they are written in."""
     return _sha256(json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False))
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
 def _sha256(data: bytes | str) -> str:

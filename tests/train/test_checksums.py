@@ -131,9 +131,10 @@ def test_a_sealed_file_knows_itself_and_its_neighbours(tmp_path) -> None:
     assert found.pop("files").keys() == {"t.csv"}
     assert found == {"n": 1.5, "text": "é"}
     text = (tmp_path / "s.json").read_text()
-    (tmp_path / "s.json").write_text(text.replace("1.5", "1.4"))
-    with pytest.raises(RunError, match="does not hold what its own checksum says"):
-        read_sealed(tmp_path / "s.json")
+    for old, new in (("1.5", "1.4"), ('"sha256"', '"sha257"'), ('"sha256": "', '"sha256": "0')):
+        (tmp_path / "s.json").write_text(text.replace(old, new))
+        with pytest.raises(RunError, match="does not hold what its own checksum says"):
+            read_sealed(tmp_path / "s.json")
 
 
 def test_links_and_devices_are_no_files_of_a_run(tmp_path) -> None:
