@@ -81,7 +81,7 @@ def test_versions_are_those_of_libraries_that_are_loaded(monkeypatch) -> None:
 def test_notes_on_clips_are_kept_and_a_record_without_any_is_as_it_was(
     tmp_path, recipe, fields, make_clip, record
 ) -> None:
-    assert b"notes" not in record.to_bytes() + record.content.to_bytes()
+    assert b"notes" not in record.to_bytes() + record.content.to_bytes({})
     odd = replace(make_clip("odd"), notes={"channels": "0 of 2", "mix_lost_db": 35.5, "changes": 2})
     noted = CacheWriter.open(tmp_path / "c", recipe, fields).commit([odd, make_clip("even")])
     assert noted.content.notes == {"odd": odd.notes}

@@ -66,7 +66,7 @@ def test_no_more_is_decoded_than_may_wait_and_what_waits_is_given_up(tmp_path, p
 def test_a_file_that_does_not_fit_the_memory_is_one_entry(
     tmp_path, voice, write_media, pool, monkeypatch
 ) -> None:
-    def decode_file(clips, _max_seconds):
+    def decode_file(clips, *_):
         raise MemoryError
 
     monkeypatch.setattr(decode_ahead, "decode_file", decode_file)

@@ -85,7 +85,7 @@ def test_the_settings_of_the_default_encoder_need_no_network() -> None:
         ("config.json", "{", "not readable as JSON"),
         ("config.json", "[" * 100_000, "nested more than 32 deep"),
         ("preprocessor_config.json", '{"a":' * 5000, "nested more than 32 deep"),
-        ("config.json", " " * (1 << 24) + "{}", "not a regular file, or a huge one"),
+        ("config.json", " " * (1 << 26) + "{}", "no regular file of at most 64 MB"),
     ],
 )
 def test_settings_that_cannot_be_used_name_their_file(tiny_encoder, tmp_path, name, text, message) -> None:
