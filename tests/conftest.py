@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -20,6 +22,14 @@ ROOT = Path(__file__).resolve().parents[1]
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def bench(root: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """Load a module of tests/bench, whose long loop a test runs a small part of, by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(root / "tests" / "bench"))
+        yield importlib.import_module
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sys
@@ -28,16 +27,9 @@ def test_some_doors_of_a_cache_from_some_commands(python, root: Path) -> None:
 
 
 @pytest.fixture
-def kit(root: Path, monkeypatch):
+def kit(bench):
     """The kit's own modules."""
-    monkeypatch.syspath_prepend(str(root / "tests" / "bench"))
-    loaded = {}
-    for name in ("hostile_runner", "hostile_doors", "hostile"):
-        specification = importlib.util.spec_from_file_location(name, root / "tests" / "bench" / f"{name}.py")
-        loaded[name] = importlib.util.module_from_spec(specification)
-        monkeypatch.setitem(sys.modules, name, loaded[name])
-        specification.loader.exec_module(loaded[name])
-    return loaded
+    return {name: bench(name) for name in ("hostile_runner", "hostile_doors", "hostile")}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kit watches files with inotify")

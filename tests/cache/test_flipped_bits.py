@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +23,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture(scope="module")
-def flipping(root):
+def flipping(bench):
     """The bench's own module."""
-    path = root / "tests" / "bench" / "flip_cache_bits.py"
-    specification = importlib.util.spec_from_file_location("flip_cache_bits", path)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["flip_cache_bits"] = module
-    specification.loader.exec_module(module)
-    yield module
-    del sys.modules["flip_cache_bits"]
+    return bench("flip_cache_bits")
 
 
 @pytest.mark.parametrize(("kind", "every"), [("hdf5", 6007), ("zarr", 9001), ("compact", 9001)])

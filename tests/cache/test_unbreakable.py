@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import os
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,14 +19,9 @@ from cache.shards.registry import STORES
 
 
 @pytest.fixture(scope="module")
-def killing(root):
+def killing(bench):
     """The long loop's own module."""
-    specification = importlib.util.spec_from_file_location("killing", root / "tests" / "bench" / "killing.py")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["killing"] = module
-    specification.loader.exec_module(module)
-    yield module
-    del sys.modules["killing"]
+    return bench("killing")
 
 
 @pytest.mark.parametrize("store", STORES)

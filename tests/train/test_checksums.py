@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import os
 import re
 import shutil
-import sys
 
 import pytest
 
@@ -20,15 +18,9 @@ from train.studies.options import RepeatOptions
 
 
 @pytest.fixture(scope="module")
-def flips(root):
+def flips(bench):
     """The long loop's own module."""
-    path = root / "tests" / "bench" / "flip_run.py"
-    specification = importlib.util.spec_from_file_location("flip_run", path)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["flip_run"] = module
-    specification.loader.exec_module(module)
-    yield module
-    del sys.modules["flip_run"]
+    return bench("flip_run")
 
 
 @pytest.fixture(scope="module")

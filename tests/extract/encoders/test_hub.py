@@ -42,12 +42,18 @@ def test_a_folder_of_the_hubs_own_cache_is_known_by_its_name(tiny_encoder, tmp_p
     assert (files.model, files.revision) == ("some/encoder", "abc123")
 
 
+COMMIT, REPOSITORY = "0123456789abcdef" * 2 + "01234567", "models--some--encoder"
+
+
+def hub_snapshot(hub):
+    """A copy of the hub that has one commit of some/encoder; return where its files are to be put."""
+    (hub / REPOSITORY / "refs").mkdir(parents=True)
+    (hub / REPOSITORY / "refs" / "main").write_text(COMMIT)
+    return hub / REPOSITORY / "snapshots" / COMMIT
+
+
 def test_a_hub_id_is_found_in_the_local_copy_without_a_network(tiny_encoder, tmp_path, python) -> None:
-    commit = "0123456789abcdef" * 2 + "01234567"
-    repository = tmp_path / "hub" / "models--some--encoder"
-    shutil.copytree(tiny_encoder, repository / "snapshots" / commit)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
+    shutil.copytree(tiny_encoder, hub_snapshot(tmp_path / "hub"))
     code = (
         f"import os; os.environ['HF_HUB_CACHE'] = {str(tmp_path / 'hub')!r}\n"
         "from extract.encoders.hub import find_model\n"
@@ -58,7 +64,7 @@ def test_a_hub_id_is_found_in_the_local_copy_without_a_network(tiny_encoder, tmp
     )
     done = python("-c", code)
     assert done.stdout.splitlines() == [
-        f"some/encoder {commit} True", f"some/encoder {commit} False", "False",
+        f"some/encoder {COMMIT} True", f"some/encoder {COMMIT} False", "False",
     ], done.stderr  # fmt: skip
 
 
@@ -152,20 +158,16 @@ def test_a_processor_without_its_feature_extractor_is_named(tiny_encoder, tmp_pa
 
 
 def test_a_copy_of_the_hub_may_hold_several_files_and_a_processor(tiny_encoder, tmp_path, python) -> None:
-    commit = "0123456789abcdef" * 2 + "01234567"
-    repository = tmp_path / "hub" / "models--some--encoder"
-    snapshot = processor_only(tiny_encoder, repository / "snapshots" / commit)
+    snapshot = processor_only(tiny_encoder, hub_snapshot(tmp_path / "hub"))
     (snapshot / "model.safetensors").rename(snapshot / "model-00001-of-00001.safetensors")
     index = {"weight_map": {"a": "model-00001-of-00001.safetensors"}}
     (snapshot / "model.safetensors.index.json").write_text(json.dumps(index))
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
     code = (
         f"import os; os.environ['HF_HUB_CACHE'] = {str(tmp_path / 'hub')!r}\n"
         "from extract.encoders.base import EncoderOptions\n"
         "from extract.encoders.lookup import find_encoder\n"
         "for model in ('some/encoder', os.environ['HF_HUB_CACHE'] + '/models--some--encoder/snapshots/"
-        + commit
+        + COMMIT
         + "'):\n"
         "    print(find_encoder(EncoderOptions(model, precision='float32')).recipe['weights_sha256'])\n"
     )
@@ -177,19 +179,16 @@ def test_a_copy_of_the_hub_may_hold_several_files_and_a_processor(tiny_encoder, 
 
 def test_an_old_torch_file_in_an_offline_copy_of_the_hub(tiny_encoder, tmp_path, python) -> None:
     """weight_g and weight_v in pytorch_model.bin, beside files that say what the hub does not have."""
-    commit = "0123456789abcdef" * 2 + "01234567"
-    repository = tmp_path / "hub" / "models--some--encoder"
-    snapshot = repository / "snapshots" / commit
+    snapshot = hub_snapshot(tmp_path / "hub")
     shutil.copytree(tiny_encoder, snapshot)
     weights = load_file(snapshot / "model.safetensors")
     assert any(name.endswith("weight_g") for name in weights)
     torch.save(weights, snapshot / "pytorch_model.bin")
     (snapshot / "model.safetensors").unlink()
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
+    missing = tmp_path / "hub" / REPOSITORY / ".no_exist" / COMMIT
+    missing.mkdir(parents=True)
     for name in ("model.safetensors", "model.safetensors.index.json"):
-        (repository / ".no_exist" / commit).mkdir(parents=True, exist_ok=True)
-        (repository / ".no_exist" / commit / name).touch()
+        (missing / name).touch()
     code = (
         f"import os; os.environ['HF_HUB_CACHE'] = {str(tmp_path / 'hub')!r}\n"
         "from extract.encoders.base import EncoderOptions\n"
