@@ -58,8 +58,7 @@ class Registry(Generic[Thing]):
             Exception: of the registry's kind, if there is none; it names those there are.
         """
         self.require(name)
-        module, _, attribute = self._entries[name].home.partition(":")
-        thing: Thing = getattr(import_module(module), attribute)
+        thing: Thing = attribute_of(self._entries[name].home)
         return thing
 
     def require(self, name: Any) -> None:
@@ -87,6 +86,12 @@ class Registry(Generic[Thing]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def attribute_of(home: str) -> Any:
+    """Return what stands at ``module:attribute``; the module is imported."""
+    module, _, attribute = home.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def near_miss(name: Any, known: Any, cutoff: float = 0.6) -> str:

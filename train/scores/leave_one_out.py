@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from importlib import import_module
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from cache.common.registry import attribute_of
 from train.errors import LabelError
+from train.scores.left_out_rows import any_metric
 from train.scores.registry import METRICS, traits_of
 
 FloatArray = npt.NDArray[np.float64]
@@ -107,9 +108,9 @@ class Clusters:
         estimate = np.array([score(labels, one).mean() for one in rows])
         if np.isnan(estimate).all() or self.number < 2:
             return LeftOut(estimate, np.full((self.number, len(rows)), np.nan))
-        module, _, attribute = traits_of(metric).left_out.partition(":")
-        without: Callable[..., FloatArray] = getattr(import_module(module), attribute)
-        return LeftOut(estimate, without(labels, rows, self.index, metric))
+        quick = traits_of(metric).left_out
+        without: Callable[..., FloatArray] = attribute_of(quick) if quick else partial(any_metric, score)
+        return LeftOut(estimate, without(labels, rows, self.index))
 
 
 def _checked(

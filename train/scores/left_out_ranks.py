@@ -19,9 +19,7 @@ BLOCK = 32  # rows whose running sums are taken side by side
 SMALL = 0.001  # share of the clips up to which a speaker (or clip) is left out to first order
 
 
-def spearman(
-    truth: FloatArray, predictions: FloatArray, cluster: IntArray, metric: str = "spearman"
-) -> FloatArray:
+def spearman(truth: FloatArray, predictions: FloatArray, cluster: IntArray) -> FloatArray:
     """Return Spearman's ρ (clusters, seeds) without each speaker, mean over emotions.
 
     Exact for every speaker (or clip) that is more than a thousandth of all clips, so for 1,000 of them at most. For
@@ -31,9 +29,7 @@ def spearman(
         truth: (clips, targets).
         predictions: (seeds, clips, targets).
         cluster: (clips,) number of each clip's speaker.
-        metric: this one.
     """
-    del metric
     ranked = _Row(truth, predictions)
     sizes = np.bincount(cluster)
     large = np.flatnonzero(sizes > SMALL * len(truth))

@@ -31,32 +31,26 @@ class _Moments(NamedTuple):
     scale: FloatArray
 
 
-def mae(truth: FloatArray, predictions: FloatArray, cluster: IntArray, metric: str = "mae") -> FloatArray:
+def mae(truth: FloatArray, predictions: FloatArray, cluster: IntArray) -> FloatArray:
     """Return the mean absolute error (clusters, seeds) without each speaker, mean over emotions.
 
     Args:
         truth: (clips, targets).
         predictions: (seeds, clips, targets).
         cluster: (clips,) number of each clip's speaker.
-        metric: this one.
     """
-    del metric
     return _means_without(np.abs(predictions - truth).mean(2).T, cluster)
 
 
-def pearson(
-    truth: FloatArray, predictions: FloatArray, cluster: IntArray, metric: str = "pearson"
-) -> FloatArray:
+def pearson(truth: FloatArray, predictions: FloatArray, cluster: IntArray) -> FloatArray:
     """Return Pearson's correlation (clusters, seeds) without each speaker; arguments as of :func:`mae`."""
-    del metric
     moments = _moments(truth, predictions, cluster)
     spread = np.sqrt(moments.variance[:, :1] * moments.variance[:, 1:])
     return np.asarray(np.clip(moments.shared / spread, -1.0, 1.0).mean(2))
 
 
-def ccc(truth: FloatArray, predictions: FloatArray, cluster: IntArray, metric: str = "ccc") -> FloatArray:
+def ccc(truth: FloatArray, predictions: FloatArray, cluster: IntArray) -> FloatArray:
     """Return Lin's concordance correlation (clusters, seeds) without each speaker; arguments as of :func:`mae`."""
-    del metric
     first, variance, shared, location, scale = _moments(truth, predictions, cluster)
     spread, middle = variance * scale**2, first * scale + location
     distance = (middle[:, :1] - middle[:, 1:]) ** 2

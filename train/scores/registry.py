@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Metric = Callable[[npt.ArrayLike, npt.ArrayLike], npt.NDArray[np.float64]]
 
-ROWS = "train.scores.left_out_rows:any_metric"  # any metric without each speaker; sums and ranks are quicker
-
 
 @dataclass(frozen=True)
 class MetricTraits:
@@ -35,7 +33,7 @@ class MetricTraits:
         correlation: whether it is one, so that the design effect of an assumed ICC holds.
         left_out: ``module:attribute`` of a function that returns the scores (speakers, seeds) without each
             speaker, mean over targets; called with labels (clips, targets), predictions (seeds, clips,
-            targets), the number of each clip's speaker (clips,), and the metric's name.
+            targets) and the number of each clip's speaker (clips,). None: the other clips are scored anew.
     """
 
     sign: str
@@ -43,7 +41,7 @@ class MetricTraits:
     highest: float = 1.0
     higher_is_better: bool = True
     correlation: bool = False
-    left_out: str = ROWS
+    left_out: str | None = None
 
 
 METRICS: Registry[Metric] = Registry("metric", LabelError)

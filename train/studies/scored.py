@@ -10,9 +10,7 @@ import numpy as np
 from train.scores.estimates import Difference, Interval
 from train.scores.holm import holm
 from train.scores.intervals import difference_of, interval_of
-from train.scores.leave_one_out import Clusters
-from train.scores.metrics import mean_over
-from train.scores.registry import METRICS
+from train.scores.leave_one_out import Clusters, FloatArray
 from train.studies.study import Study
 
 
@@ -48,7 +46,7 @@ def score_rows(study: Study) -> Scores:
         [interval_of(clusters, rows[row.name], study.metric) for row in study.rows],
         [differences[row.name].interval if row.name in differences else None for row in study.rows],
         [float(corrected.get(row.name, np.nan)) for row in study.rows],
-        [_spread(study, row.name) for row in study.rows],
+        [_spread(rows[row.name].estimate) for row in study.rows],
     )
 
 
@@ -69,7 +67,5 @@ def describe(study: Study, scores: Scores) -> dict[str, Any]:
     return {"out": str(study.path), "caption": study.caption, "reference": study.reference, "rows": rows}
 
 
-def _spread(study: Study, name: str) -> float:
-    metric = METRICS.get(study.metric)
-    scores = [mean_over(metric(study.truth, each)) for each in study.predictions(study.row(name))]
+def _spread(scores: FloatArray) -> float:
     return float(np.std(scores, ddof=1)) if len(scores) > 1 else float("nan")
