@@ -12,7 +12,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,10 +126,9 @@ def verified(path: Path, accepted: object = None) -> Path:
         RunError: if it is missing, no regular file, or holds other bytes.
     """
     require_regular(path)
-    sums = _sums_of(path.parent)
-    known = [accepted] if accepted is not None else (sums or {}).get(path.name)
-    if known is not None and sha256(path) not in known:
-        raise RunError(f"{path}: does not hold the bytes that its checksum was made of; {WAY_OUT}")
+    known = [accepted] if accepted is not None else (_sums_of(path.parent) or {}).get(path.name)
+    if known is not None:
+        _require_bytes(path, known)
     return path
 
 
@@ -139,9 +138,10 @@ def verify_run(folder: Path) -> None:
     Raises:
         RunError: if one holds other bytes.
     """
-    for name in _sums_of(folder) or {}:
+    for name, known in (_sums_of(folder) or {}).items():
         if (folder / name).exists():
-            verified(folder / name)
+            require_regular(folder / name)
+            _require_bytes(folder / name, known)
 
 
 def say_unchecked(folder: Path, has: bool) -> None:
@@ -187,6 +187,11 @@ def known_fields(path: Path, what: str) -> Iterator[None]:
             raise
         reason = f"no field {error}" if isinstance(error, KeyError) else str(error)
         raise RunError(f"{path}: not {what} that this version knows ({reason})") from None
+
+
+def _require_bytes(path: Path, known: Sequence[object]) -> None:
+    if sha256(path) not in known:
+        raise RunError(f"{path}: does not hold the bytes that its checksum was made of; {WAY_OUT}")
 
 
 def _sums_of(folder: Path) -> dict[str, list[str]] | None:

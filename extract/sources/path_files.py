@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cache.common.ids import clip_id_from_text
 from cache.common.tables import Table
 from extract.errors import SourceError
 from extract.sources.file_names import readable, shown_path
-from extract.sources.folders import index_files, media_files
-from extract.sources.table_files import Files
+from extract.sources.table_files import Files, Indexes, indexed
 
 
 def files_by_path(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tuple[Files, str]:
@@ -31,17 +30,18 @@ def files_by_path(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tu
         text = table.rows[row][column]
         files.append(_inside(text, folders, f"{table.path}, line {table.line(row)}") or text)
     if media and column != table.column_for("path") and any(isinstance(file, str) for file in files):
-        indexes = [(folder, index_files(folder, media_files(folder)[0]).files) for folder in media]
+        indexes = indexed(media)
         files = [_by_name(file, indexes) or file if isinstance(file, str) else file for file in files]
     named = [file if isinstance(file, str) else (*file, ids[row]) for row, file in enumerate(files)]
     return named, ", ".join(str(folder) for folder in folders)
 
 
-def _by_name(text: str, indexes: Sequence[tuple[Path, Mapping[str, Path]]]) -> tuple[Path, str] | None:
+def _by_name(text: str, indexes: Indexes) -> tuple[Path, str] | None:
     name = clip_id_from_text(text)
     if Path(text).suffix and name != text:
         return None  # another file than the one that is named is none
-    return next(((files[name], shown_path(files[name], d)) for d, files in indexes if name in files), None)
+    found = ((index.files[name], index.folder) for index in indexes if name in index.files)
+    return next(((path, shown_path(path, folder)) for path, folder in found), None)
 
 
 def _inside(text: str, folders: Sequence[Path], where: str) -> tuple[Path, str] | None:

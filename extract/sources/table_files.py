@@ -17,7 +17,7 @@ Files = list[tuple[Path, str, str] | str]
 """For each row its file, the path to show and the clip's id, or what was searched for and is not there."""
 
 
-class _Index(NamedTuple):
+class MediaIndex(NamedTuple):
     """A media folder and its files by clip id."""
 
     folder: Path
@@ -25,7 +25,7 @@ class _Index(NamedTuple):
     known: KnownIds
 
 
-_Indexes = Sequence[_Index]
+Indexes = Sequence[MediaIndex]
 
 
 def files_by_id(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tuple[Files, str]:
@@ -39,7 +39,7 @@ def files_by_id(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tupl
             f"{table.path} names clips without files: add --media DIR (searched for <id>.*), "
             f"or a column 'path'{no_path_column(table)}"
         )
-    indexes = _indexed(media)
+    indexes = indexed(media)
     files: Files = []
     for row, text in enumerate(table.written_ids()):
         names = [text] if table.id_column else _conversation_names(table, row)
@@ -56,12 +56,13 @@ def files_by_id(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tupl
     return files, searched + (_hint(lost, indexes) if lost else "")
 
 
-def _indexed(media: Sequence[Path]) -> _Indexes:
+def indexed(media: Sequence[Path]) -> Indexes:
+    """Return the media files of folders by clip id; raises SourceError as ``index_files`` does."""
     by_id = ((folder, index_files(folder, media_files(folder)[0]).files) for folder in media)
-    return [_Index(folder, files, KnownIds(files)) for folder, files in by_id]
+    return [MediaIndex(folder, files, KnownIds(files)) for folder, files in by_id]
 
 
-def _by_name(names: Sequence[str], indexes: _Indexes) -> tuple[_Index, str] | None:
+def _by_name(names: Sequence[str], indexes: Indexes) -> tuple[MediaIndex, str] | None:
     """Return the first folder that has a file of one of these names, and its id there; exact names come first.
 
     Raises:
@@ -85,13 +86,13 @@ def _conversation_names(table: Table, row: int) -> list[str]:
     return [f"{whole}/{who}", f"{whole}_{who}", f"{whole}-{who}", whole]
 
 
-def _hint(missing: Sequence[str], indexes: _Indexes) -> str:
+def _hint(missing: Sequence[str], indexes: Indexes) -> str:
     """Say what is there that looks like the clips that were not found, and how many of them it would be."""
     names = [name for index in indexes for name in index.files]
     return f" (which holds {_what_is_there(missing[0], indexes)}){nearly_matching(missing, names)}"
 
 
-def _what_is_there(lost: str, indexes: _Indexes) -> str:
+def _what_is_there(lost: str, indexes: Indexes) -> str:
     last = lost.rpartition("/")[2]
     for folder, index, _ in indexes:
         for other in index:
