@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TextIO, cast
 
-from cache.common.errors import EmiError, is_out_of_memory
+from cache.common.errors import EmiError, is_out_of_memory, reason_of
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
@@ -128,11 +128,10 @@ def one_line_errors() -> Iterator[None]:
     except (MemoryError, RuntimeError, ImportError) as error:
         if not is_out_of_memory(error):
             raise
-        reason = " ".join(str(error).split())[:200] or "no reason given"
         way_out = (
             "give the process more, or less to do at once (--batch-size, --batch-seconds, a compact cache)"
         )
-        print(f"error: out of memory ({reason}); {way_out}", file=sys.stderr)  # noqa: T201
+        print(f"error: out of memory ({reason_of(error)}); {way_out}", file=sys.stderr)  # noqa: T201
         raise SystemExit(EXIT_ERROR) from None
     except OSError as error:
         if error.errno is None or error.filename is None:

@@ -68,6 +68,11 @@ class TableError(CacheError, ValueError):
     """A table of ids, labels or speakers cannot be understood."""
 
 
+def reason_of(error: BaseException) -> str:
+    """Return what an error of a library says, in one short line."""
+    return " ".join(str(error).split())[:200] or "no reason given"
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether memory ran out: in the words of Python, torch, oneDNN, threads or the loader of libraries."""
     text = str(error).strip()

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from cache.commit.partition import ShardPlan
-from cache.common.errors import EmiError, is_out_of_memory
+from cache.common.errors import EmiError, is_out_of_memory, reason_of
 from cache.common.progress import Progress
 from extract.encoders.lookup import load_encoder
 from extract.options import ExtractOptions
@@ -160,7 +160,7 @@ def _work(job: _Job, end: Connection) -> None:
         ):
             run_shards(job.shards, job.clips, RunContext(encoder, writer, job.options, stop, meter))
     except Exception as error:
-        reason = in_one_line(error)
+        reason = _foreseen(error)
         send(("error", reason or f"a fault of this program, {type(error).__name__}: {error}"))
         if reason is None:
             raise  # its trace is for whoever mends it
@@ -178,13 +178,12 @@ class _Sender:
             self._end.send(message)
 
 
-def in_one_line(error: Exception) -> str | None:
+def _foreseen(error: Exception) -> str | None:
     """Return what a worker's user is told of an error that could be foreseen; None for any other."""
-    text = " ".join(str(error).split())[:200] or "no reason given"
     if isinstance(error, EmiError):
-        return text
+        return reason_of(error)
     if is_out_of_memory(error):
-        return f"out of memory ({text})"
+        return f"out of memory ({reason_of(error)})"
     if isinstance(error, OSError) and error.errno is not None:
         return f"{error.filename or 'the system'}: {os.strerror(error.errno)}"
     return None

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 
-from cache.common.errors import EmiError, is_out_of_memory
+from cache.common.errors import EmiError, is_out_of_memory, reason_of
 from train.errors import RunError
 from train.machine import threads_of
 
@@ -124,7 +124,7 @@ def _take_jobs(end: Connection, work: Callable[[int], None], following: object, 
             end.send(("failed", position, str(error)))
             return
         except (MemoryError, RuntimeError, ImportError, OSError) as error:
-            reason = " ".join(str(error).split())[:200] or "no reason given"
+            reason = reason_of(error)
             if is_out_of_memory(error):
                 reason = f"out of memory ({reason}); use fewer --workers, a smaller --batch-size or a compact cache"
             elif not isinstance(error, OSError):
