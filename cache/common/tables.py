@@ -74,19 +74,19 @@ class Table:
     rows: list[dict[str, str]]
     lines: tuple[int, ...]
 
-    @property
+    @cached_property
     def id_column(self) -> str | None:
         """The column that holds clip ids, if there is one."""
         column = self.column_for("id")
         return None if column == self.file_column else column
 
-    @property
+    @cached_property
     def file_column(self) -> str | None:
         """The column that names files: ``path``, or ``file`` in the index of audformat (``file,start,end``).
 
         There a file may stand in many rows: what names a clip is all three.
         """
-        named = [column for column in self.columns if _key(column) in KNOWN_COLUMNS["id"]]
+        named = self._kinds["id"]
         is_index = [_key(column) for column in named] == ["file"] and {"start", "end"} <= set(self.columns)
         return self.column_for("path") or (named[0] if is_index else None)
 
