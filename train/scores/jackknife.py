@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
 FloatArray = npt.NDArray[np.float64]
@@ -102,6 +101,8 @@ class Jackknife:
         bold = 2 * float(stdtr(_freedom([*self._speakers, *self._seeds]), -abs(estimate) / error))
         if not self._seeds or bold in (0.0, 1.0):
             return bold
+        from scipy.optimize import brentq  # a third of a second that only p-values with seeds need
+
         # Cochran's arm is hardly ever the shorter one: the tail sought is not below Satterthwaite's, or just.
         lowest = np.log(bold / 2) - 1
         log_tail = brentq(lambda log: self._arm(np.exp(log)) - abs(estimate), lowest, np.log(0.5), xtol=1e-10)
