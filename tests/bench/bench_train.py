@@ -5,9 +5,10 @@ also with frames read batch by batch, as for a cache that does not fit in memory
 on batches that lie ready in memory, which is what no storage can beat. Once for the method's head on full
 features, once for a small head on a compact cache. Everything is synthetic and made here.
 
-    python tests/bench/bench_train.py [--threads 2] [--steps 3] [--clips 1200] [--equal]
+    python tests/bench/bench_train.py [--threads 2] [--steps 3] [--clips 1200] [--equal] [--device cuda]
 
-``--equal`` makes all clips equally long, where grouping them by length saves nothing.
+``--equal`` makes all clips equally long, where grouping them by length saves nothing. On CUDA take more steps
+(``--steps 40``); the plain way stays in float32, without TensorFloat-32, as a fit of ours in float32 is.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from train.fitting.checkpoint import new_training
 from train.fitting.epoch import take_step
 from train.heads.head import new_head
 from train.heads.lstm_cpu import WIDE
-from train.machine import kept_memory
+from train.machine import choose_device, deterministic, environment, kept_memory
 from train.runs.precision import runs_in_bfloat16
 
 EPOCH_CLIPS = 8072
@@ -54,6 +55,7 @@ class Case:
     hidden: int | None
     steps: int
     turns: int
+    device: torch.device
 
     def gflop(self, frames: float) -> float:
         """Multiplications and additions of one clip's step: forward once, backward twice."""
@@ -120,23 +122,24 @@ def padded(clips: list[tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, ...]:
 
 def plain(case: Case, dataset: NpyClips) -> Measured:
     """Shuffled batches from worker processes, packed, float32."""
-    head = PackedHead(case.width + 3, case.hidden or case.width + 3)
+    head = PackedHead(case.width + 3, case.hidden or case.width + 3).to(case.device)
     optimiser = torch.optim.AdamW(head.parameters())
     loader = DataLoader(
         dataset, batch_size=32, shuffle=True, collate_fn=padded, num_workers=2, drop_last=True
     )
     found, batches = Measured(), iter(loader)
-    head(
-        torch.zeros(2, 4, case.width + 3), torch.tensor([4, 3]), torch.zeros(2, case.width + 3)
-    ).sum().backward()
+    some = torch.zeros(2, 4, case.width + 3, device=case.device)
+    head(some, torch.tensor([4, 3]), some[:, 0]).sum().backward()
     for _ in range(case.steps):
         started = time.perf_counter()
         frames, lengths, means, targets = next(batches)
         waited = time.perf_counter() - started
-        loss = nn.functional.mse_loss(head(frames, lengths, means), targets)
+        there = frames.to(case.device), lengths, means.to(case.device)
+        loss = nn.functional.mse_loss(head(*there), targets.to(case.device))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        loss.item()
         _add(found, lengths.numpy(), time.perf_counter() - started, waited)
     return found
 
@@ -150,13 +153,14 @@ def ours(
 ) -> Measured:
     """The step of a fit, on whatever gives batches."""
     shape = HeadShape(width=features.width, targets=TARGETS, hidden=config.hidden)
-    training = new_training(new_head(shape, 0), config)
+    training = new_training(new_head(shape, 0).to(case.device), config)
     found, batches = Measured(), iter(source)
     for step in range(case.steps + 1):
         started = time.perf_counter()
         positions, batch = next(batches)
         waited = time.perf_counter() - started
-        loss = take_step(training, batch, targets[torch.from_numpy(positions)], config, 1e-3)
+        wanted = targets[torch.from_numpy(positions)].to(case.device)
+        loss = take_step(training, batch, wanted, config, 1e-3)
         loss.value.item()
         if step:
             _add(found, features.lengths[positions], time.perf_counter() - started, waited)
@@ -178,19 +182,20 @@ def ready(feed: Iterator[tuple[np.ndarray, Batch]]) -> list[tuple[np.ndarray, Ba
     ]
 
 
-def ceiling(dtype: torch.dtype) -> float:
+def ceiling(dtype: torch.dtype, device: torch.device) -> float:
     """GFLOP/s of torch's own large product of matrices: a yardstick of the machine, not a limit.
 
     In float32 the kernels of oneDNN's LSTM are faster than it.
     """
-    one, two = torch.randn(2048, 2048).to(dtype), torch.randn(2048, 2048).to(dtype)
+    size = 8192 if device.type == "cuda" else 2048
+    one, two = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best = min(_timed(one, two) for _ in range(8))
-    return 2 * 2048**3 / best / 1e9
+    return 2 * size**3 / best / 1e9
 
 
 def _timed(one: torch.Tensor, two: torch.Tensor) -> float:
     started = time.perf_counter()
-    one @ two
+    (one @ two)[0, 0].item()
     return time.perf_counter() - started
 
 
@@ -199,7 +204,7 @@ def measure(case: Case, folder: Path, equal: bool) -> None:
     cache, _ = _corpus().make_corpus(
         folder, case.width, case.frame_shift, case.clips, 0, spread=0.0 if equal else 0.4
     )
-    config = FitConfig(hidden=case.hidden)
+    config = FitConfig(hidden=case.hidden, device=str(case.device))
     with CacheReader(cache) as reader:
         features = load_features(reader, reader.clip_ids, config)
         read = load_features(reader, reader.clip_ids, config, budget=0)  # as if it did not fit in memory
@@ -216,24 +221,25 @@ def measure(case: Case, folder: Path, equal: bool) -> None:
         rough = replace(config, precision="bfloat16")
         ways = {
             "plain way, float32": lambda: plain(case, dataset),
-            "ours, float32": lambda: ours(case, _feed(features, order), features, config, targets),
-            "ours, bfloat16": lambda: ours(case, _feed(features, order), features, rough, targets),
-            "ours, bfloat16, read": lambda: ours(case, _feed(read, order), features, rough, targets),
+            "ours, float32": lambda: ours(case, _feed(case, features, order), features, config, targets),
+            "ours, bfloat16": lambda: ours(case, _feed(case, features, order), features, rough, targets),
+            "ours, bfloat16, read": lambda: ours(case, _feed(case, read, order), features, rough, targets),
             "in memory, float32": lambda: ours(
-                case, ready(_feed(features, order)), features, config, targets
+                case, ready(_feed(case, features, order)), features, config, targets
             ),
             "in memory, bfloat16": lambda: ours(
-                case, ready(_feed(features, order)), features, rough, targets
+                case, ready(_feed(case, features, order)), features, rough, targets
             ),
         }
-        if not runs_in_bfloat16("lstm", min(case.hidden or features.width, WIDE)):
+        cpu = case.device.type == "cpu"
+        if cpu and not runs_in_bfloat16("lstm", min(case.hidden or features.width, WIDE)):
             ways = {name: way for name, way in ways.items() if "bfloat16" not in name}
         # Ways take turns, so that a busy neighbour slows all of them; the best turn of each counts.
         turns = [{name: way() for name, way in ways.items()} for _ in range(case.turns)]
     best = {
         name: min((turn[name] for turn in turns), key=lambda each: each.seconds / each.clips) for name in ways
     }
-    tops = {dtype: ceiling(getattr(torch, dtype)) for dtype in ("float32", "bfloat16")}
+    tops = {dtype: ceiling(getattr(torch, dtype), case.device) for dtype in ("float32", "bfloat16")}
     show(case, best, tops)
 
 
@@ -241,7 +247,7 @@ def show(case: Case, best: dict[str, Measured], tops: dict[str, float]) -> None:
     """Print one line for each way."""
     reference = best["plain way, float32"]
     print(
-        f"\n{case.name}, {torch.get_num_threads()} thread(s); "
+        f"\n{case.name}, {environment(case.device)['device']}, {torch.get_num_threads()} thread(s); "
         f"matrix ceiling {tops['float32']:.0f} / {tops['bfloat16']:.0f} GFLOP/s"
     )
     print(f"{'':22}{'clips/s':>9}{'× plain':>9}{'GFLOP/s':>9}{'ceiling':>9}{'waiting':>9}{'min/epoch':>11}")
@@ -261,8 +267,8 @@ def show(case: Case, best: dict[str, Measured], tops: dict[str, float]) -> None:
         )
 
 
-def _feed(features: Features, order: list[np.ndarray]) -> Iterator[tuple[np.ndarray, Batch]]:
-    return BatchFeed(features, torch.device("cpu"))(order)
+def _feed(case: Case, features: Features, order: list[np.ndarray]) -> Iterator[tuple[np.ndarray, Batch]]:
+    return BatchFeed(features, case.device)(order)
 
 
 def _corpus():
@@ -281,15 +287,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2, help="steps of the method's head, each some seconds")
     parser.add_argument("--clips", type=int, default=1200, help="of the compact cache")
     parser.add_argument("--equal", action="store_true", help="make all clips equally long")
+    parser.add_argument("--device", default="cpu")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     kept_memory()
+    device, full = choose_device(given.device), max(96, 32 * (given.steps + 2))
     cases = [
-        Case("the method's head, full features", 1024, 0.02, 96, None, given.steps, 1),
-        Case("compact cache, 128 units", 128, 0.1, given.clips, 128, given.clips // 32 - 2, 2),
+        Case("the method's head, full features", 1024, 0.02, full, None, given.steps, 1, device),
+        Case("compact cache, 128 units", 128, 0.1, given.clips, 128, given.clips // 32 - 2, 2, device),
     ]
     for case in cases:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, deterministic(device):
             measure(case, Path(folder) / "corpus", given.equal)
 
 

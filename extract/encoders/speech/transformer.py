@@ -135,7 +135,7 @@ class SpeechTransformer:
         if self._head is not None:
             fields["vad"] = self._vad(last)
             means = torch.stack([last[row, :count].mean(dim=0) for row, count in enumerate(frames)])
-            clip_level["vad"] = self._vad(means).cpu().numpy()
+            clip_level["vad"] = devices.to_host({"vad": self._vad(means)})["vad"]
         return self._split(fields, clip_level, frames)
 
     def _states(self, inputs: Tensor, frames: Sequence[int]) -> dict[int, Tensor]:
@@ -172,13 +172,13 @@ class SpeechTransformer:
         self, fields: dict[str, Tensor], clip_level: dict[str, NDArray[Any]], frames: Sequence[int]
     ) -> list[Encoded]:
         """Take the batch apart; one transfer per field, not one per clip."""
-        means = {
-            name: torch.stack([values[row, :count].mean(dim=0) for row, count in enumerate(frames)])
-            .cpu()
-            .numpy()
-            for name, values in fields.items()
-        }
-        arrays = {name: values.cpu().numpy() for name, values in fields.items()}
+        means = devices.to_host(
+            {
+                name: torch.stack([values[row, :count].mean(dim=0) for row, count in enumerate(frames)])
+                for name, values in fields.items()
+            }
+        )
+        arrays = devices.to_host(fields)
         return [
             Encoded(
                 frames={name: array[row, :count] for name, array in arrays.items()},

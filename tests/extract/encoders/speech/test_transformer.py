@@ -63,9 +63,9 @@ def clips(voice) -> list[np.ndarray]:
 def test_features_equal_the_plain_model(relative, encoder, plain, clips) -> None:
     for samples in clips:
         encoded, reference = encoder.encode([samples])[0], plain(samples)
-        assert relative(encoded.frames["hidden_states/2"], reference["hidden"]) < 1e-6
+        assert relative(encoded.frames["hidden_states/2"], reference["hidden"]) < 5e-6
         assert relative(encoded.frames["vad"], reference["vad"]) < 1e-5
-        assert relative(encoded.global_mean["hidden_states/2"], reference["mean"]) < 1e-6
+        assert relative(encoded.global_mean["hidden_states/2"], reference["mean"]) < 5e-6
         assert relative(encoded.clip["vad"], reference["clip_vad"]) < 1e-5
         np.testing.assert_allclose(encoded.global_mean["vad"], encoded.frames["vad"].mean(axis=0), atol=1e-6)
 
