@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cache.common import gate
 from cache.common.foreign_json import parse_json
 from cache.common.option_fields import (
     INNER_SHARE,
@@ -191,7 +192,7 @@ def read_fields(path: Path) -> dict[str, Any]:
     if has_checksums(path.parent):  # config.json of a run
         verified(path)
     try:
-        data = path.read_bytes()
+        data = gate.read_named(path)
         fields = tomllib.loads(data.decode()) if kind == "TOML" else parse_json(data, object)
     except OSError as error:
         raise ConfigError(

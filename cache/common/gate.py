@@ -18,6 +18,7 @@ from typing import BinaryIO
 from cache.common.errors import DamagedCacheError
 
 MAX_BYTES = 1 << 26  # of a file that is read whole
+SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO waits for nobody
@@ -127,6 +128,27 @@ def read(root: Path, path: Path, limit: int = MAX_BYTES) -> bytes:
     """Return the bytes of a regular file below the root; see :func:`open_file`."""
     with opened(root, path, limit) as file:
         return file.read(os.fstat(file.fileno()).st_size)  # no more, should it grow meanwhile
+
+
+def read_named(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a file that the user named, links followed; a shell's pipe (``<(…)``) is read too.
+
+    Raises:
+        OSError: it cannot be read, is a device or a pipe that waits for somebody, or has more than ``limit`` bytes.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not (stat.S_ISFIFO(mode) and str(path).startswith(SHELL_PIPES)):
+        raise OSError(errno.EINVAL, f"found {_kind(mode)}, expected a file", str(path))
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"more than {limit >> 20} MB", str(path))
+    return data
+
+
+def _kind(mode: int) -> str:
+    kinds = {"a folder": stat.S_ISDIR, "a pipe": stat.S_ISFIFO, "a socket": stat.S_ISSOCK}
+    return next((name for name, holds in kinds.items() if holds(mode)), "a device")
 
 
 def _parts(root: Path, path: Path) -> list[str]:

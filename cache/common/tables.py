@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from cache.common import gate
 from cache.common.errors import TableError
 from cache.common.ids import clip_id_from_text, clip_id_of_file
 from cache.common.table_text.encoding import lines_of, text_of
@@ -15,6 +16,8 @@ from cache.common.table_text.numbers import why_no_number
 from cache.common.table_text.other_files import refuse_other_file
 from cache.common.table_text.rows import rows_of
 from cache.common.table_text.times import seconds_in
+
+MAX_BYTES = 1 << 31  # of a table
 
 # Header names, compared in lower case with "-", "_" and spaces removed. A column of one of these kinds
 # is never a target.
@@ -207,7 +210,7 @@ def read_table(path: Path | str) -> Table:
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        data = gate.read_named(path, MAX_BYTES)
     except FileNotFoundError:
         raise TableError(f"{path}: no such file; expected a CSV, TSV, JSONL or .txt table of clips") from None
     except OSError as error:

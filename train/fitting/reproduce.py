@@ -11,7 +11,7 @@ import numpy as np
 
 from cache import CacheReader, read_table
 from cache.common.progress import Progress
-from train.checksums import known_fields, read_json, verify_run
+from train.checksums import known_fields, read_json, require_regular, verify_run
 from train.errors import RunError
 from train.files import (
     CONFIG_FILE,
@@ -82,6 +82,8 @@ def _the_one(run: Path, threads: list[int]) -> int:
 def _compared(run: Path, again: Path) -> dict[str, Any]:
     """Return which files of two runs of one config have the same bits, and what else differs."""
     present = [name for name in COMPARED if (run / name).exists()]
+    for name in present:
+        require_regular(run / name)
     same = {name: sha256(run / name) == sha256(again / name) for name in present}
     with known_fields(run / ENVIRONMENT_FILE, "an environment"):
         differs = list(_differences(*(read_json(folder / ENVIRONMENT_FILE) for folder in (run, again))))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cache.common import gate
 from cache.common.errors import TableError
 from cache.common.tables import Table
 from extract.sources.media_kinds import id_text
 
-MAX_BYTES = 1 << 26
 EXPECTED = "a table with columns path,start,end (seconds), or clip_id,path,start,end"
 
 
@@ -67,12 +66,9 @@ def read_annotation(path: Path) -> bytes:
         TableError: it cannot be read.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            raise TableError(f"{path}: no regular file of at most {MAX_BYTES >> 20} MB; expected {EXPECTED}")
-        return path.read_bytes()
+        return gate.read_named(path)
     except OSError as error:
-        raise TableError(f"{path} cannot be read: {error.strerror}") from None
+        raise TableError(f"{path}: cannot be read ({error.strerror}); expected {EXPECTED}") from None
 
 
 def decoded(path: Path, data: bytes) -> str:

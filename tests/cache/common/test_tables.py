@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from cache import read_table
+from cache.common import tables
 from cache.common.errors import TableError
 from cache.common.tables import split_in_name, split_name
 
@@ -121,3 +124,30 @@ def test_decimal_commas_that_make_more_columns_are_named(tmp_path) -> None:
         read_table(write(tmp_path / "a.csv", "clip_id,Joy,text\n1,0.5,well, then\n"))
     with pytest.raises(TableError, match=r"'1,5' is not a number \(a decimal comma"):
         read_table(write(tmp_path / "b.csv", "path;start\nx.wav;1,5\n")).segment(0)
+
+
+def test_a_pipe_or_device_in_a_tables_place_is_refused_at_once(tmp_path) -> None:
+    os.mkfifo(tmp_path / "labels.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    (tmp_path / "folder.csv").mkdir()
+    for name, found in (("labels", "a pipe"), ("zero", "a device"), ("folder", "a folder")):
+        with pytest.raises(TableError, match=f"{name}.csv: cannot be read .found {found}, expected a file"):
+            read_table(tmp_path / f"{name}.csv")
+
+
+def test_a_pipe_of_the_shells_is_read(tmp_path) -> None:
+    """As ``<(grep … labels.csv)`` makes one."""
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "w") as file:
+        file.write("clip_id,joy\na,0.5\n")
+    try:
+        assert read_table(f"/dev/fd/{ours}").ids() == ["a"]
+    finally:
+        os.close(ours)
+
+
+def test_a_table_of_too_many_bytes_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tables, "MAX_BYTES", 10)
+    (tmp_path / "t.csv").write_text("clip_id\nabc\ndef\n")
+    with pytest.raises(TableError, match=r"cannot be read .more than 0 MB"):
+        read_table(tmp_path / "t.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 from train import fit
@@ -21,6 +22,16 @@ def test_reproduce_takes_speakers_and_targets_without_the_tables(cli, kept, tmp_
     code, _, err = cli("reproduce", kept, "--targets", "Sorrow")
     assert code == 1
     assert "Sorrow" in err
+
+
+def test_a_device_in_a_files_place_is_refused_at_once(cli, kept, tmp_path, as_older):
+    """Without checksums, too, nothing of a run is read that could go on for ever."""
+    run = as_older(shutil.copytree(kept, tmp_path / "run"))
+    (run / "predictions.csv").unlink()
+    (run / "predictions.csv").symlink_to("/dev/zero")
+    code, _, err = cli("reproduce", run)
+    assert code == 1
+    assert "predictions.csv: is no regular file" in err.replace("\n", " ")
 
 
 def test_reproduce_says_what_differs(cli, cli_run, corpus, tmp_path, as_older):

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from cache.common import gate
 from cache.common.errors import TableError
-from extract.sources.annotations import segments
 from extract.sources.annotations.segments import Segment, decoded, read_annotation, table_of
 
 
@@ -25,14 +25,17 @@ def test_a_channel_is_a_part_of_the_id_where_one_is_chosen(tmp_path) -> None:
     assert table.ids() == ["a/b/channel0/0.000-1.000", "a/b/channel1/0.000-1.000"]
 
 
-def test_what_cannot_be_read_is_one_line(tmp_path, monkeypatch) -> None:
+def test_what_cannot_be_read_is_one_line(tmp_path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path, message in ((tmp_path / "gone", "cannot be read"), (tmp_path / "pipe", "no regular file")):
+    for path, message in (
+        (tmp_path / "gone", "cannot be read"),
+        (tmp_path / "pipe", "found a pipe, expected"),
+    ):
         with pytest.raises(TableError, match=message):
             read_annotation(path)
-    (tmp_path / "large").write_bytes(bytes(11))
-    monkeypatch.setattr(segments, "MAX_BYTES", 10)
-    with pytest.raises(TableError, match="no regular file of at most"):
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", gate.MAX_BYTES + 1)
+    with pytest.raises(TableError, match="more than 64 MB"):
         read_annotation(tmp_path / "large")
     with pytest.raises(TableError, match=r"no segments .*expected a table with columns path,start,end"):
         table_of(tmp_path / "x", [])
