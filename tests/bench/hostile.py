@@ -38,9 +38,11 @@ from hostile_runner import ROOT, Outcome, Runner, Watch
 SECONDS = 10.0  # more than with sound input
 MEGABYTES = 500
 TRAIN_MEGABYTES = 250  # more than emi-train takes with sound input
-CODES = {0, 1, 2, 3, 75}
+USAGE = 2
+CODES = {0, 1, USAGE, 3, 75}
 LABELS = "--labels labels.csv"
-FIT = f"{LABELS} --no-vad --epochs 1 --hidden 4 --threads 1"
+STUDY = f"{LABELS} --epochs 1 --hidden 4"
+FIT = f"{STUDY} --no-vad --threads 1"
 # Command → what of the place it looks at; %c stands for the hostile cache, @ for the folder to be in.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "cache info %c": ("cache",),
@@ -78,11 +80,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "train predict run %c --out ../out/predicted.csv": ("cache", "run"),
     "train evaluate run %c --labels labels.csv --permutations 0": ("cache", "run", "labels"),
     f"train baseline %c --out ../out/baselines {LABELS}": ("cache", "labels"),
-    f"train ablate %c --out ../out/ablated {FIT} --grid grid.toml --seeds 1": ("cache",),
+    f"train ablate %c --out ../out/ablated {STUDY} --grid grid.toml --seeds 1": ("cache",),
     f"train fidelity sound %c --out ../out/fidelity {LABELS} --hidden 4 --epochs 1 --seeds 1": ("compact",),
     f"train fit sound --out ../out/fitted --config config.json {FIT}": ("config",),
     f"train fit sound --out ../out/fitted --config config.toml {FIT}": ("config",),
-    f"train ablate sound --out ../out/ablated {FIT} --grid grid.toml --seeds 1": ("config",),
+    f"train ablate sound --out ../out/ablated {STUDY} --grid grid.toml --seeds 1": ("config",),
     "train reproduce run": ("run", "cache"),
     "train bundle run --out ../out/bundle.zip": ("run",),
     "train report run --out ../out/report": ("run",),
@@ -171,6 +173,8 @@ class Kit:
     def _usual(self, command: str, base: str) -> Outcome:
         with tempfile.TemporaryDirectory(dir=self.folder) as case:
             outcome = self._run(command, self._place(Path(case), base), 300.0)
+        if outcome.code == USAGE:
+            raise SystemExit(f"the kit's own command is wrong: {command}: {outcome.err.decode()}")
         self.usual[f"{command} {base}"] = outcome
         return outcome
 
@@ -268,7 +272,7 @@ def make_sound(folder: Path, wanted: set[str]) -> None:
     (folder / "source" / "m.csv").write_text("clip_id,path\na,c00.wav\n")
     (folder / "config.json").write_text('{"lr": 0.001}')
     (folder / "config.toml").write_text("lr = 0.001\n")
-    (folder / "grid.toml").write_text("[grid]\nlr = [0.001, 0.002]\n")
+    (folder / "grid.toml").write_text("[base]\nvad = false\n[grid]\nlr = [0.001, 0.002]\n")
     steps = {
         "zarr": "cache convert cache zarr --backend zarr",
         "compact": "cache compact cache compact --project 4",
