@@ -32,10 +32,11 @@ from train.losses.registry import LOSSES, SUM, is_loss
 from train.scores.registry import CHOOSING
 
 SELECTIONS = ("inner", "last", "valid")
+STANDARDS = ("none", "train", "speaker")
 PRECISIONS = ("float32", "bfloat16")
 SWITCHES = ("lstm", "global_mean", "fusion_head", "vad")  # the method's parts, on or off
 # Not in the files of older versions, which mean this value.
-LATER_FIELDS: dict[str, Any] = {"fusion": "concat", "warmup_from": 1}
+LATER_FIELDS: dict[str, Any] = {"fusion": "concat", "warmup_from": 1, "standardise": "none"}
 SEEDS = Range("0 to 2^63 - 1", lambda value: 0 <= value < 2**63)
 UNITS = Range(f"1 to {MOST_UNITS:,}", lambda value: 1 <= value <= MOST_UNITS)
 ZERO_OR_ONE = Range("0 or 1", lambda value: value in (0, 1))
@@ -52,6 +53,9 @@ class FitConfig:
         fusion_head: fuse what feeds the head by ``fusion``; off, by one linear layer.
         lstm: feed the temporal model's output to the head; by default the last LSTM output.
         vad: join arousal, dominance and valence to every frame.
+        standardise: whether each input channel is moved and divided by its mean and deviation: over the clips
+            that are trained on ("train", kept in the run), over each speaker's clips ("speaker"), or not ("none",
+            the method's).
         temporal: the temporal model: "lstm" is the method's; or another of ``TEMPORAL_MODELS``.
         fusion: how the global mean and the temporal model's output are fused: one of ``FUSIONS``.
         hidden: units of the temporal model (per direction); None takes the input width.
@@ -84,6 +88,10 @@ class FitConfig:
     fusion_head: bool = option(True, "Linear, Tanh, Linear; off: one linear layer.")
     lstm: bool = option(True, "Last LSTM output.")
     vad: bool = option(True, "Arousal, dominance, valence per frame.")
+    standardise: str = option(
+        "none", "Inputs, per channel: by the training clips (train), by each speaker's own (speaker), or none.",
+        choices=STANDARDS,
+    )  # fmt: skip
     temporal: str = option("lstm", f"{TEMPORAL_MODELS.choices()}.", choices=TEMPORAL_MODELS)
     fusion: str = option("concat", f"{FUSIONS.choices()}.", choices=FUSIONS)
     hidden: int | None = option(None, "LSTM units.", within=UNITS, shown="the input width")

@@ -1,6 +1,6 @@
 """Every bit of a run, a study, an ensemble, folds and a bundle, flipped: refused, or it changes no number.
 
-python tests/bench/flip_run.py [--every 1] [--seed 0]
+python tests/bench/flip_run.py [--every 1] [--seed 0] [--only run bundle]
 
 ``--every 50`` tries one bit of fifty; pictures are left out, which nothing reads. Exit code 1 when a flip changed a
 number in silence, or ended in an error that is none of the project's.
@@ -62,11 +62,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", help="names of what is flipped; all of them otherwise")
     options = parser.parse_args()
     problems = 0
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as root:
         for name, (folder, readings) in everything(Path(root)).items():
+            if options.only and name not in options.only:
+                continue
             begun = time.perf_counter()
             outcome = flip_bits(folder, readings, options.every, options.seed)
             told = ", ".join(f"{count} {what}" for what, count in sorted(outcome.counts.items()))

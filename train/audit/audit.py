@@ -120,25 +120,38 @@ def audit(reader: CacheReader, splits: Mapping[str, Labels]) -> Audit:
     return Audit(tuple(checks))
 
 
-def audit_splits(reader: CacheReader, splits: Splits, *, strict: bool = False) -> Audit:
+def audit_splits(
+    reader: CacheReader, splits: Splits, *, strict: bool = False, standardise: str = "none"
+) -> Audit:
     """Audit the two splits of a fit.
+
+    Args:
+        reader: the cache.
+        splits: labels of the fit.
+        strict: refuse to go on if a check failed.
+        standardise: of the fit's config; by speaker assumes something that is said.
 
     Raises:
         AuditError: if a check failed and ``strict`` is on.
     """
     made = audit(reader, {"train": splits.train, "valid": splits.valid})
+    if standardise == "speaker":
+        made = Audit((*made.checks, _BY_SPEAKER))
     if strict:
         made.require()
     return made
 
 
-def audit_caches(caches: Mapping[str, Path], splits: Splits, *, strict: bool = False) -> Audit:
+def audit_caches(
+    caches: Mapping[str, Path], splits: Splits, *, strict: bool = False, standardise: str = "none"
+) -> Audit:
     """Audit a study before its first fit.
 
     Args:
         caches: by name; with several, each line names its cache.
         splits: labels of the fits.
         strict: refuse to go on if a check failed.
+        standardise: "speaker" if a fit is standardised by speaker.
 
     Raises:
         AuditError: if a check failed and ``strict`` is on.
@@ -146,7 +159,7 @@ def audit_caches(caches: Mapping[str, Path], splits: Splits, *, strict: bool = F
     checks: list[Check] = []
     for cache, path in caches.items():
         with CacheReader(path) as reader:
-            own = audit_splits(reader, splits).checks
+            own = audit_splits(reader, splits, standardise=standardise).checks
         checks += [replace(each, name=f"{cache}: {each.name}") for each in own] if len(caches) > 1 else own
     whole = Audit(tuple(checks))
     if strict:
@@ -286,6 +299,14 @@ _ENCODER = Check(
     "the encoder's own training data",
     NOT_CHECKED,
     "a cache does not record it; the default encoder learned from MSP-Podcast, whose clips it has seen",
+)
+
+
+_BY_SPEAKER = Check(
+    "inputs standardised by speaker",
+    NOT_CHECKED,
+    "assumes that many clips of a speaker are at hand before one is predicted: the sound of all clips of each "
+    "speaker is used, also of those reported, and none of their labels",
 )
 
 

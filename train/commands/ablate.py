@@ -68,7 +68,8 @@ def ablate(
     splits = read_files(LabelFiles(**files))
     if confirm is not None:
         require_confirmable(confirm, splits, rows[0])
-    checked = audit_aloud(named, splits, strict)
+    by_speaker = any(row.config.standardise == "speaker" for row in rows)
+    checked = audit_aloud(named, splits, strict, "speaker" if by_speaker else "none")
     options = StudyOptions(out, range(seeds), processes, tune is not None)
     study = run_ablation(named, splits, rows, options)
     checked.save(out)
@@ -92,12 +93,12 @@ def _rows(grid: str, base: FitConfig, named: dict[str, Path]) -> list[Row]:
     return rows
 
 
-def audit_aloud(named: dict[str, Path], labels: Splits, strict: bool) -> Audit:
+def audit_aloud(named: dict[str, Path], labels: Splits, strict: bool, standardise: str = "none") -> Audit:
     """Check labels and caches once for all fits, and say what was found and which targets were taken."""
     from train.audit.audit import audit_caches
     from train.labels.tables import target_lines
 
-    checked = audit_caches(named, labels, strict=strict)
+    checked = audit_caches(named, labels, strict=strict, standardise=standardise)
     typer.echo("\n".join([*target_lines(labels.train, labels.valid), checked.text()]), err=True)
     return checked
 

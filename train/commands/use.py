@@ -100,6 +100,7 @@ def predict(
     clip: Annotated[
         str, typer.Option(help="auto: clip to the range of the training labels; none: as predicted.")
     ] = "auto",
+    speakers: Speakers = None,
     chosen: Mapping[str, Any],
     allow_recipe_diff: RecipeDiff = False,
     threads: Threads = None,
@@ -109,6 +110,7 @@ def predict(
     """Write the intensities of exactly the clips asked for, in their order."""
     check_choice("--missing", missing, ("error", "train-mean"))
     check_choice("--clip", clip, ("auto", "none"))
+    from train.labels.read_tables import read_speakers
     from train.machine import threads_of
     from train.runs.predict import predict as run_predict
     from train.runs.run_folder import load_run
@@ -126,6 +128,7 @@ def predict(
             missing=missing,
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,
+            speakers=read_speakers(speakers) if speakers else None,
         )
         notes = write_submission(out, loaded, predictions, wanted, clip=clip == "auto", overwrite=overwrite)
     if predictions.filled:

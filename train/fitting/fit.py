@@ -13,6 +13,7 @@ from cache.common.words import counted
 from train.audit.audit import audit_splits
 from train.config import FitConfig
 from train.features.batches import Features, FrameBank, load_features
+from train.features.standardise import by_speaker, learn_moments
 from train.files import CHECKPOINT_FILE, CONFIG_FILE, write_json
 from train.fitting.begun import as_begun
 from train.fitting.checkpoint import Training, load_checkpoint, new_training, save_checkpoint
@@ -83,7 +84,9 @@ def fit(
     with opened(cache) as reader:
         config = config if overwrite else as_begun(config, [out], progress)
         task = plan_fit(reader, labels, config)
-        checked = None if shared.audited else audit_splits(reader, labels, strict=shared.strict)
+        checked = None
+        if not shared.audited:
+            checked = audit_splits(reader, labels, strict=shared.strict, standardise=config.standardise)
         with keep_run_folder(out):
             if claim(out, task.identity, overwrite):
                 progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
@@ -121,6 +124,9 @@ def _features(reader: CacheReader, task: Task, bank: FrameBank | None, progress:
         progress.update(lambda: f"reading features  {done}/{total} clips")
 
     features = load_features(reader, task.clip_ids, task.config, bank=bank, on_progress=report)
+    if task.config.standardise == "speaker":
+        progress.update(lambda: "standardising by speaker")
+        features = by_speaker(features, task.speakers_of_clips)
     if task.config.lstm:
         frames, where = int(features.lengths.sum()), "in memory" if features.in_memory else "read per batch"
         progress.line(
@@ -144,8 +150,12 @@ def _begin(
         lstm=config.lstm,
         temporal=config.temporal,
         fusion=config.fusion,
+        standardise=config.standardise == "train",
     )
-    training = new_training(new_head(shape, config.seed).to(device), config)
+    head = new_head(shape, config.seed)
+    if config.standardise == "train" and not checkpoint.exists():
+        learn_moments(head.standardise, features, task.parts["fit"])
+    training = new_training(head.to(device), config)
     if checkpoint.exists():
         load_checkpoint(checkpoint, training)
         progress.line(f"going on after epoch {len(training.history)} of {config.last_epoch}")

@@ -36,7 +36,9 @@ def refresh(out: Path, inputs: FitInputs) -> bool:
         return False
     texts = {METRICS_FILE: json_text(_metrics(out, inputs))}
     if (out / AUDIT_FILE).exists():
-        texts[AUDIT_FILE] = audit_splits(inputs.reader, inputs.labels).to_json()
+        texts[AUDIT_FILE] = audit_splits(
+            inputs.reader, inputs.labels, standardise=inputs.task.config.standardise
+        ).to_json()
     texts[ENVIRONMENT_FILE] = json_text({**found, **origin_of(inputs)})  # last: until then it is done again
     replace_listed(out, texts)
     return True

@@ -16,7 +16,7 @@ from train.errors import ConfigError
 from train.features.inputs import choose_inputs
 from train.labels.coverage import cached, check_coverage, coverage, is_compact
 from train.labels.divide import inner_split
-from train.labels.tables import Labels, Splits, require_speakers
+from train.labels.tables import Labels, Splits, require_known_speakers, require_speakers
 from train.losses.total import looks_across_clips
 from train.machine import choose_device
 from train.runs.precision import require_precision
@@ -57,6 +57,11 @@ class Task:
         return self.train.clip_ids + self.valid.clip_ids
 
     @property
+    def speakers_of_clips(self) -> tuple[str | None, ...]:
+        """The speaker of each of them."""
+        return (*self.train.speakers, *self.valid.speakers)
+
+    @property
     def truth(self) -> FloatArray:
         """Labels of all clips, (clips, targets)."""
         return np.concatenate([self.train.targets, self.valid.targets])
@@ -84,6 +89,8 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     covered = _coverage(reader, labels, config.min_coverage)
     train, valid = (cached(part, reader) for part in (labels.train, labels.valid))
     require_speakers(train, valid)
+    if config.standardise == "speaker":
+        require_known_speakers(train, valid)
     parts, inner_by = _divided(train, valid, config)
     inputs = choose_inputs(reader, config.layer, config.vad)
     require_precision(config, inputs.width, choose_device(config.device, compact=is_compact(reader)))
@@ -96,6 +103,8 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     }
     speakers = json.dumps([train.speakers, valid.speakers])
     digest = hashlib.sha256(speakers.encode()).hexdigest()
+    if config.standardise == "speaker":  # then they decide the head, too
+        identity["speakers"] = digest
     return Task(config, train, valid, parts, inner_by, layer, covered, identity, digest)
 
 

@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from train.errors import ConfigError
 from train.heads.registry import FUSIONS, MOST_LAYERS, MOST_UNITS, TEMPORAL_MODELS
+from train.heads.standardise import Standardise
 from train.heads.temporal import TemporalModel
 
 PLAIN_FUSION = "linear"  # with the component switched off
+LATER = {"fusion": "concat", "standardise": False}
 MOST = {"width": 1_000_000, "targets": 100_000, "hidden": MOST_UNITS, "lstm_layers": MOST_LAYERS}
 
 
@@ -36,6 +38,7 @@ class HeadShape:
         lstm: whether the temporal model's output feeds the head.
         temporal: name of the temporal model; the method's is "lstm".
         fusion: name of the fusion; the method's is "concat".
+        standardise: whether it standardises its inputs first, as the clips it was trained on say.
 
     Raises:
         ConfigError: if neither the LSTM nor the global mean feeds the head, or a size is out of range.
@@ -50,6 +53,7 @@ class HeadShape:
     lstm: bool = True
     temporal: str = "lstm"
     fusion: str = "concat"
+    standardise: bool = False
 
     def __post_init__(self) -> None:
         if not (self.lstm or self.global_mean):
@@ -60,9 +64,9 @@ class HeadShape:
                 raise ConfigError(f"{name} of a head: found {value!r}, expected 1 to {most:,}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values; the method's fusion, which older heads do not name, is left out."""
+        """Return the fields as JSON values; what older heads do not name, at its value for them, is left out."""
         fields = dataclasses.asdict(self)
-        return {name: value for name, value in fields.items() if (name, value) != ("fusion", "concat")}
+        return {name: value for name, value in fields.items() if (name, value) not in LATER.items()}
 
 
 class FusionHead(nn.Module):
@@ -76,6 +80,8 @@ class FusionHead(nn.Module):
     def __init__(self, shape: HeadShape) -> None:
         super().__init__()
         self.shape = shape
+        if shape.standardise:
+            self.standardise = Standardise(shape.width)
         widths = [shape.width] if shape.global_mean else []
         if shape.lstm:
             make = TEMPORAL_MODELS.get(shape.temporal)
@@ -105,9 +111,12 @@ class FusionHead(nn.Module):
         """
         parts = []
         if self.shape.global_mean:
-            parts.append(_given(global_mean, "global mean"))
+            clips = _given(global_mean, "global mean")
+            parts.append(self.standardise.clips(clips) if self.shape.standardise else clips)
         if self.shape.lstm:
-            parts.append(self.temporal.summarise(_given(frames, "frames"), lengths))
+            given = _given(frames, "frames")
+            given = self.standardise.frames(given, lengths) if self.shape.standardise else given
+            parts.append(self.temporal.summarise(given, lengths))
         return self.fusion_head(*parts)  # type: ignore[no-any-return]
 
     def num_parameters(self) -> int:

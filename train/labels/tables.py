@@ -65,6 +65,11 @@ class Labels:
         pairs = zip(self.written_ids, self.clip_ids, strict=True)
         return [text if clip_id_from_text(text) == clip_id else clip_id for text, clip_id in pairs]
 
+    @property
+    def by_clip(self) -> dict[str, str | None]:
+        """Clip id → its speaker."""
+        return dict(zip(self.clip_ids, self.speakers, strict=True))
+
     def take(self, positions: Sequence[int] | IntArray) -> Labels:
         """Return the labels at ``positions``, in that order."""
         return replace(
@@ -138,6 +143,21 @@ def require_speakers(*parts: Labels) -> None:
     """
     for labels in parts:
         check_speakers(labels.path, labels.written_ids, labels.speakers)
+
+
+def require_known_speakers(*parts: Labels) -> None:
+    """Refuse labels that do not name the speaker of every clip, as standardising by speaker needs them.
+
+    Raises:
+        LabelError: if a speaker is not known.
+    """
+    for labels in parts:
+        unknown = [clip for clip, who in zip(labels.written_ids, labels.speakers, strict=True) if who is None]
+        if unknown:
+            raise LabelError(
+                f"{labels.path}: {len(unknown)} of {len(labels)} clips have no known speaker: {listed(unknown)}; "
+                "standardise speaker needs every clip's: name them with --speakers, or use --standardise train"
+            )
 
 
 def check_speakers(path: Path, ids: Sequence[str], speakers: Sequence[str | None]) -> None:

@@ -57,7 +57,14 @@ def evaluate(
     options = options or EvidenceOptions()
     clips = _clips_to_score(cache, labels, min_coverage, options.by)
     kept, names = clips.labels, run.targets.names
-    found = predict(run, cache, kept.clip_ids, allow_recipe_diff=allow_recipe_diff, device=device)
+    found = predict(
+        run,
+        cache,
+        kept.clip_ids,
+        allow_recipe_diff=allow_recipe_diff,
+        device=device,
+        speakers=kept.by_clip,
+    )
     shaped = run.trained_on()
     trained_on = KnownIds(shaped or ())
     return {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,11 @@ import numpy.typing as npt
 from cache import CacheReader
 from cache.common.ids import KnownIds, nearly_matching
 from cache.common.words import counted
+from train.config import FitConfig
 from train.errors import LabelError, RunError
-from train.features.batches import load_features
+from train.features.batches import Features, load_features
 from train.features.inputs import require_inputs
+from train.features.standardise import by_speaker
 from train.labels.coverage import opened
 from train.machine import choose_device, deterministic
 from train.runs.forward import apply_head
@@ -23,6 +26,7 @@ from train.runs.recipe_match import as_trained, checked_recipe
 from train.runs.run_folder import Run
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 SHOWN = 10  # ids named in an error
 
 
@@ -53,6 +57,7 @@ def predict(
     missing: str = "error",
     allow_recipe_diff: bool = False,
     device: str = "auto",
+    speakers: Mapping[str, str | None] | None = None,
 ) -> Predictions:
     """Predict the intensities of exactly the clips asked for, in their order.
 
@@ -64,9 +69,11 @@ def predict(
         missing: "error", or "train-mean" to fill clips that the cache does not hold.
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
         device: "auto", "cpu", "cuda" or "cuda:N".
+        speakers: clip id → speaker, for a head with ``standardise="speaker"``: each clip is standardised by all
+            clips that the cache holds of its speaker.
 
     Raises:
-        LabelError: if the cache does not hold a clip.
+        LabelError: if the cache does not hold a clip, or a speaker is needed and not known.
         RunError: if the cache's recipe differs from the one the head was trained on, or what the head predicts
             is not finite.
         ConfigError: if the cache has not the fields that the head needs, or the device not its precision.
@@ -80,10 +87,40 @@ def predict(
         values = np.tile(run.targets.mean, (len(wanted), 1))
         present = np.array([clip_id in reader for clip_id in wanted], dtype=np.bool_)
         if present.any():
-            values[present] = _mean_of_members(
-                run, reader, [each for each in wanted if each in reader], device
-            )
+            here = [each for each in wanted if each in reader]
+            values[present] = _mean_of_members(run, reader, _Clips(here, speakers), device)
     return Predictions(wanted, values, run.targets.names, absent, diff)
+
+
+class _Clips(NamedTuple):
+    """The clips to predict, and the speakers of these and other clips where they are known."""
+
+    clip_ids: list[str]
+    speakers: Mapping[str, str | None] | None
+
+    def features(self, run: Run, reader: CacheReader, config: FitConfig) -> tuple[Features, IntArray]:
+        """Return the features that a head takes, and where the clips to predict are among them."""
+        if config.standardise != "speaker":
+            return load_features(reader, self.clip_ids, config), np.arange(len(self.clip_ids))
+        if self.speakers is None:
+            raise LabelError(
+                f"{run.path}: its inputs are standardised by speaker, and no speakers are given; name those of all "
+                "clips with --speakers"
+            )
+        ids = KnownIds(reader.clip_ids)
+        named = {ids.find(text): speaker for text, speaker in self.speakers.items()}
+        known = {clip: named.get(clip) for clip in reader.clip_ids}
+        nobody = [clip for clip in self.clip_ids if known[clip] is None]
+        if nobody:
+            raise LabelError(
+                f"{run.path}: its inputs are standardised by speaker, and no speaker is known of "
+                f"{counted(len(nobody), 'clip')}: {', '.join(nobody[:SHOWN])}; complete the --speakers table"
+            )
+        wanted = {known[clip] for clip in self.clip_ids}
+        chosen = [clip for clip in reader.clip_ids if known[clip] in wanted]
+        features = by_speaker(load_features(reader, chosen, config), [known[clip] for clip in chosen])
+        at = {clip: number for number, clip in enumerate(chosen)}
+        return features, np.array([at[clip] for clip in self.clip_ids], dtype=np.int64)
 
 
 def _ids_in(reader: CacheReader, texts: Sequence[str]) -> tuple[str, ...]:
@@ -101,25 +138,26 @@ def _absent_text(reader: CacheReader, absent: Sequence[str], total: int) -> str:
     )
 
 
-def _mean_of_members(run: Run, reader: CacheReader, clip_ids: Sequence[str], device: str) -> FloatArray:
+def _mean_of_members(run: Run, reader: CacheReader, clips: _Clips, device: str) -> FloatArray:
     """Return the mean output (clips, targets) of a run's head and of the others of its ensemble."""
     with as_trained(run, reader) as source:
-        members = [_output(each, source, clip_ids, device) for each in (run, *run.others)]
+        members = [_output(each, source, clips, device) for each in (run, *run.others)]
     return np.asarray(np.mean(members, axis=0), dtype=np.float64)
 
 
-def _output(run: Run, reader: CacheReader, clip_ids: Sequence[str], device: str) -> FloatArray:
+def _output(run: Run, reader: CacheReader, clips: _Clips, device: str) -> FloatArray:
     """Return one head's output (clips, targets)."""
     config, where = replace(run.config, layer=run.layer), choose_device(device)
     require_inputs(reader, run.layer, config.vad, run.head.shape.width, run.path)
     require_precision(config, run.head.shape.width, where)
-    features = load_features(reader, clip_ids, config)
+    features, positions = clips.features(run, reader, config)
     with deterministic(where):
-        values = apply_head(run.head.to(where), features, np.arange(len(clip_ids)), config)
+        values = apply_head(run.head.to(where), features, positions, config)
     bad = np.flatnonzero(~np.isfinite(values).all(1))
     if len(bad):
         raise RunError(
-            f"{run.path}: predicts what is not finite for {counted(len(bad), 'clip')} ({clip_ids[bad[0]]}, …); "
+            f"{run.path}: predicts what is not finite for {counted(len(bad), 'clip')} "
+            f"({clips.clip_ids[bad[0]]}, …); "
             "look at the head's training (--lr, --precision float32) and at these clips of the cache"
         )
     return values

@@ -163,5 +163,5 @@ def _scores(
 
 def _held_out(reader: CacheReader, labels: Labels, run: Run, part: IntArray) -> tuple[Labels, FloatArray]:
     """Return the cached clips of a fold, and what its head predicts for them (clips, targets)."""
-    kept = cached(labels.take(part), reader)
-    return kept, predict(run, reader, kept.clip_ids, device=run.config.device).values
+    kept, speakers = cached(labels.take(part), reader), cached(labels, reader).by_clip
+    return kept, predict(run, reader, kept.clip_ids, device=run.config.device, speakers=speakers).values

@@ -96,5 +96,6 @@ def _fit_seed(cache: Path, labels: Splits, config: FitConfig, options: RepeatOpt
 def _mean_scores(out: Path, cache: Path, labels: Splits) -> dict[str, Any]:
     with CacheReader(cache) as reader:
         valid = cached(labels.valid, reader)
-        values = predict(load_run(out), reader, valid.clip_ids).values
+        speakers = {**cached(labels.train, reader).by_clip, **valid.by_clip}
+        values = predict(load_run(out), reader, valid.clip_ids, speakers=speakers).values
     return score_all(valid.targets, values, valid.names)
