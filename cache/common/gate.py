@@ -18,6 +18,7 @@ from typing import BinaryIO
 from cache.common.errors import DamagedCacheError
 
 MAX_BYTES = 1 << 26  # of a file that is read whole
+BEGIN = 4096  # bytes of a text that are looked at before the rest is read
 SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
@@ -131,19 +132,27 @@ def read(root: Path, path: Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def read_named(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """Return the bytes of a file that the user named, links followed; a shell's pipe (``<(…)``) is read too.
+    """Return the bytes of a text that the user named, links followed; a pipe of the shell (``<(…)``) is read too.
 
     Raises:
-        OSError: it cannot be read, is a device or a pipe that waits for somebody, or has more than ``limit`` bytes.
+        OSError: it cannot be read, is a device or a pipe that waits for somebody, has more than ``limit`` bytes, or
+            begins as no text does: a file may be gigabytes of zeros that no disk holds.
     """
-    mode = os.stat(path).st_mode
+    status = os.stat(path)
+    mode = status.st_mode
     if not stat.S_ISREG(mode) and not (stat.S_ISFIFO(mode) and str(path).startswith(SHELL_PIPES)):
         raise OSError(errno.EINVAL, f"found {_kind(mode)}, expected a file", str(path))
+    too_large = OSError(errno.EFBIG, f"more than {limit >> 20} MB", str(path))
+    if status.st_size > limit:
+        raise too_large
     with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise OSError(errno.EFBIG, f"more than {limit >> 20} MB", str(path))
-    return data
+        begin = file.read(BEGIN)
+        if begin == bytes(BEGIN):
+            raise OSError(errno.EINVAL, f"begins with {BEGIN} zero bytes, expected text", str(path))
+        rest = file.read(limit + 1 - len(begin))
+    if len(begin) + len(rest) > limit:
+        raise too_large
+    return begin + rest
 
 
 def _kind(mode: int) -> str:

@@ -17,7 +17,7 @@ from cache.common.table_text.other_files import refuse_other_file
 from cache.common.table_text.rows import rows_of
 from cache.common.table_text.times import seconds_in
 
-MAX_BYTES = 1 << 31  # of a table
+MAX_BYTES = 1 << 30  # of a table
 
 # Header names, compared in lower case with "-", "_" and spaces removed. A column of one of these kinds
 # is never a target.

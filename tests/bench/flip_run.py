@@ -30,7 +30,7 @@ from cache import read_table
 from cache.common.errors import EmiError
 from cache.common.progress import Progress
 from train import FitConfig, fit, load_run, read_labels, read_splits
-from train.audit.audit import Audit
+from train.audit.checks import Audit
 from train.checksums import read_json, read_sealed, verified
 from train.config import read_fields
 from train.labels.folds import Folding

@@ -16,7 +16,7 @@ from train.config import SWITCHES, FitConfig
 from train.labels.label_files import LabelFiles
 
 if TYPE_CHECKING:
-    from train.audit.audit import Audit
+    from train.audit.checks import Audit
     from train.labels.tables import Splits
     from train.studies.grid import Row
     from train.studies.study import Study

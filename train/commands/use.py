@@ -139,12 +139,6 @@ def predict(
         )
     if json:
         print_json({"out": str(out), **notes})
-    else:
-        how = (
-            "clipped to the training labels' range (--clip none keeps them)"
-            if clip == "auto"
-            else "unclipped"
-        )
-        typer.echo(
-            f"{out}: {counted(len(predictions.clip_ids), 'clip')}, {', '.join(predictions.names)}, {how}"
-        )
+        return
+    how = "clipped to the training labels' range (--clip none keeps them)" if clip == "auto" else "unclipped"
+    typer.echo(f"{out}: {counted(len(predictions.clip_ids), 'clip')}, {', '.join(predictions.names)}, {how}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.common.words import in_markdown, in_one_line
-from train.audit.audit import Audit
+from train.audit.checks import Audit
 from train.checksums import known_fields, read_json
 from train.files import CONFIG_FILE, ENVIRONMENT_FILE
 from train.report.styles import markdown_table

@@ -146,6 +146,14 @@ def test_a_pipe_of_the_shells_is_read(tmp_path) -> None:
         os.close(ours)
 
 
+def test_gigabytes_of_zeros_are_refused_before_they_are_read(tmp_path) -> None:
+    (tmp_path / "t.csv").touch()
+    for size, why in ((tables.MAX_BYTES, "begins with 4096 zero bytes"), (1 << 40, "more than 1024 MB")):
+        os.truncate(tmp_path / "t.csv", size)
+        with pytest.raises(TableError, match=rf"cannot be read .{why}"):
+            read_table(tmp_path / "t.csv")
+
+
 def test_a_table_of_too_many_bytes_is_refused(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tables, "MAX_BYTES", 10)
     (tmp_path / "t.csv").write_text("clip_id\nabc\ndef\n")

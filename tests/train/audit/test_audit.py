@@ -12,7 +12,8 @@ from cache.commit.failures import Failure, FailureLedger
 from cache.compaction.compact import compact
 from cache.compaction.options import CompactOptions
 from train import read_splits
-from train.audit.audit import Audit, audit
+from train.audit.audit import audit
+from train.audit.checks import Audit
 from train.errors import AuditError
 
 NAMES = ["Joy", "Fear"]

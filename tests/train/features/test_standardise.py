@@ -51,19 +51,6 @@ def test_the_moments_are_those_of_numpy_over_the_clips_trained_on(corpus, splits
         np.testing.assert_allclose(moments[name].numpy(), expected, rtol=2e-3, atol=2e-3, err_msg=name)
 
 
-def test_a_head_standardises_what_it_is_given(standard) -> None:
-    """The head on raw inputs is the same head without this step on standardised ones."""
-    head = standard().head
-    own = head.standardise
-    frames, lengths = torch.randn(3, 9, head.shape.width) + 40, torch.tensor([9, 4, 1])
-    means = torch.randn(3, head.shape.width)
-    bare = type(head)(replace(head.shape, standardise=False))
-    weights = {k: v for k, v in head.state_dict().items() if not k.startswith("standardise")}
-    bare.load_state_dict(weights)
-    moved = (frames - own.frame_mean) / own.frame_deviation, (means - own.clip_mean) / own.clip_deviation
-    torch.testing.assert_close(head(frames, lengths, means), bare(moved[0], lengths, moved[1]))
-
-
 @pytest.mark.parametrize("how", ["train", "speaker"])
 def test_a_constant_or_shifted_channel_changes_nothing(
     how, corpus, splits, small, quiet, make_cache, tmp_path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.audit.audit import Audit, Check
+from train.audit.checks import Audit, Check
 from train.report.sections import (
     audit_section,
     emotions_section,
