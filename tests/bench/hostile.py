@@ -305,7 +305,9 @@ def needed(chosen: list[tuple[str, Door, str]]) -> set[str]:
     )
 
 
-def cases(kinds: list[str], only: str, commands: str, every: int) -> Iterator[tuple[str, Door, str]]:
+def cases(
+    kinds: list[str], only: str, commands: str, every: int, first: int = 0
+) -> Iterator[tuple[str, Door, str]]:
     """Yield (command, door, which cache stands there)."""
     number = 0
     for kind in kinds:
@@ -315,7 +317,7 @@ def cases(kinds: list[str], only: str, commands: str, every: int) -> Iterator[tu
                 fits = re.search(only, door[0]) and re.search(commands, command)
                 if set(looked_at.split()) & set(looks_at) and fits:
                     number += 1
-                    if number % every == 0:
+                    if number % every == first % every:
                         yield command, door, base
 
 
@@ -328,10 +330,11 @@ def main() -> None:
     parser.add_argument("--commands", default="", help="commands that fit this one")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--every", type=int, default=1, help="only each n-th case")
+    parser.add_argument("--first", type=int, default=0, help="with --every: n more, another part of them")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    chosen = list(cases(args.kinds.split(","), args.only, args.commands, args.every))
+    chosen = list(cases(args.kinds.split(","), args.only, args.commands, args.every, args.first))
     if args.list:
         print("\n".join(f"{door[0]!a} <- {command}" for command, door, _ in chosen))
         return

@@ -59,8 +59,8 @@ def ablate(
     from train.commands.config_options import build_config
     from train.labels.read_tables import read_files
     from train.studies.ablation import ablate as run_ablation
-    from train.studies.baselines import with_baselines
     from train.studies.confirm import confirm_rows, require_confirmable
+    from train.studies.floor.baselines import with_baselines
     from train.studies.options import StudyOptions
 
     named, processes = named_caches(caches), workers or available_cores()

@@ -33,7 +33,7 @@ def baseline(
     from train.commands.config_options import build_config
     from train.labels.read_tables import read_files
     from train.report.table import write_tables
-    from train.studies.baselines import baseline as run_baseline
+    from train.studies.floor.baselines import baseline as run_baseline
     from train.studies.scored import describe, score_rows
 
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -16,6 +16,8 @@ from train.labels.label_files import LabelFiles
 
 if TYPE_CHECKING:
     from train.labels.folds import Folding
+    from train.labels.tables import Splits
+    from train.runs.run_folder import Run
 
 
 class Place(NamedTuple):
@@ -27,6 +29,7 @@ class Place(NamedTuple):
         out: run folder.
         overwrite: replace the run in ``out``.
         strict: make a failed check of the audit an error.
+        floor: say at the end what the best simple model reaches on the same clips.
     """
 
     cache: Path
@@ -34,6 +37,7 @@ class Place(NamedTuple):
     out: Path
     overwrite: bool
     strict: bool
+    floor: bool
 
 
 @options_from(LabelFiles, "files")
@@ -61,6 +65,9 @@ def fit(
     ] = False,
     chosen: Mapping[str, Any],
     threads: Threads = None,
+    floor: Annotated[
+        bool, typer.Option("--floor/--no-floor", help="At the end: what the best simple model reaches.")
+    ] = True,
     strict: Strict = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     json: Json = False,
@@ -72,7 +79,7 @@ def fit(
     from train.labels.folds import Folding
     from train.machine import threads_of
 
-    place = Place(cache, LabelFiles(**files), out, overwrite, strict)
+    place = Place(cache, LabelFiles(**files), out, overwrite, strict, floor)
     with threads_of(threads):
         built = build_config(chosen, config, like)
         if folds is not None:
@@ -98,26 +105,45 @@ def _fit_one(place: Place, config: FitConfig) -> Result:
 
     labels, shared = read_files(place.files), SharedFit(strict=place.strict)
     run = run_fit(place.cache, labels, config, place.out, overwrite=place.overwrite, shared=shared)
-    return results_text(run.metrics, run.targets.names), run.metrics
+    line, floor = _floor(place, [(labels, [run])])
+    return results_text(run.metrics, run.targets.names) + line, {**run.metrics, **floor}
 
 
 def _fit_ensemble(place: Place, config: FitConfig, count: int) -> Result:
     from train.labels.read_tables import read_files
     from train.report.terminal import ensemble_text
+    from train.runs.run_folder import load_run
     from train.studies.ensemble import fit_seeds
     from train.studies.options import RepeatOptions
 
-    repeat = RepeatOptions(place.out, place.overwrite, place.strict)
-    ensemble = fit_seeds(place.cache, read_files(place.files), config, count, repeat)
-    return ensemble_text(ensemble), ensemble.to_dict()
+    repeat, labels = RepeatOptions(place.out, place.overwrite, place.strict), read_files(place.files)
+    ensemble = fit_seeds(place.cache, labels, config, count, repeat)
+    loaded = load_run(place.out)
+    line, floor = _floor(place, [(labels, [loaded, *loaded.others])])
+    return ensemble_text(ensemble) + line, {**ensemble.to_dict(), **floor}
 
 
 def _fit_folds(place: Place, config: FitConfig, folding: Folding) -> Result:
     from train.labels.read_tables import read_all_labels
     from train.report.terminal import folds_text
-    from train.studies.cross_validation import fit_folds
+    from train.studies.cross_validation import fit_folds, fits_of_folds
     from train.studies.options import RepeatOptions
 
     repeat = RepeatOptions(place.out, place.overwrite, place.strict)
     found = fit_folds(place.cache, read_all_labels(place.files), config, folding, repeat)
-    return folds_text(found), found
+    fits = [(labels, [run]) for labels, run in fits_of_folds(place.out)]
+    line, floor = _floor(place, fits)
+    return folds_text(found) + line, {**found, **floor}
+
+
+def _floor(place: Place, fits: Sequence[tuple[Splits, Sequence[Run]]]) -> Result:
+    """Return the line of the floor, and the same for a machine; nothing where it is not wanted."""
+    if not place.floor or any(run.metrics["valid"] is None for _, runs in fits for run in runs):
+        return "", {}
+    from cache.common.progress import Progress
+    from train.studies.floor.beside import Fitted, floor_beside
+
+    found = floor_beside(place.cache, [Fitted(*each) for each in fits], Progress())
+    if found is None:
+        return "", {"floor": None}
+    return f"\n\n{found.text()}", {"floor": found.to_dict()}

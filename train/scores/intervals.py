@@ -122,6 +122,32 @@ def interval_of_folds(
     return interval.within(*limits_of(metric))
 
 
+def difference_of_folds(
+    folds: Sequence[tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, Sequence[Hashable | None] | None]],
+    metric: str,
+) -> Difference:
+    """Return the mean difference over folds, ours less theirs; see ``interval_of_folds``.
+
+    Args:
+        folds: truth (clips, targets), our and their predictions (clips, targets), speakers (clips,) of each.
+        metric: a registered one; mean over targets.
+    """
+    parts = [Clusters.of(len(np.asarray(truth)), speakers) for truth, *_, speakers in folds]
+    pairs = [
+        [part.scores(truth, np.asarray(values)[None], metric) for values in (ours, theirs)]
+        for part, (truth, ours, theirs, _) in zip(parts, folds, strict=True)
+    ]
+    speakers = [
+        _speakers(part, (ours.without - theirs.without)[:, 0] / len(folds))
+        for part, (ours, theirs) in zip(parts, pairs, strict=True)
+    ]
+    estimate = float(np.mean([ours.estimate[0] - theirs.estimate[0] for ours, theirs in pairs]))
+    jackknife = Jackknife(speakers, [])
+    lowest, highest = limits_of(metric)
+    interval = _interval(Clusters.joined(parts), estimate, jackknife, 1)
+    return Difference(interval.within(lowest - highest, highest - lowest), jackknife.p_value(estimate))
+
+
 def assumed_icc(icc: float, clips_per_speaker: float) -> float:
     """Return how many times wider a clip-level interval of a correlation would be if speakers were known.
 

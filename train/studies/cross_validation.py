@@ -22,7 +22,7 @@ import numpy.typing as npt
 from cache import CacheReader
 from cache.common.durable import write_output
 from cache.common.progress import Progress
-from train.checksums import write_sealed
+from train.checksums import known_fields, read_sealed, write_sealed
 from train.config import FitConfig
 from train.errors import ConfigError
 from train.files import csv_text, make_folder, write_csv
@@ -32,9 +32,9 @@ from train.labels.coverage import cached
 from train.labels.folds import Folding, divide
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
-from train.labels.tables import Labels, target_lines
+from train.labels.tables import Labels, Splits, target_lines
 from train.runs.predict import predict
-from train.runs.run_folder import Run
+from train.runs.run_folder import Run, load_run
 from train.scores.evidence import described
 from train.scores.intervals import interval_of_folds
 from train.scores.registry import METRICS
@@ -101,6 +101,22 @@ def fit_folds(
     beside = (POOLED, *(path.name for files in tables for path in (files.train, files.valid) if path))
     write_sealed(options.out / FOLDS, result, beside)
     return result
+
+
+def fits_of_folds(out: Path) -> list[tuple[Splits, Run]]:
+    """Return the labels and the run of each fold of a finished cross-validation.
+
+    Raises:
+        RunError: if one of its files is damaged.
+    """
+    result = read_sealed(out / FOLDS)
+    fits = []
+    with known_fields(out / FOLDS, "folds"):
+        for each in result["runs"]:
+            run = load_run(out / each["run"])
+            train, valid = (out / f"{each['run']}.{split}.csv" for split in ("train", "valid"))
+            fits.append((read_files(LabelFiles(train, valid, targets=run.targets.names)), run))
+    return fits
 
 
 def _fold_tables(labels: Labels, part: IntArray, folder: Path, overwrite: bool) -> LabelFiles:

@@ -8,7 +8,7 @@ import numpy as np
 
 from train import FitConfig
 from train.studies.ablation import ablate
-from train.studies.baselines import baseline, with_baselines
+from train.studies.floor.baselines import baseline, with_baselines
 from train.studies.grid import component_rows
 from train.studies.options import StudyOptions
 from train.studies.scored import score_rows
@@ -25,6 +25,8 @@ def test_the_baselines_rank_as_the_corpus_was_built(corpus, splits, tmp_path):
     assert scores["global mean, ridge"] > 0.5
     assert scores["global mean, SVR"] > 0.5
     assert scores["VAD, ridge"] > 0.5
+    assert scores["frame statistics, ridge"] > 0.5
+    assert scores["frame statistics, SVR"] > 0.5
     assert abs(scores["duration + loudness"] or 0) < 0.5
     assert study.row("global mean, ridge").parameters == 3 * 12
 
@@ -52,6 +54,8 @@ def test_baselines_below_a_study_are_paired_with_its_reference(corpus, splits, t
         "baseline: VAD, ridge",
         "baseline: global mean, ridge",
         "baseline: global mean, SVR",
+        "baseline: frame statistics, ridge",
+        "baseline: frame statistics, SVR",
     ]
     assert whole.rows[1].runs == ("floor/baselines/constant",)
     assert whole.reference == own.reference

@@ -1,26 +1,24 @@
-"""Baselines: linear models on a clip's length, loudness and mean vector; alone, or below a study's rows.
+"""Baselines: simple models on a clip's length, loudness, means and statistics; alone, or below a study's rows.
 
-Linear models of scikit-learn on one vector a clip; their regularisation is chosen by inner folds of the
-training clips, by speaker where speakers are known. A head that does not beat them has learned nothing in time.
-They predict the same clips as a study, so that their differences from its reference are paired like all others.
+A head that does not beat them has learned nothing in time. They predict the same clips as a study, so that
+their differences from its reference are paired like all others.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from cache import CacheReader
 from cache.common.progress import Progress
 from cache.common.words import counted
 from train.checksums import finish_run
 from train.config import FitConfig
+from train.features.batches import load_features
 from train.features.inputs import VAD, choose_inputs, has_vad
 from train.files import (
     CHECKSUMS_FILE,
@@ -35,16 +33,12 @@ from train.files import (
 from train.fitting.task import Task, plan_fit
 from train.labels.tables import Splits
 from train.runs.submission import write_predictions
-from train.scores.metrics import mean_over, score_all
-from train.scores.registry import METRICS
+from train.scores.metrics import score_all
 from train.studies.claim_folder import BASELINES, claim_folder
+from train.studies.floor.columns import FloatArray, duration_and_loudness, means, statistics
+from train.studies.floor.models import FOLDS, MOST_CLIPS, predicted
 from train.studies.study import RESULTS, Study, reported, row_result, save_study
 
-FloatArray = npt.NDArray[np.float64]
-FOLDS = 5
-ALPHAS = tuple(float(10.0**power) for power in range(-1, 6))  # of ridge, on standardised columns
-COSTS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the support vector regression
-SVR_FOLDS = 3
 REFERENCE = "global mean, ridge"
 FLOOR = "floor"  # folder of the baselines in that of a study
 PREFIX = "baseline: "  # of their names among a study's rows
@@ -90,7 +84,7 @@ def baseline(cache: Path, labels: Splits, config: FitConfig, out: Path) -> Study
             progress.line(f"{reader.path}: {NO_VAD}")
         task = plan_fit(reader, labels, replace(config, vad=has_vad(reader)))
         rows = []
-        for each in all_baselines(reader, task):
+        for each in all_baselines(reader, task, progress):
             folder = out / "baselines" / each.name.replace(" ", "-").replace(",", "").replace("+", "and")
             _write(folder, each, task, reader, labels.origin)
             rows.append(row_result(each.name, {"model": each.model}, reader.path, out, [folder]))
@@ -142,89 +136,48 @@ def _caption(reader: CacheReader, task: Task) -> str:
     return (
         f"Baselines on {counted(len(task.valid), 'validation clip')}. Cache: {reader.path.name} "
         f"({reader.recipe_id[:8]}). Regularisation chosen by {task.config.metric} in {FOLDS} inner folds "
-        f"({SVR_FOLDS} for SVR) of the training clips.{without}"
+        f"of the training clips{_of_some(len(task.train))}.{without}"
     )
 
 
-def all_baselines(reader: CacheReader, task: Task) -> list[Baseline]:
+def _values(each: Baseline, clips: int) -> int:
+    """Return how many values a target's model holds beside its offset: a column's, or a support vector's each."""
+    return min(clips, MOST_CLIPS) if each.model == "svr" else int(each.columns.shape[1])
+
+
+def _of_some(count: int) -> str:
+    return f" ({MOST_CLIPS} of {count}, which are all that SVR learns from)" if count > MOST_CLIPS else ""
+
+
+def all_baselines(reader: CacheReader, task: Task, progress: Progress) -> list[Baseline]:
     """Return the baselines that the cache has columns for."""
     ids = task.clip_ids
-    seconds = reader.clip_table("clips/duration", ids).astype(np.float64)
-    loudness = reader.clip_table("clips/rms_db", ids).astype(np.float64)
     baselines = [
         Baseline("constant", np.zeros((len(ids), 0)), "mean"),
-        Baseline("duration + loudness", np.stack([seconds, np.log(seconds), loudness], axis=1), "ridge"),
+        Baseline("duration + loudness", duration_and_loudness(reader, ids), "ridge"),
     ]
     if has_vad(reader):
-        baselines.append(Baseline("VAD, ridge", _means(reader, ids, [VAD]), "ridge"))
-    whole = _means(reader, ids, choose_inputs(reader, task.config.layer, vad=has_vad(reader)).fields)
-    return [*baselines, Baseline(REFERENCE, whole, "ridge"), Baseline("global mean, SVR", whole, "svr")]
+        baselines.append(Baseline("VAD, ridge", means(reader, ids, [VAD]), "ridge"))
+    whole = means(reader, ids, choose_inputs(reader, task.config.layer, vad=has_vad(reader)).fields)
+    inputs = FitConfig(layer=task.config.layer, vad=has_vad(reader), global_mean=False)
 
+    def report(done: int, total: int) -> None:
+        progress.update(lambda: f"statistics of frames  {done}/{total} clips")
 
-def predicted(each: Baseline, task: Task) -> FloatArray:
-    """Fit a baseline on the training clips; return what it says of the validation clips (clips, targets)."""
-    from sklearn.model_selection import GridSearchCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    count, truth = len(task.train), task.train.targets
-    if each.model == "mean":
-        return np.tile(truth.mean(0), (len(task.valid), 1))
-    score = METRICS.get(task.config.metric)
-
-    def scorer(model: Any, columns: FloatArray, labels: FloatArray) -> float:
-        value = mean_over(score(labels, model.predict(columns).reshape(labels.shape)))
-        return -1.0 if np.isnan(value) else value
-
-    model, name, values = _model(each.model)
-    search = GridSearchCV(
-        make_pipeline(StandardScaler(), model),
-        {name: values},
-        scoring=scorer,
-        cv=_folds(task, FOLDS if each.model == "ridge" else SVR_FOLDS),
-    )
-    search.fit(each.columns[:count], truth)
-    return np.asarray(search.predict(each.columns[count:]), dtype=np.float64).reshape(
-        task.valid.targets.shape
-    )
-
-
-def _model(name: str) -> tuple[Any, str, Sequence[float]]:
-    """Return an untrained model, its regularisation's name in a pipeline, and the values to try."""
-    from sklearn.linear_model import Ridge
-    from sklearn.multioutput import MultiOutputRegressor
-    from sklearn.svm import LinearSVR
-
-    if name == "ridge":
-        return Ridge(), "ridge__alpha", ALPHAS
-    # Solved in the primal, which takes a second where the usual loss takes minutes and does not converge.
-    svr = LinearSVR(loss="squared_epsilon_insensitive", dual=False, epsilon=0.05, max_iter=2000, tol=1e-3)
-    return MultiOutputRegressor(svr), "multioutputregressor__estimator__C", COSTS
-
-
-def _folds(task: Task, count: int) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Divide the training clips, no speaker on both sides where speakers are known."""
-    from sklearn.model_selection import GroupKFold
-
-    clips = zip(task.train.clip_ids, task.train.speakers, strict=True)
-    groups = [("clip", clip) if speaker is None else ("speaker", speaker) for clip, speaker in clips]
-    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    of_clip = [numbers[group] for group in groups]
-    folds = max(2, min(count, len(numbers)))
-    return list(
-        GroupKFold(folds, shuffle=True, random_state=task.config.seed % 2**32).split(of_clip, groups=of_clip)
-    )
-
-
-def _means(reader: CacheReader, ids: Sequence[str], fields: Sequence[str]) -> FloatArray:
-    tables = [reader.clip_table(f"global_mean/{field}", ids) for field in fields]
-    return np.concatenate(tables, axis=1).astype(np.float64)
+    frames = statistics(load_features(reader, ids, inputs), report)
+    return [
+        *baselines,
+        Baseline(REFERENCE, whole, "ridge"),
+        Baseline("global mean, SVR", whole, "svr"),
+        Baseline("frame statistics, ridge", frames, "ridge"),
+        Baseline("frame statistics, SVR", frames, "svr"),
+    ]
 
 
 def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs: dict[str, Any]) -> None:
     """Fit and write a baseline as a run folder has it, as far as it goes without a head."""
     started = time.perf_counter()
-    values = predicted(each, task)
+    values = predicted(each.columns, each.model, task.train, task.config)
     seconds = round(time.perf_counter() - started, 3)
     folder.mkdir(exist_ok=True)
     for name in (METRICS_FILE, CHECKSUMS_FILE):  # of a baseline that is fitted again
@@ -243,7 +196,7 @@ def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs
     metrics = {
         "valid": score_all(task.valid.targets, values, task.train.names),
         "valid_clipped": score_all(task.valid.targets, clipped, task.train.names),
-        "parameters": len(task.train.names) * (each.columns.shape[1] + 1),
+        "parameters": len(task.train.names) * (_values(each, len(task.train)) + 1),
         "selected_on": "inner",
         "metric": task.config.metric,
     }

@@ -1,0 +1,147 @@
+"""The floor beside a head: what the best simple model reaches on the same clips, and how far off the head is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cache import CacheReader, read_table
+from cache.common.progress import Progress
+from train.checksums import verified
+from train.config import FitConfig
+from train.features.inputs import has_vad
+from train.files import PREDICTIONS_FILE
+from train.fitting.task import plan_fit
+from train.labels.tables import Labels, Splits
+from train.runs.run_folder import Run
+from train.runs.submission import predictions_in
+from train.scores.estimates import Difference
+from train.scores.intervals import difference_of_folds
+from train.scores.metrics import mean_over
+from train.scores.registry import METRICS
+from train.scores.wording import interval_text, p_text, score_text, typeset
+from train.studies.floor.baselines import all_baselines
+from train.studies.floor.models import predicted
+
+FloatArray = npt.NDArray[np.float64]
+HEAD = ""  # no model's name
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The best simple model, and a head beside it.
+
+    Attributes:
+        name: of the model.
+        score: that it reaches, the mean over folds.
+        head: what the head reaches on the same clips.
+        difference: head less floor.
+        metric: of the scores.
+    """
+
+    name: str
+    score: float
+    head: float
+    difference: Difference
+    metric: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Return one line that says whether the head is worth its training."""
+        interval = self.difference.interval
+        gap = typeset(interval_text(interval.estimate, interval.low, interval.high))
+        told = f"{gap}, {p_text(self.difference.p_value)}"
+        reached = f"floor: {self.name} reaches {self.metric} {score_text(self.score)} on the same clips"
+        if not interval.estimate > 0:
+            return f"{reached}; THE HEAD IS BELOW IT, {score_text(self.head)}: {told}"
+        if interval.low > 0:
+            return f"{reached}; the head is above it, {score_text(self.head)}: {told}"
+        return f"{reached}; the head is not told apart from it, {score_text(self.head)}: {told}"
+
+
+class Fitted(NamedTuple):
+    """A fit, or that of one fold.
+
+    Attributes:
+        labels: of the clips that were trained on, and of those that are reported.
+        runs: its finished run; of an ensemble all of them, whose mean counts.
+    """
+
+    labels: Splits
+    runs: Sequence[Run]
+
+    def says(self, reported: Labels) -> FloatArray:
+        """Return the head's predictions (clips, targets) of the clips that are reported."""
+        values = []
+        for run in self.runs:
+            path = verified(run.path / PREDICTIONS_FILE)
+            values.append(predictions_in(read_table(path), reported.clip_ids, reported.names, path))
+        return np.asarray(np.mean(values, axis=0))
+
+
+def floor_beside(cache: Path, fits: Sequence[Fitted], progress: Progress) -> Floor | None:
+    """Fit every simple model on the clips that a head was trained on, and return the best beside the head.
+
+    The best on the reported clips counts: the floor is rather too high than too low.
+
+    Args:
+        cache: folder of the cache.
+        fits: one, or one for each fold, with predictions for the clips that are reported.
+        progress: where to report.
+
+    Returns:
+        None where no score is defined.
+
+    Raises:
+        LabelError: if labels and cache do not fit together.
+    """
+    config = fits[0].runs[0].config
+    score = METRICS.get(config.metric)
+    with CacheReader(cache) as reader:
+        found = [_said(reader, each, config, progress) for each in fits]
+
+    def reached(name: str) -> float:
+        return float(np.mean([mean_over(score(each.truth.targets, each.values[name])) for each in found]))
+
+    scores = {name: reached(name) for name in found[0].values}
+    simple = {name: value for name, value in scores.items() if name != HEAD and np.isfinite(value)}
+    if not simple or not np.isfinite(scores[HEAD]):
+        return None
+    best = max(simple, key=lambda name: simple[name])
+    folds = [
+        (each.truth.targets, each.values[HEAD], each.values[best], each.truth.speakers) for each in found
+    ]
+    return Floor(best, simple[best], scores[HEAD], difference_of_folds(folds, config.metric), config.metric)
+
+
+class _Said(NamedTuple):
+    """Labels of the reported clips, and what each model says of them, the head under ``HEAD``."""
+
+    truth: Labels
+    values: Mapping[str, FloatArray]
+
+
+def _said(reader: CacheReader, fitted: Fitted, config: FitConfig, progress: Progress) -> _Said:
+    own = FitConfig(
+        layer=config.layer,
+        metric=config.metric,
+        seed=config.seed,
+        vad=has_vad(reader),
+        select="last",  # every training clip is learned from
+        min_coverage=0.0,  # what the cache lacks was accepted before the head was fitted
+    )
+    task = plan_fit(reader, fitted.labels, own)
+    values = {HEAD: fitted.says(task.valid)}
+    for each in all_baselines(reader, task, progress):
+        progress.update(partial("floor: {}".format, each.name))
+        values[each.name] = predicted(each.columns, each.model, task.train, own)
+    return _Said(task.valid, values)
