@@ -55,10 +55,12 @@ def fit(
         int, typer.Option(min=1, help="Fit this many seeds; predictions are their mean.")
     ] = 1,
     folds: Annotated[
-        int | None, typer.Option(min=2, help="Cross-validation: each clip is reported on once.")
+        str | None,
+        typer.Option(metavar="K|loo", help="Cross-validation: each clip is reported on once; loo: by group."),
     ] = None,
     group: Annotated[
-        str | None, typer.Option(help="speaker: with --folds, each speaker's clips stay in one fold.")
+        str | None,
+        typer.Option(help="With --folds, what stays in one fold: speaker, or a column of the label table."),
     ] = None,
     allow_speaker_overlap: Annotated[
         bool, typer.Option("--allow-speaker-overlap", help="Folds without --group; scores will be too high.")
@@ -76,14 +78,14 @@ def fit(
     if ensemble > 1 and folds is not None:
         raise typer.BadParameter("cannot be combined with --folds", param_hint="--ensemble")
     from train.commands.config_options import build_config
-    from train.labels.folds import Folding
+    from train.labels.folds import Folding, parse_folds
     from train.machine import threads_of
 
     place = Place(cache, LabelFiles(**files), out, overwrite, strict, floor)
     with threads_of(threads):
         built = build_config(chosen, config, like)
         if folds is not None:
-            text, found = _fit_folds(place, built, Folding(folds, group, allow_speaker_overlap))
+            text, found = _fit_folds(place, built, Folding(parse_folds(folds), group, allow_speaker_overlap))
         elif ensemble > 1:
             text, found = _fit_ensemble(place, built, ensemble)
         else:
@@ -126,14 +128,13 @@ def _fit_ensemble(place: Place, config: FitConfig, count: int) -> Result:
 def _fit_folds(place: Place, config: FitConfig, folding: Folding) -> Result:
     from train.labels.read_tables import read_all_labels
     from train.report.terminal import folds_text
-    from train.studies.cross_validation import fit_folds, fits_of_folds
+    from train.studies.cross_validation import fit_folds
     from train.studies.options import RepeatOptions
 
     repeat = RepeatOptions(place.out, place.overwrite, place.strict)
     found = fit_folds(place.cache, read_all_labels(place.files), config, folding, repeat)
-    fits = [(labels, [run]) for labels, run in fits_of_folds(place.out)]
-    line, floor = _floor(place, fits)
-    return folds_text(found) + line, {**found, **floor}
+    line, floor = _floor(place, [(labels, [run]) for labels, run in found.fits])
+    return folds_text(found.result) + line, {**found.result, **floor}
 
 
 def _floor(place: Place, fits: Sequence[tuple[Splits, Sequence[Run]]]) -> Result:

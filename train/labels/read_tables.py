@@ -115,7 +115,9 @@ def read_all_labels(files: LabelFiles) -> Labels:
     both: dict[str, Any] = {
         name: getattr(splits.train, name) + getattr(splits.valid, name) for name in joined
     }
-    return replace(splits.train, targets=np.concatenate([splits.train.targets, splits.valid.targets]), **both)
+    others = (splits.valid.path,) if splits.valid.path != splits.train.path else ()
+    targets = np.concatenate([splits.train.targets, splits.valid.targets])
+    return replace(splits.train, targets=targets, others=others, **both)
 
 
 def read_speakers(path: Path | str) -> dict[str, str]:

@@ -43,6 +43,7 @@ class Labels:
         ignored: columns that are no targets: text, or, where targets were named, all others.
         named: whether the targets were named, and not all numeric columns taken.
         numbering: columns of numbers that are no targets, since they number the rows or repeat the id.
+        others: further tables that some of the clips came from.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Labels:
     ignored: tuple[str, ...]
     named: bool = False
     numbering: tuple[str, ...] = ()
+    others: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clip_ids)

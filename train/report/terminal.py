@@ -81,15 +81,29 @@ def ensemble_text(ensemble: Ensemble) -> str:
 
 def folds_text(result: Mapping[str, Any]) -> str:
     """Return the results of a cross-validation, from the content of ``folds.json``."""
+    metric = result["metric"]
     lines = [f"{result['folds']} folds, divided {result['divided']}", ""]
+    rows = []
     for fold in result["runs"]:
         people = "" if fold["speakers"] is None else f" of {counted(fold['speakers'], 'speaker')}"
-        score, clips = score_text(fold["score"]), counted(fold["clips"], "clip")
-        lines.append(f"{fold['run']:<8}  {score:>9}  {clips}{people}")
-    lines += ["", f"mean {result['metric']} over the folds {_interval(result['mean'])}"]
-    lines += [f"  {result['mean']['caption']}", ""]
+        clips = f"{counted(fold['clips'], 'clip')}{people}"
+        rows.append([fold["run"], fold["name"], score_text(fold["score"]), clips])
+    lines += [*aligned(rows, right=[False, False, True]), "", "means over the folds"]
+    lines += [score_table(result["scores"], list(result["per_target"]), metric), ""]
+    lines += [f"mean {metric} over the folds {_interval(result['mean'])}", f"  {result['mean']['caption']}"]
+    lines += aligned(
+        [_fold_target(name, each, result["folds"]) for name, each in result["per_target"].items()]
+    )
+    lines.append("")
     lines.append(f"pooled {score_text(result['pooled']['score'])}: {result['pooled']['note']}")
     return "\n".join(lines)
+
+
+def _fold_target(name: str, interval: Mapping[str, Any], folds: int) -> list[str]:
+    """Return the cells of a target's mean over the folds: its interval, and why one is missing."""
+    some = "" if interval["folds"] == folds else f"defined in {interval['folds']} of {folds} folds"
+    why = "; ".join(filter(None, (some, interval["why_none"])))
+    return [f"  {name}", _interval(interval), why]
 
 
 def fidelity_text(fidelity: Fidelity) -> str:

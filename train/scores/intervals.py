@@ -79,9 +79,9 @@ def limits_of(metric: str) -> tuple[float, float]:
 
 def interval_of(clusters: Clusters, scores: LeftOut, metric: str) -> Interval:
     """Return the interval of one row; a table computes each row's scores once."""
-    jackknife = Jackknife([_speakers(clusters, scores.without.mean(1))], _seeds(scores))
+    jackknife = Jackknife([speakers_part(clusters, scores.without.mean(1))], _seeds(scores))
     estimate = float(scores.estimate.mean())
-    return _interval(clusters, estimate, jackknife, len(scores.estimate)).within(*limits_of(metric))
+    return interval_from(clusters, estimate, jackknife, len(scores.estimate)).within(*limits_of(metric))
 
 
 def difference_of(clusters: Clusters, ours: LeftOut, theirs: LeftOut, metric: str) -> Difference:
@@ -92,59 +92,9 @@ def difference_of(clusters: Clusters, ours: LeftOut, theirs: LeftOut, metric: st
     else:
         seeds = [*_seeds(ours), *_seeds(theirs)]
     estimate = float(ours.estimate.mean() - theirs.estimate.mean())
-    jackknife = Jackknife([_speakers(clusters, without)], seeds)
+    jackknife = Jackknife([speakers_part(clusters, without)], seeds)
     lowest, highest = limits_of(metric)
-    interval = _interval(clusters, estimate, jackknife, max(len(ours.estimate), len(theirs.estimate)))
-    return Difference(interval.within(lowest - highest, highest - lowest), jackknife.p_value(estimate))
-
-
-def interval_of_folds(
-    folds: Sequence[tuple[npt.ArrayLike, npt.ArrayLike, Sequence[Hashable | None] | None]], metric: str
-) -> Interval:
-    """Return the mean score over folds; its standard error is that over the speakers of each fold.
-
-    The folds' heads share training clips: how they vary with those is not in the interval.
-
-    Args:
-        folds: truth (clips, targets), predictions (clips, targets) and speakers (clips,) of each fold.
-        metric: a registered one; mean over targets.
-    """
-    parts = [Clusters.of(len(np.asarray(truth)), speakers) for truth, _, speakers in folds]
-    scores = [
-        part.scores(truth, np.asarray(predictions)[None], metric)
-        for part, (truth, predictions, _) in zip(parts, folds, strict=True)
-    ]
-    speakers = [
-        _speakers(part, each.without[:, 0] / len(folds)) for part, each in zip(parts, scores, strict=True)
-    ]
-    estimate = float(np.mean([each.estimate[0] for each in scores]))
-    interval = _interval(Clusters.joined(parts), estimate, Jackknife(speakers, []), 1)
-    return interval.within(*limits_of(metric))
-
-
-def difference_of_folds(
-    folds: Sequence[tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, Sequence[Hashable | None] | None]],
-    metric: str,
-) -> Difference:
-    """Return the mean difference over folds, ours less theirs; see ``interval_of_folds``.
-
-    Args:
-        folds: truth (clips, targets), our and their predictions (clips, targets), speakers (clips,) of each.
-        metric: a registered one; mean over targets.
-    """
-    parts = [Clusters.of(len(np.asarray(truth)), speakers) for truth, *_, speakers in folds]
-    pairs = [
-        [part.scores(truth, np.asarray(values)[None], metric) for values in (ours, theirs)]
-        for part, (truth, ours, theirs, _) in zip(parts, folds, strict=True)
-    ]
-    speakers = [
-        _speakers(part, (ours.without - theirs.without)[:, 0] / len(folds))
-        for part, (ours, theirs) in zip(parts, pairs, strict=True)
-    ]
-    estimate = float(np.mean([ours.estimate[0] - theirs.estimate[0] for ours, theirs in pairs]))
-    jackknife = Jackknife(speakers, [])
-    lowest, highest = limits_of(metric)
-    interval = _interval(Clusters.joined(parts), estimate, jackknife, 1)
+    interval = interval_from(clusters, estimate, jackknife, max(len(ours.estimate), len(theirs.estimate)))
     return Difference(interval.within(lowest - highest, highest - lowest), jackknife.p_value(estimate))
 
 
@@ -158,7 +108,7 @@ def assumed_icc(icc: float, clips_per_speaker: float) -> float:
     return float(np.sqrt(1 + (clips_per_speaker - 1) * icc**2))
 
 
-def _speakers(clusters: Clusters, without: FloatArray) -> Part:
+def speakers_part(clusters: Clusters, without: FloatArray) -> Part:
     """Return the part of a variance that comes from speakers; undefined with a single one."""
     if len(without) < 2:
         return Part(np.nan, 1.0)
@@ -172,7 +122,8 @@ def _seeds(scores: LeftOut) -> list[Part]:
     return [part_of_seeds(scores.estimate, scores.without)]
 
 
-def _interval(clusters: Clusters, estimate: float, jackknife: Jackknife, seeds: int) -> Interval:
+def interval_from(clusters: Clusters, estimate: float, jackknife: Jackknife, seeds: int) -> Interval:
+    """Return an estimate with the ends that its jackknife gives, and a warning where it rests on few speakers."""
     ends = jackknife.interval(estimate)
     few = ends.method != "none" and clusters.effective < FEW_CLUSTERS
     return Interval(

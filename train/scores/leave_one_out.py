@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from cache.common.registry import attribute_of
 from train.errors import LabelError
-from train.scores.left_out_rows import any_metric
+from train.scores.left_out.rows import any_metric
 from train.scores.registry import METRICS, traits_of
 
 FloatArray = npt.NDArray[np.float64]

@@ -86,23 +86,23 @@ register_metric(
     "pearson",
     "train.scores.metrics:pearson",
     "Pearson's correlation",
-    MetricTraits("ρ", correlation=True, left_out="train.scores.left_out_sums:pearson"),
+    MetricTraits("ρ", correlation=True, left_out="train.scores.left_out.sums:pearson"),
 )
 register_metric(
     "ccc",
     "train.scores.metrics:ccc",
     "Lin's concordance correlation",
-    MetricTraits("CCC", correlation=True, left_out="train.scores.left_out_sums:ccc"),
+    MetricTraits("CCC", correlation=True, left_out="train.scores.left_out.sums:ccc"),
 )
 register_metric(
     "spearman",
     "train.scores.metrics:spearman",
     "Spearman's rank correlation",
-    MetricTraits("Spearman's ρ", correlation=True, left_out="train.scores.left_out_ranks:spearman"),
+    MetricTraits("Spearman's ρ", correlation=True, left_out="train.scores.left_out.ranks:spearman"),
 )
 register_metric(
     "mae",
     "train.scores.metrics:mae",
     "mean absolute error, in the labels' unit",
-    MetricTraits("MAE", 0.0, inf, higher_is_better=False, left_out="train.scores.left_out_sums:mae"),
+    MetricTraits("MAE", 0.0, inf, higher_is_better=False, left_out="train.scores.left_out.sums:mae"),
 )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,21 +22,23 @@ import numpy.typing as npt
 from cache import CacheReader
 from cache.common.durable import write_output
 from cache.common.progress import Progress
-from train.checksums import known_fields, read_sealed, write_sealed
+from cache.common.words import counted
+from train.checksums import write_sealed
 from train.config import FitConfig
-from train.errors import ConfigError
+from train.errors import ConfigError, LabelError
 from train.files import csv_text, make_folder, write_csv
 from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
-from train.labels.coverage import cached
-from train.labels.folds import Folding, divide
+from train.labels.coverage import cached, ids_in
+from train.labels.folds import Fold, Folding, divide, shared_speakers
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
-from train.labels.tables import Labels, Splits, target_lines
+from train.labels.tables import Labels, Splits, listed, target_lines
 from train.runs.predict import predict
-from train.runs.run_folder import Run, load_run
+from train.runs.run_folder import Run
 from train.scores.evidence import described
-from train.scores.intervals import interval_of_folds
+from train.scores.folds import Fold as ScoredFold
+from train.scores.folds import FoldScores, mean_scores
 from train.scores.registry import METRICS
 from train.studies.claim_folder import CROSS_VALIDATION, claim_folder
 from train.studies.options import RepeatOptions
@@ -50,9 +52,21 @@ WHY_BIASED = (
 )
 
 
+class CrossValidation(NamedTuple):
+    """A finished cross-validation.
+
+    Attributes:
+        result: the content of ``folds.json``.
+        fits: labels and run of each fold.
+    """
+
+    result: dict[str, Any]
+    fits: list[tuple[Splits, Run]]
+
+
 def fit_folds(
     cache: Path, labels: Labels, config: FitConfig, folding: Folding, options: RepeatOptions
-) -> dict[str, Any]:
+) -> CrossValidation:
     """Fit one head for each fold on the clips of the others, and score it on its own.
 
     Args:
@@ -62,9 +76,6 @@ def fit_folds(
         folding: how clips are divided.
         options: where the runs go, and how.
 
-    Returns:
-        The content of ``folds.json``.
-
     Raises:
         LabelError: if the clips cannot be divided, or labels and cache do not fit together.
         ConfigError: if no clip is left to report on, or the cache has not what the config asks for.
@@ -73,50 +84,60 @@ def fit_folds(
     """
     if config.train_on_all:
         raise ConfigError("--train-on-all leaves no clip to report on; do without --folds")
-    parts = divide(labels, folding)
+    folds, progress = _cached_folds(cache, labels, divide(labels, folding)), Progress()
     for line in target_lines(labels):
-        Progress().line(line)
+        progress.line(line)
     claim_folder(options.out, CROSS_VALIDATION)
     make_folder(options.out)
-    folders = [options.out / f"fold-{number}" for number in range(1, len(parts) + 1)]
+    folders = [options.out / f"fold-{number}" for number in range(1, len(folds) + 1)]
     if not options.overwrite:
-        config = as_begun(config, folders, Progress())
+        config = as_begun(config, folders, progress)
     tables = [
-        _fold_tables(labels, part, folder, options.overwrite)
-        for part, folder in zip(parts, folders, strict=True)
+        _fold_tables(labels, fold.positions, folder, options.overwrite)
+        for fold, folder in zip(folds, folders, strict=True)
     ]
-    runs = [
-        _fit_fold(cache, files, config, folder, options)
-        for files, folder in zip(tables, folders, strict=True)
-    ]
-    by = "by speaker"
-    if not folding.group:
-        by = "by clip, so that speakers are in training and in the fold: too high"
+    fits = []
+    for number, (fold, files, folder) in enumerate(zip(folds, tables, folders, strict=True), 1):
+        progress.line(f"fold {number} of {len(folds)}{f' ({fold.name})' if fold.name else ''}")
+        fits.append(_fit_fold(cache, read_files(files), config, folder, options))
     result = {
         "metric": config.metric,
-        "folds": folding.count,
-        "divided": by,
-        **_scores(cache, labels, runs, parts, options.out),
+        "folds": len(folds),
+        "divided": _divided(labels, folding, folds),
+        **_scores(cache, labels, [run for _, run in fits], folds, options.out),
     }
     beside = (POOLED, *(path.name for files in tables for path in (files.train, files.valid) if path))
     write_sealed(options.out / FOLDS, result, beside)
-    return result
+    return CrossValidation(result, fits)
 
 
-def fits_of_folds(out: Path) -> list[tuple[Splits, Run]]:
-    """Return the labels and the run of each fold of a finished cross-validation.
+def _cached_folds(cache: Path, labels: Labels, folds: Sequence[Fold]) -> list[Fold]:
+    """Return the folds of which the cache holds a clip; say which have none.
 
     Raises:
-        RunError: if one of its files is damaged.
+        LabelError: if fewer than two are left.
     """
-    result = read_sealed(out / FOLDS)
-    fits = []
-    with known_fields(out / FOLDS, "folds"):
-        for each in result["runs"]:
-            run = load_run(out / each["run"])
-            train, valid = (out / f"{each['run']}.{split}.csv" for split in ("train", "valid"))
-            fits.append((read_files(LabelFiles(train, valid, targets=run.targets.names)), run))
-    return fits
+    with CacheReader(cache) as reader:
+        ids = ids_in(labels, reader)
+    kept = [fold for fold in folds if any(ids[i] is not None for i in fold.positions)]
+    gone = [fold.name or str(number) for number, fold in enumerate(folds, 1) if fold not in kept]
+    if len(kept) < 2:
+        raise LabelError(f"{labels.path}: the cache {cache} holds clips of {counted(len(kept), 'fold')} only")
+    if gone:
+        Progress().line(f"left out, none of their clips is in the cache: {listed(gone)}")
+    return kept
+
+
+def _divided(labels: Labels, folding: Folding, folds: Sequence[Fold]) -> str:
+    """Say how clips were divided, and whether speakers are on both sides."""
+    by = folding.group or "clip"
+    shared = shared_speakers(labels, folds)
+    if by == "clip":
+        return "by clip, so that speakers are in training and in the fold: too high"
+    if shared:
+        people = counted(shared, "speaker")
+        return f"by {by}, with {people} in training and in a fold that is reported: too high for other people"
+    return f"by {by}"
 
 
 def _fold_tables(labels: Labels, part: IntArray, folder: Path, overwrite: bool) -> LabelFiles:
@@ -132,9 +153,11 @@ def _fold_tables(labels: Labels, part: IntArray, folder: Path, overwrite: bool) 
     return LabelFiles(train, valid, targets=labels.names)
 
 
-def _fit_fold(cache: Path, files: LabelFiles, config: FitConfig, folder: Path, options: RepeatOptions) -> Run:
+def _fit_fold(
+    cache: Path, labels: Splits, config: FitConfig, folder: Path, options: RepeatOptions
+) -> tuple[Splits, Run]:
     shared = SharedFit(strict=options.strict)
-    return fit(cache, read_files(files), config, folder, overwrite=options.overwrite, shared=shared)
+    return labels, fit(cache, labels, config, folder, overwrite=options.overwrite, shared=shared)
 
 
 def _labels_text(labels: Labels) -> str:
@@ -147,12 +170,14 @@ def _labels_text(labels: Labels) -> str:
 
 
 def _scores(
-    cache: Path, labels: Labels, runs: Sequence[Run], parts: Sequence[IntArray], out: Path
+    cache: Path, labels: Labels, runs: Sequence[Run], folds: Sequence[Fold], out: Path
 ) -> dict[str, Any]:
     """Score each fold's head on its clips; write what every clip got into the pooled table."""
     metric, score = runs[0].config.metric, METRICS.get(runs[0].config.metric)
     with CacheReader(cache) as reader:
-        pieces = [_held_out(reader, labels, run, part) for run, part in zip(runs, parts, strict=True)]
+        pieces = [
+            _held_out(reader, labels, run, fold.positions) for run, fold in zip(runs, folds, strict=True)
+        ]
     rows = [
         [clip, number, *(f"{value:.9g}" for value in row)]
         for number, (kept, values) in enumerate(pieces, 1)
@@ -161,17 +186,24 @@ def _scores(
     write_csv(out / POOLED, [labels.id_column, "fold", *labels.names], rows)
     truth = np.concatenate([kept.targets for kept, _ in pieces])
     predictions = np.concatenate([values for _, values in pieces])
-    mean = interval_of_folds([(kept.targets, values, kept.speakers) for kept, values in pieces], metric)
+    scored = [ScoredFold(kept.targets, values, kept.speakers) for kept, values in pieces]
+    found = FoldScores.of(scored, metric)
     return {
-        "mean": described(mean),
+        "mean": described(found.interval()),
+        "per_target": {
+            name: {**described(found.interval(target)), "folds": found.number_of_folds(target)}
+            for target, name in enumerate(labels.names)
+        },
+        "scores": mean_scores(scored, labels.names),
         "runs": [
             {
                 "run": run.path.name,
+                "name": fold.name,
                 "clips": len(kept),
                 "speakers": len({who for who in kept.speakers if who is not None}) or None,
                 "score": float(score(kept.targets, values).mean()),
             }
-            for run, (kept, values) in zip(runs, pieces, strict=True)
+            for run, fold, (kept, values) in zip(runs, folds, pieces, strict=True)
         ],
         "pooled": {"score": float(score(truth, predictions).mean()), "note": WHY_BIASED, "file": POOLED},
     }

@@ -37,7 +37,15 @@ def test_baselines_leave_vad_out_and_say_so(cli, corpus, logmel, tmp_path):
     assert code == 0, err
     found = json.loads(out)
     names = [row["name"] for row in found["rows"]]
-    assert names == ["constant", "duration + loudness", "global mean, ridge", "global mean, SVR"]
+    assert names == [
+        "constant",
+        "duration + loudness",
+        *(
+            f"{columns}, {model}"
+            for columns in ("global mean", "frame statistics")
+            for model in ("ridge", "SVR")
+        ),
+    ]
     for told in (err, found["caption"].lower()):
         assert "no vad in this cache, the baseline of it is left out" in told
 
@@ -50,7 +58,7 @@ def test_components_are_the_six_sets_without_vad(cli, corpus, logmel, tmp_path):
     assert "no vad in this cache, the 6 sets of parts without it are fitted" in err
     assert [row["config"]["vad"] for row in rows if "vad" in row["config"]] == [False] * 6
     assert [row["name"] for row in rows if row["name"].startswith("baseline")][-1] == (
-        "baseline: global mean, SVR"
+        "baseline: frame statistics, SVR"
     )
 
 

@@ -58,7 +58,7 @@ def test_an_ablation_with_the_baselines_below(cli, corpus, files, tmp_path):
     assert cli("report", out, "--out", tmp_path / "page")[0] == 0
     text, pictures = check(tmp_path / "page" / "report.md")
     assert pictures[:2] == ["chart.png", "differences.png"]
-    assert "7 rows, 9 fits" in text
+    assert "9 rows, 11 fits" in text
     assert "| baseline: constant | undefined |" in text
     assert f"emi-train baseline {corpus.cache}" in text
     assert "not corrected for their number" in text

@@ -204,7 +204,7 @@ def test_the_command_prints_the_table_or_one_clear_line(cli, corpus, tmp_path):
     names = [row["name"] for row in json.loads(out)["rows"]]
     assert names[:2] == ["mean", "lstm"]
     assert all(name.startswith("baseline: ") for name in names[2:])
-    assert len(names) == 7
+    assert len(names) == 9
     code, out, _ = cli(*args, *options, "--grid", path, "--json", "--no-baselines")
     assert [row["name"] for row in json.loads(out)["rows"]] == ["mean", "lstm"]
     code, out, err = cli(*args, "--grid", grid(tmp_path, "[grid]\nepoch = [1]\n"))

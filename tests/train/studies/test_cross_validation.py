@@ -10,8 +10,7 @@ import pytest
 
 from train import read_labels
 from train.errors import ConfigError, LabelError
-from train.labels.folds import Folding, divide
-from train.scores.intervals import interval_of_folds
+from train.labels.folds import Folding, divide, groups_of, parse_folds, shared_speakers
 from train.scores.metrics import pearson
 
 OPTIONS = ["--hidden", 3, "--epochs", 1, "--batch-size", 16, "--threads", 1]
@@ -76,8 +75,12 @@ def test_one_table_without_a_split_is_divided_whole(cli, corpus, table, tmp_path
 def test_unknown_speakers_and_too_many_folds_are_refused(corpus, table, tmp_path):
     with pytest.raises(ConfigError, match="folds: found 1"):
         Folding(1, "speaker")
-    with pytest.raises(ConfigError, match="group: found 'country'"):
-        Folding(3, "country")
+    with pytest.raises(ConfigError, match="folds loo leaves out one group after the other"):
+        Folding(None, None, True)
+    for text, found in (("5", 5), ("loo", None), (" LOO ", None)):
+        assert parse_folds(text) == found
+    with pytest.raises(ConfigError, match="folds: found 'many', expected a number of 2 or more, or loo"):
+        parse_folds("many")
     labels = read_labels(corpus.labels / "valid_split.csv")
     with pytest.raises(LabelError, match="5 speakers for 6 folds"):
         divide(labels, Folding(6, "speaker"))
@@ -101,15 +104,102 @@ def test_pooled_predictions_of_a_head_that_knows_nothing_correlate_below_zero():
     assert pearson(truth, predicted)[0] < -0.1
 
 
-def test_the_interval_of_folds_is_that_of_their_mean():
-    rng = np.random.default_rng(0)
-    folds = []
-    for size in (60, 80):
-        truth = rng.standard_normal((size, 2))
-        folds.append((truth, truth + rng.standard_normal((size, 2)), [str(i // 2) for i in range(size)]))
-    interval = interval_of_folds(folds, "pearson")
-    scores = [pearson(truth, prediction).mean() for truth, prediction, _ in folds]
-    assert interval.estimate == pytest.approx(np.mean(scores))
-    assert (interval.by, interval.clusters) == ("speaker", 70)
-    one = interval_of_folds(folds[:1], "pearson")
-    assert interval.high - interval.low < 0.85 * (one.high - one.low)
+@pytest.fixture
+def sentences(corpus, table, tmp_path):
+    """Labels with a column of sentences, which speakers share, and one that is empty for a clip."""
+    rows = [
+        [
+            clip,
+            *corpus.truth[clip][:2],
+            who,
+            f"t{number % 4}",
+            "" if number == 7 else "x",
+            "alone" if number == 3 else f"rest{number % 2}",
+        ]
+        for number, (clip, who) in enumerate(corpus.speakers.items())
+    ]
+    return table(tmp_path / "all.csv", ["clip_id", "a", "b", "speaker", "text", "holes", "lone"], rows)
+
+
+def test_any_column_may_divide_the_clips(cli, corpus, sentences, tmp_path):
+    args = ["fit", corpus.cache, "--labels", sentences, "--no-floor", "--group", "text", *OPTIONS]
+    code, text, err = cli(*args, "--folds", 2, "--out", tmp_path / "f", "--json")
+    assert code == 0, err
+    found = json.loads(text)
+    assert found["divided"].startswith("by text, with 15 speakers in training and in a fold that is reported")
+    assert found["mean"]["clusters"] == 15
+    labels = read_labels(sentences)
+    of = dict(zip(labels.clip_ids, groups_of(labels, "text"), strict=True))
+    with (tmp_path / "f" / "pooled.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    sides = [{of[row["clip_id"]] for row in rows if row["fold"] == fold} for fold in "12"]
+    assert len(sides[0]) == len(sides[1]) == 2
+    assert not sides[0] & sides[1]
+
+
+def test_one_group_after_the_other_is_left_out(cli, corpus, sentences, tmp_path):
+    args = ["fit", corpus.cache, "--labels", sentences, "--no-floor", *OPTIONS, "--folds", "loo"]
+    code, text, err = cli(*args, "--group", "speaker", "--out", tmp_path / "f")
+    assert code == 0, err
+    assert "15 folds, divided by speaker" in text
+    assert "fold 15 of 15 (s14)" in err
+    assert "15 speakers" in text
+    found = json.loads(cli(*args, "--group", "speaker", "--out", tmp_path / "f", "--json")[1])
+    assert [run["name"] for run in found["runs"]] == list(dict.fromkeys(corpus.speakers.values()))
+    assert {run["clips"] for run in found["runs"]} == {6}
+    assert found["mean"]["low"] < found["mean"]["estimate"] < found["mean"]["high"]
+
+
+def test_a_group_of_one_clip_has_no_correlation_and_the_others_have(cli, corpus, sentences, tmp_path):
+    args = ["fit", corpus.cache, "--labels", sentences, "--no-floor", *OPTIONS, "--folds", "loo"]
+    code, text, err = cli(*args, "--group", "lone", "--out", tmp_path / "f", "--json")
+    assert code == 0, err
+    found = json.loads(text)
+    assert sorted(run["clips"] for run in found["runs"]) == [1, 44, 45]
+    assert {each["folds"] for each in found["per_target"].values()} == {2}
+    scores = [run["score"] for run in found["runs"] if run["clips"] > 1]
+    assert found["mean"]["estimate"] == pytest.approx(np.mean(scores))
+
+
+def test_the_table_over_folds_is_what_the_runs_say(cli, corpus, sentences, tmp_path):
+    args = ["fit", corpus.cache, "--labels", sentences, "--no-floor", "--group", "speaker", *OPTIONS]
+    code, text, _ = cli(*args, "--folds", 3, "--out", tmp_path / "f", "--json")
+    assert code == 0
+    found = json.loads(text)
+    metrics = [json.loads((tmp_path / "f" / f"fold-{n}" / "metrics.json").read_text()) for n in (1, 2, 3)]
+    for metric, scores in found["scores"].items():
+        for name, value in scores["per_target"].items():
+            each = [run["valid"][metric]["per_target"][name] for run in metrics]
+            assert value == pytest.approx(np.mean(each), abs=1e-6)
+    assert found["scores"]["pearson"]["mean"] == pytest.approx(found["mean"]["estimate"])
+
+
+def test_a_column_that_cannot_divide_is_one_line(corpus, sentences):
+    labels = read_labels(sentences)
+    for group, message in (
+        ("holes", r"column 'holes' is empty for 1 of 90 clips: 00007; name the group of every clip"),
+        ("country", "no column 'country' to divide by, found clip_id, a, b, speaker"),
+        ("a", "--group a is a target column"),
+        ("clip_id", "--group clip_id is the id column"),
+    ):
+        with pytest.raises(LabelError, match=message):
+            divide(labels, Folding(2, group))
+    with pytest.raises(LabelError, match="3 groups by lone for 4 folds"):
+        divide(labels, Folding(4, "lone"))
+
+
+def test_a_fold_without_a_cached_clip_is_left_out_and_named(cli, corpus, table, tmp_path):
+    rows = [[clip, *corpus.truth[clip][:2], who] for clip, who in corpus.speakers.items()]
+    rows += [["gone1", 0.1, 0.2, "s99"], ["gone2", 0.3, 0.4, "s99"]]
+    path = table(tmp_path / "all.csv", ["clip_id", "a", "b", "speaker"], rows)
+    args = ["fit", corpus.cache, "--labels", path, "--no-floor", "--group", "speaker", *OPTIONS]
+    code, text, err = cli(*args, "--folds", "loo", "--out", tmp_path / "f", "--json")
+    assert code == 0, err
+    assert json.loads(text)["folds"] == 15
+    assert "left out, none of their clips is in the cache: s99" in err
+
+
+def test_speakers_in_several_folds_are_counted(corpus, sentences):
+    labels = read_labels(sentences)
+    assert shared_speakers(labels, divide(labels, Folding(3, "speaker"))) == 0
+    assert shared_speakers(labels, divide(labels, Folding(2, "text"))) == 15

@@ -22,8 +22,7 @@ from train.labels.tables import Labels, Splits
 from train.runs.run_folder import Run
 from train.runs.submission import predictions_in
 from train.scores.estimates import Difference
-from train.scores.intervals import difference_of_folds
-from train.scores.metrics import mean_over
+from train.scores.folds import Fold, FoldScores, mean_over_folds
 from train.scores.registry import METRICS
 from train.scores.wording import interval_text, p_text, score_text, typeset
 from train.studies.floor.baselines import all_baselines
@@ -110,17 +109,18 @@ def floor_beside(cache: Path, fits: Sequence[Fitted], progress: Progress) -> Flo
         found = [_said(reader, each, config, progress) for each in fits]
 
     def reached(name: str) -> float:
-        return float(np.mean([mean_over(score(each.truth.targets, each.values[name])) for each in found]))
+        values = np.array([score(each.truth.targets, each.values[name]) for each in found])
+        return float(mean_over_folds(values).mean())
 
     scores = {name: reached(name) for name in found[0].values}
     simple = {name: value for name, value in scores.items() if name != HEAD and np.isfinite(value)}
     if not simple or not np.isfinite(scores[HEAD]):
         return None
     best = max(simple, key=lambda name: simple[name])
-    folds = [
-        (each.truth.targets, each.values[HEAD], each.values[best], each.truth.speakers) for each in found
-    ]
-    return Floor(best, simple[best], scores[HEAD], difference_of_folds(folds, config.metric), config.metric)
+    ours, theirs = (
+        FoldScores.of([each.scored(name) for each in found], config.metric) for name in (HEAD, best)
+    )
+    return Floor(best, simple[best], scores[HEAD], ours.less(theirs), config.metric)
 
 
 class _Said(NamedTuple):
@@ -128,6 +128,10 @@ class _Said(NamedTuple):
 
     truth: Labels
     values: Mapping[str, FloatArray]
+
+    def scored(self, name: str) -> Fold:
+        """Return what one model says of them, to be scored."""
+        return Fold(self.truth.targets, self.values[name], self.truth.speakers)
 
 
 def _said(reader: CacheReader, fitted: Fitted, config: FitConfig, progress: Progress) -> _Said:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from train.scores import left_out_ranks
-from train.scores.left_out_ranks import spearman
+from train.scores.left_out import ranks
+from train.scores.left_out.ranks import spearman
 
 
 def corpus(sizes):
@@ -33,7 +33,7 @@ def test_without_a_speaker_ranks_are_those_of_scipy(sizes):
 def test_the_very_small_are_left_out_to_first_order_and_the_others_exactly(monkeypatch):
     truth, predictions, cluster = corpus([40, *[1] * 80, 25])
     exact = spearman(truth, predictions, cluster)
-    monkeypatch.setattr(left_out_ranks, "SMALL", 0.1)
+    monkeypatch.setattr(ranks, "SMALL", 0.1)
     found = spearman(truth, predictions, cluster)
     np.testing.assert_array_equal(found[[0, 81]], exact[[0, 81]])
     assert 0 < np.abs(found - exact).max() < 2e-3

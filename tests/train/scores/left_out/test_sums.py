@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.scores.left_out_sums import ccc, mae, pearson
+from train.scores.left_out.sums import ccc, mae, pearson
 from train.scores.registry import METRICS
 
 SUMS = {"pearson": pearson, "ccc": ccc, "mae": mae}

@@ -1,0 +1,1 @@
+"""A score without each speaker: how each kind of metric computes it."""
