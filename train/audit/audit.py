@@ -21,7 +21,7 @@ from cache.common.errors import UnknownFieldError
 from cache.common.words import counted
 from cache.compaction.projection import Projection
 from train.audit.checks import FAILED, NOT_CHECKED, PASSED, Audit, Check
-from train.audit.split_shift import shift_between, summary
+from train.audit.split_shift import chance_by_speaker, shift_between, summary
 from train.labels.coverage import cached, coverage
 from train.labels.tables import Labels, Splits
 
@@ -29,6 +29,8 @@ NAMED = 5  # ids, speakers or files named in a line
 LARGEST_LOSS = 0.01  # share of the training clips that may be missing from the cache
 LARGEST_SHIFT = 0.1  # distance of two distributions (0 to 1) between splits ...
 SURE = 1e-3  # ... if chance alone makes such a distance less often than this
+SURE_OF_SPEAKERS = 0.04  # ... or other speakers on the two sides do
+APART = 0.99  # of names: two sides that have none in common are told whoever speaks
 IntArray = npt.NDArray[np.int64]
 
 
@@ -184,9 +186,24 @@ def _shift(
         return Check(name, NOT_CHECKED, f"the cache holds no clips/{field}")
     one, two = of(tables[0]), of(tables[1])
     distance, chance = shift_between(one, two)
-    shown = " against ".join(summary(values) for values in (one, two))
-    outcome = FAILED if distance > LARGEST_SHIFT and chance < SURE else PASSED
-    return Check(name, outcome, f"{shown}; distance {distance:.2f}")
+    shown = f"{' against '.join(summary(values) for values in (one, two))}; distance {distance:.2f}"
+    if distance <= LARGEST_SHIFT or chance >= SURE:
+        return Check(name, PASSED, shown)
+    by_speaker = _chance_by_speaker(one, two, *sides)
+    if by_speaker is None or (one.dtype.kind == "U" and distance > APART):
+        return Check(name, FAILED, shown)
+    outcome = FAILED if by_speaker < SURE_OF_SPEAKERS else PASSED
+    return Check(name, outcome, f"{shown}, with other speakers as large in {by_speaker:.0%} of divisions")
+
+
+def _chance_by_speaker(
+    one: npt.NDArray[Any], two: npt.NDArray[Any], train: _Side, other: _Side
+) -> float | None:
+    """Return how often other speakers make such a distance; None where some are unknown, or on both sides."""
+    speakers = [*train.cached.speakers, *other.cached.speakers]
+    if None in speakers or set(train.cached.speakers) & set(other.cached.speakers):
+        return None
+    return chance_by_speaker(np.concatenate([one, two]), speakers, len(one))
 
 
 def _coverage(side: _Side, reader: CacheReader, most: float) -> Check:
