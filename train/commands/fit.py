@@ -77,6 +77,11 @@ def fit(
     """Fit one head. Stopped at any instant, the same command goes on where it was."""
     if ensemble > 1 and folds is not None:
         raise typer.BadParameter("cannot be combined with --folds", param_hint="--ensemble")
+    if folds is None and (group is not None or allow_speaker_overlap):
+        option = "--group" if group is not None else "--allow-speaker-overlap"
+        raise typer.BadParameter(
+            "says how --folds divides the clips; add --folds K, or leave it out", param_hint=option
+        )
     from train.commands.config_options import build_config
     from train.labels.folds import Folding, parse_folds
     from train.machine import threads_of

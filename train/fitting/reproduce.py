@@ -50,7 +50,9 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progre
     """
     loaded = load_run(run)
     if loaded.others:
-        raise RunError(f"{run}: is an ensemble; reproduce its runs one by one, for example {loaded.path}")
+        raise RunError(
+            f"{run}: holds several heads; reproduce its runs one by one, for example {loaded.path}"
+        )
     verify_run(run)
     path = run / ENVIRONMENT_FILE
     before = read_json(path)

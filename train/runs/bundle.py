@@ -54,7 +54,7 @@ def bundle(run: Path, out: Path, *, overwrite: bool = False) -> list[str]:
     """
     loaded = load_run(run)
     if loaded.others:
-        raise RunError(f"{run}: is an ensemble; bundle its runs one by one, for example {loaded.path}")
+        raise RunError(f"{run}: holds several heads; bundle its runs one by one, for example {loaded.path}")
     if out.suffix != ".zip":
         raise RunError(f"{out}: expected the name of a .zip file")
     verify_run(run)

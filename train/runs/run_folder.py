@@ -39,7 +39,7 @@ from train.checksums import (
 )
 from train.config import FitConfig
 from train.errors import RunError
-from train.files import CLIPS_FILE, CONFIG_FILE, ENSEMBLE_FILE, HEAD_FILE, METRICS_FILE
+from train.files import CLIPS_FILE, CONFIG_FILE, ENSEMBLE_FILE, FOLDS_FILE, HEAD_FILE, METRICS_FILE
 from train.heads.head import FusionHead, HeadShape, require_tensors
 from train.runs.tensors import read_tensors, write_tensors
 
@@ -142,14 +142,16 @@ def save_head(path: Path, head: FusionHead, targets: Targets, described: Mapping
 
 
 def load_run(path: Path | str) -> Run:
-    """Load a finished run, or an ensemble of them.
+    """Load a finished run, an ensemble, or the heads of a cross-validation, whose mean counts.
 
     Raises:
         RunError: if the folder holds no finished run.
     """
     path = Path(path)
     if (path / ENSEMBLE_FILE).exists():
-        return _load_ensemble(path)
+        return _load_several(path, path / ENSEMBLE_FILE)
+    if (path / FOLDS_FILE).exists():
+        return _load_several(path, path / FOLDS_FILE)
     if not path.is_dir():
         raise RunError(f"{path}: no such run folder; emi-train fit writes one")
     if not (path / METRICS_FILE).exists():
@@ -234,10 +236,11 @@ def require_finite(head: FusionHead, where: Path) -> None:
         )
 
 
-def _load_ensemble(path: Path) -> Run:
-    file = path / ENSEMBLE_FILE
-    with known_fields(file, "an ensemble"):
-        names = [str(name) for name in read_sealed(file)["runs"]]
+def _load_several(path: Path, file: Path) -> Run:
+    """Return an ensemble, or the heads of a cross-validation, which predict together like one."""
+    with known_fields(file, "a list of runs"):
+        runs = read_sealed(file)["runs"]
+        names = [str(each["run"] if isinstance(each, dict) else each) for each in runs]
     if not names or any(Path(name).name != name for name in names):
         raise RunError(f"{file}: names no runs of this folder")
     first, *others = (load_run(path / name) for name in names)

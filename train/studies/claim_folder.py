@@ -7,7 +7,7 @@ from pathlib import Path
 
 from train.checksums import known_fields, read_sealed
 from train.errors import RunError
-from train.files import ENSEMBLE_FILE, ENVIRONMENT_FILE
+from train.files import ENSEMBLE_FILE, ENVIRONMENT_FILE, FOLDS_FILE
 
 HASH = "[0-9a-f]" * 8  # at the end of a row's folder
 
@@ -33,7 +33,7 @@ STUDY_FIELDS = ("rows", "reference", "metric")
 STUDY = Kind("study", "results.json", STUDY_FIELDS, (f"runs/*-{HASH}", f"tuning/*-{HASH}"))
 BASELINES = Kind("baselines", "results.json", STUDY_FIELDS, ("baselines/constant",))
 ENSEMBLE = Kind("ensemble", ENSEMBLE_FILE, ("runs", "valid"), ("seed-[0-9]*",))
-CROSS_VALIDATION = Kind("cross-validation", "folds.json", ("folds", "runs", "pooled"), ("fold-1.train.csv",))
+CROSS_VALIDATION = Kind("cross-validation", FOLDS_FILE, ("folds", "runs", "pooled"), ("fold-1.train.csv",))
 
 
 def claim_folder(out: Path, kind: Kind) -> None:

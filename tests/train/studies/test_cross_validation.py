@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from train import read_labels
+from train import load_run, predict, read_labels
 from train.errors import ConfigError, LabelError
 from train.labels.folds import Folding, divide, groups_of, parse_folds, shared_speakers
 from train.scores.metrics import pearson
@@ -203,3 +203,36 @@ def test_speakers_in_several_folds_are_counted(corpus, sentences):
     labels = read_labels(sentences)
     assert shared_speakers(labels, divide(labels, Folding(3, "speaker"))) == 0
     assert shared_speakers(labels, divide(labels, Folding(2, "text"))) == 15
+
+
+def test_the_heads_of_the_folds_predict_together(cli, corpus, sentences, tmp_path):
+    out = tmp_path / "f"
+    args = ["fit", corpus.cache, "--labels", sentences, "--no-floor", "--group", "speaker", *OPTIONS]
+    assert cli(*args, "--folds", 3, "--out", out)[0] == 0
+    found = [
+        predict(load_run(path), corpus.cache).values
+        for path in (out, *(out / f"fold-{n}" for n in (1, 2, 3)))
+    ]
+    np.testing.assert_allclose(found[0], np.mean(found[1:], axis=0))
+    code, _, err = cli("predict", out, corpus.cache, "--out", tmp_path / "p.csv")
+    assert code == 0, err
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 96
+    code, text, err = cli(
+        "evaluate", out, corpus.cache, "--labels", sentences, "--split", "all", "--permutations", 0
+    )
+    assert code == 0, err
+    assert "warning: 90 of these clips shaped this head" in text
+    for command in (["bundle", out, "--out", tmp_path / "b.zip"], ["reproduce", out]):
+        code, _, err = cli(*command)
+        assert (code, len(err.splitlines())) == (1, 1)
+        assert "holds several heads" in err
+        assert "fold-1" in err
+
+
+def test_how_to_divide_is_refused_without_folds(cli, corpus, tmp_path):
+    for option in (["--group", "speaker"], ["--allow-speaker-overlap"]):
+        args = ["fit", corpus.cache, "--labels", corpus.labels, "--out", tmp_path / "r", *OPTIONS, *option]
+        code, _, err = cli(*args)
+        assert code == 2
+        assert "says how --folds divides the clips" in " ".join(err.replace("│", " ").split())
+    assert not (tmp_path / "r").exists()
