@@ -32,12 +32,21 @@ from train.losses.registry import LOSSES, SUM, is_loss
 from train.scores.registry import CHOOSING
 
 SELECTIONS = ("inner", "last", "valid")
+STATISTICS = "statistics"
+CLIP_VECTORS = ("mean", STATISTICS)
 STANDARDS = ("none", "train", "speaker")
 PRECISIONS = ("float32", "bfloat16")
 SWITCHES = ("lstm", "global_mean", "fusion_head", "vad")  # the method's parts, on or off
 # Not in the files of older versions, which mean this value.
-LATER_FIELDS: dict[str, Any] = {"fusion": "concat", "warmup_from": 1, "standardise": "none"}
+LATER_FIELDS: dict[str, Any] = {
+    "fusion": "concat",
+    "warmup_from": 1,
+    "standardise": "none",
+    "clip_vector": "mean",
+    "dropout": 0.0,
+}
 SEEDS = Range("0 to 2^63 - 1", lambda value: 0 <= value < 2**63)
+LESS_THAN_ALL = Range("at least 0 and below 1", lambda value: 0 <= value < 1)
 UNITS = Range(f"1 to {MOST_UNITS:,}", lambda value: 1 <= value <= MOST_UNITS)
 ZERO_OR_ONE = Range("0 or 1", lambda value: value in (0, 1))
 LAYERS = Range(f"1 to {MOST_LAYERS:,}", lambda value: 1 <= value <= MOST_LAYERS)
@@ -50,6 +59,8 @@ class FitConfig:
     Attributes:
         layer: cached encoder layer; None takes the last one.
         global_mean: feed the mean over the clip's frames to the head.
+        clip_vector: what feeds the head as the global mean: that ("mean", the method's), or "statistics" of the
+            frames: per channel mean, deviation, five quantiles, and mean size and deviation of its steps.
         fusion_head: fuse what feeds the head by ``fusion``; off, by one linear layer.
         lstm: feed the temporal model's output to the head; by default the last LSTM output.
         vad: join arousal, dominance and valence to every frame.
@@ -58,6 +69,7 @@ class FitConfig:
             the method's).
         temporal: the temporal model: "lstm" is the method's; or another of ``TEMPORAL_MODELS``.
         fusion: how the global mean and the temporal model's output are fused: one of ``FUSIONS``.
+        dropout: share of the values that reach the fusion which is left out at random in training; 0 as published.
         hidden: units of the temporal model (per direction); None takes the input width.
         lstm_layers: its layers.
         epochs: passes over the training clips; the schedule of the learning rate spans them.
@@ -85,6 +97,9 @@ class FitConfig:
 
     layer: int | None = option(None, "Encoder layer.", shown="the last one cached")
     global_mean: bool = option(True, "Global mean vector.")
+    clip_vector: str = option(
+        "mean", "The global mean, or statistics of the frames in its place.", choices=CLIP_VECTORS
+    )
     fusion_head: bool = option(True, "Linear, Tanh, Linear; off: one linear layer.")
     lstm: bool = option(True, "Last LSTM output.")
     vad: bool = option(True, "Arousal, dominance, valence per frame.")
@@ -94,6 +109,7 @@ class FitConfig:
     )  # fmt: skip
     temporal: str = option("lstm", f"{TEMPORAL_MODELS.choices()}.", choices=TEMPORAL_MODELS)
     fusion: str = option("concat", f"{FUSIONS.choices()}.", choices=FUSIONS)
+    dropout: float = option(0.0, "Of what reaches the fusion, in training.", within=LESS_THAN_ALL)
     hidden: int | None = option(None, "LSTM units.", within=UNITS, shown="the input width")
     lstm_layers: int = option(2, "LSTM layers.", within=LAYERS)
     epochs: int = option(10, "Epochs; the schedule of the learning rate spans them.", within=ONE_OR_MORE)

@@ -32,7 +32,7 @@ def test_every_field_is_an_option_of_fit():
 def other_value(name):
     default = FitConfig.__dataclass_fields__[name].default
     others = {"layer": 2, "hidden": 3, "stop_after": 3, "patience": 4, "temporal": "gru", "fusion": "linear"}
-    others |= {"standardise": "train"}
+    others |= {"standardise": "train", "clip_vector": "statistics"}
     others |= {"loss": "ccc", "metric": "ccc", "select": "valid", "precision": "bfloat16", "device": "cpu"}
     if name in others:
         return others[name]

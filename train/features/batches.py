@@ -16,10 +16,11 @@ from torch import Tensor
 
 from cache import CacheReader
 from cache.common.progress import OnProgress
-from train.config import FitConfig
+from train.config import STATISTICS, FitConfig
 from train.features.frames import FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
-from train.features.inputs import choose_inputs
+from train.features.inputs import Inputs, choose_inputs
 from train.features.padding import padded_length
+from train.features.statistics import statistics
 from train.machine import free_memory, kept_memory
 
 IntArray = npt.NDArray[np.int64]
@@ -44,8 +45,9 @@ class Features:
         clip_ids: (clips,).
         lengths: (clips,) frames.
         frames: where the joined frames come from; None without LSTM.
-        global_mean: (clips, width) float32; None without global mean.
-        width: channels of a frame and of the global mean.
+        global_mean: (clips, clip width) float32, the vector that sums up each clip: its global mean, or what the
+            config takes instead; None without.
+        width: channels of a frame.
         in_memory: whether the frames stay in memory.
     """
 
@@ -55,6 +57,12 @@ class Features:
     global_mean: Tensor | None
     width: int
     in_memory: bool
+
+    @property
+    def clip_width(self) -> int | None:
+        """Values of the vector that sums up a clip; None if it is as wide as a frame, or there is none."""
+        width = self.width if self.global_mean is None else self.global_mean.shape[1]
+        return None if width == self.width else width
 
 
 class FrameBank:
@@ -68,6 +76,7 @@ class FrameBank:
         self.clip_ids = tuple(clip_ids)
         self.lengths = np.array([reader.num_frames(clip_id) for clip_id in clip_ids], dtype=np.int64)
         self._fields: dict[str, FieldInMemory] = {}
+        self._statistics: dict[tuple[str, ...], Tensor] = {}
 
     def num_bytes(self, names: Sequence[str]) -> int:
         """Return the bytes that the fields called ``names`` still need."""
@@ -81,6 +90,13 @@ class FrameBank:
             report = partial(_report_share, on_progress, number, len(missing))
             self._fields[name] = FieldInMemory(self.reader, self.clip_ids, name, report)
         return MemoryFrames([self._fields[name] for name in names])
+
+    def statistics(self, inputs: Inputs, frames: FrameStore, on_progress: OnProgress) -> Tensor:
+        """Return the statistics of the frames of some inputs, (clips, values), computed once."""
+        if inputs.fields not in self._statistics:
+            found = statistics(frames, self.lengths, inputs.width, on_progress)
+            self._statistics[inputs.fields] = torch.from_numpy(found)
+        return self._statistics[inputs.fields]
 
 
 def load_features(
@@ -110,14 +126,16 @@ def load_features(
         bank = FrameBank(reader, clip_ids)
     needed = bank.num_bytes(inputs.fields)
     fits = not needed or needed <= (free_memory() * MEMORY_SHARE if budget is None else budget)
-    frames: FrameStore | None = None
-    if config.lstm:
+    frames, means = None, None
+    takes_statistics = config.global_mean and config.clip_vector == STATISTICS
+    if config.lstm or takes_statistics:
         frames = bank.frames(inputs.fields, on_progress) if fits else ReaderFrames(reader, clip_ids, inputs)
-    means = None
-    if config.global_mean:
+        if takes_statistics:
+            means = bank.statistics(inputs, frames, on_progress)
+    if config.global_mean and not takes_statistics:
         tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
         means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))
-    return Features(tuple(clip_ids), bank.lengths, frames, means, inputs.width, fits)
+    return Features(tuple(clip_ids), bank.lengths, frames if config.lstm else None, means, inputs.width, fits)
 
 
 class Batch(NamedTuple):

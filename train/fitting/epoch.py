@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import torch
 
 from cache.common.progress import Progress
@@ -28,7 +31,8 @@ from train.scores.registry import METRICS
 def run_epoch(training: Training, task: Task, features: Features, progress: Progress) -> None:
     """Train over every training clip once, score the head, and record both."""
     started = time.perf_counter()
-    trained = _trained(training, task, features, progress)
+    with _chance_of(task.config, len(training.history), next(training.head.parameters()).device):
+        trained = _trained(training, task, features, progress)
     training.record(replace(trained, score=_score(training, task, features)))
     training.seconds += time.perf_counter() - started
 
@@ -44,6 +48,18 @@ def learning_rate(step: int, steps_per_epoch: int, config: FitConfig) -> float:
         return config.lr * (step + config.warmup_from) / math.ceil(warmup)
     done = (step - warmup) / max(1.0, total - warmup)
     return config.lr * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@contextmanager
+def _chance_of(config: FitConfig, epoch: int, device: torch.device) -> Iterator[None]:
+    """Have dropout draw from ``(seed, epoch)`` alone inside, so that a resumed fit gives the same bits."""
+    if not config.dropout:
+        yield
+        return
+    seed = np.random.SeedSequence([config.seed, 3, epoch]).generate_state(1, np.uint64)[0]
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(seed) % 2**63)
+        yield
 
 
 def _trained(training: Training, task: Task, features: Features, progress: Progress) -> EpochRecord:

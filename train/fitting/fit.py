@@ -151,6 +151,8 @@ def _begin(
         temporal=config.temporal,
         fusion=config.fusion,
         standardise=config.standardise == "train",
+        clip_width=features.clip_width,
+        dropout=config.dropout,
     )
     head = new_head(shape, config.seed)
     if config.standardise == "train" and not checkpoint.exists():

@@ -20,8 +20,9 @@ from train.heads.standardise import Standardise
 from train.heads.temporal import TemporalModel
 
 PLAIN_FUSION = "linear"  # with the component switched off
-LATER = {"fusion": "concat", "standardise": False}
-MOST = {"width": 1_000_000, "targets": 100_000, "hidden": MOST_UNITS, "lstm_layers": MOST_LAYERS}
+LATER = {"fusion": "concat", "standardise": False, "clip_width": None, "dropout": 0.0}
+MOST = {"width": 1_000_000, "targets": 100_000, "lstm_layers": MOST_LAYERS}
+MOST_IF_GIVEN = {"clip_width": 10_000_000, "hidden": MOST_UNITS}
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class HeadShape:
         temporal: name of the temporal model; the method's is "lstm".
         fusion: name of the fusion; the method's is "concat".
         standardise: whether it standardises its inputs first, as the clips it was trained on say.
+        clip_width: values of the vector that sums up a clip; None takes ``width``, as a global mean has.
+        dropout: share of the values that reach the fusion which is left out at random in training.
 
     Raises:
         ConfigError: if neither the LSTM nor the global mean feeds the head, or a size is out of range.
@@ -54,14 +57,20 @@ class HeadShape:
     temporal: str = "lstm"
     fusion: str = "concat"
     standardise: bool = False
+    clip_width: int | None = None
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.lstm or self.global_mean):
             raise ConfigError("a head needs the LSTM, the global mean, or both")
-        for name, most in MOST.items():
+        for name, most in {**MOST, **MOST_IF_GIVEN}.items():
             value = getattr(self, name)
-            if (value is not None or name != "hidden") and not (type(value) is int and 1 <= value <= most):
+            if value is None and name in MOST_IF_GIVEN:
+                continue
+            if not (type(value) is int and 1 <= value <= most):
                 raise ConfigError(f"{name} of a head: found {value!r}, expected 1 to {most:,}")
+        if not (type(self.dropout) in (int, float) and 0 <= self.dropout < 1):
+            raise ConfigError(f"dropout of a head: found {self.dropout!r}, expected at least 0 and below 1")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values; what older heads do not name, at its value for them, is left out."""
@@ -81,8 +90,8 @@ class FusionHead(nn.Module):
         super().__init__()
         self.shape = shape
         if shape.standardise:
-            self.standardise = Standardise(shape.width)
-        widths = [shape.width] if shape.global_mean else []
+            self.standardise = Standardise(shape.width, shape.clip_width or shape.width)
+        widths = [shape.clip_width or shape.width] if shape.global_mean else []
         if shape.lstm:
             make = TEMPORAL_MODELS.get(shape.temporal)
             self.add_module(shape.temporal, make(shape.width, shape.hidden or shape.width, shape.lstm_layers))
@@ -101,7 +110,7 @@ class FusionHead(nn.Module):
         Args:
             frames: (clips, frames, width) float32, padded behind each clip; None without LSTM.
             lengths: (clips,) valid frames.
-            global_mean: (clips, width) float32; None without global mean.
+            global_mean: (clips, clip width) float32, the vector that sums up each clip; None without.
 
         Returns:
             (clips, targets).
@@ -117,6 +126,8 @@ class FusionHead(nn.Module):
             given = _given(frames, "frames")
             given = self.standardise.frames(given, lengths) if self.shape.standardise else given
             parts.append(self.temporal.summarise(given, lengths))
+        if self.shape.dropout:
+            parts = [nn.functional.dropout(part, self.shape.dropout, self.training) for part in parts]
         return self.fusion_head(*parts)  # type: ignore[no-any-return]
 
     def num_parameters(self) -> int:

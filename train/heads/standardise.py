@@ -13,7 +13,7 @@ class Standardise(nn.Module):
 
     Attributes:
         frame_mean, frame_deviation: (width,) of all frames of the clips that were trained on.
-        clip_mean, clip_deviation: (width,) of their global means.
+        clip_mean, clip_deviation: (clip width,) of the vectors that sum them up.
     """
 
     frame_mean: Tensor
@@ -21,10 +21,11 @@ class Standardise(nn.Module):
     clip_mean: Tensor
     clip_deviation: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, clip_width: int) -> None:
         super().__init__()
         for name in PARTS:
-            self.register_buffer(name, torch.full((width,), float(name.endswith("deviation"))))
+            values = width if name.startswith("frame") else clip_width
+            self.register_buffer(name, torch.full((values,), float(name.endswith("deviation"))))
 
     def frames(self, values: Tensor, lengths: Tensor) -> Tensor:
         """Return (clips, frames, width) standardised; what lies behind a clip's frames is 0, as before."""
@@ -33,6 +34,6 @@ class Standardise(nn.Module):
         return moved.masked_fill(~valid[:, :, None], 0.0)
 
     def clips(self, values: Tensor) -> Tensor:
-        """Return global means (clips, width) standardised."""
+        """Return the vectors of some clips (clips, clip width) standardised."""
         moved: Tensor = (values - self.clip_mean) / self.clip_deviation
         return moved

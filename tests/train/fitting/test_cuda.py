@@ -72,6 +72,14 @@ def test_every_loss_is_near_that_of_the_cpu(on_cuda, corpus, loss) -> None:
     np.testing.assert_allclose(one, cpu, atol=5e-3)
 
 
+def test_standardised_statistics_and_dropout_run_there_too(on_cuda, corpus) -> None:
+    settings = {"standardise": "train", "clip_vector": "statistics"}
+    one, cpu = (predictions(on_cuda(device, **settings), corpus.cache) for device in ("cuda", "cpu"))
+    np.testing.assert_allclose(one, cpu, atol=2e-3)
+    twice = [bits(on_cuda(**settings, dropout=0.3).path) for _ in range(2)]
+    assert twice[0] == twice[1]
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_fit_that_was_interrupted_goes_on_to_the_same_bits(
     on_cuda, corpus, splits, small, quiet, tmp_path, precision

@@ -35,7 +35,7 @@ from train.labels.tables import Splits
 from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
 from train.studies.claim_folder import BASELINES, claim_folder
-from train.studies.floor.columns import FloatArray, duration_and_loudness, means, statistics
+from train.studies.floor.columns import FloatArray, duration_and_loudness, means
 from train.studies.floor.models import FOLDS, MOST_CLIPS, predicted
 from train.studies.study import RESULTS, Study, reported, row_result, save_study
 
@@ -159,12 +159,14 @@ def all_baselines(reader: CacheReader, task: Task, progress: Progress) -> list[B
     if has_vad(reader):
         baselines.append(Baseline("VAD, ridge", means(reader, ids, [VAD]), "ridge"))
     whole = means(reader, ids, choose_inputs(reader, task.config.layer, vad=has_vad(reader)).fields)
-    inputs = FitConfig(layer=task.config.layer, vad=has_vad(reader), global_mean=False)
+    inputs = FitConfig(layer=task.config.layer, vad=has_vad(reader), lstm=False, clip_vector="statistics")
 
     def report(done: int, total: int) -> None:
         progress.update(lambda: f"statistics of frames  {done}/{total} clips")
 
-    frames = statistics(load_features(reader, ids, inputs), report)
+    vectors = load_features(reader, ids, inputs, on_progress=report).global_mean
+    assert vectors is not None  # noqa: S101 - they were asked for
+    frames = vectors.numpy()
     return [
         *baselines,
         Baseline(REFERENCE, whole, "ridge"),
