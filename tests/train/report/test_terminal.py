@@ -125,21 +125,32 @@ def test_an_ensemble_names_its_seeds_and_what_each_scores_alone() -> None:
     assert ensemble_text(final) == "1 heads, seeds 3 to 3"
 
 
-def test_folds_show_each_score_their_mean_and_why_pooled_is_biased() -> None:
+def test_folds_show_each_score_their_means_and_why_pooled_is_biased() -> None:
     runs = [
-        {"run": "fold-1", "clips": 9, "speakers": 1, "score": 0.25},
-        {"run": "fold-2", "clips": 1, "speakers": None, "score": None},
+        {"run": "fold-1", "name": "s01", "clips": 9, "speakers": 1, "score": 0.25},
+        {"run": "fold-2", "name": "s2", "clips": 1, "speakers": None, "score": None},
     ]
+    nothing = {**described(INTERVAL), "low": None, "high": None, "why_none": "one speaker"}
     found = {"folds": 2, "divided": "by speaker", "metric": "ccc", "runs": runs}
     found |= {"mean": described(INTERVAL), "pooled": {"score": 0.1, "note": "biased"}}
+    found["per_target"] = {"joy": {**described(INTERVAL), "folds": 2}, "fear": {**nothing, "folds": 1}}
+    found["scores"] = {"ccc": {"mean": 0.5, "per_target": {"joy": 0.5, "fear": 0.25}}}
     assert folds_text(found).splitlines() == [
         "2 folds, divided by speaker",
         "",
-        "fold-1        0.250  9 clips of 1 speaker",
-        "fold-2    undefined  1 clip",
+        "fold-1  s01      0.250  9 clips of 1 speaker",
+        "fold-2  s2   undefined  1 clip",
+        "",
+        "means over the folds",
+        "            ccc",
+        "mean      0.500",
+        "joy       0.500",
+        "fear      0.250",
         "",
         "mean ccc over the folds 0.500 [-0.100, 0.700]",
         f"  {interval_caption(INTERVAL)}",
+        "  joy   0.500 [-0.100, 0.700]",
+        "  fear  0.500 [no interval]    defined in 1 of 2 folds; one speaker",
         "",
         "pooled 0.100: biased",
     ]
