@@ -12,7 +12,7 @@ left to train on is then lower. A head that predicts nothing but its training me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -175,8 +175,10 @@ def _scores(
     """Score each fold's head on its clips; write what every clip got into the pooled table."""
     metric, score = runs[0].config.metric, METRICS.get(runs[0].config.metric)
     with CacheReader(cache) as reader:
+        speakers = cached(labels, reader).by_clip
         pieces = [
-            _held_out(reader, labels, run, fold.positions) for run, fold in zip(runs, folds, strict=True)
+            _held_out(reader, labels.take(fold.positions), run, speakers)
+            for run, fold in zip(runs, folds, strict=True)
         ]
     rows = [
         [clip, number, *(f"{value:.9g}" for value in row)]
@@ -209,7 +211,9 @@ def _scores(
     }
 
 
-def _held_out(reader: CacheReader, labels: Labels, run: Run, part: IntArray) -> tuple[Labels, FloatArray]:
+def _held_out(
+    reader: CacheReader, labels: Labels, run: Run, speakers: Mapping[str, str | None]
+) -> tuple[Labels, FloatArray]:
     """Return the cached clips of a fold, and what its head predicts for them (clips, targets)."""
-    kept, speakers = cached(labels.take(part), reader), cached(labels, reader).by_clip
+    kept = cached(labels, reader)
     return kept, predict(run, reader, kept.clip_ids, device=run.config.device, speakers=speakers).values

@@ -7,6 +7,7 @@ their differences from its reference are paired like all others.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,7 +85,7 @@ def baseline(cache: Path, labels: Splits, config: FitConfig, out: Path) -> Study
             progress.line(f"{reader.path}: {NO_VAD}")
         task = plan_fit(reader, labels, replace(config, vad=has_vad(reader)))
         rows = []
-        for each in all_baselines(reader, task, progress):
+        for each in all_baselines(reader, task.clip_ids, task.config.layer, progress):
             folder = out / "baselines" / each.name.replace(" ", "-").replace(",", "").replace("+", "and")
             _write(folder, each, task, reader, labels.origin)
             rows.append(row_result(each.name, {"model": each.model}, reader.path, out, [folder]))
@@ -149,17 +150,18 @@ def _of_some(count: int) -> str:
     return f" ({MOST_CLIPS} of {count}, which are all that SVR learns from)" if count > MOST_CLIPS else ""
 
 
-def all_baselines(reader: CacheReader, task: Task, progress: Progress) -> list[Baseline]:
-    """Return the baselines that the cache has columns for."""
-    ids = task.clip_ids
+def all_baselines(
+    reader: CacheReader, ids: Sequence[str], layer: int | None, progress: Progress
+) -> list[Baseline]:
+    """Return the baselines that the cache has columns for, with those of the clips ``ids``."""
     baselines = [
         Baseline("constant", np.zeros((len(ids), 0)), "mean"),
         Baseline("duration + loudness", duration_and_loudness(reader, ids), "ridge"),
     ]
     if has_vad(reader):
         baselines.append(Baseline("VAD, ridge", means(reader, ids, [VAD]), "ridge"))
-    whole = means(reader, ids, choose_inputs(reader, task.config.layer, vad=has_vad(reader)).fields)
-    inputs = FitConfig(layer=task.config.layer, vad=has_vad(reader), lstm=False, clip_vector="statistics")
+    whole = means(reader, ids, choose_inputs(reader, layer, vad=has_vad(reader)).fields)
+    inputs = FitConfig(layer=layer, vad=has_vad(reader), lstm=False, clip_vector="statistics")
 
     def report(done: int, total: int) -> None:
         progress.update(lambda: f"statistics of frames  {done}/{total} clips")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -106,7 +106,7 @@ def floor_beside(cache: Path, fits: Sequence[Fitted], progress: Progress) -> Flo
     config = fits[0].runs[0].config
     score = METRICS.get(config.metric)
     with CacheReader(cache) as reader:
-        found = [_said(reader, each, config, progress) for each in fits]
+        found = _said(reader, fits, config, progress)
 
     def reached(name: str) -> float:
         values = np.array([score(each.truth.targets, each.values[name]) for each in found])
@@ -127,14 +127,15 @@ class _Said(NamedTuple):
     """Labels of the reported clips, and what each model says of them, the head under ``HEAD``."""
 
     truth: Labels
-    values: Mapping[str, FloatArray]
+    values: dict[str, FloatArray]
 
     def scored(self, name: str) -> Fold:
         """Return what one model says of them, to be scored."""
         return Fold(self.truth.targets, self.values[name], self.truth.speakers)
 
 
-def _said(reader: CacheReader, fitted: Fitted, config: FitConfig, progress: Progress) -> _Said:
+def _said(reader: CacheReader, fits: Sequence[Fitted], config: FitConfig, progress: Progress) -> list[_Said]:
+    """Return what the head and every simple model say of each fit's reported clips; columns are computed once."""
     own = FitConfig(
         layer=config.layer,
         metric=config.metric,
@@ -143,9 +144,14 @@ def _said(reader: CacheReader, fitted: Fitted, config: FitConfig, progress: Prog
         select="last",  # every training clip is learned from
         min_coverage=0.0,  # what the cache lacks was accepted before the head was fitted
     )
-    task = plan_fit(reader, fitted.labels, own)
-    values = {HEAD: fitted.says(task.valid)}
-    for each in all_baselines(reader, task, progress):
+    tasks = [plan_fit(reader, fitted.labels, own) for fitted in fits]
+    at = {
+        clip: number for number, clip in enumerate(dict.fromkeys(c for task in tasks for c in task.clip_ids))
+    }
+    found = [_Said(task.valid, {HEAD: each.says(task.valid)}) for each, task in zip(fits, tasks, strict=True)]
+    for each in all_baselines(reader, list(at), own.layer, progress):
         progress.update(partial("floor: {}".format, each.name))
-        values[each.name] = predicted(each.columns, each.model, task.train, own)
-    return _Said(task.valid, values)
+        for task, said in zip(tasks, found, strict=True):
+            columns = each.columns[[at[clip] for clip in task.clip_ids]]
+            said.values[each.name] = predicted(columns, each.model, task.train, own)
+    return found
