@@ -20,6 +20,7 @@ from train.files import (
     HISTORY_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
+    REFIT_FILE,
     sha256,
 )
 from train.fitting.fit import SharedFit, fit
@@ -28,7 +29,7 @@ from train.labels.read_tables import read_files
 from train.machine import threads_of
 from train.runs.run_folder import load_run
 
-COMPARED = (CONFIG_FILE, HEAD_FILE, HISTORY_FILE, PREDICTIONS_FILE, METRICS_FILE)
+COMPARED = (CONFIG_FILE, HEAD_FILE, HISTORY_FILE, REFIT_FILE, PREDICTIONS_FILE, METRICS_FILE)
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device")
 
 
