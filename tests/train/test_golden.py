@@ -106,6 +106,24 @@ def test_the_report_of_an_old_study_is_the_same(tmp_path, monkeypatch) -> None:
     assert new == old
 
 
+def test_old_folds_and_ensembles_are_reported_and_bundled(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(GOLDEN / "folds", "folds")
+    stored = json.loads((GOLDEN / "folds" / "folds.json").read_text())
+    done = CliRunner().invoke(app, ["report", "folds", "--out", "report"])
+    assert done.exit_code == 0, done.output
+    text = Path("report/report.md").read_text()
+    assert f"**{stored['mean']['estimate']:.3f} [" in text
+    assert "emi-train fit cache --train folds/fold-1.train.csv --valid folds/fold-1.valid.csv" in text
+    assert "--from folds/fold-1" in text, "no option says the schedule of that version"
+    for kind, heads in (("folds", 3), ("ensemble", 2)):
+        done = CliRunner().invoke(app, ["bundle", str(GOLDEN / kind), "--out", f"{kind}.zip"])
+        assert done.exit_code == 0, done.output
+        with zipfile.ZipFile(f"{kind}.zip") as archive:
+            archive.extractall(kind + "_unpacked")
+        assert len(load_run(kind + "_unpacked").others) == heads - 1
+
+
 def test_an_old_bundle_unpacks_to_a_run_that_predicts(tmp_path) -> None:
     with zipfile.ZipFile(GOLDEN / "bundle.zip") as archive:
         archive.extractall(tmp_path / "unpacked")

@@ -163,6 +163,8 @@ def panels_of(
         grid = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel().tolist()
         for spare in grid[panels:]:
             spare.remove()
+        for lowest in grid[max(0, panels - columns) : panels]:  # also above a spare one
+            lowest.tick_params(labelbottom=True)
         yield figure, grid[:panels]
 
 
