@@ -37,6 +37,7 @@ from train.report.sections import (
     null_section,
     reproduce_section,
 )
+from train.report.settings_section import settings_section
 from train.report.table import build_table
 from train.runs.history import read_history
 from train.runs.plots import ScatterNote, plot_scatter
@@ -110,6 +111,7 @@ def _study_parts(study: Study, out: Path) -> list[str]:
     parts += ["## Chance", null_section(study, null, TOGETHER if _is_ensemble(study) else None)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
     parts += [f"## Environment of {in_markdown(first.resolve().name)}", environment_section(first)]
+    parts += ["## Settings", settings_section(study)]
     parts += ["## Reproduce", SAME_BITS]
     parts.append(reproduce_section(study))
     return parts

@@ -11,6 +11,8 @@ from cache.common.words import in_markdown, in_one_line
 from train.audit.checks import Audit
 from train.checksums import known_fields, read_json
 from train.files import CONFIG_FILE, ENVIRONMENT_FILE
+from train.report.fit_command import fit_command, of_one_config
+from train.report.settings_section import is_head
 from train.report.styles import markdown_table
 from train.report.table import interval_cell
 from train.report.terminal import few_orders
@@ -18,7 +20,7 @@ from train.scores.estimates import Interval
 from train.scores.permutation import Null, orders_of
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign, p_text, score_text, typeset
-from train.studies.study import Study
+from train.studies.study import RowResult, Study
 
 MOST_NAMED = 12  # folds that one cell names
 TWENTY = 20  # orders; of fewer the most extreme one is no case of twenty
@@ -125,14 +127,33 @@ def environment_section(run: Path) -> str:
 
 
 def reproduce_section(study: Study) -> str:
-    """Return, for every row, the command that makes it again."""
+    """Return, for every row, the commands that make it again: compared bit by bit, and anew."""
     lines = ["```sh"]
     for row in study.rows:
+        runs = [study.path / run for run in row.runs]
         lines += [
             f"# {in_one_line(row.name)}",
-            *dict.fromkeys(_command(study.path / run) for run in row.runs),
+            *dict.fromkeys(_command(run) for run in runs),
+            *(_fits(study, row) if is_head(row) else []),
         ]
+    if len({row.cache for row in study.rows if is_head(row)}) > 1:
+        lines.append(
+            "# rows of several caches were fitted on the clips that all of them hold: these take all clips"
+        )
     return "\n".join([*lines, "```"])
+
+
+def _fits(study: Study, row: RowResult) -> list[str]:
+    """Return the commands that fit a row anew: one for all its seeds where they follow each other."""
+    runs = [study.path / run for run in row.runs]
+    folder = runs[0].resolve()
+    if len(runs) == 1:
+        name = folder.parent.name if "/" in row.runs[0] else folder.name
+        return [fit_command(runs[0], f"again/{name}")]
+    out = f"again/{folder.parent.name}"
+    if of_one_config(runs):
+        return [fit_command(runs[0], out, ["--ensemble", str(len(runs))])]
+    return [fit_command(run, f"{out}/{run.name}") for run in runs]
 
 
 def _command(run: Path) -> str:
