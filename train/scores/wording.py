@@ -90,6 +90,11 @@ def few_clusters_warning(clusters: int, effective: float, by: str) -> str:
     return f"warning: only {_clusters_text(clusters, effective, by)}, too few to trust the interval"
 
 
+def two_seeds_warning() -> str:
+    """Warn of an interval whose part between seeds is known from a single difference."""
+    return "warning: only 2 seeds: how much seeds vary is guessed from a single difference; take 3 or more"
+
+
 def few_orders_warning(clusters: int, by: str, orders: int) -> str:
     """Warn of a permutation test with so few orders that the true one is often among them."""
     few = f"{counted(clusters, by)} in {counted(orders, 'order')}"
