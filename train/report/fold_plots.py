@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from train.runs.plots import BLUE, COLUMNS, GRID, MUTED, ORANGE, panels_of
+from train.runs.plots import BLUE, COLOURS, COLUMNS, GRID, MUTED, ORANGE, colours_of, panels_of
 from train.scores.folds import Fold, mean_over_folds
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign, score_text, typeset
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FloatArray = npt.NDArray[np.float64]
-COLOURS = ("#2563a8", "#d9772b", "#3c896d", "#b23a48", "#7a5195", "#8c6d31", "#2f9fb5", "#d16ba5")
 FEW_LABELS = 7  # different labels of a target: clips of one label stand on each other
 CURVES_IN_A_ROW = 4
 
@@ -35,7 +34,7 @@ def plot_pooled(path: Path, folds: Sequence[Fold], names: Sequence[str], metric:
         metric: whose mean over folds each panel shows.
     """
     scores = mean_over_folds(np.array([METRICS.get(metric)(fold.truth, fold.predictions) for fold in folds]))
-    colours, sign = _colours(len(folds)), metric_sign(metric)
+    colours, sign = colours_of(len(folds)), metric_sign(metric)
     with panels_of(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
         moved = [
             _panel(axis, [(f.truth[:, k], f.predictions[:, k]) for f in folds], colours)
@@ -111,11 +110,3 @@ def _panel(axis: Axes, folds: Sequence[tuple[FloatArray, FloatArray]], colours: 
     axis.set(xlim=limits, ylim=limits, aspect="equal")
     axis.grid(color=GRID, zorder=0)
     return any(moved)
-
-
-def _colours(count: int) -> list[Any]:
-    if count <= len(COLOURS):
-        return list(COLOURS[:count])
-    from matplotlib import colormaps
-
-    return [colormaps["viridis"](value) for value in np.linspace(0, 0.95, count)]

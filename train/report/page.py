@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cache import read_table
 from cache.common.words import counted, in_markdown
-from train.checksums import known_fields
+from train.checksums import known_fields, verified
 from train.errors import RunError
 from train.files import (
     AUDIT_FILE,
+    CLIPS_FILE,
     ENSEMBLE_FILE,
     HISTORY_FILE,
     METRICS_FILE,
@@ -26,7 +28,7 @@ from train.files import (
 )
 from train.report.ensemble_section import TOGETHER, ensemble_section, together
 from train.report.folds_page import folds_commands, folds_parts
-from train.report.plots import plot_differences, plot_histories, plot_rows
+from train.report.plots import Curves, plot_differences, plot_histories, plot_rows
 from train.report.read_folds import read_folds
 from train.report.run_study import study_of_run
 from train.report.sections import (
@@ -201,12 +203,25 @@ def _plot_curves(study: Study, rows: Sequence[RowResult], path: Path) -> None:
         if column == "score"
         else "training loss"
     )
-    histories, chosen = {}, {}
+    histories = {}
     for row in rows:
         runs = [study.path / run for run in row.runs]
-        histories[row.name] = [np.array(read_history(run / HISTORY_FILE)[column]) for run in runs]
-        chosen[row.name] = [_epoch(run / METRICS_FILE) for run in runs]
-    plot_histories(path, histories, title, chosen)
+        histories[row.name] = Curves(
+            [run.resolve().name for run in runs],
+            [np.array(read_history(run / HISTORY_FILE)[column]) for run in runs],
+            [_epoch(run / METRICS_FILE) for run in runs],
+            on_other_clips=column == "score" and len(set(map(_inner_part, runs))) > 1,
+        )
+    plot_histories(path, histories, title)
+
+
+def _inner_part(run: Path) -> frozenset[str] | None:
+    """Return the clips that chose the epoch of a run; None if it does not name them."""
+    path = run / CLIPS_FILE
+    if not path.exists():
+        return None
+    with known_fields(path, "a table of clips"):
+        return frozenset(row["clip_id"] for row in read_table(verified(path)).rows if row["part"] == "inner")
 
 
 def _epoch(metrics: Path) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train.report.shown_range import shown_range
-from train.runs.plots import BLUE, COLUMNS, GRID, MUTED, ORANGE, figure_of, panels_of
+from train.runs.plots import BLUE, COLUMNS, GRID, MUTED, ORANGE, colours_of, figure_of, panels_of
 from train.scores.estimates import Interval
 from train.scores.wording import metric_sign, score_text, typeset
 from train.studies.scored import Scores
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FloatArray = npt.NDArray[np.float64]
+OTHER_CLIPS = "each seed on inner clips of its own: levels do not compare"
+MOST_NAMED = 8  # curves of a panel
 SIGNIFICANT = 0.05  # after Holm's correction
 
 
@@ -155,27 +157,63 @@ def _draw_bar(axis: Axes, position: int, bar: Bar, interval: Interval, limits: t
     return cut
 
 
-def plot_histories(
-    path: Path, histories: Mapping[str, Sequence[FloatArray]], title: str, chosen: Mapping[str, Sequence[int]]
-) -> None:
+class Curves(NamedTuple):
+    """The histories of a row's fits.
+
+    Attributes:
+        names: of the fits, such as "seed-0".
+        values: of each, value per epoch.
+        chosen: epoch that each kept, from 1.
+        on_other_clips: whether each is measured on clips of its own, so that their levels do not compare.
+    """
+
+    names: Sequence[str]
+    values: Sequence[FloatArray]
+    chosen: Sequence[int]
+    on_other_clips: bool = False
+
+
+def plot_histories(path: Path, histories: Mapping[str, Curves], title: str) -> None:
     """Draw one panel per row with a line per seed, a dot where its epoch was kept.
+
+    Curves on the same clips lie over each other in one colour: their spread is that of the seeds. Curves on
+    clips of their own have a colour each and are named, since their distance says nothing of seeds.
 
     Args:
         path: of the PNG.
-        histories: name of each row → value per epoch of each of its fits.
+        histories: name of each row → its curves.
         title: what the values are.
-        chosen: name of each row → epoch that each fit kept, from 1.
     """
+    from matplotlib.ticker import MaxNLocator
+
+    own = any(curves.on_other_clips for curves in histories.values())
     with panels_of(path, len(histories), min(COLUMNS, len(histories)), share=True) as (figure, axes):
-        for axis, (name, lines) in zip(axes, histories.items(), strict=True):
-            for values, epoch in zip(lines, chosen[name], strict=True):
-                axis.plot(
-                    np.arange(1, len(values) + 1), values, color=BLUE, linewidth=1.2, alpha=0.7, zorder=2
-                )
-                if 1 <= epoch <= len(values):
-                    axis.plot(epoch, values[epoch - 1], "o", color=ORANGE, markersize=5, zorder=3)
+        for axis, (name, curves) in zip(axes, histories.items(), strict=True):
+            _draw_curves(axis, curves)
             axis.set_title(name, loc="left", fontsize=10)
             axis.grid(axis="y", color=GRID, zorder=0)
             axis.margins(x=0.05, y=0.12)
-        figure.suptitle(f"{title}; dot: epoch kept", x=0.01, ha="left", fontsize=12)
+            axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+        note = f"\n{OTHER_CLIPS}" if own else ""
+        figure.suptitle(f"{title}; dot: epoch kept{note}", x=0.01, ha="left", fontsize=12)
         figure.supxlabel("epoch", fontsize=10)
+
+
+def _draw_curves(axis: Axes, curves: Curves) -> None:
+    colours = colours_of(len(curves.values)) if curves.on_other_clips else [BLUE] * len(curves.values)
+    for name, values, epoch, colour in zip(curves.names, curves.values, curves.chosen, colours, strict=True):
+        alpha = 1.0 if curves.on_other_clips else 0.7
+        axis.plot(
+            np.arange(1, len(values) + 1),
+            values,
+            color=colour,
+            linewidth=1.2,
+            alpha=alpha,
+            zorder=2,
+            label=name,
+        )
+        if 1 <= epoch <= len(values):
+            dot = colour if curves.on_other_clips else ORANGE
+            axis.plot(epoch, values[epoch - 1], "o", color=dot, markersize=5, zorder=3)
+    if curves.on_other_clips and len(curves.names) <= MOST_NAMED:
+        axis.legend(fontsize=8, loc="best", handlelength=1.2)

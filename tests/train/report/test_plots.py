@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from train.report import plots
-from train.report.plots import Bar, draw_bars, plot_differences, plot_histories, plot_rows
+from train.report.page import _inner_part
+from train.report.plots import Bar, Curves, draw_bars, plot_differences, plot_histories, plot_rows
 from train.runs.plots import BLUE, MUTED
 from train.scores.estimates import Interval
 from train.studies.scored import score_rows
@@ -89,6 +91,38 @@ def test_a_difference_is_coloured_by_its_corrected_p_value(study_of, tmp_path, m
 
 
 def test_histories_may_differ_in_length(tmp_path) -> None:
-    histories = {"a": [np.array([0.1, 0.2, np.nan]), np.array([0.1])], "b": [np.array([0.3, 0.1])]}
-    plot_histories(tmp_path / "curves.png", histories, "mean pearson", {"a": [2, 1], "b": [9]})
+    histories = {
+        "a": Curves(["seed-0", "seed-1"], [np.array([0.1, 0.2, np.nan]), np.array([0.1])], [2, 1]),
+        "b": Curves(["seed-0"], [np.array([0.3, 0.1])], [9]),
+    }
+    plot_histories(tmp_path / "curves.png", histories, "mean pearson")
     assert is_png(tmp_path / "curves.png")
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_curves_on_clips_of_their_own_are_told_apart(own, tmp_path, monkeypatch) -> None:
+    seen = {}
+    drawn = plots.panels_of
+
+    @contextmanager
+    def kept(*args, **options):
+        with drawn(*args, **options) as (figure, axes):
+            seen["figure"], seen["axis"] = figure, axes[0]
+            yield figure, axes
+
+    monkeypatch.setattr(plots, "panels_of", kept)
+    curves = Curves(["seed-0", "seed-1"], [np.array([0.1, 0.2]), np.array([0.3, 0.2])], [2, 1], own)
+    plot_histories(tmp_path / "curves.png", {"head": curves}, "mean pearson on the inner part of train")
+    lines = [line for line in seen["axis"].lines if line.get_linestyle() == "-"]
+    assert len({line.get_color() for line in lines if len(line.get_xdata()) == 2}) == (2 if own else 1)
+    assert (seen["axis"].get_legend() is not None) == own
+    assert ("levels do not compare" in seen["figure"].get_suptitle()) == own
+
+
+def test_seeds_that_divide_train_alike_lie_over_each_other(ensembled, tmp_path) -> None:
+    """The report reads from the runs whether two seeds chose their epochs on the same clips."""
+    parts = [_inner_part(ensembled / f"seed-{seed}") for seed in (0, 1)]
+    assert parts[0] != parts[1], "by chance they could be; of these they are not"
+    assert parts[0] == _inner_part(ensembled / "seed-0")
+    assert len(parts[0]) == len(parts[1]) > 0
+    assert _inner_part(tmp_path) is None, "a run of an older version does not say"
