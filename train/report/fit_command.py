@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.common.option_fields import options_of
+from cache.common.words import in_one_line
 from train.checksums import known_fields, read_json
 from train.config import FitConfig
 from train.files import CONFIG_FILE, ENVIRONMENT_FILE
@@ -43,7 +44,7 @@ def fit_command(
         where = label_words(named)
         cache = str(named.get("cache", ""))
     if not cache or where is None:
-        return f"# {run}: {NO_COMMAND}"
+        return f"# {in_one_line(str(run))}: {NO_COMMAND}"
     same_threads = ["--threads", str(threads[0])] if len(threads) == 1 else []
     words = ["emi-train", "fit", cache, *where, *config_words(config, run), *same_threads, *more]
     return shlex.join([*words, "--out", out])

@@ -37,7 +37,7 @@ def plot_pooled(path: Path, folds: Sequence[Fold], names: Sequence[str], metric:
     colours, sign = colours_of(len(folds)), metric_sign(metric)
     with panels_of(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
         moved = [
-            _panel(axis, [(f.truth[:, k], f.predictions[:, k]) for f in folds], colours)
+            _panel(axis, [_labelled(f.truth[:, k], f.predictions[:, k]) for f in folds], colours)
             for k, axis in enumerate(axes)
         ]
         for axis, name, score in zip(axes, names, scores, strict=True):
@@ -83,6 +83,12 @@ def plot_fold_histories(
         figure.supxlabel("epoch", fontsize=10)
 
 
+def _labelled(truth: FloatArray, prediction: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the clips that have a label of this target."""
+    known = np.isfinite(truth)
+    return truth[known], prediction[known]
+
+
 def beside_each_other(truth: Sequence[FloatArray]) -> list[float]:
     """Return how far each fold's points move sideways: not at all unless a target has few different labels."""
     values = np.unique(np.concatenate(list(truth)))
@@ -97,13 +103,15 @@ def _panel(axis: Axes, folds: Sequence[tuple[FloatArray, FloatArray]], colours: 
     clips = sum(len(truth) for truth, _ in folds)
     alpha = float(np.clip(120 / max(1, clips), 0.1, 0.6))
     moved = beside_each_other([truth for truth, _ in folds])
-    every = np.concatenate([values for pair in folds for values in pair])
+    every = np.concatenate([values for pair in folds for values in pair] if clips else [[0.0, 1.0]])
     margin = 0.05 * float(np.ptp(every)) or 0.5
     limits = (float(every.min()) - margin + min(moved), float(every.max()) + margin + max(moved))
     axis.plot(limits, limits, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for (truth, prediction), colour, step in zip(folds, colours, moved, strict=True):
         axis.scatter(truth + step, prediction, s=12, color=colour, alpha=alpha, linewidths=0, zorder=2)
-        if len(truth) > 1 and np.ptp(truth) > 0:
+        if (
+            len(truth) > 1 and np.ptp(truth) > 1e-6 * np.abs(truth).max()
+        ):  # as the metrics call a column constant
             slope, offset = np.polyfit(truth, prediction, 1)
             ends = np.array([truth.min(), truth.max()])
             axis.plot(ends + step, slope * ends + offset, color=colour, linewidth=1.6, zorder=3)

@@ -18,7 +18,18 @@ def test_folds_are_drawn_even_where_a_target_is_constant(count, tmp_path) -> Non
     rng = np.random.default_rng(0)
     folds = [Fold(rng.random((6, 2)), rng.random((6, 2)), [None] * 6) for _ in range(count)]
     folds[0].truth[:, 1] = 0.0
+    folds[1].truth[:, 1] = 0.1 + 1e-9 * np.arange(6)  # constant, but for rounding
     plot_pooled(tmp_path / "pooled.png", folds, ["a", "$b$"], "pearson")
+    assert is_png(tmp_path / "pooled.png")
+
+
+def test_clips_without_a_label_are_left_out(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    folds = [Fold(rng.random((6, 2)), rng.random((6, 2)), [None] * 6) for _ in range(2)]
+    folds[0].truth[0, 0] = np.nan
+    for fold in folds:
+        fold.truth[:, 1] = np.nan
+    plot_pooled(tmp_path / "pooled.png", folds, ["a", "b"], "mae")
     assert is_png(tmp_path / "pooled.png")
 
 
