@@ -42,8 +42,9 @@ def plot_pooled(path: Path, folds: Sequence[Fold], names: Sequence[str], metric:
         ]
         for axis, name, score in zip(axes, names, scores, strict=True):
             axis.set_title(f"{name}   {sign} {typeset(score_text(float(score)))}", loc="left")
+        many = f"; dark to light: fold 1 to {len(folds)}" if len(folds) > len(COLOURS) else ""
         figure.suptitle(
-            f"{sum(len(fold.truth) for fold in folds)} clips in {len(folds)} folds, {sign}: mean over folds",
+            f"{sum(len(fold.truth) for fold in folds)} clips in {len(folds)} folds, {sign}: mean over folds{many}",
             x=0.01, ha="left", fontsize=12,
         )  # fmt: skip
         aside = " (folds drawn side by side)" if any(moved) else ""

@@ -192,7 +192,7 @@ def _chance(found: Folds) -> list[str]:
         f"{_cell(mean.observed)} ({p_text(mean.p_value)}){few_fold_orders_warning(orders)}."
     )
     rows = [_chance_row(*each) for each in zip(found.folds, null.folds, null.orders, strict=True)]
-    header = ["fold", sign, "by chance", "95th percentile", "p", "swapped", "orders"]
+    header = ["fold", sign, "by chance", "95th percentile", "p, uncorrected", "swapped", "orders"]
     return [text, markdown_table(header, rows)]
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from cache.common.option_fields import options_of
 from train import FitConfig, fit
 from train.labels.label_files import LabelFiles
 from train.report.fit_command import config_words, fit_command, label_words, of_one_config
@@ -77,9 +78,13 @@ def test_a_config_comes_back_from_its_options(config, parsed, tmp_path):
     assert parsed(words)[0] == config
 
 
+SWITCHED = {"lstm", "select", "train_on_all", "fusion"}  # tested above, or with a single choice
+
+
 def test_every_option_of_a_fit_is_told(parsed, tmp_path):
-    """A field that is added later is told too, or this fails."""
     standard = FitConfig()
+    offered = {name for name, declared in options_of(FitConfig).items() if declared.offered}
+    assert offered - SWITCHED <= set(OTHERS), "a new option: give it a value in OTHERS"
     for name, value in OTHERS.items():
         if value != getattr(standard, name):
             config = replace(standard, **{name: value})
