@@ -76,7 +76,7 @@ def folds_commands(found: Folds) -> str:
     """Return the commands that make a cross-validation again: all of it, compared bit by bit, and anew."""
     lines = ["```sh", shlex.join(["emi-train", "reproduce", str(found.path)]), "# or anew:"]
     first, inputs = found.folds[0].run, found.inputs
-    if inputs:
+    if "folds" in inputs:
         more = ["--folds", str(inputs["folds"])]
         more += ["--group", str(inputs["group"])] if inputs.get("group") else []
         more += ["--allow-speaker-overlap"] if inputs.get("allow_speaker_overlap") else []
