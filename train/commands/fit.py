@@ -136,7 +136,7 @@ def _fit_folds(place: Place, config: FitConfig, folding: Folding) -> Result:
     from train.studies.cross_validation import fit_folds
     from train.studies.options import RepeatOptions
 
-    repeat = RepeatOptions(place.out, place.overwrite, place.strict)
+    repeat = RepeatOptions(place.out, place.overwrite, place.strict, place.files)
     found = fit_folds(place.cache, read_all_labels(place.files), config, folding, repeat)
     line, floor = _floor(place, [(labels, [run]) for labels, run in found.fits])
     return folds_text(found.result) + line, {**found.result, **floor}
