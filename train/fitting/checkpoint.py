@@ -42,6 +42,7 @@ class Training:
         seconds: spent in epochs so far.
         waited: of those, spent waiting for batches.
         threads: torch threads of each sitting.
+        rates: clips/s that were measured with one number of threads and another, before the first step.
     """
 
     head: FusionHead
@@ -53,6 +54,7 @@ class Training:
     seconds: float = 0.0
     waited: float = 0.0
     threads: list[int] = field(default_factory=list)
+    rates: dict[int, float] = field(default_factory=dict)
 
     def record(self, row: EpochRecord) -> None:
         """Add an epoch, and keep its weights if it scored best."""
@@ -98,6 +100,7 @@ def save_checkpoint(path: Path, training: Training) -> None:
         "seconds": training.seconds,
         "waited": training.waited,
         "threads": training.threads,
+        "rates": list(training.rates.items()),
     }
     write_tensors(path, tensors, {**rest, SEAL: _digest(tensors, rest)})
 
@@ -119,6 +122,7 @@ def load_checkpoint(path: Path, training: Training) -> None:
         training.best_epoch, training.best_score = rest["best_epoch"], rest["best_score"]
         training.seconds, training.waited = rest["seconds"], rest["waited"]
         training.threads = rest["threads"]
+        training.rates = dict(rest.get("rates", []))  # older versions measured none
     except (KeyError, TypeError, RuntimeError, ValueError, AttributeError):
         raise RunError(f"{path}: not a checkpoint of this head; start over with --overwrite") from None
     training.best_weights = _below(BEST, tensors)

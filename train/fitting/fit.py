@@ -21,11 +21,12 @@ from train.fitting.epoch import run_epoch
 from train.fitting.progress_lines import epoch_line
 from train.fitting.refresh import refresh
 from train.fitting.task import Task, plan_fit
+from train.fitting.threads import settle_as_before, settle_threads
 from train.fitting.write_run import FitInputs, write_results
 from train.heads.head import HeadShape, new_head
 from train.labels.coverage import is_compact, opened
 from train.labels.tables import Splits, target_lines
-from train.machine import choose_device, deterministic, kept_memory
+from train.machine import choose_device, deterministic, kept_memory, threads_as_chosen
 from train.runs.claim import claim, keep_run_folder
 from train.runs.run_folder import Run, load_run
 
@@ -59,7 +60,8 @@ def fit(
 ) -> Run:
     """Fit one head, or go on with it where an interrupted fit of the same config stopped.
 
-    The same config, machine and number of threads give the same bits, interrupted or not.
+    The same config, machine and number of threads give the same bits, interrupted or not. On a CPU the number is
+    measured before the first step, up to torch's own, unless a ``train.machine.threads_of`` around this sets it.
 
     Args:
         cache: a cache folder or its reader.
@@ -92,6 +94,7 @@ def fit(
                 progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
                 if refresh(out, FitInputs(reader, labels, task)):
                     progress.line(f"{out}: its interval and its audit are computed again for these speakers")
+                settle_as_before(out)
                 return load_run(out)
             write_json(out / CONFIG_FILE, config.to_dict())
             if checked is not None:
@@ -106,9 +109,10 @@ def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, progress: Progress)
     """Take the epochs that are left, and write the run; its folder is this fit's own."""
     task, reader = inputs.task, inputs.reader
     device = choose_device(task.config.device, compact=is_compact(reader))
-    with deterministic(device):
+    with deterministic(device), threads_as_chosen() as choice:
         features = _features(reader, task, shared.bank, progress)
         training = _begin(task, features, device, out / CHECKPOINT_FILE, progress)
+        settle_threads(choice, training, task, features, progress)
         while not training.is_over(task.config):
             run_epoch(training, task, features, progress)
             save_checkpoint(out / CHECKPOINT_FILE, training)
@@ -161,9 +165,4 @@ def _begin(
     if checkpoint.exists():
         load_checkpoint(checkpoint, training)
         progress.line(f"going on after epoch {len(training.history)} of {config.last_epoch}")
-        if torch.get_num_threads() not in training.threads:
-            progress.line(
-                f"threads: {torch.get_num_threads()} now, {training.threads} before; the bits may differ"
-            )
-    training.threads.append(torch.get_num_threads())
     return training
