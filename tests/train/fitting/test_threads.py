@@ -81,17 +81,17 @@ def test_the_line_says_what_was_measured():
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_a_choice_gives_the_bits_of_that_number_of_threads(
-    corpus, splits, small, quiet, tmp_path, monkeypatch, two_cores, count, dropout
+    corpus, splits, small, tmp_path, monkeypatch, two_cores, count, dropout
 ):
     """The measurement itself is made, and only its result is fixed: it must leave no trace."""
     config = replace(small, epochs=2, dropout=dropout, standardise="train")
     torch.manual_seed(5)
     with threads_of(count):
-        expected = fit(corpus.cache, splits, config, tmp_path / "given", progress=quiet, shared=SHARED)
+        expected = fit(corpus.cache, splits, config, tmp_path / "given", shared=SHARED)
     monkeypatch.setattr(threads, "fastest", lambda _rates: count)
     state = torch.random.get_rng_state()
     torch.manual_seed(5)
-    found = fit(corpus.cache, splits, config, tmp_path / "measured", progress=quiet, shared=SHARED)
+    found = fit(corpus.cache, splits, config, tmp_path / "measured", shared=SHARED)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert bits(found.path) == bits(expected.path)
     assert environment(found.path)["threads_of_each_sitting"] == [count]
