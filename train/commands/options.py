@@ -12,6 +12,9 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finish
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")]
+FitThreads = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads.", show_default="the fastest, measured")
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one per core")
 ]

@@ -64,6 +64,7 @@ class Training:
         waited: of those, spent waiting for batches.
         threads: torch threads of each sitting.
         choice: of the pass before; None in the first.
+        rates: clips/s that were measured with one number of threads and another, before the first step.
     """
 
     head: FusionHead
@@ -76,6 +77,7 @@ class Training:
     waited: float = 0.0
     threads: list[int] = field(default_factory=list)
     choice: Choice | None = None
+    rates: dict[int, float] = field(default_factory=dict)
 
     def record(self, row: EpochRecord) -> None:
         """Add an epoch, and keep its weights if it scored best."""
@@ -126,6 +128,7 @@ def save_checkpoint(path: Path, training: Training) -> None:
         "waited": training.waited,
         "threads": training.threads,
         **({"choice": asdict(training.choice)} if training.choice else {}),
+        "rates": list(training.rates.items()),
     }
     write_tensors(path, tensors, {**rest, SEAL: _digest(tensors, rest)})
 
@@ -148,6 +151,7 @@ def load_checkpoint(path: Path, training: Training) -> None:
         training.seconds, training.waited = rest["seconds"], rest["waited"]
         training.threads = rest["threads"]
         training.choice = Choice.from_dict(rest["choice"]) if "choice" in rest else None
+        training.rates = dict(rest.get("rates", []))  # older versions measured none
     except (KeyError, TypeError, RuntimeError, ValueError, AttributeError):
         raise RunError(f"{path}: not a checkpoint of this head; start over with --overwrite") from None
     training.best_weights = _below(BEST, tensors)

@@ -20,10 +20,11 @@ from train.fitting.progress_lines import TOLD_EPOCHS, epoch_line, is_told
 from train.fitting.refresh import refresh
 from train.fitting.start import begin, begin_again, read_features, refit_task, shape_of, start_pass
 from train.fitting.task import Task, plan_fit
+from train.fitting.threads import settle_as_before, settle_threads
 from train.fitting.write_run import FitInputs, write_results
 from train.labels.coverage import is_compact, opened
 from train.labels.tables import Splits, target_lines
-from train.machine import choose_device, deterministic, kept_memory
+from train.machine import choose_device, deterministic, kept_memory, threads_as_chosen
 from train.runs.claim import claim, keep_run_folder
 from train.runs.run_folder import Run, load_run
 
@@ -59,7 +60,8 @@ def fit(
 ) -> Run:
     """Fit one head, or go on with it where an interrupted fit of the same config stopped.
 
-    The same config, machine and number of threads give the same bits, interrupted or not.
+    The same config, machine and number of threads give the same bits, interrupted or not. On a CPU the number is
+    measured before the first step, up to torch's own, unless a ``train.machine.threads_of`` around this sets it.
 
     Args:
         cache: a cache folder or its reader.
@@ -92,6 +94,7 @@ def fit(
                 progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
                 if refresh(out, FitInputs(reader, labels, task)):
                     progress.line(f"{out}: its interval and its audit are computed again for these speakers")
+                settle_as_before(out)
                 return load_run(out)
             write_json(out / CONFIG_FILE, config.to_dict())
             if checked is not None:
@@ -104,29 +107,32 @@ def fit(
 
 def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, progress: Progress) -> None:
     """Take the epochs that are left, and write the run; its folder is this fit's own."""
-    task, reader, checkpoint = inputs.task, inputs.reader, out / CHECKPOINT_FILE
-    device = choose_device(task.config.device, compact=is_compact(reader))
-    with deterministic(device):
-        features = read_features(reader, task, shared.bank, progress)
-        training = begin(task, shape_of(task, features), device, checkpoint, progress)
-        taken = _pass(training, task, features, checkpoint, progress)
-        if task.config.refit and training.choice is None:
-            training = begin_again(training, task, progress)
+    whole, reader, checkpoint = inputs.task, inputs.reader, out / CHECKPOINT_FILE
+    device = choose_device(whole.config.device, compact=is_compact(reader))
+    with deterministic(device), threads_as_chosen() as choice:
+        features = read_features(reader, whole, shared.bank, progress)
+        training = begin(whole, shape_of(whole, features), device, checkpoint, progress)
+        task = refit_task(whole, training.choice)
+        taken = start_pass(training, task, features, progress)
+        settle_threads(choice, training, task, taken, progress)
+        _take_epochs(training, task, taken, checkpoint, progress)
+        if whole.config.refit and training.choice is None:
+            training = begin_again(training, whole, progress)
             save_checkpoint(checkpoint, training)
-            taken = _pass(training, task, features, checkpoint, progress)
+            task = refit_task(whole, training.choice)
+            taken = start_pass(training, task, features, progress)
+            _take_epochs(training, task, taken, checkpoint, progress)
         write_results(out, inputs, taken, training, pictures=shared.pictures)
     checkpoint.unlink()
 
 
-def _pass(
-    training: Training, whole: Task, features: Features, checkpoint: Path, progress: Progress
-) -> Features:
-    """Take the epochs that are left of a pass; return the features as its head takes them."""
-    task = refit_task(whole, training.choice)
-    taken = start_pass(training, task, features, progress)
+def _take_epochs(
+    training: Training, task: Task, features: Features, checkpoint: Path, progress: Progress
+) -> None:
+    """Take the epochs that are left of a pass."""
     saved = time.monotonic()
     while not training.is_over(task.config):
-        run_epoch(training, task, taken, progress)
+        run_epoch(training, task, features, progress)
         if _is_due(training, task, saved):
             save_checkpoint(checkpoint, training)
             saved = time.monotonic()
@@ -134,7 +140,6 @@ def _pass(
             progress.line(epoch_line(training, task))
         else:
             progress.update(partial(epoch_line, training, task))
-    return taken
 
 
 def _is_due(training: Training, task: Task, saved: float) -> bool:

@@ -19,6 +19,7 @@ from train.features.standardise import by_speaker, learn_moments
 from train.fitting.checkpoint import Choice, Training, load_checkpoint, new_training
 from train.fitting.task import Task
 from train.heads.head import FusionHead, HeadShape, new_head
+from train.machine import one_thread
 
 
 def read_features(reader: CacheReader, task: Task, bank: FrameBank | None, progress: Progress) -> Features:
@@ -92,11 +93,12 @@ def start_pass(training: Training, task: Task, features: Features, progress: Pro
         progress: where to report.
     """
     head, fresh, where = training.head, not training.history, task.parts["fit"]
-    if fresh and takes_components(task.config):
-        learn_components(head.components, features, where)
-    taken = as_taken(features, head, task, progress)
-    if fresh and task.config.standardise == "train":
-        learn_moments(head.standardise, taken, where)
+    with one_thread():  # whatever number of them the epochs take: the same bits with any
+        if fresh and takes_components(task.config):
+            learn_components(head.components, features, where)
+        taken = as_taken(features, head, task, progress)
+        if fresh and task.config.standardise == "train":
+            learn_moments(head.standardise, taken, where)
     return taken
 
 
@@ -110,11 +112,6 @@ def begin(
         again = "fitting again on all of train, " if training.choice else ""
         last = training.choice.epoch if training.choice else task.config.last_epoch
         progress.line(f"{again}going on after epoch {len(training.history)} of {last}")
-        if torch.get_num_threads() not in training.threads:
-            progress.line(
-                f"threads: {torch.get_num_threads()} now, {training.threads} before; the bits may differ"
-            )
-    training.threads.append(torch.get_num_threads())
     return training
 
 
@@ -123,7 +120,7 @@ def begin_again(training: Training, task: Task, progress: Progress) -> Training:
     choice = training.choose()
     device = next(training.head.parameters()).device
     again = new_training(new_head(training.head.shape, task.config.seed).to(device), task.config)
-    again.choice, again.threads = choice, training.threads
+    again.choice, again.threads, again.rates = choice, training.threads, training.rates
     again.seconds, again.waited = training.seconds, training.waited
     clips = counted(len(refit_task(task, choice).parts["fit"]), "training clip")
     progress.line(f"epoch {choice.epoch} chosen; fitting again on all {clips} for as many epochs")

@@ -203,6 +203,7 @@ def _environment(inputs: FitInputs, training: Training) -> dict[str, Any]:
         "identity": task.identity,
         **environment(device),
         "threads_of_each_sitting": training.threads,
+        "clips_per_second_by_threads": {str(count): rate for count, rate in training.rates.items()},
         **origin_of(inputs),
         "recipe_id": inputs.reader.recipe_id,
         "seconds": round(training.seconds, 3),

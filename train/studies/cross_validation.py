@@ -34,6 +34,7 @@ from train.labels.folds import LEAVE_ONE_OUT, Fold, Folding, divide, shared_spea
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
 from train.labels.tables import Labels, Splits, listed, target_lines
+from train.machine import threads_as_chosen
 from train.runs.predict import predict
 from train.runs.run_folder import Run
 from train.scores.evidence import described
@@ -97,9 +98,10 @@ def fit_folds(
         for fold, folder in zip(folds, folders, strict=True)
     ]
     fits = []
-    for number, (fold, files, folder) in enumerate(zip(folds, tables, folders, strict=True), 1):
-        progress.line(f"fold {number} of {len(folds)}{f' ({fold.name})' if fold.name else ''}")
-        fits.append(_fit_fold(cache, read_files(files), config, folder, options))
+    with threads_as_chosen():  # measured once, for all of them
+        for number, (fold, files, folder) in enumerate(zip(folds, tables, folders, strict=True), 1):
+            progress.line(f"fold {number} of {len(folds)}{f' ({fold.name})' if fold.name else ''}")
+            fits.append(_fit_fold(cache, read_files(files), config, folder, options))
     result = {
         "metric": config.metric,
         "folds": len(folds),
