@@ -79,12 +79,19 @@ def test_the_line_says_what_was_measured():
 
 
 @pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dropout": 0.5, "standardise": "train"},
+        {"clip_vector": "components", "refit": True, "temporal": "gru"},
+        {"lstm": False, "clip_vector": "statistics"},
+    ],
+)
 def test_a_choice_gives_the_bits_of_that_number_of_threads(
-    corpus, splits, small, tmp_path, monkeypatch, two_cores, count, dropout
+    corpus, splits, small, tmp_path, monkeypatch, two_cores, count, fields
 ):
     """The measurement itself is made, and only its result is fixed: it must leave no trace."""
-    config = replace(small, epochs=2, dropout=dropout, standardise="train")
+    config = replace(small, epochs=2, **fields)
     torch.manual_seed(5)
     with threads_of(count):
         expected = fit(corpus.cache, splits, config, tmp_path / "given", shared=SHARED)
