@@ -102,7 +102,8 @@ class FitConfig:
     layer: int | None = option(None, "Encoder layer.", shown="the last one cached")
     global_mean: bool = option(True, "Global mean vector.")
     clip_vector: str = option(
-        "mean", "The global mean, or in its place statistics of the frames, or of their components too.",
+        "mean",
+        "The global mean, or in its place statistics of the frames, or of their components too.",
         choices=CLIP_VECTORS,
     )
     fusion_head: bool = option(True, "Linear, Tanh, Linear; off: one linear layer.")

@@ -1,4 +1,4 @@
-"""What a pass of a fit starts from: a new head or that of a checkpoint, and the features as that head takes them."""
+"""What a pass of a fit starts from: a new head or one of a checkpoint, and the features as that head takes them."""
 
 from __future__ import annotations
 

@@ -179,7 +179,9 @@ def statement(task: Task, epoch: int, score: float | None) -> str:
         return f"{text} (the last)"
     which = {"inner": "inner", "valid": "validation"}[config.select]
     chooser = counted(len(task.chooser), f"{which} clip")
-    again = f", then fitted again on all {len(parts['fit']) + len(task.chooser)} of it" if config.refit else ""
+    again = (
+        f", then fitted again on all {len(parts['fit']) + len(task.chooser)} of it" if config.refit else ""
+    )
     if score is None:
         return f"{text}, the last, since {config.metric} was undefined on the {chooser} at every epoch{again}"
     text += f" chosen by {config.metric} ({score_text(score)}) on {chooser}"

@@ -14,9 +14,7 @@ from train.recipes.registry import AUTO, RECIPES
 OF_TEMPORAL = ("temporal", "hidden", "lstm_layers")  # fields that say nothing with the temporal model off
 
 
-def chosen_recipe(
-    name: str, cache: CacheReader | Path | str, clips: int, layer: int | None = None
-) -> Recipe:
+def chosen_recipe(name: str, cache: CacheReader | Path | str, clips: int, layer: int | None = None) -> Recipe:
     """Return what a recipe chooses for a cache.
 
     Args:
@@ -44,9 +42,7 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def recipe_config(
-    cache: CacheReader | Path | str, clips: int, recipe: str = AUTO, **given: Any
-) -> FitConfig:
+def recipe_config(cache: CacheReader | Path | str, clips: int, recipe: str = AUTO, **given: Any) -> FitConfig:
     """Return the config that ``emi-train fit`` takes for a cache: that of a recipe, changed by ``given``.
 
     Args:

@@ -75,7 +75,8 @@ def test_the_axes_are_those_of_the_correlation_matrix_of_the_training_frames() -
 def test_the_parts_of_a_clip_cover_it_in_order(length) -> None:
     frames = np.arange(length, dtype=np.float32)[:, None]
     means = means_of_parts(frames)[:, 0]
-    assert means.shape == (PARTS,) and (np.diff(means) >= 0).all()
+    assert means.shape == (PARTS,)
+    assert (np.diff(means) >= 0).all()
     if length % PARTS == 0:
         np.testing.assert_allclose(means, frames.reshape(PARTS, -1).mean(1))
 
@@ -87,7 +88,9 @@ def test_a_constant_channel_and_a_huge_offset_do_no_harm() -> None:
     components = Components(3, number_of_components(3))
     learn_components(components, features_of(clips), np.arange(9))
     found = with_components(features_of(clips), components).global_mean
-    assert found.shape == (9, 3 * VALUES) and bool(found.isfinite().all()) and float(found.abs().max()) < 50
+    assert found.shape == (9, 3 * VALUES)
+    assert bool(found.isfinite().all())
+    assert float(found.abs().max()) < 50
 
 
 @pytest.mark.parametrize(
@@ -126,5 +129,5 @@ def test_a_head_without_the_components_that_its_config_asks_for_is_refused(
     values["config"]["clip_vector"] = "mean"
     (run.path / "checksums.json").unlink()
     write_tensors(run.path / "head.safetensors", tensors, values)
-    with pytest.raises(RunError, match="not a head|do not agree"):
+    with pytest.raises(RunError, match="do not agree"):
         load_run(run.path)

@@ -1,4 +1,4 @@
-"""What passes of a fit start from: the second one has every training clip, and the epoch that the first one found."""
+"""Passes of a fit: the second one has every training clip, and ends after the epoch that the first one found."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from train.fitting.reproduce import reproduce
 from train.labels.label_files import LabelFiles
 
 SEED = 0
-REFIT = {"refit": True, "epochs": 6, "clip_vector": "components", "standardise": "train", "dropout": 0.2, "lr": 1e-4}
+CHANGED = {"clip_vector": "components", "standardise": "train", "dropout": 0.2, "lr": 1e-4}
+REFIT = {"refit": True, "epochs": 6, **CHANGED}
 
 
 @pytest.fixture
@@ -44,12 +45,14 @@ def test_the_head_is_that_of_all_training_clips_after_the_chosen_epoch(
         assert np.array_equal(tensor, whole.head.state_dict()[name]), name
     assert rows(run.path / "history.csv") == rows(alone.path / "history.csv")
     assert rows(run.path / "refit.csv") == rows(whole.path / "history.csv")
-    assert len(rows(run.path / "history.csv")) == 6 and len(rows(run.path / "refit.csv")) == chosen
+    assert len(rows(run.path / "history.csv")) == 6
+    assert len(rows(run.path / "refit.csv")) == chosen
     parts = [row["part"] for row in rows(run.path / "clips.csv")]
     fitted, inner = parts.count("fit"), parts.count("inner")
     assert f"then fitted again on all {fitted + inner} of it" in run.metrics["statement"]
     environment = (run.path / "environment.json").read_text()
-    assert '"clips_per_second"' in environment and not (alone.path / "refit.csv").exists()
+    assert '"clips_per_second"' in environment
+    assert not (alone.path / "refit.csv").exists()
 
 
 class Killed(BaseException):
@@ -86,7 +89,8 @@ def test_a_stopped_fit_goes_on_with_the_same_bits(
     for name in ("head.safetensors", "history.csv", "refit.csv", "predictions.csv"):
         assert (whole.path / name).read_bytes() == (resumed.path / name).read_bytes(), name
     found = reproduce(resumed.path, None, LabelFiles(labels=corpus.labels), quiet)
-    assert found["same"] and "refit.csv" in found["files"]
+    assert found["same"]
+    assert "refit.csv" in found["files"]
     assert np.isfinite(predict(load_run(resumed.path), corpus.cache, splits.valid.clip_ids).values).all()
 
 
@@ -94,7 +98,8 @@ def test_an_epoch_that_no_score_chose_is_the_last(corpus, splits, config, quiet,
     train = replace(splits.train, targets=np.full_like(splits.train.targets, 0.5))
     labels = replace(splits, train=train)
     run = fit(corpus.cache, labels, replace(config, loss="mse"), tmp_path / "r", progress=quiet)
-    assert run.metrics["epoch"] == 6 and "fitted again" in run.metrics["statement"]
+    assert run.metrics["epoch"] == 6
+    assert "fitted again" in run.metrics["statement"]
 
 
 @pytest.mark.parametrize("select", ["last", "valid"])
@@ -114,4 +119,5 @@ def test_many_epochs_get_some_lines_and_lose_no_bits(corpus, splits, small, quie
     other = io.StringIO()
     fit(corpus.cache, splits, config, tmp_path / "o", progress=Progress(other))
     told = [line for line in other.getvalue().splitlines() if line.startswith("epoch ")]
-    assert 20 <= len(told) <= 31 and told[-1].startswith("epoch 70/")
+    assert 20 <= len(told) <= 31
+    assert told[-1].startswith("epoch 70/")

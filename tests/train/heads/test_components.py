@@ -14,7 +14,8 @@ def test_they_are_kept_with_the_head_and_not_learned() -> None:
     assert head.num_parameters() == without.num_parameters()
     kept = {name: tuple(each.shape) for name, each in head.state_dict().items() if "components" in name}
     assert kept == {"components.mean": (7,), "components.deviation": (7,), "components.axes": (7, 4)}
-    assert HeadShape(**shape.to_dict()) == shape and "components" not in without.shape.to_dict()
+    assert HeadShape(**shape.to_dict()) == shape
+    assert "components" not in without.shape.to_dict()
 
 
 @pytest.mark.parametrize("number", [-1, 8, 2.0, True])

@@ -23,7 +23,10 @@ LIKE_AUTO = Recipe("auto", {"lstm": False, "refit": True, "temporal": "gru", "ep
         ({"hidden": 9, "lstm": False}, {"lstm": False}),
         ({"global_mean": False}, {"lstm": True}),
         ({"train_on_all": True, "select": "last"}, {"refit": False}),
-        ({"select": "last", "refit": True}, {"refit": True}),  # a contradiction of the user's own: refused later
+        (
+            {"select": "last", "refit": True},
+            {"refit": True},
+        ),  # a contradiction of the user's own: refused later
     ],
 )
 def test_fields(given, expected) -> None:
@@ -34,7 +37,9 @@ def test_fields(given, expected) -> None:
 
 def test_a_config_in_one_call(corpus) -> None:
     config = recipe_config(corpus.cache, 64, epochs=5)
-    assert config.clip_vector == "components" and config.epochs == 5 and config.refit
+    assert config.clip_vector == "components"
+    assert config.epochs == 5
+    assert config.refit
     assert recipe_config(corpus.cache, 64, "paper").lstm
     assert chosen_recipe("auto", corpus.cache, 64).fields["epochs"] == 500
     with pytest.raises(ConfigError, match="unknown field"):

@@ -17,7 +17,9 @@ def test_every_recipe_makes_a_config() -> None:
             Known("logmel", 80, False, False, 50),
         ):
             recipe = RECIPES.get(name)(known)
-            assert recipe.name == name and recipe.why and "\n" not in recipe.line()
+            assert recipe.name == name
+            assert recipe.why
+            assert "\n" not in recipe.line()
             FitConfig.from_dict(recipe.fields)
 
 
