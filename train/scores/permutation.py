@@ -9,8 +9,9 @@ from math import factorial
 import numpy as np
 import numpy.typing as npt
 
+from train.scores.folds import Fold, mean_score
 from train.scores.leave_one_out import Clusters
-from train.scores.registry import METRICS, traits_of
+from train.scores.registry import traits_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -64,17 +65,37 @@ def permutation_null(
         seed: of the permutations.
     """
     labels, rows = np.asarray(truth, dtype=np.float64), np.asarray(predictions, dtype=np.float64)
-    speakers = Clusters.of(len(labels), clusters)
-    rng, metric_of, better = np.random.default_rng([seed, 3]), METRICS.get(metric), _better(metric)
+    who = [None] * len(labels) if clusters is None else clusters
+    return permuted_within([Fold(labels, rows, who)], metric, permutations, seed)
 
-    def score(given: FloatArray) -> float:
-        return float(np.mean([metric_of(labels, one).mean() for one in given]))
 
-    observed = score(rows)
-    drawn = np.array([score(rows[:, _swapped(speakers.index, rng)]) for _ in range(permutations)])
+def permuted_within(
+    folds: Sequence[Fold], metric: str, permutations: int = PERMUTATIONS, seed: int = 0
+) -> Null:
+    """Return what ``permutation_null`` does, for predictions of folds: given to wrong clips of their own fold.
+
+    In a fold of a single speaker, clips swap. ``by`` is "speaker" if speakers swap in one of the folds.
+
+    Args:
+        folds: what the heads of each say of its clips.
+        metric: a registered one.
+        permutations: how many.
+        seed: of the permutations.
+    """
+    speakers = [swapping(fold, whole=len(folds) == 1) for fold in folds]
+    by = "speaker" if any(each.by == "speaker" for each in speakers) else "clip"
+    rng, better = np.random.default_rng([seed, 3]), _better(metric)
+
+    def drawn_once() -> float:
+        pairs = zip(folds, speakers, strict=True)
+        given = [f._replace(predictions=f.heads[:, _swapped(who.index, rng)]) for f, who in pairs]
+        return mean_score(given, metric)
+
+    observed = mean_score(folds, metric)
+    drawn = np.array([drawn_once() for _ in range(permutations)])
     kept = drawn[~np.isnan(drawn)]
     if np.isnan(observed) or not len(kept):
-        return Null(observed, np.nan, np.nan, np.nan, permutations, permutations - len(kept), speakers.by)
+        return Null(observed, np.nan, np.nan, np.nan, permutations, permutations - len(kept), by)
     as_good = int((better * kept >= better * observed).sum())
     return Null(
         observed=observed,
@@ -83,8 +104,19 @@ def permutation_null(
         p_value=(1 + as_good) / (1 + len(kept)),
         permutations=permutations,
         undefined=permutations - len(kept),
-        by=speakers.by,
+        by=by,
     )
+
+
+def swapping(fold: Fold, *, whole: bool = False) -> Clusters:
+    """Return which clips of a fold swap their predictions as one: those of a speaker, if there are several.
+
+    Args:
+        fold: its clips.
+        whole: whether it is a plain split, in which clips of a single speaker have nobody to swap with.
+    """
+    speakers = Clusters.of(len(fold.truth), fold.speakers)
+    return Clusters.of(len(fold.truth), None) if speakers.number < 2 and not whole else speakers
 
 
 def orders_of(clusters: int) -> int:
