@@ -44,13 +44,12 @@ from train.runs.plots import ScatterNote, plot_scatter
 from train.runs.run_folder import Run, load_run, read_metrics
 from train.runs.submission import predictions_in
 from train.scores.estimates import Interval
-from train.scores.intervals import score_interval
 from train.scores.metrics import mean_over
-from train.scores.permutation import permutation_null
+from train.scores.permutation import permuted_within
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign
 from train.studies.cross_validation import FOLDS
-from train.studies.scored import Scores, score_rows
+from train.studies.scored import Scores, fold_scores, score_rows
 from train.studies.study import (
     RESULTS,
     RowResult,
@@ -94,8 +93,7 @@ def write_report(path: Path, out: Path | None = None, *, overwrite: bool = False
         *_pictures(study, scores, out),
     ]
     first = path / study.row(study.reference).runs[0]
-    predictions = study.predictions(study.row(study.reference))
-    null = permutation_null(study.truth, predictions, study.metric, study.speakers)
+    null = permuted_within(study.scored(study.row(study.reference)), study.metric)
     parts += ["## Chance", null_section(study, null)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
     parts += [f"## Environment of {in_markdown(first.resolve().name)}", environment_section(first)]
@@ -185,11 +183,8 @@ def _epoch(metrics: Path) -> int:
 
 
 def _per_emotion(study: Study, row: RowResult) -> list[Interval]:
-    predictions = study.predictions(row)
-    return [
-        score_interval(study.truth[:, [k]], predictions[:, :, [k]], study.metric, study.speakers)
-        for k in range(len(study.names))
-    ]
+    found = fold_scores(study, row)
+    return [found.interval(k) for k in range(len(study.names))]
 
 
 def _means(study: Study, row: RowResult) -> dict[str, float]:

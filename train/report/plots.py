@@ -42,7 +42,10 @@ def plot_rows(path: Path, study: Study, scores: Scores) -> None:
         axis.margins(x=0.12)
         axis.grid(axis="x", color=GRID, zorder=0)
         note = ", selected on valid" if study.selected_on == "valid" else ""
-        axis.set_xlabel(f"mean {study.metric} on {len(study.truth)} validation clips{note}, 95 % interval")
+        where = f"{len(study.truth)} validation clips"
+        if study.folds:
+            where = f"{len(study.truth)} clips, mean over {len(study.folds)} folds"
+        axis.set_xlabel(f"mean {study.metric} on {where}{note}, 95 % interval")
 
 
 def plot_differences(path: Path, study: Study, scores: Scores) -> None:

@@ -21,8 +21,8 @@ from train.scores.wording import (
     spread_cell,
     typeset,
 )
-from train.studies.scored import Scores
-from train.studies.study import Study
+from train.studies.scored import Scores, notes_on_folds
+from train.studies.study import RowResult, Study
 
 
 class Column(NamedTuple):
@@ -103,7 +103,8 @@ def build_table(study: Study, scores: Scores) -> Table:
     how = (
         f" Δ: row minus “{study.reference}”; p after Holm{family}, intervals uncorrected." if compared else ""
     )
-    return Table(tuple(columns), f"{study.caption}{how} {about}")
+    notes = notes_on_folds(study)
+    return Table(tuple(columns), f"{study.caption}{how} {about}{'. ' if notes else ''}{notes}")
 
 
 def interval_cell(interval: Interval) -> str:
@@ -114,9 +115,18 @@ def interval_cell(interval: Interval) -> str:
 def _rates(study: Study) -> list[Column]:
     """Return the learning rates, where they may differ: tuned, or set by the grid."""
     rates = [row.config.get("lr") for row in study.rows]  # a baseline has none
-    if not study.tuned and len({rate for rate in rates if rate is not None}) < 2:
+    differ = any(row.rates for row in study.rows)
+    if not study.tuned and not differ and len({rate for rate in rates if rate is not None}) < 2:
         return []
-    return [Column("lr", [NOTHING if rate is None else f"{rate:g}" for rate in rates])]
+    return [Column("lr", [_rate_cell(row) for row in study.rows])]
+
+
+def _rate_cell(row: RowResult) -> str:
+    """Return a row's learning rate; of folds that have their own, each in order."""
+    if row.rates:
+        return ", ".join(f"{rate:g}" for rate in row.rates)
+    rate = row.config.get("lr")
+    return NOTHING if rate is None else f"{rate:g}"
 
 
 def _difference_text(interval: Interval | None) -> str:
