@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from cache import CacheReader
 from train.audit.audit import audit_splits
@@ -11,6 +12,35 @@ from train.audit.checks import FAILED, NOT_CHECKED, PASSED, Audit, Check
 from train.labels.tables import Splits
 
 NAMED = 5  # folds whose findings are named in a line
+
+
+def audit_parts(
+    caches: Mapping[str, Path],
+    parts: Mapping[str, Splits],
+    *,
+    strict: bool = False,
+    standardise: str = "none",
+) -> Audit:
+    """Audit a study before its first fit: its split, or all of its folds.
+
+    Args:
+        caches: by name; with several, each line names its cache.
+        parts: labels of the fits by the folds' names, or a single split.
+        strict: refuse to go on if a check failed.
+        standardise: "speaker" if a fit is standardised by speaker.
+
+    Raises:
+        AuditError: if a check failed and ``strict`` is on.
+    """
+    checks: list[Check] = []
+    for cache, path in caches.items():
+        with CacheReader(path) as reader:
+            own = joined(audit_folds(reader, parts, standardise)).checks
+        checks += [replace(each, name=f"{cache}: {each.name}") for each in own] if len(caches) > 1 else own
+    found = Audit(tuple(checks))
+    if strict:
+        found.require()
+    return found
 
 
 def audit_folds(

@@ -131,14 +131,15 @@ def load_features(
     bank, positions = _bank_of(reader, clip_ids, inputs, bank)
     needed = bank.num_bytes(inputs.fields)
     fits = not needed or needed <= (free_memory() * MEMORY_SHARE if budget is None else budget)
-    frames, means, lengths = None, None, bank.lengths[positions]
+    frames: FrameStore | None = None
+    means, lengths, chosen = None, bank.lengths[positions], bank.clip_ids != tuple(clip_ids)
     takes_statistics = config.global_mean and config.clip_vector == STATISTICS
     if config.lstm or takes_statistics:
         frames = bank.frames(inputs.fields, on_progress) if fits else ReaderFrames(reader, clip_ids, inputs)
         if takes_statistics:
-            means = bank.statistics(inputs, frames, on_progress)[torch.from_numpy(positions)]
-        if bank.clip_ids != tuple(clip_ids):
-            frames = ChosenFrames(frames, positions)
+            means = bank.statistics(inputs, frames, on_progress)
+            means = means[torch.from_numpy(positions)] if chosen else means
+        frames = ChosenFrames(frames, positions) if chosen else frames
     if config.global_mean and not takes_statistics:
         tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
         means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))

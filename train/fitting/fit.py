@@ -11,6 +11,7 @@ from cache import CacheReader
 from cache.common.progress import Progress
 from cache.common.words import counted
 from train.audit.audit import audit_splits
+from train.audit.checks import Audit
 from train.config import FitConfig
 from train.features.batches import Features, FrameBank, load_features
 from train.features.standardise import by_speaker, learn_moments
@@ -39,12 +40,14 @@ class SharedFit:
         pictures: whether the run folder gets its plots.
         strict: refuse to fit when a check of the audit fails.
         audited: the audit was made already, for all fits at once.
+        audit: that of this fit, made and said already, to be kept in the run.
     """
 
     bank: FrameBank | None = None
     pictures: bool = True
     strict: bool = False
     audited: bool = False
+    audit: Audit | None = None
 
 
 def fit(
@@ -85,7 +88,7 @@ def fit(
         config = config if overwrite else as_begun(config, [out], progress)
         task = plan_fit(reader, labels, config)
         checked = None
-        if not shared.audited:
+        if not shared.audited and shared.audit is None:
             checked = audit_splits(reader, labels, strict=shared.strict, standardise=config.standardise)
         with keep_run_folder(out):
             if claim(out, task.identity, overwrite):
@@ -98,6 +101,8 @@ def fit(
                 for line in [*target_lines(labels.train, labels.valid), checked.text()]:
                     progress.line(line)
                 checked.save(out)
+            elif shared.audit is not None:
+                shared.audit.save(out)
             _fit_in(out, FitInputs(reader, labels, task), shared, progress)
     return load_run(out)
 

@@ -44,12 +44,13 @@ from train.runs.plots import ScatterNote, plot_scatter
 from train.runs.run_folder import Run, load_run, read_metrics
 from train.runs.submission import predictions_in
 from train.scores.estimates import Interval
+from train.scores.folds import mean_over_folds
 from train.scores.metrics import mean_over
 from train.scores.permutation import permuted_within
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign
 from train.studies.cross_validation import FOLDS
-from train.studies.scored import Scores, fold_scores, score_rows
+from train.studies.scored import Scores, fold_scores, score_rows, told_over_folds
 from train.studies.study import (
     RESULTS,
     RowResult,
@@ -150,7 +151,7 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
     for row in dict.fromkeys([study.reference, best.name]):
         name = "scatter.png" if row == study.reference else "scatter_best.png"
         predictions = study.predictions(study.row(row))
-        note = ScatterNote(study.metric, study.selected_on, len(predictions))
+        note = ScatterNote(study.metric, study.selected_on, len(predictions), _first_seed(study, row))
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
         shown = LINE_START.sub(r"\1\\\2", in_markdown(row).strip())
         parts += [f"{shown}:", f"![{shown}]({name})"]
@@ -159,6 +160,14 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         _plot_curves(study, trained, out / "learning_curves.png")
         parts += ["## Learning curves", "![learning curves](learning_curves.png)"]
     return parts
+
+
+def _first_seed(study: Study, row: str) -> FloatArray | None:
+    """Return the first seed's score of each target over folds; None for a plain split, whose picture knows them."""
+    if not study.folds:
+        return None
+    score = METRICS.get(study.metric)
+    return mean_over_folds(np.array([score(f.truth, f.heads[0]) for f in study.scored(study.row(row))]))
 
 
 def _plot_curves(study: Study, rows: Sequence[RowResult], path: Path) -> None:
@@ -193,6 +202,9 @@ def _means(study: Study, row: RowResult) -> dict[str, float]:
     means = {}
     for part in ("valid", "valid_clipped"):
         for metric in METRICS:
+            if study.folds:
+                means[f"{part} {metric}"] = told_over_folds(study, row, part, metric)
+                continue
             values = [(each.get(part) or {}).get(metric, {}).get("mean") for each in runs]
             means[f"{part} {metric}"] = float(
                 np.mean([np.nan if value is None else value for value in values])

@@ -83,6 +83,8 @@ def folds_text(result: Mapping[str, Any]) -> str:
     """Return the results of a cross-validation, from the content of ``folds.json``."""
     metric = result["metric"]
     lines = [f"{result['folds']} folds, divided {result['divided']}", ""]
+    if "heads" in result:
+        lines[0] += f"; each fold's prediction is the mean of {result['heads']} heads"
     rows = []
     for fold in result["runs"]:
         people = "" if fold["speakers"] is None else f" of {counted(fold['speakers'], 'speaker')}"

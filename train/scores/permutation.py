@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from math import factorial
+from math import factorial, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 PERMUTATIONS = 1000
 ENOUGH_CLUSTERS = 6  # speakers (or clips): 720 orders
+FEW_ORDERS = factorial(ENOUGH_CLUSTERS)
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,11 @@ def swapping(fold: Fold, *, whole: bool = False) -> Clusters:
 def orders_of(clusters: int) -> int:
     """Return in how many orders speakers (or clips) can swap their predictions; many are not counted."""
     return factorial(min(clusters, ENOUGH_CLUSTERS + 1))
+
+
+def orders_within(folds: Sequence[Fold]) -> int:
+    """Return in how many orders speakers (or clips) can swap their predictions within their folds."""
+    return prod(orders_of(swapping(fold).number) for fold in folds)
 
 
 def has_few_orders(clusters: int) -> bool:

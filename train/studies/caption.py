@@ -49,7 +49,8 @@ def mean_text(metric: str, clips: int, parts: Parts | None = None) -> str:
     """Return "Mean pearson on 30 validation clips"; of folds, over how many and how they were divided."""
     if parts is None or not parts.are_folds:
         return f"Mean {metric} on {counted(clips, 'validation clip')}"
-    return f"Mean over {len(parts.all)} folds, divided {parts.divided}, of the mean {metric}: {counted(clips, 'clip')}"
+    folds = f"{len(parts.all)} folds, divided {parts.divided}"
+    return f"Mean {metric} over {folds}; {counted(clips, 'clip')}"
 
 
 def _rates(rows: Sequence[Row], tried: Sequence[float], folds: bool) -> str:

@@ -78,10 +78,10 @@ def require_same_kind(out: Path, kind: Kind, *, folds: bool) -> None:
     has_folds = any(any(out.glob(pattern)) for pattern in kind.folds)
     begun = has_folds or any(any(out.glob(pattern)) for pattern in kind.begun)
     if begun and has_folds != folds:
-        found = "of folds" if has_folds else "of one split"
+        found, asked = ("folds", "one of a split") if has_folds else ("a split", "one of folds")
         raise RunError(
-            f"{out}: holds {kind.name} {found}, and {'--folds asks for others' if folds else 'there is no --folds'}; "
-            "give a new folder with --out"
+            f"{out}: holds {kind.name} of {found}, and {asked} is asked for; "
+            "give a new folder with --out, or the same --folds"
         )
 
 

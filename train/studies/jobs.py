@@ -131,9 +131,7 @@ def filled_bank(
 
 
 @contextmanager
-def study_context(
-    caches: Mapping[str, Path], parts: Parts, options: StudyOptions
-) -> Iterator[StudyContext]:
+def study_context(caches: Mapping[str, Path], parts: Parts, options: StudyOptions) -> Iterator[StudyContext]:
     """Open the caches, take the study's folder, and keep the clips that all caches hold.
 
     Raises:

@@ -1,6 +1,6 @@
 """What a study is fitted and reported on: a split, or the folds of a cross-validation, of which a split is one.
 
-    TABLES/fold-<n>.train.csv, .valid.csv   the labels of each fold's fits, so that each can be made again
+TABLES/fold-<n>.train.csv, .valid.csv   the labels of each fold's fits, so that each can be made again
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from train.files import METRICS_FILE
+from train.runs.run_folder import read_metrics
 from train.scores.estimates import Difference, Interval
 from train.scores.evidence import described
-from train.scores.folds import FoldScores, mean_scores
+from train.scores.folds import FoldScores, mean_over_folds, mean_scores
 from train.scores.holm import holm
 from train.scores.leave_one_out import FloatArray
 from train.scores.wording import why_no_interval
@@ -49,9 +51,7 @@ def score_rows(study: Study) -> Scores:
     rows = {row.name: fold_scores(study, row) for row in study.rows}
     defined = [row.name for row in study.rows if np.isfinite(rows[row.name].each_seed).all()]
     others = [name for name in defined if name != study.reference and study.reference in defined]
-    differences: dict[str, Difference] = {
-        name: rows[name].less(rows[study.reference]) for name in others
-    }
+    differences: dict[str, Difference] = {name: rows[name].less(rows[study.reference]) for name in others}
     p_values = holm([differences[name].p_value for name in others], study.family)
     corrected = dict(zip(others, p_values, strict=True))
     return Scores(
@@ -79,8 +79,8 @@ def describe(study: Study, scores: Scores) -> dict[str, Any]:
     values = {"out": str(study.path), "caption": study.caption, "reference": study.reference, "rows": rows}
     if study.folds:
         values["folds"] = [fold._asdict() for fold in study.folds]
-        for described_row, row in zip(rows, study.rows, strict=True):
-            described_row |= _over_folds(study, row)
+        for values_of_row, row in zip(rows, study.rows, strict=True):
+            values_of_row.update(_over_folds(study, row))
     return values
 
 
@@ -96,6 +96,24 @@ def _over_folds(study: Study, row: RowResult) -> dict[str, Any]:
     }
 
 
+def told_over_folds(study: Study, row: RowResult, part: str, metric: str) -> float:
+    """Return a metric's mean over targets, folds and seeds, from what the runs say of themselves.
+
+    Args:
+        study: of folds.
+        row: of it.
+        part: "valid" or "valid_clipped".
+        metric: a registered one; NaN where the runs have none.
+    """
+    folds = []
+    for runs in study.runs_of(row):
+        told = [read_metrics(study.path / run / METRICS_FILE)[part] or {} for run in runs]
+        each = [(one.get(metric) or {}).get("per_target", {}) for one in told]
+        values = [[np.nan if one.get(name) is None else one[name] for name in study.names] for one in each]
+        folds.append(np.mean(values, axis=0))
+    return float(mean_over_folds(np.array(folds, dtype=np.float64)).mean())
+
+
 def notes_on_folds(study: Study) -> str:
     """Say which targets the reference has in some folds only, and which have no interval, and why.
 
@@ -108,7 +126,9 @@ def notes_on_folds(study: Study) -> str:
     for k, name in enumerate(study.names):
         count = found.number_of_folds(k)
         if count < len(study.folds):
-            said.append(f"{name} is defined in {count} of {len(study.folds)} folds, and is its mean over these.")
+            said.append(
+                f"{name} is defined in {count} of {len(study.folds)} folds, and is its mean over these."
+            )
     missing: dict[str, list[str]] = {}
     for k, name in enumerate(study.names):
         missing.setdefault(why_no_interval(found.interval(k)), []).append(name)

@@ -140,7 +140,10 @@ class Study:
 
     def scored(self, row: RowResult) -> list[Fold]:
         """Return what the runs of a row say of each fold's clips, to be scored; of a plain split, one."""
-        values = self.predictions(row)
+        return self.in_folds(self.predictions(row))
+
+    def in_folds(self, values: FloatArray) -> list[Fold]:
+        """Return predictions (seeds, clips, targets) with the labels of each fold's clips."""
         return [Fold(self.truth[at], values[:, at], self.speakers[at]) for at in self.places]
 
     def row(self, name: str) -> RowResult:
@@ -185,7 +188,8 @@ def load_study(path: Path) -> Study:
         fields["tuned"] = bool(results.get("tuned", False))
         fields["family"] = int(results.get("family", 0))
         folds = tuple(
-            StudyFold(str(each["name"]), str(each["group"]), int(each["clips"])) for each in results.get("folds", ())
+            StudyFold(str(each["name"]), str(each["group"]), int(each["clips"]))
+            for each in results.get("folds", ())
         )
         METRICS.require(fields["metric"])
         if folds and (sum(fold.clips for fold in folds) != len(truth) or min(f.clips for f in folds) < 1):
@@ -196,7 +200,9 @@ def load_study(path: Path) -> Study:
             raise ValueError("labels that are no numbers, or no row is the reference")
     clip_ids = tuple(table.written_ids())  # ids of the cache, each exactly as it is
     check_speakers(path / TRUTH, clip_ids, speakers)
-    return Study(path, rows, names=names, clip_ids=clip_ids, truth=truth, speakers=speakers, folds=folds, **fields)
+    return Study(
+        path, rows, names=names, clip_ids=clip_ids, truth=truth, speakers=speakers, folds=folds, **fields
+    )
 
 
 def _row_in(values: dict[str, Any]) -> RowResult:

@@ -199,7 +199,7 @@ def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs
     started = time.perf_counter()
     values = predicted(each.columns, each.model, task.train, task.config)
     seconds = round(time.perf_counter() - started, 3)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in (METRICS_FILE, CHECKSUMS_FILE):  # of a baseline that is fitted again
         (folder / name).unlink(missing_ok=True)
     write_predictions(
