@@ -62,5 +62,7 @@ def _best(context: StudyContext, jobs: Sequence[Job]) -> Row:
     best = max(zip(scores, jobs, strict=True), key=lambda pair: -2 if pair[0] is None else pair[0])[1]
     part: Part = best.part
     where = f", {context.parts.spoken(part)}" if part.name else ""
-    context.progress.line(f"{best.row.name}{where}: lr {best.config.lr:g}")
+    why = ", the first, for none has a score: a target is constant in the inner part"
+    said = why if all(score is None for score in scores) else ""
+    context.progress.line(f"{best.row.name}{where}: lr {best.config.lr:g}{said}")
     return replace(best.row, config=replace(best.row.config, lr=best.config.lr))
