@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -54,6 +54,12 @@ def ablate(
     baselines: Annotated[
         bool, typer.Option(help="Put the baselines below the rows: constant, length, VAD, global mean.")
     ] = True,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Every row's scores by group too: a column of the label table, speaker or duration."
+        ),
+    ] = None,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
@@ -69,6 +75,7 @@ def ablate(
     named, processes = named_caches(caches), workers or available_cores()
     rows = _rows(grid, build_config(chosen, config), named)
     parts = read_parts(LabelFiles(**files), list(named.values()), division)
+    groups = _groups(named[rows[0].cache], parts, by)
     if confirm is not None:
         require_confirmable(confirm, parts, rows[0])
     by_speaker = any(row.config.standardise == "speaker" for row in rows)
@@ -79,7 +86,27 @@ def ablate(
     confirmed = confirm_rows(study, confirm, parts, options) if confirm else None
     if baselines:
         study = with_baselines(study, named[rows[0].cache], parts, rows[0].config)
-    _show(study, confirmed, json=json)
+    _show(study, confirmed, groups, json=json)
+
+
+class Groups(NamedTuple):
+    """Groups of clips to score apart: what they are of, and the group of each clip by its id."""
+
+    by: str
+    of: dict[str, str]
+
+
+def _groups(cache: Path, parts: Parts, by: str | None) -> Groups | None:
+    """Return the groups that are asked for, of all clips that are reported on."""
+    if by is None:
+        return None
+    from cache import CacheReader
+    from train.labels.coverage import cached
+    from train.scores.groups import group_of_clips
+
+    with CacheReader(cache) as reader:
+        labels = cached(parts.reported, reader)
+        return Groups(by, dict(zip(labels.clip_ids, group_of_clips(labels, reader, by), strict=True)))
 
 
 def _rows(grid: str, base: FitConfig, named: dict[str, Path]) -> list[Row]:
@@ -107,13 +134,17 @@ def audit_aloud(named: dict[str, Path], parts: Parts, strict: bool, standardise:
     return checked
 
 
-def _show(study: Study, confirmed: Study | None, *, json: bool) -> None:
+def _show(study: Study, confirmed: Study | None, groups: Groups | None, *, json: bool) -> None:
     """Write the tables, and print them or what machines read."""
-    from train.report.table import write_tables
-    from train.studies.scored import describe, score_rows
+    from train.report.table import groups_text, write_tables
+    from train.studies.scored import describe, score_rows, scores_by_group
 
     scores = score_rows(study)
     text, described = write_tables(study, scores), describe(study, scores)
+    if groups is not None:
+        found = scores_by_group(study, groups.of)
+        text += f"\n\n{groups_text(groups.by, found)}"
+        described["groups"] = {"by": groups.by, "rows": found}
     if confirmed is not None:
         scores = score_rows(confirmed)
         text += f"\n\nconfirmed on {confirmed.rows[0].cache}\n{write_tables(confirmed, scores)}"

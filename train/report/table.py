@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cache.common.words import in_markdown
+from cache.common.words import counted, in_markdown
 from train.files import write_text
 from train.report.plots import plot_rows
 from train.report.styles import csv_table, latex_table, markdown_table
 from train.scores.estimates import Interval
 from train.scores.wording import (
     NOTHING,
+    WITHIN_GROUPS,
     aligned,
     interval_caption,
     interval_text,
@@ -105,6 +107,22 @@ def build_table(study: Study, scores: Scores) -> Table:
     )
     notes = notes_on_folds(study)
     return Table(tuple(columns), f"{study.caption}{how} {about}{'. ' if notes else ''}{notes}")
+
+
+def groups_text(by: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return every row's score within groups of clips, aligned for a terminal.
+
+    Args:
+        by: what the groups are of.
+        found: of ``scores_by_group``.
+    """
+    first = next(iter(found.values()))
+    rows = [[by, *(f"{each['group']} ({counted(each['clips'], 'clip')})" for each in first)]]
+    for name, groups in found.items():
+        cells = [typeset(interval_text(each["estimate"], each["low"], each["high"])) for each in groups]
+        rows.append([name, *cells])
+    whys = dict.fromkeys(each["why_none"] for groups in found.values() for each in groups)
+    return "\n".join([*aligned(rows), "", *(f"[no interval]: {why}" for why in whys if why), WITHIN_GROUPS])
 
 
 def interval_cell(interval: Interval) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from cache.common.words import counted
 from train.scores.permutation import has_few_orders, orders_of
 from train.scores.wording import (
+    WITHIN_GROUPS,
     aligned,
     few_orders_warning,
     interval_caption,
@@ -20,7 +21,6 @@ from train.studies.ensemble import Ensemble
 from train.studies.fidelity import COMPACT, FULL, Fidelity
 
 UNKNOWN_CLIPS = "warning: the run does not say which clips shaped this head (no clips.csv, as in a bundle)"
-WITHIN_GROUPS = "a score within a group is not comparable with one over all: the labels vary less there"
 
 
 def results_text(metrics: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -57,7 +57,7 @@ def mean_scores(folds: Sequence[Fold], names: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def mean_score(folds: Sequence[Fold], metric: str) -> float:
+def score_over_folds(folds: Sequence[Fold], metric: str) -> float:
     """Return the mean over targets of their means over folds and seeds; NaN where a target has none."""
     if len(folds) == 1:
         score = METRICS.get(metric)

@@ -9,7 +9,7 @@ from math import factorial, prod
 import numpy as np
 import numpy.typing as npt
 
-from train.scores.folds import Fold, mean_score
+from train.scores.folds import Fold, score_over_folds
 from train.scores.leave_one_out import Clusters
 from train.scores.registry import traits_of
 
@@ -90,9 +90,9 @@ def permuted_within(
     def drawn_once() -> float:
         pairs = zip(folds, speakers, strict=True)
         given = [f._replace(predictions=f.heads[:, _swapped(who.index, rng)]) for f, who in pairs]
-        return mean_score(given, metric)
+        return score_over_folds(given, metric)
 
-    observed = mean_score(folds, metric)
+    observed = score_over_folds(folds, metric)
     drawn = np.array([drawn_once() for _ in range(permutations)])
     kept = drawn[~np.isnan(drawn)]
     if np.isnan(observed) or not len(kept):

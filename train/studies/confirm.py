@@ -15,7 +15,7 @@ from train.files import METRICS_FILE
 from train.fitting.task import plan_fit
 from train.labels.tables import Splits
 from train.runs.run_folder import read_metrics
-from train.scores.folds import mean_score
+from train.scores.folds import score_over_folds
 from train.studies.ablation import ablate
 from train.studies.grid import Row
 from train.studies.options import StudyOptions
@@ -102,4 +102,4 @@ def _inner_score(study: Study, row: RowResult) -> float:
 
 
 def _reported_score(study: Study, row: RowResult) -> float:
-    return mean_score(study.scored(row), study.metric)
+    return score_over_folds(study.scored(row), study.metric)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,16 @@ class Parts:
     def by_name(self) -> dict[str, Splits]:
         """The labels of each by its name."""
         return {part.name: part.labels for part in self.all}
+
+    @property
+    def reported(self) -> Labels:
+        """The labels of all clips that are reported on."""
+        valid = [part.labels.valid for part in self.all]
+        joined = ("clip_ids", "written_ids", "speakers")
+        both: dict[str, Any] = {
+            name: tuple(value for labels in valid for value in getattr(labels, name)) for name in joined
+        }
+        return replace(valid[0], targets=np.concatenate([labels.targets for labels in valid]), **both)
 
     def spoken(self, part: Part) -> str:
         """Return "fold 3 of 6 (s07)"; nothing for a plain split."""

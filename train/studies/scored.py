@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from train.files import METRICS_FILE
 from train.runs.run_folder import read_metrics
 from train.scores.estimates import Difference, Interval
-from train.scores.evidence import described
+from train.scores.evidence import described, group_scores
 from train.scores.folds import FoldScores, mean_over_folds, mean_scores
 from train.scores.holm import holm
 from train.scores.leave_one_out import FloatArray
@@ -82,6 +83,17 @@ def describe(study: Study, scores: Scores) -> dict[str, Any]:
         for values_of_row, row in zip(rows, study.rows, strict=True):
             values_of_row.update(_over_folds(study, row))
     return values
+
+
+def scores_by_group(study: Study, group_of: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what every row reaches within groups of clips, as ``group_scores`` does, by the row's name.
+
+    Args:
+        study: to score.
+        group_of: clip id → group, of every clip reported on.
+    """
+    groups = [[group_of[clip] for clip in study.clip_ids[at]] for at in study.places]
+    return {row.name: group_scores(study.scored(row), groups, study.metric) for row in study.rows}
 
 
 def _over_folds(study: Study, row: RowResult) -> dict[str, Any]:

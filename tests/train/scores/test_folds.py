@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.scores.folds import Fold, FoldScores, mean_over_folds, mean_score, mean_scores
+from train.scores.folds import Fold, FoldScores, mean_over_folds, mean_scores, score_over_folds
 from train.scores.intervals import paired_difference, score_interval
 from train.scores.jackknife import Jackknife, part_of
 from train.scores.metrics import pearson
@@ -200,5 +200,5 @@ def test_the_mean_score_is_that_of_the_interval() -> None:
     folds = seeded(drawn((30, 40)))
     folds[0].truth[:, 1] = 0.0
     for part in (folds, folds[1:]):
-        assert mean_score(part, "ccc") == pytest.approx(FoldScores.of(part, "ccc").interval().estimate)
+        assert score_over_folds(part, "ccc") == pytest.approx(FoldScores.of(part, "ccc").interval().estimate)
     np.testing.assert_array_equal(folds[0].take(np.array([3, 1])).truth, folds[0].truth[[3, 1]])

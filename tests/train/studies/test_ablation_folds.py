@@ -396,3 +396,32 @@ def test_leaving_out_one_speaker_after_the_other_and_a_group_of_one_clip(cli, co
     assert np.isfinite(ridge["pearson"]["low"])
     code, out, _ = cli(*args, "--out", tmp_path / "o")
     assert "a is defined in 4 of 5 folds" in out
+
+
+def test_groups_of_clips_are_scored_fold_by_fold(cli, corpus, everything, folds, tmp_path):
+    grid = tmp_path / "grid.toml"
+    grid.write_text("[[rows]]\nname = 'mean'\nlstm = false\n")
+    more = ["--folds", 3, "--group", "speaker", "--seeds", 1, "--grid", grid, "--by", "text"]
+    code, out, err = cli(*arguments(corpus, everything, tmp_path / "out", *more, "--json"))
+    assert code == 0, err
+    found = json.loads(out)["groups"]
+    assert found["by"] == "text"
+    groups = {row["clip_id"]: row["text"] for row in read_table(everything).rows}
+    study = load_study(tmp_path / "out")
+    (row,) = study.rows
+    for said in found["rows"]["mean"]:
+        scores = []
+        for fold in study.places:
+            where = [n for n in range(fold.start, fold.stop) if groups[study.clip_ids[n]] == said["group"]]
+            one, two = study.truth[where], study.predictions(row)[0][where]
+            pairs = [(one[:, k], two[:, k]) for k in range(len(NAMES))]
+            scores.append([stats.pearsonr(a, b)[0] if np.ptp(a) else np.nan for a, b in pairs])
+        assert said["clips"] == sum(group == said["group"] for group in groups.values())
+        assert said["estimate"] == pytest.approx(np.nanmean(scores, axis=0).mean())
+    code, out, _ = cli(*arguments(corpus, everything, tmp_path / "out", *more))
+    assert "text  t0 (23 clips)" in out
+    assert "a score within a group is not comparable" in out
+    code, _, err = cli(*arguments(corpus, everything, tmp_path / "two", *more[:-1], "country"))
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "no column 'country' to group by" in err
+    assert not (tmp_path / "two").exists()
