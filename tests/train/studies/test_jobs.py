@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cache import CacheReader
-from train import FitConfig, read_labels
+from train import FitConfig, fit, read_labels
 from train.errors import LabelError
+from train.fitting.fit import SharedFit
 from train.labels.folds import Folding
 from train.studies.grid import component_rows
 from train.studies.jobs import Job, cached_everywhere, filled_bank, study_context
@@ -71,3 +74,23 @@ def test_clips_that_no_cache_has_are_one_line(corpus, splits, make_cache, tmp_pa
         with pytest.raises(LabelError, match="none of its clips is in every cache"):
             cached_everywhere(splits.train, {"one": one, "two": two})
         assert cached_everywhere(splits.train, {"one": one}).clip_ids == splits.train.clip_ids
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"standardise": "speaker"},
+        {"standardise": "train", "temporal": "gru"},
+        {"clip_vector": "statistics"},
+        {"clip_vector": "statistics", "lstm": False},
+    ],
+)
+def test_a_head_does_not_depend_on_what_the_bank_holds_besides(small_cache, parts, change, quiet, tmp_path):
+    config, labels = replace(BASE, **change), parts.all[1].labels
+    with CacheReader(small_cache) as reader:  # small integers, scaled clip by clip
+        bank = filled_bank(reader, [part.labels for part in parts.all], [config], quiet)
+        assert bank.clip_ids != labels.train.clip_ids + labels.valid.clip_ids
+        for name, shared in (("own", SharedFit()), ("bank", SharedFit(bank))):
+            fit(reader, labels, config, tmp_path / name, progress=quiet, shared=shared)
+    for name in ("head.safetensors", "history.csv", "predictions.csv"):
+        assert (tmp_path / "own" / name).read_bytes() == (tmp_path / "bank" / name).read_bytes(), name
