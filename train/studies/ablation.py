@@ -49,7 +49,9 @@ def ablate(
         LabelError: if labels and caches do not fit together.
         RunError: if the folder is in use, or a fit failed.
     """
-    with study_context(caches, whole(labels), options) as context:
+    if options.tune:  # before anything is written
+        rates_to_try(rows)
+    with study_context(caches, whole(labels), rows, options) as context:
         return run_study(context, rows, options)
 
 

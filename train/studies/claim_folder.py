@@ -7,7 +7,7 @@ from pathlib import Path
 
 from train.checksums import known_fields, read_sealed
 from train.errors import RunError
-from train.files import ENSEMBLE_FILE, ENVIRONMENT_FILE, FOLDS_FILE
+from train.files import ENSEMBLE_FILE, ENVIRONMENT_FILE, FOLDS_FILE, PREDICTIONS_FILE
 
 HASH = "[0-9a-f]" * 8  # at the end of a row's folder
 TABLES = "folds"  # folder of the labels of a study's folds: written before anything else
@@ -23,6 +23,7 @@ class Kind:
         fields: that this file has.
         begun: patterns of what lies in it as soon as it is begun.
         folds: patterns of what lies in it if its rows are fitted fold by fold.
+        split: patterns of what lies in it if they are not.
     """
 
     name: str
@@ -30,15 +31,26 @@ class Kind:
     fields: tuple[str, ...]
     begun: tuple[str, ...]
     folds: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()
 
 
 STUDY_FIELDS = ("rows", "reference", "metric")
 FOLD_TABLE = f"{TABLES}/fold-1.train.csv"
 STUDY = Kind(
-    "study", "results.json", STUDY_FIELDS, (f"runs/*-{HASH}", f"tuning/*-{HASH}"), (FOLD_TABLE, "*/*/fold-1")
+    "study",
+    "results.json",
+    STUDY_FIELDS,
+    (f"runs/*-{HASH}", f"tuning/*-{HASH}"),
+    folds=(FOLD_TABLE,),
+    split=("runs/*/seed-*", "tuning/*/lr-*"),
 )
 BASELINES = Kind(
-    "baselines", "results.json", STUDY_FIELDS, ("baselines/constant",), (FOLD_TABLE, "baselines/*/fold-1")
+    "baselines",
+    "results.json",
+    STUDY_FIELDS,
+    ("baselines/constant",),
+    folds=(FOLD_TABLE, "baselines/*/fold-*"),
+    split=(f"baselines/*/{PREDICTIONS_FILE}",),
 )
 ENSEMBLE = Kind("ensemble", ENSEMBLE_FILE, ("runs", "valid"), ("seed-[0-9]*",))
 CROSS_VALIDATION = Kind("cross-validation", FOLDS_FILE, ("folds", "runs", "pooled"), ("fold-1.train.csv",))
@@ -75,10 +87,9 @@ def require_same_kind(out: Path, kind: Kind, *, folds: bool) -> None:
     Raises:
         RunError: if it was.
     """
-    has_folds = any(any(out.glob(pattern)) for pattern in kind.folds)
-    begun = has_folds or any(any(out.glob(pattern)) for pattern in kind.begun)
-    if begun and has_folds != folds:
-        found, asked = ("folds", "one of a split") if has_folds else ("a split", "one of folds")
+    other = kind.split if folds else kind.folds
+    if any(any(out.glob(pattern)) for pattern in other):
+        found, asked = ("a split", "one of folds") if folds else ("folds", "one of a split")
         raise RunError(
             f"{out}: holds {kind.name} of {found}, and {asked} is asked for; "
             "give a new folder with --out, or the same --folds"

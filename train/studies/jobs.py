@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 from cache import CacheReader
@@ -131,10 +132,13 @@ def filled_bank(
 
 
 @contextmanager
-def study_context(caches: Mapping[str, Path], parts: Parts, options: StudyOptions) -> Iterator[StudyContext]:
+def study_context(
+    caches: Mapping[str, Path], parts: Parts, rows: Sequence[Row], options: StudyOptions
+) -> Iterator[StudyContext]:
     """Open the caches, take the study's folder, and keep the clips that all caches hold.
 
     Raises:
+        ConfigError: if a row does not fit its cache; no table of a fold is written then.
         LabelError: if the caches have no labelled clip in common.
         RunError: if the folder holds anything else than this study, or another process is at work in it.
     """
@@ -143,6 +147,8 @@ def study_context(caches: Mapping[str, Path], parts: Parts, options: StudyOption
         readers = {name: stack.enter_context(CacheReader(path)) for name, path in caches.items()}
         claim_folder(out, STUDY)
         require_same_kind(out, STUDY, folds=parts.are_folds)
+        for row, part in product(rows, parts.all if parts.are_folds else ()):
+            plan_fit(readers[row.cache], part.labels, row.config)
         make_folder(out)
         stack.enter_context(lock_folder(out))
         progress = Progress()

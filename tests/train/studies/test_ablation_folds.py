@@ -319,7 +319,6 @@ def test_a_killed_study_of_folds_goes_on_with_the_same_bits(folds, corpus, every
 def test_a_study_of_a_split_and_one_of_folds_share_no_folder(cli, corpus, folds, everything, tmp_path):
     more = ["--seeds", 1, "--grid", tmp_path / "g.toml"]
     (tmp_path / "g.toml").write_text("[[rows]]\nlstm = false\n")
-    labels = ["--labels", corpus.labels, "--epochs", 1]
     for command in ("ablate", "baseline"):
         options = [*more, "--no-baselines", "--epochs", 1] if command == "ablate" else []
         first = [command, corpus.cache, "--labels", corpus.labels, "--out", tmp_path / command, *options]
@@ -338,7 +337,6 @@ def test_a_study_of_a_split_and_one_of_folds_share_no_folder(cli, corpus, folds,
         assert cli(*second, "--folds", 3, "--group", "speaker")[0] == 0
         code, _, err = cli(*second)
         assert (code, "of folds, and one of a split is asked for" in err.splitlines()[-1]) == (1, True)
-    assert labels
 
 
 @pytest.mark.parametrize(
@@ -425,3 +423,39 @@ def test_groups_of_clips_are_scored_fold_by_fold(cli, corpus, everything, folds,
     assert (code, len(err.splitlines())) == (1, 1)
     assert "no column 'country' to group by" in err
     assert not (tmp_path / "two").exists()
+
+
+def test_what_does_not_fit_the_cache_leaves_no_folds_behind(cli, corpus, everything, tmp_path):
+    for command, wrong in (("ablate", ["--layer", 7]), ("baseline", ["--layer", 7]), ("fit", ["--layer", 7])):
+        args = [
+            command,
+            corpus.cache,
+            "--labels",
+            everything,
+            "--out",
+            tmp_path / command,
+            "--group",
+            "speaker",
+        ]
+        code, _, err = cli(*args, "--folds", 3, *wrong)
+        assert (code, "layer 7 is not in this cache" in err.splitlines()[-1]) == (1, True)
+        assert not list((tmp_path / command).glob("**/*.csv"))
+
+
+def test_tables_of_folds_that_were_cut_short_are_completed(corpus, parts, rows, tmp_path):
+    from train.studies.parts import kept
+
+    kept(parts, tmp_path / "out" / "folds")
+    for name in ("fold-1.valid.csv", "fold-3.train.csv"):
+        (tmp_path / "out" / "folds" / name).unlink()
+    found = ablate({"cache": corpus.cache}, parts, rows[1:], StudyOptions(tmp_path / "out", [0], 1))
+    assert len(found.rows[0].runs) == 3
+    assert len(list((tmp_path / "out" / "folds").iterdir())) == 6
+
+
+def test_a_killed_floor_of_folds_goes_on(folds, corpus, parts, tmp_path):
+    out = tmp_path / "floor"
+    (out / "baselines" / "constant").mkdir(parents=True)  # killed before the folder of its first fold
+    alone = baseline(corpus.cache, parts, replace(BASE, select="last"), out, folds.path / "folds")
+    assert len(alone.rows[0].runs) == 3
+    assert not (out / "folds").exists()

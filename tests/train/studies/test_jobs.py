@@ -36,7 +36,7 @@ def test_the_features_of_all_folds_are_read_once(corpus, parts, tmp_path, monkey
     monkeypatch.setattr(CacheReader, "read_into", counted)
     monkeypatch.setattr("train.studies.jobs.run_all", in_this_process)
     rows = component_rows(BASE, "cache")[:2]
-    with study_context({"cache": corpus.cache}, parts, StudyOptions(tmp_path / "out")) as context:
+    with study_context({"cache": corpus.cache}, parts, rows, StudyOptions(tmp_path / "out")) as context:
         jobs = [
             Job(row, row.with_seed(seed), context.out / row.slug / part.name / str(seed), part)
             for row in rows

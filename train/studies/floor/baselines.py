@@ -83,6 +83,10 @@ def baseline(
     progress, parts = Progress(), whole(labels)
     claim_folder(out, BASELINES)
     require_same_kind(out, BASELINES, folds=parts.are_folds)
+    with CacheReader(cache) as reader:
+        own = replace(config, vad=has_vad(reader))
+        for part in parts.all:  # before anything is written
+            plan_fit(reader, part.labels, own)
     make_folder(out)
     with CacheReader(cache) as reader, lock_folder(out):
         parts = kept(parts, tables or out / TABLES)
@@ -90,7 +94,6 @@ def baseline(
         (out / RESULTS).unlink(missing_ok=True)
         if not has_vad(reader):
             progress.line(f"{reader.path}: {NO_VAD}")
-        own = replace(config, vad=has_vad(reader))
         tasks = [plan_fit(reader, part.labels, own) for part in parts.all]
         at = {clip: number for number, clip in enumerate(dict.fromkeys(c for t in tasks for c in t.clip_ids))}
         rows = []
