@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train.scores.estimates import Difference, Interval
+from train.scores.fold_table import FoldTable, mean_over_folds
 from train.scores.intervals import difference_of, interval_from, interval_of, limits_of, speakers_part
 from train.scores.jackknife import Jackknife, Part, part_of, part_of_seeds
 from train.scores.leave_one_out import Clusters, LeftOut
@@ -70,44 +71,6 @@ def _mean_over_seeds(fold: Fold, metric: str) -> FloatArray:
     return np.asarray(np.mean([score(fold.truth, one) for one in fold.heads], axis=0))
 
 
-def mean_over_folds(scores: FloatArray) -> FloatArray:
-    """Return (targets,) the mean of scores (folds, targets) over the folds that have one; NaN where none has."""
-    defined = np.isfinite(scores)
-    total, counts = np.where(defined, scores, 0.0).sum(0), defined.sum(0)
-    return np.asarray(np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0))
-
-
-class _Each(NamedTuple):
-    """Scores fold by fold and target by target.
-
-    Attributes:
-        estimate: of each fold (seeds, targets), NaN where undefined.
-        without: of each fold (speakers, seeds, targets), the same without each speaker.
-    """
-
-    estimate: tuple[FloatArray, ...]
-    without: tuple[FloatArray, ...]
-
-    @property
-    def mean(self) -> FloatArray:
-        """The scores (folds, targets): means over seeds; NaN where a seed has none."""
-        return np.stack([each.mean(0) for each in self.estimate])
-
-    def less(self, other: _Each) -> _Each:
-        """Return the differences, seed by seed."""
-        return _Each(
-            tuple(one - two for one, two in zip(self.estimate, other.estimate, strict=True)),
-            tuple(one - two for one, two in zip(self.without, other.without, strict=True)),
-        )
-
-    def averaged(self) -> _Each:
-        """Return the means over seeds, as those of a single one."""
-        return _Each(
-            tuple(each.mean(0, keepdims=True) for each in self.estimate),
-            tuple(each.mean(1, keepdims=True) for each in self.without),
-        )
-
-
 class FoldScores:
     """Scores of the heads of each fold, one seed or several, target by target.
 
@@ -136,7 +99,7 @@ class FoldScores:
         return part.scores(fold.truth, fold.heads, self.metric)
 
     @cached_property
-    def _each(self) -> _Each:
+    def _each(self) -> FoldTable:
         estimate, without = [], []
         for part, fold in zip(self._parts, self._folds, strict=True):
             row = [
@@ -145,7 +108,7 @@ class FoldScores:
             ]
             estimate.append(np.stack([each.estimate for each in row], axis=-1))
             without.append(np.stack([each.without for each in row], axis=-1))
-        return _Each(tuple(estimate), tuple(without))
+        return FoldTable(tuple(estimate), tuple(without))
 
     @cached_property
     def _names(self) -> tuple[tuple[Hashable, ...], ...]:
@@ -217,7 +180,7 @@ class FoldScores:
         who = [self._names[n][number] for n in chosen for number in self._parts[n].index]
         return Clusters.of(len(who), who)
 
-    def _sums(self, each: _Each, weights: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
+    def _sums(self, each: FoldTable, weights: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
         """Return the weighted sums: (seeds,), and of each fold (speakers, seeds) its share without each speaker."""
         total = np.zeros(each.estimate[0].shape[0])
         shares = []
@@ -228,7 +191,7 @@ class FoldScores:
         return total, shares
 
     def _jackknife(
-        self, weights: FloatArray, each: _Each, seeds_of: Sequence[_Each]
+        self, weights: FloatArray, each: FoldTable, seeds_of: Sequence[FoldTable]
     ) -> tuple[float, Jackknife]:
         """Return the weighted mean, and its jackknife over the speakers of every fold and over seeds.
 
@@ -238,6 +201,8 @@ class FoldScores:
             seeds_of: what seeds are counted of: the same, or both rows where their seeds are not paired.
         """
         estimate = float(self._sums(each, weights)[0].mean())
+        if weights.any(0).sum() > 1:  # one target alone has no interval where leaving out fails
+            each, seeds_of = each.filled(), [one.filled() for one in seeds_of]
         parts, used = self._parts, (weights != 0).any(1)
         apart = all(part.number > 1 for part, any_ in zip(parts, used, strict=True) if any_)
         if apart and not self._shares_speakers:
@@ -269,7 +234,7 @@ class FoldScores:
             return Part(np.nan, 1.0)
         return part_of(without, None if single else self._people(weights).effective)
 
-    def _without_people(self, weights: FloatArray, each: _Each) -> FloatArray:
+    def _without_people(self, weights: FloatArray, each: FoldTable) -> FloatArray:
         """Return the mean (people, seeds) without each speaker, who is left out of all folds at once.
 
         A fold that has nobody else is left out as a whole: the mean is over the others.

@@ -202,3 +202,22 @@ def test_the_mean_score_is_that_of_the_interval() -> None:
     for part in (folds, folds[1:]):
         assert score_over_folds(part, "ccc") == pytest.approx(FoldScores.of(part, "ccc").interval().estimate)
     np.testing.assert_array_equal(folds[0].take(np.array([3, 1])).truth, folds[0].truth[[3, 1]])
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_mean_over_targets_leaves_out_what_a_speakers_absence_leaves_constant(seeds) -> None:
+    folds = drawn((40, 50), people=10)
+    folds[0].truth[10:, 1] = 0.0  # of the second target the first speaker alone has any
+    folds = seeded(folds, seeds, 0.0)
+    scores = FoldScores.of(folds, "pearson")
+    assert np.isnan(scores.interval(1).low)
+    assert np.isfinite(scores.interval(0).low)
+    rest = [pearson(f.truth[10 * (n == 0) :], f.predictions[0][10 * (n == 0) :]) for n, f in enumerate(folds)]
+    expected = np.mean([np.mean([rest[0][0], rest[1][0]]), rest[1][1]])
+    found, each = scores.interval(), FoldScores.of(folds, "pearson")._each
+    assert np.isfinite(found.low)
+    shares = each.filled().without[0][0, 0]
+    own = np.mean([(shares[k] + each.mean[1, k]) / 2 for k in (0, 1)])
+    assert own == pytest.approx(expected)
+    other = FoldScores.of([f._replace(predictions=f.predictions[..., ::-1]) for f in folds], "pearson")
+    assert np.isfinite(scores.less(other).p_value)
