@@ -44,7 +44,7 @@ from train.runs.plots import ScatterNote, plot_scatter
 from train.runs.run_folder import Run, load_run, read_metrics
 from train.runs.submission import predictions_in
 from train.scores.estimates import Interval
-from train.scores.folds import mean_over_folds
+from train.scores.fold_table import mean_over_folds
 from train.scores.metrics import mean_over
 from train.scores.permutation import permuted_within
 from train.scores.registry import METRICS

@@ -12,7 +12,8 @@ from train.files import METRICS_FILE
 from train.runs.run_folder import read_metrics
 from train.scores.estimates import Difference, Interval
 from train.scores.evidence import described, group_scores
-from train.scores.folds import FoldScores, mean_over_folds, mean_scores
+from train.scores.fold_table import mean_over_folds
+from train.scores.folds import FoldScores, mean_scores
 from train.scores.holm import holm
 from train.scores.leave_one_out import FloatArray
 from train.scores.wording import why_no_interval

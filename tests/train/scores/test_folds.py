@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.scores.folds import Fold, FoldScores, mean_over_folds, mean_scores, score_over_folds
+from train.scores.fold_table import mean_over_folds
+from train.scores.folds import Fold, FoldScores, mean_scores, score_over_folds
 from train.scores.intervals import paired_difference, score_interval
 from train.scores.jackknife import Jackknife, part_of
 from train.scores.metrics import pearson
