@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -70,31 +69,6 @@ def audit_splits(
     if strict:
         made.require()
     return made
-
-
-def audit_caches(
-    caches: Mapping[str, Path], splits: Splits, *, strict: bool = False, standardise: str = "none"
-) -> Audit:
-    """Audit a study before its first fit.
-
-    Args:
-        caches: by name; with several, each line names its cache.
-        splits: labels of the fits.
-        strict: refuse to go on if a check failed.
-        standardise: "speaker" if a fit is standardised by speaker.
-
-    Raises:
-        AuditError: if a check failed and ``strict`` is on.
-    """
-    checks: list[Check] = []
-    for cache, path in caches.items():
-        with CacheReader(path) as reader:
-            own = audit_splits(reader, splits, standardise=standardise).checks
-        checks += [replace(each, name=f"{cache}: {each.name}") for each in own] if len(caches) > 1 else own
-    whole = Audit(tuple(checks))
-    if strict:
-        whole.require()
-    return whole
 
 
 class _Side:

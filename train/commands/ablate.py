@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -12,19 +12,22 @@ from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
 from train.commands.options import ConfigFile, Json, Strict, Workers, check_choice
+from train.commands.parts import read_parts
 from train.config import SWITCHES, FitConfig
+from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
 
 if TYPE_CHECKING:
     from train.audit.checks import Audit
-    from train.labels.tables import Splits
     from train.studies.grid import Row
+    from train.studies.parts import Parts
     from train.studies.study import Study
 
 SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, not for all rows at once
 
 
 @options_from(LabelFiles, "files")
+@options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", without=SET_BY_ROWS)
 def ablate(
     caches: Annotated[
@@ -38,6 +41,7 @@ def ablate(
     ] = "components",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each row.")] = 5,
     files: Mapping[str, Any],
+    division: Mapping[str, Any],
     config: ConfigFile = None,
     chosen: Mapping[str, Any],
     tune: Annotated[
@@ -50,6 +54,12 @@ def ablate(
     baselines: Annotated[
         bool, typer.Option(help="Put the baselines below the rows: constant, length, VAD, global mean.")
     ] = True,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Every row's scores by group too: a column of the label table, speaker or duration."
+        ),
+    ] = None,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
@@ -57,7 +67,6 @@ def ablate(
     if tune is not None:
         check_choice("--tune", tune, ("lr",))
     from train.commands.config_options import build_config
-    from train.labels.read_tables import read_files
     from train.studies.ablation import ablate as run_ablation
     from train.studies.confirm import confirm_rows, require_confirmable
     from train.studies.floor.baselines import with_baselines
@@ -65,18 +74,39 @@ def ablate(
 
     named, processes = named_caches(caches), workers or available_cores()
     rows = _rows(grid, build_config(chosen, config), named)
-    splits = read_files(LabelFiles(**files))
+    parts = read_parts(LabelFiles(**files), list(named.values()), division)
+    groups = _groups(named[rows[0].cache], parts, by)
     if confirm is not None:
-        require_confirmable(confirm, splits, rows[0])
+        require_confirmable(confirm, parts, rows[0])
     by_speaker = any(row.config.standardise == "speaker" for row in rows)
-    checked = audit_aloud(named, splits, strict, "speaker" if by_speaker else "none")
+    checked = audit_aloud(named, parts, strict, "speaker" if by_speaker else "none")
     options = StudyOptions(out, range(seeds), processes, tune is not None)
-    study = run_ablation(named, splits, rows, options)
+    study = run_ablation(named, parts, rows, options)
     checked.save(out)
-    confirmed = confirm_rows(study, confirm, splits, options) if confirm else None
+    confirmed = confirm_rows(study, confirm, parts, options) if confirm else None
     if baselines:
-        study = with_baselines(study, named[rows[0].cache], splits, rows[0].config)
-    _show(study, confirmed, json=json)
+        study = with_baselines(study, named[rows[0].cache], parts, rows[0].config)
+    _show(study, confirmed, groups, json=json)
+
+
+class Groups(NamedTuple):
+    """Groups of clips to score apart: what they are of, and the group of each clip by its id."""
+
+    by: str
+    of: dict[str, str]
+
+
+def _groups(cache: Path, parts: Parts, by: str | None) -> Groups | None:
+    """Return the groups that are asked for, of all clips that are reported on."""
+    if by is None:
+        return None
+    from cache import CacheReader
+    from train.labels.coverage import cached
+    from train.scores.groups import group_of_clips
+
+    with CacheReader(cache) as reader:
+        labels = cached(parts.reported, reader)
+        return Groups(by, dict(zip(labels.clip_ids, group_of_clips(labels, reader, by), strict=True)))
 
 
 def _rows(grid: str, base: FitConfig, named: dict[str, Path]) -> list[Row]:
@@ -93,23 +123,28 @@ def _rows(grid: str, base: FitConfig, named: dict[str, Path]) -> list[Row]:
     return rows
 
 
-def audit_aloud(named: dict[str, Path], labels: Splits, strict: bool, standardise: str = "none") -> Audit:
+def audit_aloud(named: dict[str, Path], parts: Parts, strict: bool, standardise: str = "none") -> Audit:
     """Check labels and caches once for all fits, and say what was found and which targets were taken."""
-    from train.audit.audit import audit_caches
+    from train.audit.folds import audit_parts
     from train.labels.tables import target_lines
 
-    checked = audit_caches(named, labels, strict=strict, standardise=standardise)
+    labels = parts.all[0].labels
+    checked = audit_parts(named, parts.by_name, strict=strict, standardise=standardise)
     typer.echo("\n".join([*target_lines(labels.train, labels.valid), checked.text()]), err=True)
     return checked
 
 
-def _show(study: Study, confirmed: Study | None, *, json: bool) -> None:
+def _show(study: Study, confirmed: Study | None, groups: Groups | None, *, json: bool) -> None:
     """Write the tables, and print them or what machines read."""
-    from train.report.table import write_tables
-    from train.studies.scored import describe, score_rows
+    from train.report.table import groups_text, write_tables
+    from train.studies.scored import describe, score_rows, scores_by_group
 
     scores = score_rows(study)
     text, described = write_tables(study, scores), describe(study, scores)
+    if groups is not None:
+        found = scores_by_group(study, groups.of)
+        text += f"\n\n{groups_text(groups.by, found)}"
+        described["groups"] = {"by": groups.by, "rows": found}
     if confirmed is not None:
         scores = score_rows(confirmed)
         text += f"\n\nconfirmed on {confirmed.rows[0].cache}\n{write_tables(confirmed, scores)}"

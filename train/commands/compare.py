@@ -14,33 +14,36 @@ from cache.common.console import print_json
 from cache.common.cores import available_cores
 from train.commands.ablate import audit_aloud, caches_without_vad
 from train.commands.options import CachePath, Json, Strict, Workers
+from train.commands.parts import read_parts
 from train.config import FitConfig
+from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
 
 
 @options_from(LabelFiles, "files")
+@options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", only=("layer", "metric", "seed", "min_coverage"))
 def baseline(
     cache: CachePath,
     *,
     out: Annotated[Path, typer.Option(help="Folder of predictions and tables.")],
     files: Mapping[str, Any],
+    division: Mapping[str, Any],
     chosen: Mapping[str, Any],
     strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Fit linear models on one vector a clip: constant, duration and loudness, VAD, global mean vector."""
     from train.commands.config_options import build_config
-    from train.labels.read_tables import read_files
     from train.report.table import write_tables
     from train.studies.floor.baselines import baseline as run_baseline
     from train.studies.scored import describe, score_rows
 
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
     config = build_config({**chosen, "select": "last"})
-    splits = read_files(LabelFiles(**files))
-    checked = audit_aloud({"cache": cache}, splits, strict)
-    study = run_baseline(cache, splits, config, out)
+    parts = read_parts(LabelFiles(**files), [cache], division)
+    checked = audit_aloud({"cache": cache}, parts, strict)
+    study = run_baseline(cache, parts, config, out)
     checked.save(out)
     scores = score_rows(study)
     text = write_tables(study, scores)
@@ -51,6 +54,7 @@ def baseline(
 
 
 @options_from(LabelFiles, "files")
+@options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", only=("epochs", "lr", "metric", "precision", "min_coverage"))
 def fidelity(
     full: Annotated[Path, typer.Argument(metavar="FULL", help="Folder of the full cache.")],
@@ -58,6 +62,7 @@ def fidelity(
     *,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")],
     files: Mapping[str, Any],
+    division: Mapping[str, Any],
     hidden: Annotated[int, typer.Option(min=1, help="LSTM units of the probe.")] = 64,
     chosen: Mapping[str, Any],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds on each cache.")] = 3,
@@ -67,21 +72,20 @@ def fidelity(
 ) -> None:
     """Fit the same small LSTM with the same seeds on a full cache and its compact one, and compare."""
     from train.commands.config_options import build_config
-    from train.labels.read_tables import read_files
     from train.report.terminal import fidelity_text
     from train.studies.fidelity import COMPACT, FULL, require_pair
     from train.studies.fidelity import fidelity as run_fidelity
     from train.studies.options import StudyOptions
 
     config, processes = build_config({"hidden": hidden, **chosen}), workers or available_cores()
-    splits = read_files(LabelFiles(**files))
     require_pair(full, compact)
+    parts = read_parts(LabelFiles(**files), [full, compact], division)
     if caches_without_vad({FULL: full}):
         config = replace(config, vad=False)
         typer.echo(f"{full}: no vad in this cache, both heads are fitted without it", err=True)
-    checked = audit_aloud({FULL: full, COMPACT: compact}, splits, strict)
+    checked = audit_aloud({FULL: full, COMPACT: compact}, parts, strict)
     options = StudyOptions(out, range(seeds), processes)
-    result = run_fidelity(full, compact, splits, config, options)
+    result = run_fidelity(full, compact, parts, config, options)
     checked.save(out)
     if json:
         print_json(result.to_dict())

@@ -11,7 +11,9 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from train.commands.options import CachePath, ConfigFile, FitThreads, Json, Strict
+from train.commands.parts import folding_of
 from train.config import FitConfig
+from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Place(NamedTuple):
 
 
 @options_from(LabelFiles, "files")
+@options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen")
 def fit(
     cache: CachePath,
@@ -54,17 +57,7 @@ def fit(
     ensemble: Annotated[
         int, typer.Option(min=1, help="Fit this many seeds; predictions are their mean.")
     ] = 1,
-    folds: Annotated[
-        str | None,
-        typer.Option(metavar="K|loo", help="Cross-validation: each clip is reported on once; loo: by group."),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(help="With --folds, what stays in one fold: speaker, or a column of the label table."),
-    ] = None,
-    allow_speaker_overlap: Annotated[
-        bool, typer.Option("--allow-speaker-overlap", help="Folds without --group; scores will be too high.")
-    ] = False,
+    division: Mapping[str, Any],
     chosen: Mapping[str, Any],
     threads: FitThreads = None,
     floor: Annotated[
@@ -75,22 +68,15 @@ def fit(
     json: Json = False,
 ) -> None:
     """Fit one head. Stopped at any instant, the same command goes on where it was."""
-    if ensemble > 1 and folds is not None:
-        raise typer.BadParameter("cannot be combined with --folds", param_hint="--ensemble")
-    if folds is None and (group is not None or allow_speaker_overlap):
-        option = "--group" if group is not None else "--allow-speaker-overlap"
-        raise typer.BadParameter(
-            "says how --folds divides the clips; add --folds K, or leave it out", param_hint=option
-        )
+    folding = folding_of(division)
     from train.commands.config_options import build_config
-    from train.labels.folds import Folding, parse_folds
     from train.machine import threads_of
 
     place = Place(cache, LabelFiles(**files), out, overwrite, strict, floor)
     with threads_of(threads):
         built = build_config(chosen, config, like)
-        if folds is not None:
-            text, found = _fit_folds(place, built, Folding(parse_folds(folds), group, allow_speaker_overlap))
+        if folding is not None:
+            text, found = _fit_folds(place, built, folding, ensemble)
         elif ensemble > 1:
             text, found = _fit_ensemble(place, built, ensemble)
         else:
@@ -130,15 +116,15 @@ def _fit_ensemble(place: Place, config: FitConfig, count: int) -> Result:
     return ensemble_text(ensemble) + line, {**ensemble.to_dict(), **floor}
 
 
-def _fit_folds(place: Place, config: FitConfig, folding: Folding) -> Result:
+def _fit_folds(place: Place, config: FitConfig, folding: Folding, seeds: int) -> Result:
     from train.labels.read_tables import read_all_labels
     from train.report.terminal import folds_text
     from train.studies.cross_validation import fit_folds
     from train.studies.options import RepeatOptions
 
     repeat = RepeatOptions(place.out, place.overwrite, place.strict, place.files)
-    found = fit_folds(place.cache, read_all_labels(place.files), config, folding, repeat)
-    line, floor = _floor(place, [(labels, [run]) for labels, run in found.fits])
+    found = fit_folds(place.cache, read_all_labels(place.files), config, folding, repeat, seeds)
+    line, floor = _floor(place, found.fits)
     return folds_text(found.result) + line, {**found.result, **floor}
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from cache import CacheReader
 from cache.common.progress import OnProgress
 from train.config import COMPONENTS, STATISTICS, FitConfig
-from train.features.frames import FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
+from train.features.frames import ChosenFrames, FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
 from train.features.inputs import Inputs, choose_inputs
 from train.features.padding import padded_length
 from train.features.statistics import statistics
@@ -76,9 +76,15 @@ class FrameBank:
     def __init__(self, reader: CacheReader, clip_ids: Sequence[str]) -> None:
         self.reader = reader
         self.clip_ids = tuple(clip_ids)
+        self._at = {clip_id: number for number, clip_id in enumerate(clip_ids)}
         self.lengths = np.array([reader.num_frames(clip_id) for clip_id in clip_ids], dtype=np.int64)
         self._fields: dict[str, FieldInMemory] = {}
         self._statistics: dict[tuple[str, ...], Tensor] = {}
+
+    def positions(self, clip_ids: Sequence[str]) -> IntArray | None:
+        """Return where clips are among those of the bank; None if one is not there."""
+        found = [self._at.get(clip_id, -1) for clip_id in clip_ids]
+        return None if -1 in found else np.array(found, dtype=np.int64)
 
     def num_bytes(self, names: Sequence[str]) -> int:
         """Return the bytes that the fields called ``names`` still need."""
@@ -116,7 +122,7 @@ def load_features(
         reader: the cache; stays open as long as the features are in use.
         clip_ids: clips, all of them in the cache.
         config: layer and switches.
-        bank: what is in memory already; one of other clips is not used.
+        bank: what is in memory already; it may hold more clips, in another order.
         budget: bytes that may be used; default: half of the memory that is free.
         on_progress: called with the number of clips read, and of all.
 
@@ -124,22 +130,40 @@ def load_features(
         ConfigError: if the cache has not the fields that the config asks for.
     """
     inputs = choose_inputs(reader, config.layer, config.vad)
-    if bank is None or bank.clip_ids != tuple(clip_ids):
-        bank = FrameBank(reader, clip_ids)
+    bank, positions = _bank_of(reader, clip_ids, inputs, bank)
     needed = bank.num_bytes(inputs.fields)
     fits = not needed or needed <= (free_memory() * MEMORY_SHARE if budget is None else budget)
-    frames, means = None, None
+    frames: FrameStore | None = None
+    means, lengths, chosen = None, bank.lengths[positions], bank.clip_ids != tuple(clip_ids)
     takes_statistics = config.global_mean and config.clip_vector in (STATISTICS, COMPONENTS)
     if config.lstm or takes_statistics:
         frames = bank.frames(inputs.fields, on_progress) if fits else ReaderFrames(reader, clip_ids, inputs)
         if takes_statistics:
             means = bank.statistics(inputs, frames, on_progress)
+            means = means[torch.from_numpy(positions)] if chosen else means
+        frames = ChosenFrames(frames, positions) if chosen else frames
     if config.global_mean and not takes_statistics:
         tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
         means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))
     described = frames if config.clip_vector == COMPONENTS else None
     seen = frames if config.lstm else None
-    return Features(tuple(clip_ids), bank.lengths, seen, means, inputs.width, fits, described)
+    return Features(tuple(clip_ids), lengths, seen, means, inputs.width, fits, described)
+
+
+def _bank_of(
+    reader: CacheReader, clip_ids: Sequence[str], inputs: Inputs, bank: FrameBank | None
+) -> tuple[FrameBank, IntArray]:
+    """Return a bank that holds the clips, and where they are in it.
+
+    One of more clips serves if it is filled: there may be room for these, and not for all.
+    """
+    everywhere = np.arange(len(clip_ids))
+    if bank is not None and bank.clip_ids == tuple(clip_ids):
+        return bank, everywhere
+    positions = None if bank is None or bank.num_bytes(inputs.fields) else bank.positions(clip_ids)
+    if bank is None or positions is None:
+        return FrameBank(reader, clip_ids), everywhere
+    return bank, positions
 
 
 class Batch(NamedTuple):

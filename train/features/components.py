@@ -78,8 +78,8 @@ def with_components(
 
     Of each component the statistics that a channel has, then its mean over each part of the clip.
     """
-    assert features.described is not None
-    assert features.global_mean is not None
+    assert features.described is not None  # noqa: S101 - asked for
+    assert features.global_mean is not None  # noqa: S101 - asked for
     mean, deviation, axes = (
         getattr(components, name).cpu().numpy() for name in ("mean", "deviation", "axes")
     )

@@ -76,6 +76,18 @@ class MemoryFrames:
         zero_padding(out, lengths)
 
 
+class ChosenFrames:
+    """The frames of some of the clips of another store, in an order of their own."""
+
+    def __init__(self, store: FrameStore, positions: IntArray) -> None:
+        self._store = store
+        self._positions = positions
+
+    def fill(self, clips: IntArray, lengths: IntArray, out: Tensor) -> None:
+        """Write the frames of the clips at positions ``clips`` into ``out``."""
+        self._store.fill(self._positions[clips], lengths, out)
+
+
 class ReaderFrames:
     """Frames read from the cache batch by batch, for a cache larger than memory."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from cache import CacheReader
 from cache.common.progress import Progress
 from train.audit.audit import audit_splits
+from train.audit.checks import Audit
 from train.config import FitConfig
 from train.features.batches import Features, FrameBank
 from train.files import CHECKPOINT_FILE, CONFIG_FILE, write_json
@@ -40,12 +41,14 @@ class SharedFit:
         pictures: whether the run folder gets its plots.
         strict: refuse to fit when a check of the audit fails.
         audited: the audit was made already, for all fits at once.
+        audit: that of this fit, made and said already, to be kept in the run.
     """
 
     bank: FrameBank | None = None
     pictures: bool = True
     strict: bool = False
     audited: bool = False
+    audit: Audit | None = None
 
 
 def fit(
@@ -87,7 +90,7 @@ def fit(
         config = config if overwrite else as_begun(config, [out], progress)
         task = plan_fit(reader, labels, config)
         checked = None
-        if not shared.audited:
+        if not shared.audited and shared.audit is None:
             checked = audit_splits(reader, labels, strict=shared.strict, standardise=config.standardise)
         with keep_run_folder(out):
             if claim(out, task.identity, overwrite):
@@ -101,6 +104,8 @@ def fit(
                 for line in [*target_lines(labels.train, labels.valid), checked.text()]:
                     progress.line(line)
                 checked.save(out)
+            elif shared.audit is not None:
+                shared.audit.save(out)
             _fit_in(out, FitInputs(reader, labels, task), shared, progress)
     return load_run(out)
 

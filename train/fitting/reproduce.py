@@ -86,13 +86,17 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progre
         return _again(_plan(run, loaded.config, cache, files), progress)
     heads = [loaded, *loaded.others]
     beside = _tables_of_folds(run, files) if (run / FOLDS_FILE).exists() else {}
-    plans = [_plan(head.path, head.config, cache, beside.get(head.path.name, files)) for head in heads]
+    names = [
+        head.path.relative_to(run).as_posix() for head in heads
+    ]  # of folds with several seeds fold-1/seed-0
+    tables = [beside.get(name.partition("/")[0], files) for name in names]
+    plans = [_plan(head.path, head.config, cache, each) for head, each in zip(heads, tables, strict=True)]
     found = []
-    for number, plan in enumerate(plans, 1):
-        progress.line(f"{plan.run.name}, {number} of {len(plans)}")
+    for number, (name, plan) in enumerate(zip(names, plans, strict=True), 1):
+        progress.line(f"{name}, {number} of {len(plans)}")
         found.append(_again(plan, progress))
-        progress.line(f"{plan.run.name}: {verdict(found[-1])}")
-    runs = {plan.run.name: each for plan, each in zip(plans, found, strict=True)}
+        progress.line(f"{name}: {verdict(found[-1])}")
+    runs = dict(zip(names, found, strict=True))
     return {
         "run": str(run),
         "same": all(each["same"] for each in found),

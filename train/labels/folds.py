@@ -83,6 +83,11 @@ def divide(labels: Labels, folding: Folding) -> list[Fold]:
 
     require_speakers(labels)
     names = labels.clip_ids if folding.group is None else groups_of(labels, folding.group)
+    if len(set(names)) == 1 and folding.group is not None:
+        raise LabelError(
+            f"{labels.path}: --group {folding.group} is {names[0]!r} for all {len(labels)} clips, found one group, "
+            "expected two or more; divide by another column"
+        )
     count = len(set(names)) if folding.count is None else folding.count
     if len(set(names)) < max(2, count):
         what = (

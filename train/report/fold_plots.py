@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from train.runs.plots import BLUE, COLOURS, COLUMNS, GRID, MUTED, ORANGE, colours_of, panels_of
-from train.scores.folds import Fold, mean_over_folds
+from train.scores.fold_table import mean_over_folds
+from train.scores.folds import Fold
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign, score_text, typeset
 

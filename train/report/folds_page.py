@@ -83,9 +83,9 @@ def folds_commands(found: Folds) -> str:
         lines.append(fit_command(first, f"again/{found.path.resolve().name}", more, inputs))
         lines.append("# or fold by fold:")
     for fold in found.folds:
-        tables = {name: str(fold.run.with_name(f"{fold.run.name}.{name}.csv")) for name in ("train", "valid")}
+        tables = {name: str(fold.run.with_name(f"{fold.part}.{name}.csv")) for name in ("train", "valid")}
         named = read_json(fold.run / ENVIRONMENT_FILE).get("inputs") or {}
-        lines.append(fit_command(fold.run, f"again/{fold.run.name}", inputs={**named, **tables}))
+        lines.append(fit_command(fold.run, f"again/{fold.part}", inputs={**named, **tables}))
     return "\n".join([*lines, "```"])
 
 
@@ -98,7 +98,7 @@ def _scores(found: Folds) -> list[str]:
         f"Mean {sign} over the folds: **{interval_cell(whole)}**.{divided}",
         f"{in_markdown(interval_caption(whole))}. {NOT_IN_IT}",
         "## Folds",
-        _fold_table(found, scored),
+        _fold_table(found),
         f"## {sign} per emotion",
         _target_table(found, scored),
         "## All metrics",
@@ -107,19 +107,21 @@ def _scores(found: Folds) -> list[str]:
     ]
 
 
-def _fold_table(found: Folds, scored: FoldScores) -> str:
+def _fold_table(found: Folds) -> str:
     """Return one row a fold: its clips, its scores, the epoch kept; "undefined" where a target is constant."""
     named = any(fold.name for fold in found.folds)
     others = [name for name in METRICS if name != found.metric]
     header = ["fold", *(["held out"] if named else []), "clips", "speakers"]
     header += [metric_sign(found.metric), *map(metric_sign, others), *found.names, "epoch kept"]
     rows = []
-    for fold, each in zip(found.folds, scored.estimate, strict=True):
+    score = METRICS.get(found.metric)
+    for fold in found.folds:
         truth, predictions, who = fold.scored
+        each = score(truth, predictions)
         people = {name for name in who if name is not None}
         rows.append(
             [
-                fold.run.name,
+                fold.part,
                 *([fold.name] if named else []),
                 str(len(truth)),
                 str(len(people) or "unknown"),
@@ -170,7 +172,7 @@ def _pictures(found: Folds, out: Path) -> list[str]:
     drawn = [fold for fold in found.folds if (fold.run / HISTORY_FILE).exists()][:MOST_CURVES]
     if drawn:
         column = "loss" if found.folds[0].metrics["selected_on"] == "last epoch" else "score"
-        curves = {fold.run.name: np.array(read_history(fold.run / HISTORY_FILE)[column]) for fold in drawn}
+        curves = {fold.part: np.array(read_history(fold.run / HISTORY_FILE)[column]) for fold in drawn}
         chosen = [int(fold.metrics["epoch"]) for fold in drawn]
         what = "training loss" if column == "loss" else f"mean {found.metric}, each fold on its own clips"
         plot_fold_histories(out / CURVES_PICTURE, curves, chosen, what)
@@ -200,7 +202,7 @@ def _chance_row(fold: HeldOut, null: Null, orders: int) -> list[str]:
     """Return the cells of a fold; with few orders the most extreme one is no case of twenty."""
     upper = _cell(null.upper) if orders >= TWENTY else NOTHING
     scores = [_cell(null.observed), _cell(null.mean), upper, p_cell(null.p_value)]
-    return [fold.run.name, *scores, f"{null.by}s", str(orders) if orders <= ENOUGH_ORDERS else "many"]
+    return [fold.part, *scores, f"{null.by}s", str(orders) if orders <= ENOUGH_ORDERS else "many"]
 
 
 def _audit(found: Folds) -> str:
@@ -213,7 +215,7 @@ def _other_environments(found: Folds) -> str:
     """Say in which folds the environment is not that of the first."""
     told = [_environment(fold.run) for fold in found.folds]
     differing = {
-        fold.run.name: sorted(name for name in {*told[0], *each} if told[0].get(name) != each.get(name))
+        fold.part: sorted(name for name in {*told[0], *each} if told[0].get(name) != each.get(name))
         for fold, each in zip(found.folds, told, strict=True)
     }
     lines = [f"{name}: {', '.join(fields)}" for name, fields in differing.items() if fields]

@@ -45,12 +45,13 @@ from train.runs.history import read_history
 from train.runs.plots import ScatterNote, plot_scatter
 from train.runs.run_folder import read_metrics
 from train.scores.estimates import Interval
-from train.scores.intervals import score_interval
-from train.scores.permutation import permutation_null
+from train.scores.fold_table import mean_over_folds
+from train.scores.folds import Fold
+from train.scores.permutation import permuted_within
 from train.scores.registry import METRICS
 from train.scores.wording import metric_sign
 from train.studies.cross_validation import FOLDS
-from train.studies.scored import Scores, score_rows
+from train.studies.scored import Scores, fold_scores, score_rows, told_over_folds
 from train.studies.study import (
     RESULTS,
     RowResult,
@@ -109,7 +110,8 @@ def _study_parts(study: Study, out: Path) -> list[str]:
         *_pictures(study, scores, out),
     ]
     first = path / study.row(study.reference).runs[0]
-    null = permutation_null(study.truth, _shown(study, study.reference), study.metric, study.speakers)
+    heads = [Fold(study.truth, together(study), study.speakers)] if _is_ensemble(study) else None
+    null = permuted_within(heads or study.scored(study.row(study.reference)), study.metric)
     parts += ["## Chance", null_section(study, null, TOGETHER if _is_ensemble(study) else None)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
     parts += [f"## Environment of {in_markdown(first.resolve().name)}", environment_section(first)]
@@ -183,7 +185,7 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
     for row in dict.fromkeys([study.reference, best.name]):
         name = "scatter.png" if row == study.reference else "scatter_best.png"
         predictions = _shown(study, row)
-        note = ScatterNote(study.metric, study.selected_on, len(predictions))
+        note = ScatterNote(study.metric, study.selected_on, len(predictions), _first_seed(study, row))
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
         name_shown = TOGETHER if _is_ensemble(study) else row
         shown = LINE_START.sub(r"\1\\\2", in_markdown(name_shown).strip())
@@ -193,6 +195,14 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         _plot_curves(study, trained, out / "learning_curves.png")
         parts += ["## Learning curves", "![learning curves](learning_curves.png)"]
     return parts
+
+
+def _first_seed(study: Study, row: str) -> FloatArray | None:
+    """Return the first seed's score of each target over folds; None for a plain split, whose picture knows them."""
+    if not study.folds:
+        return None
+    score = METRICS.get(study.metric)
+    return mean_over_folds(np.array([score(f.truth, f.heads[0]) for f in study.scored(study.row(row))]))
 
 
 def _plot_curves(study: Study, rows: Sequence[RowResult], path: Path) -> None:
@@ -230,11 +240,8 @@ def _epoch(metrics: Path) -> int:
 
 
 def _per_emotion(study: Study, row: RowResult) -> list[Interval]:
-    predictions = study.predictions(row)
-    return [
-        score_interval(study.truth[:, [k]], predictions[:, :, [k]], study.metric, study.speakers)
-        for k in range(len(study.names))
-    ]
+    found = fold_scores(study, row)
+    return [found.interval(k) for k in range(len(study.names))]
 
 
 def _means(study: Study, row: RowResult) -> dict[str, float]:
@@ -243,6 +250,9 @@ def _means(study: Study, row: RowResult) -> dict[str, float]:
     means = {}
     for part in ("valid", "valid_clipped"):
         for metric in METRICS:
+            if study.folds:
+                means[f"{part} {metric}"] = told_over_folds(study, row, part, metric)
+                continue
             values = [(each.get(part) or {}).get(metric, {}).get("mean") for each in runs]
             means[f"{part} {metric}"] = float(
                 np.mean([np.nan if value is None else value for value in values])

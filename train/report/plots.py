@@ -63,9 +63,10 @@ def plot_rows(path: Path, study: Study, scores: Scores) -> None:
     with figure_of(path, (7.2, 1.5 + 0.34 * len(bars))) as axis:
         cut = draw_bars(axis, bars)
         note = ", selected on valid" if study.selected_on == "valid" else ""
-        axis.set_xlabel(
-            f"mean {study.metric} on {len(study.truth)} validation clips{note}, 95 % interval{cut}"
-        )
+        where = f"{len(study.truth)} validation clips"
+        if study.folds:
+            where = f"{len(study.truth)} clips, mean over {len(study.folds)} folds"
+        axis.set_xlabel(f"mean {study.metric} on {where}{note}, 95 % interval{cut}")
 
 
 def plot_differences(path: Path, study: Study, scores: Scores) -> None:

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from train.checksums import FILES, known_fields, read_json, read_sealed, verified
 from train.errors import RunError
-from train.files import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE
+from train.files import CONFIG_FILE, ENSEMBLE_FILE, ENVIRONMENT_FILE, METRICS_FILE
 from train.labels.read_tables import read_labels
 from train.labels.tables import Labels
 from train.report.run_study import reported_by
-from train.runs.run_folder import read_metrics
+from train.runs.run_folder import load_run, read_metrics
 from train.scores.folds import Fold
 from train.scores.registry import METRICS
 from train.studies.cross_validation import FOLDS
@@ -28,13 +28,15 @@ class HeldOut:
     """One fold.
 
     Attributes:
-        run: folder of the head that has not seen its clips.
+        part: its name, such as "fold-2".
+        run: folder of the head that has not seen its clips; of several seeds the first one's.
         name: of the group that is left out alone; empty where a fold has several.
         labels: of its clips.
-        predictions: (clips, targets).
-        metrics: content of the run's ``metrics.json``.
+        predictions: (clips, targets); of several seeds their mean.
+        metrics: content of the (first) run's ``metrics.json``.
     """
 
+    part: str
     run: Path
     name: str
     labels: Labels
@@ -101,13 +103,29 @@ def read_folds(path: Path) -> Folds:
     return Folds(path, metric, str(found.get("divided", "")), folds, inputs)
 
 
-def _held_out(path: Path, run: str, name: str, sums: dict[str, Any]) -> HeldOut:
-    folder, table = path / run, f"{run}.valid.csv"
-    metrics = read_metrics(folder / METRICS_FILE)
-    with known_fields(folder / METRICS_FILE, "metrics of a fold"):
+def _held_out(path: Path, part: str, name: str, sums: dict[str, Any]) -> HeldOut:
+    table = f"{part}.valid.csv"
+    runs = _runs_of(path / part)
+    all_metrics = [_metrics_of(run) for run in runs]
+    with known_fields(runs[0] / ENVIRONMENT_FILE, "an environment"):
+        targets = read_json(runs[0] / ENVIRONMENT_FILE)["inputs"].get("targets")
+    labels = read_labels(verified(path / table, sums.get(table)), targets)
+    told = [reported_by(run, metrics, labels) for run, metrics in zip(runs, all_metrics, strict=True)]
+    predictions = np.mean([values for _, values in told], axis=0)
+    return HeldOut(part, runs[0], name, told[0][0], predictions, all_metrics[0])
+
+
+def _runs_of(folder: Path) -> list[Path]:
+    """Return the folder of each head of a fold: its own, or those of its seeds."""
+    if not (folder / ENSEMBLE_FILE).exists():
+        return [folder]
+    run = load_run(folder)
+    return [run.path, *(other.path for other in run.others)]
+
+
+def _metrics_of(run: Path) -> dict[str, Any]:
+    metrics = read_metrics(run / METRICS_FILE)
+    with known_fields(run / METRICS_FILE, "metrics of a fold"):
         if metrics["valid"] is None or not isinstance(metrics["epoch"], int):
             raise ValueError("no validation scores, or no epoch")
-    with known_fields(folder / ENVIRONMENT_FILE, "an environment"):
-        targets = read_json(folder / ENVIRONMENT_FILE)["inputs"].get("targets")
-    labels = read_labels(verified(path / table, sums.get(table)), targets)
-    return HeldOut(folder, name, *reported_by(folder, metrics, labels), metrics)
+    return metrics

@@ -17,9 +17,9 @@ from train.report.styles import markdown_table
 from train.report.table import interval_cell
 from train.report.terminal import few_orders
 from train.scores.estimates import Interval
-from train.scores.permutation import Null, orders_of
+from train.scores.permutation import FEW_ORDERS, Null, orders_of, orders_within
 from train.scores.registry import METRICS
-from train.scores.wording import metric_sign, p_text, score_text, typeset
+from train.scores.wording import few_orders_warning, metric_sign, p_text, score_text, typeset
 from train.studies.study import RowResult, Study
 
 MOST_NAMED = 12  # folds that one cell names
@@ -58,13 +58,17 @@ def null_section(study: Study, null: Null, row: str | None = None) -> str:
     """Say what chance alone reaches with the predictions of ``row``, by default the reference's."""
     sign = metric_sign(study.metric)
     clusters = len(set(study.speakers)) if null.by == "speaker" else len(study.truth)
-    beyond = ""
-    if orders_of(clusters) >= TWENTY:
+    orders = orders_within(study.in_folds(study.truth[None])) if study.folds else orders_of(clusters)
+    few, beyond, where = few_orders(clusters, null.by), "", ""
+    if study.folds:
+        where = " of their fold"
+        few = few_orders_warning(clusters, null.by, orders) if orders <= FEW_ORDERS else ""
+    if orders >= TWENTY:
         beyond = f" and beyond {score_text(null.upper)} in one case of twenty"
     return (
-        f"With the predictions of “{in_markdown(row or study.reference)}” given to the wrong {null.by}s "
+        f"With the predictions of “{in_markdown(row or study.reference)}” given to the wrong {null.by}s{where} "
         f"({null.permutations} permutations), mean {sign} is {score_text(null.mean)} on average{beyond}; as it is, "
-        f"it is {score_text(null.observed)} ({p_text(null.p_value)}){few_orders(clusters, null.by)}."
+        f"it is {score_text(null.observed)} ({p_text(null.p_value)}){few}."
     )
 
 

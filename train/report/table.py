@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cache.common.words import in_markdown
+from cache.common.words import counted, in_markdown
 from train.files import write_text
 from train.report.plots import plot_rows
 from train.report.styles import csv_table, latex_table, markdown_table
 from train.scores.estimates import Interval
 from train.scores.wording import (
     NOTHING,
+    WITHIN_GROUPS,
     aligned,
     interval_caption,
     interval_text,
@@ -21,8 +23,8 @@ from train.scores.wording import (
     spread_cell,
     typeset,
 )
-from train.studies.scored import Scores
-from train.studies.study import Study
+from train.studies.scored import Scores, notes_on_folds
+from train.studies.study import RowResult, Study
 
 
 class Column(NamedTuple):
@@ -103,7 +105,24 @@ def build_table(study: Study, scores: Scores) -> Table:
     how = (
         f" Δ: row minus “{study.reference}”; p after Holm{family}, intervals uncorrected." if compared else ""
     )
-    return Table(tuple(columns), f"{study.caption}{how} {about}")
+    notes = notes_on_folds(study)
+    return Table(tuple(columns), f"{study.caption}{how} {about}{'. ' if notes else ''}{notes}")
+
+
+def groups_text(by: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return every row's score within groups of clips, aligned for a terminal.
+
+    Args:
+        by: what the groups are of.
+        found: of ``scores_by_group``.
+    """
+    first = next(iter(found.values()))
+    rows = [[by, *(f"{each['group']} ({counted(each['clips'], 'clip')})" for each in first)]]
+    for name, groups in found.items():
+        cells = [typeset(interval_text(each["estimate"], each["low"], each["high"])) for each in groups]
+        rows.append([name, *cells])
+    whys = dict.fromkeys(each["why_none"] for groups in found.values() for each in groups)
+    return "\n".join([*aligned(rows), "", *(f"[no interval]: {why}" for why in whys if why), WITHIN_GROUPS])
 
 
 def interval_cell(interval: Interval) -> str:
@@ -114,9 +133,18 @@ def interval_cell(interval: Interval) -> str:
 def _rates(study: Study) -> list[Column]:
     """Return the learning rates, where they may differ: tuned, or set by the grid."""
     rates = [row.config.get("lr") for row in study.rows]  # a baseline has none
-    if not study.tuned and len({rate for rate in rates if rate is not None}) < 2:
+    differ = any(row.rates for row in study.rows)
+    if not study.tuned and not differ and len({rate for rate in rates if rate is not None}) < 2:
         return []
-    return [Column("lr", [NOTHING if rate is None else f"{rate:g}" for rate in rates])]
+    return [Column("lr", [_rate_cell(row) for row in study.rows])]
+
+
+def _rate_cell(row: RowResult) -> str:
+    """Return a row's learning rate; of folds that have their own, each in order."""
+    if row.rates:
+        return ", ".join(f"{rate:g}" for rate in row.rates)
+    rate = row.config.get("lr")
+    return NOTHING if rate is None else f"{rate:g}"
 
 
 def _difference_text(interval: Interval | None) -> str:

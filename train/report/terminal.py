@@ -8,6 +8,7 @@ from typing import Any
 from cache.common.words import counted
 from train.scores.permutation import has_few_orders, orders_of
 from train.scores.wording import (
+    WITHIN_GROUPS,
     aligned,
     few_orders_warning,
     interval_caption,
@@ -20,7 +21,6 @@ from train.studies.ensemble import Ensemble
 from train.studies.fidelity import COMPACT, FULL, Fidelity
 
 UNKNOWN_CLIPS = "warning: the run does not say which clips shaped this head (no clips.csv, as in a bundle)"
-WITHIN_GROUPS = "a score within a group is not comparable with one over all: the labels vary less there"
 
 
 def results_text(metrics: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -83,6 +83,8 @@ def folds_text(result: Mapping[str, Any]) -> str:
     """Return the results of a cross-validation, from the content of ``folds.json``."""
     metric = result["metric"]
     lines = [f"{result['folds']} folds, divided {result['divided']}", ""]
+    if "heads" in result:
+        lines[0] += f"; each fold's prediction is the mean of {result['heads']} heads"
     rows = []
     for fold in result["runs"]:
         people = "" if fold["speakers"] is None else f" of {counted(fold['speakers'], 'speaker')}"

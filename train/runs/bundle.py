@@ -94,11 +94,16 @@ def _several(path: Path, run: Run) -> dict[str, bytes]:
         listed["runs"] = [_nameless(each) for each in listed["runs"]]
         card = card_of_several(run, listed, folds=file.name == FOLDS_FILE)
     top = {file.name: json_text(sealed(listed)).encode(), "README.md": card.encode()}
-    heads = {
-        f"{head.path.name}/{name}": content
-        for head in (run, *run.others)
-        for name, content in _one(head, with_card=False).items()
-    }
+    heads: dict[str, bytes] = {}
+    for head in (run, *run.others):
+        where = head.path.relative_to(path)
+        if len(where.parts) > 1:  # a fold of several seeds: their list lies beside them
+            within = read_sealed(path / where.parent / ENSEMBLE_FILE)
+            kept = {name: value for name, value in within.items() if name not in OF_THE_DATA}
+            heads[f"{where.parent.as_posix()}/{ENSEMBLE_FILE}"] = json_text(sealed(kept)).encode()
+        heads |= {
+            f"{where.as_posix()}/{name}": content for name, content in _one(head, with_card=False).items()
+        }
     return _summed(top) | heads
 
 

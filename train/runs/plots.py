@@ -82,11 +82,13 @@ class ScatterNote:
         metric: whose value each panel shows.
         selected_on: what chose the epoch; named when it was the validation set itself.
         seeds: how many heads' predictions were scored; the picture shows those of the first.
+        scores: (targets,) to show, where they are not those of all clips together: means over folds.
     """
 
     metric: str = "pearson"
     selected_on: str = "inner"
     seeds: int = 1
+    scores: FloatArray | None = None
 
 
 def plot_scatter(
@@ -101,7 +103,9 @@ def plot_scatter(
         names: of the targets.
         note: what the scores are.
     """
-    scores, title = METRICS.get(note.metric)(truth, prediction), metric_sign(note.metric)
+    scores, title = note.scores, metric_sign(note.metric)
+    over = " over folds" if scores is not None else ""
+    scores = METRICS.get(note.metric)(truth, prediction) if scores is None else scores
     with panels_of(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
         for index, (axis, name) in enumerate(zip(axes, names, strict=True)):
             _panel(
@@ -110,7 +114,7 @@ def plot_scatter(
             axis.set_title(f"{name}   {title} {_sign(scores[index])}", loc="left")
         selected = ", selected on valid" if note.selected_on == "valid" else ""
         selected += f", first of {note.seeds} seeds" if note.seeds > 1 else ""
-        mean = f"mean {title} {_sign(mean_over(scores))}"
+        mean = f"mean {title}{over} {_sign(mean_over(scores))}"
         figure.suptitle(
             f"{counted(len(truth), 'validation clip')}{selected}: {mean}", x=0.01, ha="left", fontsize=12
         )

@@ -245,5 +245,8 @@ def _load_several(path: Path, file: Path) -> Run:
         names = [str(each["run"] if isinstance(each, dict) else each) for each in runs]
     if not names or any(Path(name).name != name for name in names):
         raise RunError(f"{file}: names no runs of this folder")
-    first, *others = (load_run(path / name) for name in names)
-    return replace(first, path=path / names[0], others=tuple(others))
+    loaded = [
+        load_run(path / name) for name in names
+    ]  # a fold may be an ensemble, of as many heads as the others
+    first, *others = (replace(head, others=()) for run in loaded for head in (run, *run.others))
+    return replace(first, others=tuple(others))

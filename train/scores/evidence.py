@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from train.labels.tables import Labels
 from train.scores.estimates import Interval
+from train.scores.folds import Fold, FoldScores
 from train.scores.intervals import assumed_icc, score_interval
 from train.scores.permutation import PERMUTATIONS, permutation_null
 from train.scores.registry import traits_of
 from train.scores.wording import interval_caption, why_no_interval
 
 FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 # Hume-Vidmimic2: 17,246 clips of some 557 people.
 CLIPS_PER_SPEAKER = 31.0
 
@@ -78,10 +78,7 @@ def evidence(
     if options.icc is not None and whole.by == "clip" and traits_of(metric).correlation:
         values["assumed_icc"] = _widened(whole, options.icc, options.clips_per_speaker)
     if groups is not None:
-        values["groups"] = [
-            _group(labels, predictions, metric, name, np.array(groups) == name)
-            for name in sorted(set(groups))
-        ]
+        values["groups"] = group_scores([Fold(truth, predictions, speakers)], [groups], metric)
     return values
 
 
@@ -107,12 +104,21 @@ def _widened(interval: Interval, icc: float, clips_per_speaker: float) -> dict[s
     }
 
 
-def _group(
-    labels: Labels, predictions: FloatArray, metric: str, name: str, which: BoolArray
-) -> dict[str, Any]:
-    """Return the score of a group of clips with its interval, as JSON values."""
-    where = np.flatnonzero(which)
-    part = labels.take(where.tolist())
-    interval = score_interval(part.targets, predictions[:, where], metric, part.speakers)
-    people = len({who for who in part.speakers if who is not None})
-    return {"group": name, "clips": len(part), "speakers": people or None, **described(interval)}
+def group_scores(folds: Sequence[Fold], groups: Sequence[Sequence[str]], metric: str) -> list[dict[str, Any]]:
+    """Return the score of each group of clips with its interval, as JSON values.
+
+    Args:
+        folds: what the heads of each say of its clips; a plain split is one. A group's score is the mean over
+            the folds that have one.
+        groups: of the clips of each fold.
+        metric: a registered one.
+    """
+    found = []
+    for name in sorted({group for each in groups for group in each}):
+        where = [np.flatnonzero(np.array(each) == name) for each in groups]
+        parts = [fold.take(at) for fold, at in zip(folds, where, strict=True) if len(at)]
+        people = {who for part in parts for who in part.speakers if who is not None}
+        clips = sum(len(part.truth) for part in parts)
+        interval = FoldScores.of(parts, metric).interval()
+        found.append({"group": name, "clips": clips, "speakers": len(people) or None, **described(interval)})
+    return found

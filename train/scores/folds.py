@@ -1,9 +1,11 @@
-"""Scores over the folds of a cross-validation: each target's mean over the folds that have one, its interval."""
+"""Scores over folds, of one seed or several: each target's mean over the folds that have one, its interval.
+
+A plain split is one fold, and is scored as ``intervals`` does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -12,20 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from train.scores.estimates import Difference, Interval
-from train.scores.intervals import interval_from, limits_of, speakers_part
-from train.scores.jackknife import Jackknife, Part, part_of
-from train.scores.leave_one_out import Clusters
+from train.scores.fold_table import FoldTable, mean_over_folds
+from train.scores.intervals import difference_of, interval_from, interval_of, limits_of, speakers_part
+from train.scores.jackknife import Jackknife, Part, part_of, part_of_seeds
+from train.scores.leave_one_out import Clusters, LeftOut
 from train.scores.registry import METRICS
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 class Fold(NamedTuple):
-    """The clips that one head is scored on.
+    """The clips of a fold, and what its heads say of them.
 
     Attributes:
         truth: (clips, targets) labels.
-        predictions: (clips, targets).
+        predictions: (seeds, clips, targets), or (clips, targets) of a single head.
         speakers: (clips,) None where unknown.
     """
 
@@ -33,164 +37,223 @@ class Fold(NamedTuple):
     predictions: FloatArray
     speakers: Sequence[Hashable | None]
 
+    @property
+    def heads(self) -> FloatArray:
+        """The predictions (seeds, clips, targets)."""
+        return self.predictions if self.predictions.ndim == 3 else self.predictions[None]
+
+    def take(self, positions: npt.NDArray[np.int64]) -> Fold:
+        """Return some of the clips."""
+        who = [self.speakers[position] for position in positions]
+        return Fold(self.truth[positions], self.heads[:, positions], who)
+
 
 def mean_scores(folds: Sequence[Fold], names: Sequence[str]) -> dict[str, Any]:
-    """Return every metric's mean over folds, as ``score_all`` returns those of one split."""
+    """Return every metric's mean over folds and seeds, as ``score_all`` returns those of one split."""
     found = {}
     for metric in METRICS:
-        score = METRICS.get(metric)
-        values = np.array([score(fold.truth, fold.predictions) for fold in folds])
-        each = mean_over_folds(values)
+        each = mean_over_folds(np.array([_mean_over_seeds(fold, metric) for fold in folds]))
         per_target = {name: float(value) for name, value in zip(names, each, strict=True)}
         found[metric] = {"mean": float(each.mean()), "per_target": per_target}
     return found
 
 
-def mean_over_folds(scores: FloatArray) -> FloatArray:
-    """Return (targets,) the mean of scores (folds, targets) over the folds that have one; NaN where none has."""
-    defined = np.isfinite(scores)
-    total, counts = np.where(defined, scores, 0.0).sum(0), defined.sum(0)
-    return np.asarray(np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0))
+def score_over_folds(folds: Sequence[Fold], metric: str) -> float:
+    """Return the mean over targets of their means over folds and seeds; NaN where a target has none."""
+    if len(folds) == 1:
+        score = METRICS.get(metric)
+        return float(np.mean([score(folds[0].truth, one).mean() for one in folds[0].heads]))
+    return float(mean_over_folds(np.array([_mean_over_seeds(fold, metric) for fold in folds])).mean())
 
 
-@dataclass(frozen=True)
+def _mean_over_seeds(fold: Fold, metric: str) -> FloatArray:
+    score = METRICS.get(metric)
+    return np.asarray(np.mean([score(fold.truth, one) for one in fold.heads], axis=0))
+
+
 class FoldScores:
-    """Scores of one head a fold, target by target.
+    """Scores of the heads of each fold, one seed or several, target by target.
 
     A target that is constant among the clips of a fold has no correlation there: its mean is over the others.
     The folds' heads share training clips; how they vary with those is not in an interval.
 
-    Attributes:
-        metric: of the scores.
-        parts: the speakers of each fold's clips.
-        estimate: (folds, targets) NaN where undefined.
-        without: of each fold (speakers, targets), the same without each speaker.
-        names: of each fold, its speakers in that order.
+    Args:
+        folds: what the heads say of each fold's clips, with as many seeds each.
+        metric: a registered one.
     """
 
-    metric: str
-    parts: tuple[Clusters, ...]
-    estimate: FloatArray
-    without: tuple[FloatArray, ...]
-    names: tuple[tuple[Hashable, ...], ...]
+    def __init__(self, folds: Sequence[Fold], metric: str) -> None:
+        self.metric = metric
+        self._folds = tuple(folds)
+        self._parts = tuple(Clusters.of(len(fold.truth), fold.speakers) for fold in folds)
 
     @classmethod
     def of(cls, folds: Sequence[Fold], metric: str) -> FoldScores:
         """Return the scores of some folds by a registered metric."""
-        parts = tuple(Clusters.of(len(fold.truth), fold.speakers) for fold in folds)
-        rows = [
-            [
-                part.scores(fold.truth[:, [target]], fold.predictions[None][..., [target]], metric)
-                for target in range(fold.truth.shape[1])
-            ]
-            for part, fold in zip(parts, folds, strict=True)
-        ]
-        estimate = np.array([[each.estimate[0] for each in row] for row in rows])
-        without = tuple(np.stack([each.without[:, 0] for each in row], axis=1) for row in rows)
-        names = tuple(
-            tuple(
-                dict.fromkeys(
-                    (number, clip) if who is None else who for clip, who in enumerate(fold.speakers)
-                )
-            )
-            if part.by == "speaker"
-            else ()
-            for number, (part, fold) in enumerate(zip(parts, folds, strict=True))
-        )
-        return cls(metric, parts, estimate, without, names)
+        return cls(folds, metric)
 
     @cached_property
-    def people(self) -> Clusters:
-        """The speakers of all folds; one that has clips in several is one."""
-        if not self._shares_speakers:
-            return Clusters.joined(self.parts)
-        who = [
-            names[number] for part, names in zip(self.parts, self.names, strict=True) for number in part.index
-        ]
-        return Clusters.of(len(who), who)
+    def _alone(self) -> LeftOut:
+        """The scores of a plain split, mean over targets."""
+        (fold,), (part,) = self._folds, self._parts
+        return part.scores(fold.truth, fold.heads, self.metric)
+
+    @cached_property
+    def _each(self) -> FoldTable:
+        estimate, without = [], []
+        for part, fold in zip(self._parts, self._folds, strict=True):
+            row = [
+                part.scores(fold.truth[:, [k]], fold.heads[..., [k]], self.metric)
+                for k in range(fold.truth.shape[1])
+            ]
+            estimate.append(np.stack([each.estimate for each in row], axis=-1))
+            without.append(np.stack([each.without for each in row], axis=-1))
+        return FoldTable(tuple(estimate), tuple(without))
+
+    @cached_property
+    def _names(self) -> tuple[tuple[Hashable, ...], ...]:
+        """The speakers of each fold, in the order of their numbers; a clip stands for itself without one."""
+        return tuple(
+            tuple(dict.fromkeys((n, clip) if who is None else who for clip, who in enumerate(fold.speakers)))
+            for n, fold in enumerate(self._folds)
+        )
 
     @property
-    def _shares_speakers(self) -> bool:
-        return any(set(one) & set(two) for one, two in combinations(self.names, 2))
+    def seeds(self) -> int:
+        """How many seeds each fold has."""
+        return len(self._folds[0].heads)
+
+    @property
+    def each_seed(self) -> FloatArray:
+        """The score of each seed, (seeds,): mean over targets of their means over folds."""
+        if len(self._folds) == 1:
+            return self._alone.estimate
+        return self._sums(self._each, self._weights(self._each.mean, None))[0]
 
     def number_of_folds(self, target: int) -> int:
         """Return in how many folds a target has a score."""
-        return int(np.isfinite(self.estimate[:, target]).sum())
+        return int(np.isfinite(self._each.mean[:, target]).sum())
 
     def interval(self, target: int | None = None) -> Interval:
-        """Return the mean over targets, or one of them, with its interval over the speakers of all folds."""
-        weights = self._weights(target)
-        estimate, jackknife = self._weighted(weights)
-        return interval_from(self.people, estimate, jackknife, 1).within(*limits_of(self.metric))
+        """Return the mean over targets, or one of them, with its interval over speakers and seeds."""
+        if len(self._folds) == 1 and target is None:
+            return interval_of(self._parts[0], self._alone, self.metric)
+        weights = self._weights(self._each.mean, target)
+        estimate, jackknife = self._jackknife(weights, self._each, [self._each])
+        people = self._people(weights)
+        return interval_from(people, estimate, jackknife, self.seeds).within(*limits_of(self.metric))
 
     def less(self, other: FoldScores) -> Difference:
-        """Return this mean less another one's on the same folds, where both have a score."""
-        both = np.isfinite(self.estimate) & np.isfinite(other.estimate)
-        gap = FoldScores(
-            self.metric,
-            self.parts,
-            np.where(both, self.estimate - other.estimate, np.nan),
-            tuple(one - two for one, two in zip(self.without, other.without, strict=True)),
-            self.names,
-        )
-        estimate, jackknife = gap._weighted(gap._weights(None))
+        """Return this mean less another one's on the same folds, where both have a score.
+
+        With as many seeds as the other, seeds are paired by position.
+        """
+        if len(self._folds) == 1:
+            return difference_of(self._parts[0], self._alone, other._alone, self.metric)
+        if self.seeds == other.seeds:
+            gap = self._each.less(other._each)
+            sources = [gap]
+        else:
+            gap = self._each.averaged().less(other._each.averaged())
+            sources = [self._each, other._each]
+        weights = self._weights(gap.mean, None)
+        estimate, jackknife = self._jackknife(weights, gap, sources)
         lowest, highest = limits_of(self.metric)
-        interval = interval_from(self.people, estimate, jackknife, 1)
+        seeds = max(self.seeds, other.seeds)
+        interval = interval_from(self._people(weights), estimate, jackknife, seeds)
         return Difference(interval.within(lowest - highest, highest - lowest), jackknife.p_value(estimate))
 
-    def _weights(self, target: int | None) -> FloatArray:
+    def _weights(self, scores: FloatArray, target: int | None) -> FloatArray:
         """Return what each score (folds, targets) counts in the mean; NaN if a target has none at all."""
-        defined = np.isfinite(self.estimate)
-        chosen = np.zeros(self.estimate.shape[1], dtype=np.bool_)
+        defined = np.isfinite(scores)
+        chosen = np.zeros(scores.shape[1], dtype=np.bool_)
         chosen[slice(None) if target is None else target] = True
         counts = np.where(defined.sum(0) > 0, defined.sum(0), np.nan)
         return np.asarray(np.where(defined & chosen, 1.0, 0.0) / np.where(chosen, counts, 1.0) / chosen.sum())
 
-    def _weighted(self, weights: FloatArray) -> tuple[float, Jackknife]:
-        """Return the weighted sum of the scores, and its jackknife over the speakers of every fold."""
-        estimate = float((weights * np.where(weights == 0, 0.0, self.estimate)).sum())
-        sums, used = [], [row != 0 for row in weights]
-        several = weights.any(0).sum() > 1  # one target alone has no interval where leaving out fails
-        replicates = self._filled if several else self.without
-        for row, chosen, without in zip(weights, used, replicates, strict=True):
-            sums.append(without[:, chosen] @ row[chosen])
-        if any(part.number < 2 for part in self.parts):
-            return estimate, Jackknife([self._of_whole_folds(weights)], [])
-        if self._shares_speakers:
-            return estimate, Jackknife([self._of_shared_speakers(estimate, weights, sums)], [])
-        pairs = zip(self.parts, sums, used, strict=True)
-        return estimate, Jackknife(
-            [speakers_part(part, each) for part, each, any_ in pairs if any_.any()], []
-        )
+    def _people(self, weights: FloatArray) -> Clusters:
+        """Return the speakers of the folds that count; one that has clips in several is one."""
+        used = (weights != 0).any(1)
+        chosen = [n for n in range(len(self._parts)) if used[n] or not used.any()]
+        if all(self._parts[n].by == "clip" for n in chosen):
+            return Clusters.joined([self._parts[n] for n in chosen])
+        who = [self._names[n][number] for n in chosen for number in self._parts[n].index]
+        return Clusters.of(len(who), who)
+
+    def _sums(self, each: FoldTable, weights: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
+        """Return the weighted sums: (seeds,), and of each fold (speakers, seeds) its share without each speaker."""
+        total = np.zeros(each.estimate[0].shape[0])
+        shares = []
+        for row, estimate, without in zip(weights, each.estimate, each.without, strict=True):
+            used = row != 0
+            total = total + estimate[:, used] @ row[used]
+            shares.append(without[..., used] @ row[used])
+        return total, shares
+
+    def _jackknife(
+        self, weights: FloatArray, each: FoldTable, seeds_of: Sequence[FoldTable]
+    ) -> tuple[float, Jackknife]:
+        """Return the weighted mean, and its jackknife over the speakers of every fold and over seeds.
+
+        Args:
+            weights: (folds, targets).
+            each: scores, or differences of two rows'.
+            seeds_of: what seeds are counted of: the same, or both rows where their seeds are not paired.
+        """
+        estimate = float(self._sums(each, weights)[0].mean())
+        if weights.any(0).sum() > 1:  # one target alone has no interval where leaving out fails
+            each, seeds_of = each.filled(), [one.filled() for one in seeds_of]
+        parts, used = self._parts, (weights != 0).any(1)
+        apart = all(part.number > 1 for part, any_ in zip(parts, used, strict=True) if any_)
+        if apart and not self._shares_speakers:
+            _, shares = self._sums(each, weights)
+            speakers = [
+                speakers_part(p, s.mean(1)) for p, s, any_ in zip(parts, shares, used, strict=True) if any_
+            ]
+        else:
+            speakers = [self._part_of_people(weights, self._without_people(weights, each.averaged())[:, 0])]
+        found: list[Part] = []
+        for one in seeds_of:
+            total, shares = self._sums(one, weights)
+            if len(total) > 1 and apart and not self._shares_speakers:
+                strata = [share for share, any_ in zip(shares, used, strict=True) if any_]
+                found.append(part_of_seeds(total, *strata))
+            elif len(total) > 1:
+                found.append(part_of_seeds(total, self._without_people(weights, one)))
+        return estimate, Jackknife(speakers, found)
 
     @cached_property
-    def _filled(self) -> tuple[FloatArray, ...]:
-        """Return ``without`` where a target that a speaker's absence leaves constant is no score of that fold.
+    def _shares_speakers(self) -> bool:
+        return any(set(one) & set(two) for one, two in combinations(self._names, 2))
 
-        Its mean is over the other folds then, as it is for every target that a fold has no score of: the
-        fold's value becomes that mean, which gives the same.
+    def _part_of_people(self, weights: FloatArray, without: FloatArray) -> Part:
+        """Return the speakers' part; folds of one speaker count alike, however many clips they have."""
+        used = (weights != 0).any(1)
+        single = all(part.number < 2 for part, any_ in zip(self._parts, used, strict=True) if any_)
+        if len(without) < 2:
+            return Part(np.nan, 1.0)
+        return part_of(without, None if single else self._people(weights).effective)
+
+    def _without_people(self, weights: FloatArray, each: FoldTable) -> FloatArray:
+        """Return the mean (people, seeds) without each speaker, who is left out of all folds at once.
+
+        A fold that has nobody else is left out as a whole: the mean is over the others.
         """
-        filled = []
-        for fold, without in enumerate(self.without):
-            rest = mean_over_folds(np.delete(self.estimate, fold, axis=0))
-            filled.append(np.where(np.isfinite(without), without, rest))
-        return tuple(filled)
-
-    def _of_whole_folds(self, weights: FloatArray) -> Part:
-        """Return the speakers' part where a fold is a single speaker: each fold is left out as a whole."""
-        chosen = np.isfinite(weights).all(0) & (weights != 0).any(0)
-        without = []
-        for fold in range(len(self.parts)):
-            others = np.delete(self.estimate[:, chosen], fold, axis=0)
-            each = mean_over_folds(others)
-            without.append(float(each.mean()) if len(each) else np.nan)
-        return part_of(np.array(without))
-
-    def _of_shared_speakers(self, estimate: float, weights: FloatArray, sums: Sequence[FloatArray]) -> Part:
-        """Return the speakers' part where a speaker has clips in several folds: left out of all at once."""
-        whole = (weights * np.where(weights == 0, 0.0, self.estimate)).sum(1)
-        without: dict[Hashable, float] = {}
-        for names, own, each in zip(self.names, whole, sums, strict=True):
-            for name, value in zip(names, each, strict=True):
-                without[name] = without.get(name, estimate) + float(value - own)
-        return part_of(np.array(list(without.values())), self.people.effective)
+        used = weights != 0
+        chosen = used.any(0)
+        places = [{who: number for number, who in enumerate(names)} for names in self._names]
+        people = list(dict.fromkeys(who for n in np.flatnonzero(used.any(1)) for who in places[n]))
+        found = np.full((len(people), each.estimate[0].shape[0]), np.nan)
+        for position, who in enumerate(people):
+            left = []
+            for n, place in enumerate(places):
+                values = np.where(used[n], each.estimate[n], np.nan)
+                if who in place:
+                    values = np.where(used[n], each.without[n][place[who]], np.nan)
+                    if len(place) > 1 and np.isnan(values[:, used[n]]).any():
+                        break  # undefined without them: there is no interval
+                left.append(values)
+            else:
+                stacked = np.stack(left)[..., chosen]
+                found[position] = [mean_over_folds(stacked[:, seed]).mean() for seed in range(found.shape[1])]
+        return found

@@ -28,20 +28,26 @@ def group_of_clips(labels: Labels, reader: CacheReader, by: str) -> tuple[str, .
     """
     if by == "speaker":
         return tuple(who or UNKNOWN for who in labels.speakers)
-    table = read_table(labels.path)
+    tables = [read_table(path) for path in (labels.path, *labels.others)]
     if by in {*labels.names, labels.id_column}:
         what = "a target" if by in labels.names else "the id"
         raise LabelError(
             f"{labels.path}: --by {by} is {what} column: groups made by it leave nothing to score; "
             "choose speaker, duration or another column"
         )
-    if by in table.columns:
-        of = dict(zip(table.written_ids(), (row[by].strip() for row in table.rows), strict=True))
+    if all(by in table.columns for table in tables):
+        of = {
+            clip: row[by].strip()
+            for table in tables
+            for clip, row in zip(table.written_ids(), table.rows, strict=True)
+        }
         texts = [of[clip_id] for clip_id in labels.written_ids]
     elif by == "duration":
         texts = [f"{seconds:.6g}" for seconds in reader.clip_table("clips/duration", labels.clip_ids)]
     else:
-        columns = ", ".join(table.columns)
+        columns = ", ".join(
+            column for column in tables[0].columns if all(column in each.columns for each in tables)
+        )
         raise LabelError(f"{labels.path}: no column {by!r} to group by, found {columns}; or use duration")
     # No two clips are equally long: even a few are to be divided into quarters.
     return _binned(texts, BINS if by == "duration" else MOST_VALUES)

@@ -49,7 +49,7 @@ def part_of(without: FloatArray, effective: float | None = None) -> Part:
     return Part(float((influence**2).sum()) / (most + 1) / most, float(freedom))
 
 
-def part_of_seeds(values: FloatArray, without: FloatArray) -> Part:
+def part_of_seeds(values: FloatArray, *without: FloatArray) -> Part:
     """Return the variance of a mean over seeds that comes from seeds alone.
 
     Seeds also differ because each is wrong about other clips, by chance: that is in the speakers' variance already,
@@ -57,12 +57,15 @@ def part_of_seeds(values: FloatArray, without: FloatArray) -> Part:
 
     Args:
         values: (seeds,) the score of each, 2 or more.
-        without: (clusters, seeds) the same without each speaker.
+        without: (clusters, seeds) the same without each speaker; several where the score is a sum over folds, each
+            the fold's share of it without each of its speakers.
     """
-    clusters, seeds = without.shape
-    influence = (clusters - 1) * (without.mean(0) - without)
-    own = influence - influence.mean(1, keepdims=True)
-    shared = float((own**2).sum()) / (clusters - 1) / (seeds - 1) / clusters / seeds
+    shared, seeds = 0.0, len(values)
+    for each in without:
+        clusters = len(each)
+        influence = (clusters - 1) * (each.mean(0) - each)
+        own = influence - influence.mean(1, keepdims=True)
+        shared += float((own**2).sum()) / (clusters - 1) / (seeds - 1) / clusters / seeds
     return Part(max(float(values.var(ddof=1)) / seeds - shared, 0.0), seeds - 1.0)
 
 

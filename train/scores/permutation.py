@@ -10,14 +10,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from train.scores.folds import Fold, mean_over_folds
+from train.scores.folds import Fold, score_over_folds
 from train.scores.leave_one_out import Clusters
-from train.scores.registry import METRICS, traits_of
+from train.scores.registry import traits_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 PERMUTATIONS = 1000
 ENOUGH_CLUSTERS = 6  # speakers (or clips): 720 orders
+FEW_ORDERS = factorial(ENOUGH_CLUSTERS)
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class Null:
         p_value: share of permutations that score at least as well, one-sided; NaN if undefined.
         permutations: how many.
         undefined: those without a score, left out.
-        by: "speaker" if speakers swapped their predictions, "clip" if clips did; "speaker or clip" over folds
-            of both kinds.
+        by: "speaker" if speakers swapped their predictions, "clip" if clips did.
     """
 
     observed: float
@@ -67,14 +67,47 @@ def permutation_null(
         seed: of the permutations.
     """
     labels, rows = np.asarray(truth, dtype=np.float64), np.asarray(predictions, dtype=np.float64)
-    speakers = Clusters.of(len(labels), clusters)
-    rng, metric_of = np.random.default_rng([seed, 3]), METRICS.get(metric)
+    who = [None] * len(labels) if clusters is None else clusters
+    return permuted_within([Fold(labels, rows, who)], metric, permutations, seed)
 
-    def score(given: FloatArray) -> float:
-        return float(np.mean([metric_of(labels, one).mean() for one in given]))
 
-    drawn = np.array([score(rows[:, _swapped(speakers.index, rng)]) for _ in range(permutations)])
-    return _null(score(rows), drawn, metric, speakers.by)
+def permuted_within(
+    folds: Sequence[Fold], metric: str, permutations: int = PERMUTATIONS, seed: int = 0
+) -> Null:
+    """Return what ``permutation_null`` does, for predictions of folds: given to wrong clips of their own fold.
+
+    In a fold of a single speaker, clips swap. ``by`` is "speaker or clip" where there are folds of both kinds.
+
+    Args:
+        folds: what the heads of each say of its clips.
+        metric: a registered one.
+        permutations: how many.
+        seed: of the permutations.
+    """
+    speakers = [swapping(fold, whole=len(folds) == 1) for fold in folds]
+    by = " or ".join(sorted({each.by for each in speakers}, reverse=True))
+    rng, better = np.random.default_rng([seed, 3]), _better(metric)
+
+    def drawn_once() -> float:
+        pairs = zip(folds, speakers, strict=True)
+        given = [f._replace(predictions=f.heads[:, _swapped(who.index, rng)]) for f, who in pairs]
+        return score_over_folds(given, metric)
+
+    observed = score_over_folds(folds, metric)
+    drawn = np.array([drawn_once() for _ in range(permutations)])
+    kept = drawn[~np.isnan(drawn)]
+    if np.isnan(observed) or not len(kept):
+        return Null(observed, np.nan, np.nan, np.nan, permutations, permutations - len(kept), by)
+    as_good = int((better * kept >= better * observed).sum())
+    return Null(
+        observed=observed,
+        mean=float(kept.mean()),
+        upper=float(np.quantile(kept, 0.95 if better > 0 else 0.05)),
+        p_value=(1 + as_good) / (1 + len(kept)),
+        permutations=permutations,
+        undefined=permutations - len(kept),
+        by=by,
+    )
 
 
 class FoldsNull(NamedTuple):
@@ -99,65 +132,45 @@ class FoldsNull(NamedTuple):
 def null_of_folds(
     folds: Sequence[Fold], metric: str, permutations: int = PERMUTATIONS, seed: int = 0
 ) -> FoldsNull:
-    """Return how a cross-validation compares with the same predictions given to the wrong clips of each fold.
-
-    Predictions stay within their fold: each head has its own offset, which is not what is asked about. A fold
-    of a single speaker has nobody to swap with: there its clips swap theirs.
+    """Return ``permuted_within`` of the mean over folds, and of each fold alone.
 
     Args:
-        folds: labels, predictions and speakers of each.
-        metric: a registered one; the mean over targets of each target's mean over the folds that have one.
+        folds: what the heads of each say of its clips.
+        metric: a registered one.
         permutations: how many.
         seed: of the permutations.
     """
-    rng, metric_of = np.random.default_rng([seed, 5]), METRICS.get(metric)
-    parts = [Clusters.of(len(fold.truth), fold.speakers) for fold in folds]
-    parts = [
-        Clusters.of(len(fold.truth), None) if part.number < 2 else part
-        for part, fold in zip(parts, folds, strict=True)
-    ]
-    found = np.array([metric_of(fold.truth, fold.predictions) for fold in folds])
-    drawn = np.array(
-        [
-            [
-                metric_of(fold.truth, fold.predictions[_swapped(part.index, rng)])
-                for part, fold in zip(parts, folds, strict=True)
-            ]
-            for _ in range(permutations)
-        ]
-    )  # (permutations, folds, targets)
-    means = np.array([mean_over_folds(each).mean() for each in drawn])
-    kinds = {part.by for part in parts}
-    return FoldsNull(
-        _null(float(mean_over_folds(found).mean()), means, metric, " or ".join(sorted(kinds, reverse=True))),
-        tuple(
-            _null(float(found[fold].mean()), drawn[:, fold].mean(1), metric, part.by)
-            for fold, part in enumerate(parts)
-        ),
-        tuple(orders_of(part.number) for part in parts),
-    )
+    alone = tuple(permuted_within([_of_clips(fold)], metric, permutations, seed) for fold in folds)
+    orders = tuple(orders_of(swapping(fold).number) for fold in folds)
+    return FoldsNull(permuted_within(folds, metric, permutations, seed), alone, orders)
 
 
-def _null(observed: float, drawn: FloatArray, metric: str, by: str) -> Null:
-    """Compare a score with those of permutations (permutations,), NaN where undefined."""
-    better, kept = _better(metric), drawn[~np.isnan(drawn)]
-    if np.isnan(observed) or not len(kept):
-        return Null(observed, np.nan, np.nan, np.nan, len(drawn), len(drawn) - len(kept), by)
-    as_good = int((better * kept >= better * observed).sum())
-    return Null(
-        observed=observed,
-        mean=float(kept.mean()),
-        upper=float(np.quantile(kept, 0.95 if better > 0 else 0.05)),
-        p_value=(1 + as_good) / (1 + len(kept)),
-        permutations=len(drawn),
-        undefined=len(drawn) - len(kept),
-        by=by,
-    )
+def _of_clips(fold: Fold) -> Fold:
+    """Return a fold without its speaker where it has a single one: its clips are to swap."""
+    if swapping(fold).by == "clip":
+        return fold._replace(speakers=[None] * len(fold.truth))
+    return fold
+
+
+def swapping(fold: Fold, *, whole: bool = False) -> Clusters:
+    """Return which clips of a fold swap their predictions as one: those of a speaker, if there are several.
+
+    Args:
+        fold: its clips.
+        whole: whether it is a plain split, in which clips of a single speaker have nobody to swap with.
+    """
+    speakers = Clusters.of(len(fold.truth), fold.speakers)
+    return Clusters.of(len(fold.truth), None) if speakers.number < 2 and not whole else speakers
 
 
 def orders_of(clusters: int) -> int:
     """Return in how many orders speakers (or clips) can swap their predictions; many are not counted."""
     return factorial(min(clusters, ENOUGH_CLUSTERS + 1))
+
+
+def orders_within(folds: Sequence[Fold]) -> int:
+    """Return in how many orders speakers (or clips) can swap their predictions within their folds."""
+    return prod(orders_of(swapping(fold).number) for fold in folds)
 
 
 def has_few_orders(clusters: int) -> bool:

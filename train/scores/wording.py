@@ -13,6 +13,7 @@ from train.scores.estimates import Interval
 from train.scores.registry import traits_of
 
 UNDEFINED, NOTHING = "undefined", "–"  # a score that does not exist; a cell that has nothing to say
+WITHIN_GROUPS = "a score within a group is not comparable with one over all: the labels vary less there"
 SMALLEST_P = 0.001
 ENOUGH_ORDERS = 720  # of predictions within folds: those of six speakers
 

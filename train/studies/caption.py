@@ -7,10 +7,16 @@ from collections.abc import Iterable, Sequence
 from cache import CacheReader
 from cache.common.words import counted
 from train.studies.grid import Row
+from train.studies.parts import Parts
 
 
 def caption(
-    readers: Iterable[CacheReader], clips: int, rows: Sequence[Row], seeds: int, tried: Sequence[float] = ()
+    readers: Iterable[CacheReader],
+    clips: int,
+    rows: Sequence[Row],
+    seeds: int,
+    tried: Sequence[float] = (),
+    parts: Parts | None = None,
 ) -> str:
     """Say what the numbers of an ablation rest on: caches, widths, selection, learning rates, frozen encoder.
 
@@ -20,6 +26,7 @@ def caption(
         rows: as they were fitted.
         seeds: how many.
         tried: learning rates that each row's was chosen from; none if it was not tuned.
+        parts: folds that the mean is over; None or a single one for a plain split.
     """
     metric = rows[0].config.metric
     caches = "; ".join(_cache_line(reader) for reader in readers)
@@ -31,17 +38,27 @@ def caption(
     }
     epochs = ", ".join(map(str, sorted({row.config.epochs for row in rows})))
     selection = "; ".join(chosen[each] for each in sorted({row.config.select for row in rows}))
+    folds = parts is not None and parts.are_folds
     return (
-        f"Mean {metric} on {counted(clips, 'validation clip')}, {counted(seeds, 'seed')}. Cache: {caches}. "
-        f"Frozen encoder; hidden {', '.join(hidden)}; {epochs} epochs; {selection}; {_rates(rows, tried)}."
+        f"{mean_text(metric, clips, parts)}, {counted(seeds, 'seed')}. Cache: {caches}. "
+        f"Frozen encoder; hidden {', '.join(hidden)}; {epochs} epochs; {selection}; {_rates(rows, tried, folds)}."
     )
 
 
-def _rates(rows: Sequence[Row], tried: Sequence[float]) -> str:
+def mean_text(metric: str, clips: int, parts: Parts | None = None) -> str:
+    """Return "Mean pearson on 30 validation clips"; of folds, over how many and how they were divided."""
+    if parts is None or not parts.are_folds:
+        return f"Mean {metric} on {counted(clips, 'validation clip')}"
+    folds = f"{len(parts.all)} folds, divided {parts.divided}"
+    return f"Mean {metric} over {folds}; {counted(clips, 'clip')}"
+
+
+def _rates(rows: Sequence[Row], tried: Sequence[float], folds: bool) -> str:
     used = f"lr {', '.join(f'{rate:g}' for rate in sorted({row.config.lr for row in rows}))}"
     if not tried:
         return used
-    return f"{used}, chosen for each row on that part from {', '.join(f'{rate:g}' for rate in tried)}"
+    each = "each row and fold" if folds else "each row"
+    return f"{used}, chosen for {each} on that part from {', '.join(f'{rate:g}' for rate in tried)}"
 
 
 def _cache_line(reader: CacheReader) -> str:

@@ -15,17 +15,18 @@ from train.files import METRICS_FILE
 from train.fitting.task import plan_fit
 from train.labels.tables import Splits
 from train.runs.run_folder import read_metrics
-from train.scores.registry import METRICS
+from train.scores.folds import score_over_folds
 from train.studies.ablation import ablate
 from train.studies.grid import Row
 from train.studies.options import StudyOptions
+from train.studies.parts import Parts, whole
 from train.studies.study import RowResult, Study, save_study
 
 CONFIRMED = "confirmed"  # folder in that of the study
 BEST = 2  # rows that are confirmed, besides the reference
 
 
-def require_confirmable(full: Path, labels: Splits, reference: Row) -> None:
+def require_confirmable(full: Path, labels: Splits | Parts, reference: Row) -> None:
     """Refuse, before the first fit, a cache on which not even the reference could be fitted.
 
     Raises:
@@ -33,15 +34,17 @@ def require_confirmable(full: Path, labels: Splits, reference: Row) -> None:
         LabelError: if labels and cache do not fit together.
     """
     with CacheReader(full) as reader:
-        plan_fit(reader, labels, reference.config)
+        for part in whole(labels).all:
+            plan_fit(reader, part.labels, reference.config)
 
 
-def confirm_rows(study: Study, full: Path, labels: Splits, options: StudyOptions) -> Study:
+def confirm_rows(study: Study, full: Path, labels: Splits | Parts, options: StudyOptions) -> Study:
     """Fit the reference and the best rows of a study again on the full cache, with the same seeds.
 
     The best are picked by their scores on the inner part of the training clips, which say nothing of the clips
     reported on. Where the epoch was not chosen there, they are picked by the clips reported on, and p-values are
-    corrected for all the differences they were picked from.
+    corrected for all the differences they were picked from. Of folds they always are: the inner parts of some are
+    clips that others report on.
 
     Args:
         study: of a compact cache.
@@ -54,10 +57,18 @@ def confirm_rows(study: Study, full: Path, labels: Splits, options: StudyOptions
     """
     chosen = chosen_rows(study)
     rows = [Row(row.name, FitConfig.from_dict(row.config, row.name), "full") for row in chosen]
-    out = study.path / CONFIRMED
-    confirmed = ablate({"full": full}, labels, rows, replace(options, out=out, tune=False))
-    family = 0 if picked_apart(study) else sum(map(is_head, study.rows)) - 1
-    where = "the inner part of the training clips" if picked_apart(study) else "the clips reported on"
+    again = replace(
+        options,
+        out=study.path / CONFIRMED,
+        tune=False,
+        rates={row.name: row.rates for row in chosen if row.rates},
+    )
+    confirmed = ablate({"full": full}, labels, rows, again)
+    inner = picked_apart(study)
+    family = 0 if inner and not study.folds else sum(map(is_head, study.rows)) - 1
+    where = "the inner part of the training clips" if inner else "the clips reported on"
+    if inner and study.folds:
+        where = "the inner parts of all folds, which hold clips that other folds report on"
     caption = f"{confirmed.caption} Rows picked by their scores on {where}."
     confirmed = replace(confirmed, family=family, caption=caption)
     save_study(confirmed)
@@ -91,5 +102,4 @@ def _inner_score(study: Study, row: RowResult) -> float:
 
 
 def _reported_score(study: Study, row: RowResult) -> float:
-    metric = METRICS.get(study.metric)
-    return float(np.mean([metric(study.truth, one).mean() for one in study.predictions(row)]))
+    return score_over_folds(study.scored(row), study.metric)

@@ -1,7 +1,8 @@
 """Cross-validation: one head for each fold, so that each clip is reported on once.
 
     OUT/fold-<n>.train.csv, .valid.csv   the labels of each fold's fit
-    OUT/fold-<n>/      one run folder for each fold: its clips are the validation clips of that fit
+    OUT/fold-<n>/      one run folder for each fold: its clips are the validation clips of that fit; of several
+                       seeds an ensemble's, with one run each
     OUT/pooled.csv     what each clip got from the head that had not seen it, with its fold
     OUT/folds.json     the scores; written last
 
@@ -12,40 +13,41 @@ left to train on is then lower. A head that predicts nothing but its training me
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from cache import CacheReader
-from cache.common.durable import write_output
+from cache import CacheReader, read_table
 from cache.common.progress import Progress
-from cache.common.words import counted
-from train.checksums import write_sealed
+from train.audit.checks import Audit
+from train.audit.folds import audit_folds, joined
+from train.checksums import verified, write_sealed
 from train.config import FitConfig
-from train.errors import ConfigError, LabelError
-from train.files import csv_text, make_folder, write_csv
+from train.errors import ConfigError, RunError
+from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, make_folder, write_csv
 from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
-from train.labels.coverage import cached, ids_in
-from train.labels.folds import LEAVE_ONE_OUT, Fold, Folding, divide, shared_speakers
+from train.fitting.task import plan_fit
+from train.labels.coverage import cached
+from train.labels.folds import LEAVE_ONE_OUT, Folding
 from train.labels.label_files import LabelFiles
-from train.labels.read_tables import read_files
-from train.labels.tables import Labels, Splits, listed, target_lines
+from train.labels.tables import Labels, Splits, target_lines
 from train.machine import threads_as_chosen
-from train.runs.predict import predict
-from train.runs.run_folder import Run
+from train.runs.run_folder import Run, load_run
+from train.runs.submission import predictions_in
 from train.scores.evidence import described
-from train.scores.folds import Fold as ScoredFold
-from train.scores.folds import FoldScores, mean_scores
+from train.scores.folds import Fold, FoldScores, mean_scores
 from train.scores.registry import METRICS
 from train.studies.claim_folder import CROSS_VALIDATION, claim_folder
+from train.studies.ensemble import fit_seeds
+from train.studies.jobs import filled_bank
 from train.studies.options import RepeatOptions
+from train.studies.parts import Part, Parts, files_of, fold_parts, kept
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 FOLDS, POOLED = CROSS_VALIDATION.file, "pooled.csv"
 WHY_BIASED = (
     "biased, since each fold's head has its own offset, low where the labels of its fold are high; "
@@ -58,17 +60,17 @@ class CrossValidation(NamedTuple):
 
     Attributes:
         result: the content of ``folds.json``.
-        fits: labels and run of each fold.
+        fits: labels and runs of each fold.
     """
 
     result: dict[str, Any]
-    fits: list[tuple[Splits, Run]]
+    fits: list[tuple[Splits, list[Run]]]
 
 
 def fit_folds(
-    cache: Path, labels: Labels, config: FitConfig, folding: Folding, options: RepeatOptions
+    cache: Path, labels: Labels, config: FitConfig, folding: Folding, options: RepeatOptions, seeds: int = 1
 ) -> CrossValidation:
-    """Fit one head for each fold on the clips of the others, and score it on its own.
+    """Fit one head for each fold on the clips of the others, or an ensemble, and score it on its own.
 
     Args:
         cache: folder of the cache.
@@ -76,6 +78,7 @@ def fit_folds(
         config: the recipe.
         folding: how clips are divided.
         options: where the runs go, and how.
+        seeds: heads of each fold, from the config's seed on; their mean prediction counts.
 
     Raises:
         LabelError: if the clips cannot be divided, or labels and cache do not fit together.
@@ -85,32 +88,37 @@ def fit_folds(
     """
     if config.train_on_all:
         raise ConfigError("--train-on-all leaves no clip to report on; do without --folds")
-    folds, progress = _cached_folds(cache, labels, divide(labels, folding)), Progress()
-    for line in target_lines(labels):
-        progress.line(line)
+    parts, progress = fold_parts([cache], labels, folding), Progress()
     claim_folder(options.out, CROSS_VALIDATION)
-    make_folder(options.out)
-    folders = [options.out / f"fold-{number}" for number in range(1, len(folds) + 1)]
-    if not options.overwrite:
-        config = as_begun(config, folders, progress)
-    tables = [
-        _fold_tables(labels, fold.positions, folder, options.overwrite)
-        for fold, folder in zip(folds, folders, strict=True)
-    ]
-    fits = []
-    with threads_as_chosen():  # measured once, for all of them
-        for number, (fold, files, folder) in enumerate(zip(folds, tables, folders, strict=True), 1):
-            progress.line(f"fold {number} of {len(folds)}{f' ({fold.name})' if fold.name else ''}")
-            fits.append(_fit_fold(cache, read_files(files), config, folder, options))
-    result = {
-        "metric": config.metric,
-        "folds": len(folds),
-        "divided": _divided(labels, folding, folds),
-        **_scores(cache, labels, [run for _, run in fits], folds, options.out),
-        **({"inputs": _inputs(cache, options.files, folding)} if options.files else {}),
-    }
-    beside = (POOLED, *(path.name for files in tables for path in (files.train, files.valid) if path))
-    write_sealed(options.out / FOLDS, result, beside)
+    folders = [options.out / part.name for part in parts.all]
+    for folder in folders if not options.overwrite else []:
+        _require_same_seeds(folder, config.seed, seeds)
+    with CacheReader(cache) as reader:
+        for part in parts.all:  # before anything is written
+            plan_fit(reader, part.labels, config)
+        audits = audit_folds(reader, parts.by_name, config.standardise)
+        said = joined(audits)
+        for line in [*target_lines(labels), said.text()]:
+            progress.line(line)
+        if options.strict:
+            said.require()
+        make_folder(options.out)
+        if not options.overwrite:
+            config = as_begun(config, _runs_in(folders, config.seed, seeds), progress)
+        parts = kept(parts, options.out, overwrite=options.overwrite)
+        said.save(options.out)
+        with threads_as_chosen():  # measured once, for all of them
+            fits = _fit_each(reader, parts, config, options, _Shared(audits, seeds, progress))
+        result = {
+            "metric": config.metric,
+            "folds": len(parts.all),
+            "divided": parts.divided,
+            **({"heads": seeds} if seeds > 1 else {}),
+            **_scores(reader, parts, fits, options.out),
+            **({"inputs": _inputs(cache, options.files, folding)} if options.files else {}),
+        }
+    tables = [path.name for part in parts.all for path in _tables(part, options.out)]
+    write_sealed(options.out / FOLDS, result, (POOLED, *tables))
     return CrossValidation(result, fits)
 
 
@@ -125,75 +133,74 @@ def _inputs(cache: Path, files: LabelFiles, folding: Folding) -> dict[str, Any]:
     }
 
 
-def _cached_folds(cache: Path, labels: Labels, folds: Sequence[Fold]) -> list[Fold]:
-    """Return the folds of which the cache holds a clip; say which have none.
+class _Shared(NamedTuple):
+    """What the fits of all folds share: audits by the folds' names, how many heads a fold has, where to report."""
+
+    audits: dict[str, Audit]
+    heads: int
+    progress: Progress
+
+
+def _fit_each(
+    reader: CacheReader, parts: Parts, config: FitConfig, options: RepeatOptions, shared: _Shared
+) -> list[tuple[Splits, list[Run]]]:
+    """Fit the heads of each fold; the features are read once for all."""
+    heads, fits = shared.heads, []
+    folders = {part.name: options.out / part.name for part in parts.all}
+    runs = _runs_in(list(folders.values()), config.seed, heads)
+    bank = None
+    if options.overwrite or not all((run / METRICS_FILE).exists() for run in runs):
+        bank = filled_bank(reader, [part.labels for part in parts.all], [config], shared.progress)
+    for part in parts.all:
+        shared.progress.line(parts.spoken(part))
+        own, folder = SharedFit(bank, audit=shared.audits[part.name]), folders[part.name]
+        if heads == 1:
+            run = fit(reader, part.labels, config, folder, overwrite=options.overwrite, shared=own)
+            fits.append((part.labels, [run]))
+        else:
+            within = RepeatOptions(folder, options.overwrite)
+            fit_seeds(reader, part.labels, config, heads, within, own)
+            loaded = load_run(folder)
+            fits.append((part.labels, [loaded, *loaded.others]))
+    return fits
+
+
+def _runs_in(folders: Sequence[Path], seed: int, heads: int) -> list[Path]:
+    """Return where the runs of each fold are, or will be."""
+    if heads == 1:
+        return list(folders)
+    return [folder / f"seed-{number}" for folder in folders for number in range(seed, seed + heads)]
+
+
+def _require_same_seeds(folder: Path, seed: int, heads: int) -> None:
+    """Refuse a fold's folder with heads of other seeds, or of one seed where several are asked for.
 
     Raises:
-        LabelError: if fewer than two are left.
+        RunError: if it holds them.
     """
-    with CacheReader(cache) as reader:
-        ids = ids_in(labels, reader)
-    kept = [fold for fold in folds if any(ids[i] is not None for i in fold.positions)]
-    gone = [fold.name or str(number) for number, fold in enumerate(folds, 1) if fold not in kept]
-    if len(kept) < 2:
-        raise LabelError(f"{labels.path}: the cache {cache} holds clips of {counted(len(kept), 'fold')} only")
-    if gone:
-        Progress().line(f"left out, none of their clips is in the cache: {listed(gone)}")
-    return kept
+    found = {path.name for path in folder.glob("seed-[0-9]*")}
+    wanted = {f"seed-{number}" for number in range(seed, seed + heads)} if heads > 1 else set()
+    if found - wanted or (wanted and (folder / ENVIRONMENT_FILE).exists()):
+        held = ", ".join(sorted(found)) or "a single head"
+        asked = ", ".join(sorted(wanted)) or "a single head"
+        raise RunError(
+            f"{folder}: holds {held}, and {asked} is asked for; give a new folder with --out, "
+            "the same --ensemble and --seed, or --overwrite"
+        )
 
 
-def _divided(labels: Labels, folding: Folding, folds: Sequence[Fold]) -> str:
-    """Say how clips were divided, and whether speakers are on both sides."""
-    by = folding.group or "clip"
-    shared = shared_speakers(labels, folds)
-    if by == "clip":
-        return "by clip, so that speakers are in training and in the fold: too high"
-    if shared:
-        people = counted(shared, "speaker")
-        return f"by {by}, with {people} in training and in a fold that is reported: too high for other people"
-    return f"by {by}"
-
-
-def _fold_tables(labels: Labels, part: IntArray, folder: Path, overwrite: bool) -> LabelFiles:
-    """Write the label tables of a fold's fit, whose validation clips are ``part``, beside its folder.
-
-    Raises:
-        StorageError: if they are there and divide the clips, or label them, in another way.
-    """
-    rest = np.setdiff1d(np.arange(len(labels)), part)
-    train, valid = (folder.with_name(f"{folder.name}.{split}.csv") for split in ("train", "valid"))
-    write_output(train, _labels_text(labels.take(rest.tolist())).encode(), overwrite)
-    write_output(valid, _labels_text(labels.take(part.tolist())).encode(), overwrite)
-    return LabelFiles(train, valid, targets=labels.names)
-
-
-def _fit_fold(
-    cache: Path, labels: Splits, config: FitConfig, folder: Path, options: RepeatOptions
-) -> tuple[Splits, Run]:
-    shared = SharedFit(strict=options.strict)
-    return labels, fit(cache, labels, config, folder, overwrite=options.overwrite, shared=shared)
-
-
-def _labels_text(labels: Labels) -> str:
-    """Return labels as a table that reads back to the same bits."""
-    rows = [
-        [clip, *map(repr, row.tolist()), who or ""]
-        for clip, row, who in zip(labels.written_ids, labels.targets, labels.speakers, strict=True)
-    ]
-    return csv_text([labels.id_column, *labels.names, "speaker"], rows)
+def _tables(part: Part, folder: Path) -> list[Path]:
+    files = files_of(part, folder)
+    return [path for path in (files.train, files.valid) if path]
 
 
 def _scores(
-    cache: Path, labels: Labels, runs: Sequence[Run], folds: Sequence[Fold], out: Path
+    reader: CacheReader, parts: Parts, fits: Sequence[tuple[Splits, Sequence[Run]]], out: Path
 ) -> dict[str, Any]:
-    """Score each fold's head on its clips; write what every clip got into the pooled table."""
-    metric, score = runs[0].config.metric, METRICS.get(runs[0].config.metric)
-    with CacheReader(cache) as reader:
-        speakers = cached(labels, reader).by_clip
-        pieces = [
-            _held_out(reader, labels.take(fold.positions), run, speakers)
-            for run, fold in zip(runs, folds, strict=True)
-        ]
+    """Score each fold's heads on its clips; write what every clip got into the pooled table."""
+    metric = fits[0][1][0].config.metric
+    score, labels = METRICS.get(metric), parts.all[0].labels.train
+    pieces = [_held_out(cached(split.valid, reader), runs) for split, runs in fits]
     rows = [
         [clip, number, *(f"{value:.9g}" for value in row)]
         for number, (kept, values) in enumerate(pieces, 1)
@@ -202,7 +209,7 @@ def _scores(
     write_csv(out / POOLED, [labels.id_column, "fold", *labels.names], rows)
     truth = np.concatenate([kept.targets for kept, _ in pieces])
     predictions = np.concatenate([values for _, values in pieces])
-    scored = [ScoredFold(kept.targets, values, kept.speakers) for kept, values in pieces]
+    scored = [Fold(kept.targets, values, kept.speakers) for kept, values in pieces]
     found = FoldScores.of(scored, metric)
     return {
         "mean": described(found.interval()),
@@ -213,21 +220,23 @@ def _scores(
         "scores": mean_scores(scored, labels.names),
         "runs": [
             {
-                "run": run.path.name,
-                "name": fold.name,
+                "run": part.name,
+                "name": part.group,
                 "clips": len(kept),
                 "speakers": len({who for who in kept.speakers if who is not None}) or None,
                 "score": float(score(kept.targets, values).mean()),
             }
-            for run, fold, (kept, values) in zip(runs, folds, pieces, strict=True)
+            for part, (kept, values) in zip(parts.all, pieces, strict=True)
         ],
         "pooled": {"score": float(score(truth, predictions).mean()), "note": WHY_BIASED, "file": POOLED},
     }
 
 
-def _held_out(
-    reader: CacheReader, labels: Labels, run: Run, speakers: Mapping[str, str | None]
-) -> tuple[Labels, FloatArray]:
-    """Return the cached clips of a fold, and what its head predicts for them (clips, targets)."""
-    kept = cached(labels, reader)
-    return kept, predict(run, reader, kept.clip_ids, device=run.config.device, speakers=speakers).values
+def _held_out(kept: Labels, runs: Sequence[Run]) -> tuple[Labels, FloatArray]:
+    """Return the cached clips of a fold, and what its heads predict for them on average (clips, targets)."""
+    values = []
+    for run in runs:
+        path = verified(run.path / PREDICTIONS_FILE)
+        found = predictions_in(read_table(path), kept.clip_ids, kept.names, path)
+        values.append(found.astype(np.float32).astype(np.float64))  # nine digits give back the float32
+    return kept, np.asarray(np.mean(values, axis=0))

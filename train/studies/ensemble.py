@@ -17,11 +17,11 @@ from train.config import FitConfig
 from train.files import ENSEMBLE_FILE
 from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
-from train.labels.coverage import cached
+from train.labels.coverage import cached, opened
 from train.labels.tables import Splits
 from train.machine import threads_as_chosen
 from train.runs.predict import predict
-from train.runs.run_folder import Run, load_run
+from train.runs.run_folder import load_run
 from train.scores.metrics import score_all
 from train.studies.claim_folder import ENSEMBLE, claim_folder
 from train.studies.options import RepeatOptions
@@ -52,7 +52,14 @@ class Ensemble:
         return {"runs": list(self.runs), "valid": self.valid}
 
 
-def fit_seeds(cache: Path, labels: Splits, config: FitConfig, count: int, options: RepeatOptions) -> Ensemble:
+def fit_seeds(
+    cache: CacheReader | Path,
+    labels: Splits,
+    config: FitConfig,
+    count: int,
+    options: RepeatOptions,
+    shared: SharedFit | None = None,
+) -> Ensemble:
     """Fit ``count`` seeds from the config's on, and score their mean prediction.
 
     Args:
@@ -61,6 +68,7 @@ def fit_seeds(cache: Path, labels: Splits, config: FitConfig, count: int, option
         config: of the first run.
         count: how many seeds.
         options: where the runs go, and how.
+        shared: what the fits share; default: nothing but the audit.
 
     Raises:
         RunError: if the folder holds anything else.
@@ -70,9 +78,18 @@ def fit_seeds(cache: Path, labels: Splits, config: FitConfig, count: int, option
     seeds = tuple(range(config.seed, config.seed + count))
     if not options.overwrite:
         config = as_begun(config, [out / f"seed-{seed}" for seed in seeds], Progress())
+    own = [shared or SharedFit(strict=options.strict, audited=seed > seeds[0]) for seed in seeds]
     with threads_as_chosen():  # measured once, for all of them
         runs = [
-            _fit_seed(cache, labels, replace(config, seed=seed), options, seed > seeds[0]) for seed in seeds
+            fit(
+                cache,
+                labels,
+                replace(config, seed=seed),
+                out / f"seed-{seed}",
+                overwrite=options.overwrite,
+                shared=each,
+            )
+            for seed, each in zip(seeds, own, strict=True)
         ]
     ensemble = Ensemble(
         tuple(run.path.name for run in runs), seeds, config.metric, (), None, labels.train.names
@@ -86,19 +103,8 @@ def fit_seeds(cache: Path, labels: Splits, config: FitConfig, count: int, option
     return ensemble
 
 
-def _fit_seed(cache: Path, labels: Splits, config: FitConfig, options: RepeatOptions, audited: bool) -> Run:
-    return fit(
-        cache,
-        labels,
-        config,
-        options.out / f"seed-{config.seed}",
-        overwrite=options.overwrite,
-        shared=SharedFit(strict=options.strict, audited=audited),
-    )
-
-
-def _mean_scores(out: Path, cache: Path, labels: Splits) -> dict[str, Any]:
-    with CacheReader(cache) as reader:
+def _mean_scores(out: Path, cache: CacheReader | Path, labels: Splits) -> dict[str, Any]:
+    with opened(cache) as reader:
         valid = cached(labels.valid, reader)
         speakers = {**cached(labels.train, reader).by_clip, **valid.by_clip}
         values = predict(load_run(out), reader, valid.clip_ids, speakers=speakers).values

@@ -15,10 +15,11 @@ from train.errors import ConfigError
 from train.labels.coverage import check_coverage, coverage
 from train.labels.tables import Splits
 from train.scores.estimates import Difference, Interval
-from train.scores.intervals import paired_difference, score_interval
 from train.studies.ablation import ablate
 from train.studies.grid import Row
 from train.studies.options import StudyOptions
+from train.studies.parts import Parts, whole
+from train.studies.scored import fold_scores
 
 FULL, COMPACT = "full", "compact"
 
@@ -66,13 +67,15 @@ def require_pair(full: Path, compact: Path) -> None:
             raise ConfigError(f"{compact}: was not made from {full}; give FULL, then a compact cache of it")
 
 
-def fidelity(full: Path, compact: Path, labels: Splits, config: FitConfig, options: StudyOptions) -> Fidelity:
+def fidelity(
+    full: Path, compact: Path, labels: Splits | Parts, config: FitConfig, options: StudyOptions
+) -> Fidelity:
     """Fit one small head on both caches and compare.
 
     Args:
         full: path of the source cache.
         compact: path of the cache that was made from it.
-        labels: of the fits.
+        labels: of the fits, a split or folds.
         config: of the head.
         options: seeds, processes, and the folder of the study, which can be continued.
 
@@ -82,16 +85,16 @@ def fidelity(full: Path, compact: Path, labels: Splits, config: FitConfig, optio
     """
     require_pair(full, compact)
     for path in (full, compact):
-        _require_coverage(path, labels, config.min_coverage)
+        for part in whole(labels).all:
+            _require_coverage(path, part.labels, config.min_coverage)
     rows = [Row(FULL, config, FULL), Row(COMPACT, config, COMPACT)]
     study = ablate({FULL: full, COMPACT: compact}, labels, rows, options)
-    theirs, ours = (study.predictions(study.row(name)) for name in (FULL, COMPACT))
-    metric, truth, speakers = study.metric, study.truth, study.speakers
+    theirs, ours = (fold_scores(study, study.row(name)) for name in (FULL, COMPACT))
     return Fidelity(
-        metric=metric,
-        full=score_interval(truth, theirs, metric, speakers),
-        compact=score_interval(truth, ours, metric, speakers),
-        difference=paired_difference(truth, ours, theirs, metric, speakers),
+        metric=study.metric,
+        full=theirs.interval(),
+        compact=ours.interval(),
+        difference=ours.less(theirs),
         seeds=len(options.seeds),
         caption=study.caption,
     )

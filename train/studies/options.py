@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from train.labels.label_files import LabelFiles
@@ -18,12 +18,14 @@ class StudyOptions:
         seeds: of each row.
         workers: processes at once, one thread each.
         tune: whether to choose each row's learning rate first, on the inner part of the training clips.
+        rates: learning rates of rows, by name, that were chosen before: one for each fold.
     """
 
     out: Path
     seeds: Sequence[int] = (0,)
     workers: int = 1
     tune: bool = False
+    rates: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

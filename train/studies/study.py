@@ -1,15 +1,17 @@
 """A study: rows to compare on the same clips, each with a run for every seed; its folder, read and written.
 
 The folder of an ablation or of the baselines holds ``results.json`` (the rows, where their runs are),
-``truth.csv`` (the clips that are reported on, their labels and speakers) and one folder for each run.
+``truth.csv`` (the clips that are reported on, their labels and speakers) and one folder for each run. Of folds the
+clips are in the order of the folds, each as many as ``results.json`` says, and so are the runs of a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +23,10 @@ from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, write_
 from train.labels.tables import Labels, check_speakers, speaker_in
 from train.runs.run_folder import read_metrics
 from train.runs.submission import predictions_in
+from train.scores.folds import Fold
 from train.scores.registry import METRICS
 from train.studies.claim_folder import STUDY
+from train.studies.parts import Parts
 
 FloatArray = npt.NDArray[np.float64]
 RESULTS, TRUTH = STUDY.file, "truth.csv"
@@ -40,7 +44,8 @@ class RowResult:
         cache: path of its cache.
         parameters: trainable values.
         seconds: of one fit, the mean over seeds.
-        runs: folders of its runs, one a seed, relative to the study's folder.
+        runs: folders of its runs, relative to the study's folder: one a seed, of the first fold, then of the next.
+        rates: learning rates of the folds, where they differ; ``config`` has that of the first.
     """
 
     name: str
@@ -49,6 +54,25 @@ class RowResult:
     parameters: int
     seconds: float
     runs: tuple[str, ...]
+    rates: tuple[float, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values; without rates as it always was."""
+        return {key: value for key, value in asdict(self).items() if key != "rates" or value}
+
+
+class StudyFold(NamedTuple):
+    """One fold of a study.
+
+    Attributes:
+        name: of its folder.
+        group: that was left out alone; empty where it has several.
+        clips: how many it reports on.
+    """
+
+    name: str
+    group: str
+    clips: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +93,7 @@ class Study:
         tuned: whether each row's learning rate was chosen for it.
         family: from how many differences those of these rows were picked by the very clips reported on; 0 if
             they were not.
+        folds: of a cross-validation, in the order of the clips; empty for a plain split.
         loaded: predictions that were read already, by run; a study made of this one shares them.
     """
 
@@ -84,7 +109,19 @@ class Study:
     speakers: tuple[str | None, ...]
     tuned: bool = False
     family: int = 0
+    folds: tuple[StudyFold, ...] = ()
     loaded: dict[str, FloatArray] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def places(self) -> list[slice]:
+        """Where the clips of each fold are; of a plain split, all of them."""
+        ends = np.cumsum([0, *(fold.clips for fold in self.folds)]).tolist()
+        return [slice(*pair) for pair in pairwise(ends)] or [slice(0, len(self.clip_ids))]
+
+    def runs_of(self, row: RowResult) -> list[tuple[str, ...]]:
+        """Return the runs of each fold, one a seed."""
+        seeds = len(row.runs) // len(self.places)
+        return [row.runs[start : start + seeds] for start in range(0, len(row.runs), seeds)]
 
     def predictions(self, row: RowResult) -> FloatArray:
         """Return what the runs of a row predict: (seeds, clips, targets); each file is read once.
@@ -92,11 +129,22 @@ class Study:
         Raises:
             RunError: if a run predicts other clips.
         """
-        for run in row.runs:
-            if run not in self.loaded:
-                path = self.path / run / PREDICTIONS_FILE
-                self.loaded[run] = predictions_in(read_table(verified(path)), self.clip_ids, self.names, path)
-        return np.stack([self.loaded[run] for run in row.runs])
+        for runs, place in zip(self.runs_of(row), self.places, strict=True):
+            for run in runs:
+                if run not in self.loaded:
+                    path = self.path / run / PREDICTIONS_FILE
+                    ids = self.clip_ids[place]
+                    self.loaded[run] = predictions_in(read_table(verified(path)), ids, self.names, path)
+        folds = [np.stack([self.loaded[run] for run in runs]) for runs in self.runs_of(row)]
+        return folds[0] if len(folds) == 1 else np.concatenate(folds, axis=1)
+
+    def scored(self, row: RowResult) -> list[Fold]:
+        """Return what the runs of a row say of each fold's clips, to be scored; of a plain split, one."""
+        return self.in_folds(self.predictions(row))
+
+    def in_folds(self, values: FloatArray) -> list[Fold]:
+        """Return predictions (seeds, clips, targets) with the labels of each fold's clips."""
+        return [Fold(self.truth[at], values[:, at], self.speakers[at]) for at in self.places]
 
     def row(self, name: str) -> RowResult:
         """Return the row called ``name``."""
@@ -113,7 +161,9 @@ def save_study(study: Study) -> None:
     write_csv(study.path / TRUTH, ["clip_id", *study.names, SPEAKER], rows)
     fields = ("reference", "metric", "caption", "selected_on", "names", "tuned", "family")
     described = {name: getattr(study, name) for name in fields}
-    results = {"format": 1, **described, "rows": [asdict(row) for row in study.rows]}
+    results = {"format": 1, **described, "rows": [row.to_dict() for row in study.rows]}
+    if study.folds:
+        results["folds"] = [fold._asdict() for fold in study.folds]
     write_sealed(study.path / RESULTS, results, beside=(TRUTH,))
 
 
@@ -137,16 +187,27 @@ def load_study(path: Path) -> Study:
         fields: dict[str, Any] = {name: str(results[name]) for name in TEXTS}
         fields["tuned"] = bool(results.get("tuned", False))
         fields["family"] = int(results.get("family", 0))
+        folds = tuple(
+            StudyFold(str(each["name"]), str(each["group"]), int(each["clips"]))
+            for each in results.get("folds", ())
+        )
         METRICS.require(fields["metric"])
+        if folds and (sum(fold.clips for fold in folds) != len(truth) or min(f.clips for f in folds) < 1):
+            raise ValueError("folds that are not the clips of the table")
+        if any(len(row.runs) % max(1, len(folds)) for row in rows):
+            raise ValueError("a row that has not as many runs in each fold")
         if not np.isfinite(truth).all() or fields["reference"] not in {row.name for row in rows}:
             raise ValueError("labels that are no numbers, or no row is the reference")
     clip_ids = tuple(table.written_ids())  # ids of the cache, each exactly as it is
     check_speakers(path / TRUTH, clip_ids, speakers)
-    return Study(path, rows, names=names, clip_ids=clip_ids, truth=truth, speakers=speakers, **fields)
+    return Study(
+        path, rows, names=names, clip_ids=clip_ids, truth=truth, speakers=speakers, folds=folds, **fields
+    )
 
 
 def _row_in(values: dict[str, Any]) -> RowResult:
-    row = RowResult(**{**values, "runs": tuple(values["runs"])})
+    rates = tuple(map(float, values.get("rates", ())))
+    row = RowResult(**{**values, "runs": tuple(values["runs"]), "rates": rates})
     if not row.runs or any(Path(run).is_absolute() or ".." in Path(run).parts for run in row.runs):
         raise ValueError(f"row {row.name!r} names no runs of this folder")
     kinds = {"name": str, "config": dict, "cache": str, "parameters": int, "seconds": int | float}
@@ -171,11 +232,21 @@ def _seconds(environment: Path) -> float:
         return float(read_json(environment)["seconds"])
 
 
-def reported(labels: Labels) -> dict[str, Any]:
-    """Return the fields of a study that come from the labels reported on."""
-    return {
-        "names": labels.names,
-        "clip_ids": labels.clip_ids,
-        "truth": labels.targets,
-        "speakers": labels.speakers,
+def reported(labels: Labels | Sequence[Labels], folds: Parts | None = None) -> dict[str, Any]:
+    """Return the fields of a study that come from the labels reported on.
+
+    Args:
+        labels: of the clips that are reported on, or those of each fold.
+        folds: what they are; None for a plain split.
+    """
+    parts = [labels] if isinstance(labels, Labels) else labels
+    whole: dict[str, Any] = {
+        "names": parts[0].names,
+        "clip_ids": tuple(clip for part in parts for clip in part.clip_ids),
+        "truth": np.concatenate([part.targets for part in parts]),
+        "speakers": tuple(who for part in parts for who in part.speakers),
     }
+    if folds is not None and folds.are_folds:
+        pairs = zip(folds.all, parts, strict=True)
+        whole["folds"] = tuple(StudyFold(fold.name, fold.group, len(part)) for fold, part in pairs)
+    return whole

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
+import torch
 
 from cache import CacheReader
+from train.features.batches import Batcher, FrameBank, load_features
 
 
 def test_bucketed_and_unbucketed_batches_have_the_same_mean_squared_error(corpus, splits, small):
@@ -42,3 +47,32 @@ def test_progress_counts_clips_whatever_the_fields(corpus, splits):
     assert [total for _, total in seen] == [30] * 60
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1] == (30, 30)
+
+
+@pytest.mark.parametrize("clip_vector", ["mean", "statistics"])
+def test_a_bank_of_more_clips_in_another_order_gives_the_same_batches(corpus, splits, small, clip_vector):
+    config, ids = replace(small, clip_vector=clip_vector), splits.valid.clip_ids[::-1]
+    with CacheReader(corpus.cache) as reader:
+        bank = FrameBank(reader, reader.clip_ids)
+        bank.frames(["hidden_states/2", "vad"])
+        alone = load_features(reader, ids, config)
+        shared = load_features(reader, ids, config, bank=bank, budget=0)
+        assert shared.in_memory, "nothing is left to be read"
+        assert shared.clip_ids == alone.clip_ids == ids
+        where = np.array([4, 0, 29])
+        one, two = (Batcher(each, torch.device("cpu"))(where) for each in (alone, shared))
+        for first, second in zip(one, two, strict=True):
+            assert torch.equal(first, second)
+
+
+def test_a_bank_that_is_not_filled_or_lacks_a_clip_is_not_used(corpus, splits, small, monkeypatch):
+    ids = splits.valid.clip_ids
+    with CacheReader(corpus.cache) as reader:
+        empty, others = FrameBank(reader, reader.clip_ids), FrameBank(reader, splits.train.clip_ids)
+        others.frames(["hidden_states/2", "vad"])
+        assert others.positions(ids) is None
+        for bank in (empty, others):
+            found = load_features(reader, ids, small, bank=bank)
+            assert found.in_memory
+            assert len(found.lengths) == 30
+        assert empty.num_bytes(["vad"]) > 0

@@ -38,6 +38,7 @@ def parsed(monkeypatch, cli):
 
 OTHERS = {
     "layer": 3,
+    "refit": True,
     "global_mean": True,
     "clip_vector": "statistics",
     "fusion_head": False,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.scores.folds import Fold, FoldScores, mean_over_folds, mean_scores
+from train.scores.fold_table import mean_over_folds
+from train.scores.folds import Fold, FoldScores, mean_scores, score_over_folds
 from train.scores.intervals import paired_difference, score_interval
 from train.scores.jackknife import Jackknife, part_of
 from train.scores.metrics import pearson
@@ -108,3 +109,116 @@ def test_without_speakers_every_clip_stands_for_itself() -> None:
     folds = [fold._replace(speakers=[None] * len(fold.truth)) for fold in drawn()]
     found = FoldScores.of(folds, "spearman").interval()
     assert (found.by, found.clusters) == ("clip", 140)
+
+
+def seeded(folds, seeds=3, noise=0.5):
+    rng = np.random.default_rng(9)
+    return [
+        f._replace(predictions=f.predictions + noise * rng.standard_normal((seeds, *f.truth.shape)))
+        for f in folds
+    ]
+
+
+@pytest.mark.parametrize("metric", ["pearson", "mae"])
+def test_one_fold_of_several_seeds_is_a_split_to_the_last_bit(metric) -> None:
+    ours, theirs = seeded(drawn((60,))), seeded(drawn((60,), seed=4), 3, 1.0)
+    (one,), (two,) = ours, theirs
+    two = two._replace(truth=one.truth)
+    scores, others = FoldScores.of([one], metric), FoldScores.of([two], metric)
+    assert scores.interval() == score_interval(one.truth, one.predictions, metric, one.speakers)
+    alone = score_interval(one.truth[:, [1]], one.predictions[..., [1]], metric, one.speakers)
+    assert scores.interval(1) == alone
+    expected = paired_difference(one.truth, one.predictions, two.predictions, metric, one.speakers)
+    assert scores.less(others) == expected
+
+
+def test_seeds_of_folds_are_averaged_and_count_in_the_interval() -> None:
+    folds = seeded(drawn((60, 80, 50)))
+    scores = FoldScores.of(folds, "pearson")
+    each = np.array([[pearson(f.truth, one).mean() for one in f.predictions] for f in folds])
+    assert scores.interval().estimate == pytest.approx(each.mean())
+    assert scores.each_seed == pytest.approx(each.mean(0))
+    assert scores.interval().seeds == scores.seeds == 3
+    alike = [f._replace(predictions=np.stack([f.predictions[0]] * 3)) for f in folds]
+    same, single = FoldScores.of(alike, "pearson"), [f._replace(predictions=f.predictions[0]) for f in folds]
+    expected = FoldScores.of(single, "pearson").interval()
+    assert (same.interval().low, same.interval().high) == pytest.approx((expected.low, expected.high))
+    rng = np.random.default_rng(3)
+    apart = [
+        f._replace(
+            predictions=np.stack(
+                [f.predictions[0] + n * rng.standard_normal(f.truth.shape) for n in (0, 2, 9)]
+            )
+        )
+        for f in folds
+    ]
+    wide = FoldScores.of(apart, "pearson").interval()
+    assert wide.high - wide.low > 2 * (expected.high - expected.low)
+
+
+@pytest.mark.parametrize("seeds", [3, 1])
+def test_differences_over_folds_are_paired_by_seed_or_count_the_seeds_of_both(seeds) -> None:
+    folds = drawn((60, 80))
+    ours, theirs = seeded(folds, 3, 0.2), seeded(folds, seeds, 0.8)
+    one, two = FoldScores.of(ours, "pearson"), FoldScores.of(theirs, "pearson")
+    found = one.less(two)
+    assert found.interval.estimate == pytest.approx(one.interval().estimate - two.interval().estimate)
+    assert found.interval.low > 0
+    assert found.p_value < 0.05
+    back = two.less(one)
+    assert (back.interval.low, back.p_value) == pytest.approx((-found.interval.high, found.p_value))
+    assert one.less(one).p_value == 1.0
+
+
+def test_a_fold_of_one_speaker_among_larger_ones_is_left_out_with_them() -> None:
+    folds = drawn((40, 50, 12), people=10)
+    folds[2] = folds[2]._replace(speakers=["lonely"] * 12)
+    scores = FoldScores.of(folds, "pearson")
+    each = np.array([pearson(fold.truth, fold.predictions).mean() for fold in folds])
+    without = [each[:2].mean()]
+    for number, fold in enumerate(folds[:2]):
+        for who in dict.fromkeys(fold.speakers):
+            kept = np.array([name != who for name in fold.speakers])
+            rest = each.copy()
+            rest[number] = pearson(fold.truth[kept], fold.predictions[kept]).mean()
+            without.append(rest.mean())
+    effective = 102**2 / (9 * 10**2 + 12**2)
+    expected = Jackknife([part_of(np.array(without), effective)], []).interval(each.mean())
+    found = scores.interval()
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.clusters == 10
+    seeds = FoldScores.of(seeded(folds, 2, 0.0), "pearson").interval()
+    assert (seeds.low, seeds.high) == pytest.approx((found.low, found.high))
+
+
+def test_a_fold_without_a_score_leaves_the_others_their_speakers() -> None:
+    folds = drawn((40, 50, 1), people=10)
+    found, expected = (FoldScores.of(part, "pearson").interval() for part in (folds, folds[:2]))
+    assert found == expected
+
+
+def test_the_mean_score_is_that_of_the_interval() -> None:
+    folds = seeded(drawn((30, 40)))
+    folds[0].truth[:, 1] = 0.0
+    for part in (folds, folds[1:]):
+        assert score_over_folds(part, "ccc") == pytest.approx(FoldScores.of(part, "ccc").interval().estimate)
+    np.testing.assert_array_equal(folds[0].take(np.array([3, 1])).truth, folds[0].truth[[3, 1]])
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_mean_over_targets_leaves_out_what_a_speakers_absence_leaves_constant(seeds) -> None:
+    folds = drawn((40, 50), people=10)
+    folds[0].truth[10:, 1] = 0.0  # of the second target the first speaker alone has any
+    folds = seeded(folds, seeds, 0.0)
+    scores = FoldScores.of(folds, "pearson")
+    assert np.isnan(scores.interval(1).low)
+    assert np.isfinite(scores.interval(0).low)
+    rest = [pearson(f.truth[10 * (n == 0) :], f.predictions[0][10 * (n == 0) :]) for n, f in enumerate(folds)]
+    expected = np.mean([np.mean([rest[0][0], rest[1][0]]), rest[1][1]])
+    found, each = scores.interval(), FoldScores.of(folds, "pearson")._each
+    assert np.isfinite(found.low)
+    shares = each.filled().without[0][0, 0]
+    own = np.mean([(shares[k] + each.mean[1, k]) / 2 for k in (0, 1)])
+    assert own == pytest.approx(expected)
+    other = FoldScores.of([f._replace(predictions=f.predictions[..., ::-1]) for f in folds], "pearson")
+    assert np.isfinite(scores.less(other).p_value)

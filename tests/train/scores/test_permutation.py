@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from train.scores.folds import Fold
-from train.scores.permutation import null_of_folds, permutation_null
+from train.scores.permutation import null_of_folds, orders_within, permutation_null, permuted_within
 
 
 def corpus(rng, icc, speakers=40, clips=10):
@@ -114,3 +114,35 @@ def test_a_target_that_is_constant_in_a_fold_counts_in_the_others():
     assert found.mean.undefined == 0
     assert math.isnan(found.folds[0].observed)
     assert math.isnan(found.folds[0].p_value)
+
+
+def test_in_folds_predictions_stay_in_their_own():
+    """A head that knows nothing but how its folds differ is found out; a real one is not lost."""
+    rng = np.random.default_rng(0)
+    folds = []
+    for level in range(4):
+        truth = level + rng.standard_normal((30, 1))
+        who = [f"{level}-{clip // 3}" for clip in range(30)]
+        folds.append(Fold(truth, level + rng.standard_normal((2, 30, 1)), who))
+    null = permuted_within(folds, "pearson", 200)
+    assert null.by == "speaker"
+    assert null.p_value > 0.05
+    together = [np.concatenate([getattr(f, name) for f in folds], -2) for name in ("truth", "predictions")]
+    assert permutation_null(*together, "pearson", permutations=200).p_value < 0.01
+    real = [f._replace(predictions=f.truth[None] + rng.standard_normal((2, 30, 1))) for f in folds]
+    assert permuted_within(real, "pearson", 200).p_value == pytest.approx(1 / 201)
+
+
+def test_in_a_fold_of_one_speaker_clips_swap_and_one_fold_is_a_split():
+    rng = np.random.default_rng(0)
+    truth = rng.standard_normal((20, 2))
+    fold = Fold(truth, truth[None] + rng.standard_normal((1, 20, 2)), ["a"] * 20)
+    two = [fold, fold._replace(speakers=["b"] * 20)]
+    null = permuted_within(two, "pearson", 100)
+    assert null.by == "clip"
+    assert null.mean < 0.2 < null.observed
+    assert orders_within(two) > 720
+    people = fold._replace(speakers=[f"s{clip % 3}" for clip in range(20)])
+    assert orders_within([people, people]) == 36
+    expected = permutation_null(truth, people.predictions, "pearson", people.speakers, 100)
+    assert permuted_within([people], "pearson", 100) == expected

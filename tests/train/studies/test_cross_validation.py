@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -230,3 +233,110 @@ def test_how_to_divide_is_refused_without_folds(cli, corpus, tmp_path):
         assert code == 2
         assert "says how --folds divides the clips" in " ".join(err.replace("│", " ").split())
     assert not (tmp_path / "r").exists()
+
+
+def test_a_fold_of_several_seeds_predicts_their_mean(cli, corpus, sentences, tmp_path):
+    out = tmp_path / "f"
+    args = ["fit", corpus.cache, "--labels", sentences, "--folds", 3, "--group", "speaker", *OPTIONS]
+    code, text, err = cli(*args, "--ensemble", 2, "--out", out)
+    assert code == 0, err
+    assert "3 folds, divided by speaker; each fold's prediction is the mean of 2 heads" in text
+    assert "floor: " in text
+    found = json.loads(cli(*args, "--ensemble", 2, "--out", out, "--json", "--no-floor")[1])
+    assert found["heads"] == 2
+    rows = {row["clip_id"]: row for row in tables_in(out / "pooled.csv")}
+    truth = {row["clip_id"]: row for row in tables_in(sentences)}
+    each = []
+    for fold in (1, 2, 3):
+        seeds = [tables_in(out / f"fold-{fold}" / f"seed-{seed}" / "predictions.csv") for seed in (0, 1)]
+        clips = [row["clip_id"] for row in seeds[0]]
+        said = np.array([[[float(row[name]) for name in "ab"] for row in one] for one in seeds]).mean(0)
+        pooled = np.array([[float(rows[clip][name]) for name in "ab"] for clip in clips])
+        np.testing.assert_allclose(pooled, said, atol=1e-7)
+        labels = np.array([[float(truth[clip][name]) for name in "ab"] for clip in clips])
+        each.append([np.corrcoef(labels[:, k], pooled[:, k])[0, 1] for k in (0, 1)])
+    expected = np.mean(each, axis=0)
+    np.testing.assert_allclose([found["per_target"][name]["estimate"] for name in "ab"], expected, atol=1e-6)
+    alone = tmp_path / "alone"
+    assert cli(*args, "--out", alone, "--seed", 1, "--no-floor")[0] == 0
+    for name in ("head.safetensors", "predictions.csv", "audit.json"):
+        one, two = alone / "fold-2" / name, out / "fold-2" / "seed-1" / name
+        assert one.read_bytes() == two.read_bytes(), name
+    np.testing.assert_allclose(
+        predict(load_run(out), corpus.cache).values,
+        np.mean([predict(load_run(out / f"fold-{n}"), corpus.cache).values for n in (1, 2, 3)], axis=0),
+    )
+
+
+def tables_in(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_other_seeds_or_another_number_of_heads_in_the_same_folder_is_one_line(
+    cli, corpus, sentences, tmp_path
+):
+    args = ["fit", corpus.cache, "--labels", sentences, "--no-floor", "--no-lstm", "--folds", 2]
+    args += ["--group", "speaker", "--epochs", 1, "--threads", 1]
+    assert cli(*args, "--out", tmp_path / "two", "--ensemble", 2)[0] == 0
+    assert cli(*args, "--out", tmp_path / "one")[0] == 0
+    for out, more, why in (
+        ("two", ["--ensemble", 2, "--seed", 5], "holds seed-0, seed-1, and seed-5, seed-6 is asked for"),
+        ("two", [], "holds seed-0, seed-1, and a single head is asked for"),
+        ("one", ["--ensemble", 2], "holds a single head, and seed-0, seed-1 is asked for"),
+        ("one", ["--seed", 1], "different in config (seed 0 → 1)"),
+        ("one", ["--folds", 3], "exists and holds something else, a fold of other labels or another --folds"),
+    ):
+        code, _, err = cli(*args, *more, "--out", tmp_path / out)
+        assert (code, why in err.splitlines()[-1]) == (1, True), err
+    assert cli(*args, "--out", tmp_path / "two", "--ensemble", 3)[0] == 0, "more heads go on"
+    assert len(list((tmp_path / "two").glob("fold-*/seed-*"))) == 6
+
+
+def test_the_audit_is_said_once_and_each_run_keeps_its_own(cli, corpus, sentences, tmp_path):
+    args = [
+        "fit",
+        corpus.cache,
+        "--labels",
+        sentences,
+        "--no-floor",
+        "--no-lstm",
+        "--folds",
+        2,
+        "--epochs",
+        1,
+    ]
+    code, _, err = cli(*args, "--group", "text", "--out", tmp_path / "f")
+    assert code == 0
+    (line,) = [line for line in err.splitlines() if "speakers, train and valid" in line]
+    assert line.startswith("failed")
+    assert "15 in both" in line
+    for folder in ("f", "f/fold-1", "f/fold-2"):
+        assert "speakers, train and valid" in (tmp_path / folder / "audit.json").read_text()
+    code, _, err = cli(*args, "--group", "text", "--out", tmp_path / "s", "--strict")
+    assert (code, "audit checks failed" in err.splitlines()[-1]) == (1, True)
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_killed_cross_validation_goes_on_with_the_same_bits(cli, corpus, sentences, tmp_path, ensemble):
+    args = ["fit", corpus.cache, "--labels", sentences, "--no-floor", "--folds", 2, "--group", "speaker"]
+    args += ["--ensemble", ensemble, "--hidden", 6, "--epochs", 6, "--threads", 1]
+    assert cli(*args, "--out", tmp_path / "whole")[0] == 0
+    command = list(map(str, [sys.executable, "-m", "train", *args, "--out", tmp_path / "killed"]))
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    while not list(tmp_path.glob("killed/fold-2/**/checkpoint.safetensors")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.communicate(timeout=30)
+    assert not (tmp_path / "killed" / "folds.json").exists()
+    assert cli(*args, "--out", tmp_path / "killed")[0] == 0
+    for path in sorted((tmp_path / "whole").rglob("[!.]*")):
+        if path.suffix in {".csv", ".safetensors"} or path.name in {
+            "folds.json",
+            "metrics.json",
+            "config.json",
+        }:
+            other = tmp_path / "killed" / path.relative_to(tmp_path / "whole")
+            assert path.read_bytes() == other.read_bytes(), other

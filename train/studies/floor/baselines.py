@@ -35,9 +35,10 @@ from train.fitting.task import Task, plan_fit
 from train.labels.tables import Splits
 from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
-from train.studies.claim_folder import BASELINES, claim_folder
+from train.studies.claim_folder import BASELINES, TABLES, claim_folder, require_same_kind
 from train.studies.floor.columns import FloatArray, duration_and_loudness, means
 from train.studies.floor.models import FOLDS, MOST_CLIPS, predicted
+from train.studies.parts import Parts, kept, whole
 from train.studies.study import RESULTS, Study, reported, row_result, save_study
 
 REFERENCE = "global mean, ridge"
@@ -60,14 +61,17 @@ class Baseline(NamedTuple):
     model: str
 
 
-def baseline(cache: Path, labels: Splits, config: FitConfig, out: Path) -> Study:
+def baseline(
+    cache: Path, labels: Splits | Parts, config: FitConfig, out: Path, tables: Path | None = None
+) -> Study:
     """Fit every baseline, and return the study they make.
 
     Args:
         cache: path of a cache.
-        labels: of the fits.
+        labels: of the fits, a split or folds.
         config: its layer, metric, seed and coverage count; the rest does not matter here.
         out: folder of the study; one of baselines is written again.
+        tables: folder of the folds' labels; None for one in ``out``.
 
     Returns:
         The study, also in ``out``.
@@ -76,40 +80,51 @@ def baseline(cache: Path, labels: Splits, config: FitConfig, out: Path) -> Study
         LabelError: if labels and cache do not fit together.
         RunError: if ``out`` holds something else.
     """
-    progress = Progress()
+    progress, parts = Progress(), whole(labels)
     claim_folder(out, BASELINES)
-    make_folder(out / "baselines")
+    require_same_kind(out, BASELINES, folds=parts.are_folds)
+    with CacheReader(cache) as reader:
+        own = replace(config, vad=has_vad(reader))
+        for part in parts.all:  # before anything is written
+            plan_fit(reader, part.labels, own)
+    make_folder(out)
     with CacheReader(cache) as reader, lock_folder(out):
+        parts = kept(parts, tables or out / TABLES)
+        make_folder(out / "baselines")
         (out / RESULTS).unlink(missing_ok=True)
         if not has_vad(reader):
             progress.line(f"{reader.path}: {NO_VAD}")
-        task = plan_fit(reader, labels, replace(config, vad=has_vad(reader)))
+        tasks = [plan_fit(reader, part.labels, own) for part in parts.all]
+        at = {clip: number for number, clip in enumerate(dict.fromkeys(c for t in tasks for c in t.clip_ids))}
         rows = []
-        for each in all_baselines(reader, task.clip_ids, task.config.layer, progress):
+        for each in all_baselines(reader, list(at), own.layer, progress):
             folder = out / "baselines" / each.name.replace(" ", "-").replace(",", "").replace("+", "and")
-            _write(folder, each, task, reader, labels.origin)
-            rows.append(row_result(each.name, {"model": each.model}, reader.path, out, [folder]))
+            for part, task in zip(parts.all, tasks, strict=True):
+                mine = each._replace(columns=each.columns[[at[clip] for clip in task.clip_ids]])
+                _write(folder / part.name, mine, task, reader, part.labels.origin)
+            runs = [folder / part.name for part in parts.all]
+            rows.append(row_result(each.name, {"model": each.model}, reader.path, out, runs))
             progress.line(f"{each.name}  {rows[-1].seconds:.1f} s")
         study = Study(
             path=out,
             rows=tuple(rows),
             reference=REFERENCE,
             metric=config.metric,
-            caption=_caption(reader, task),
+            caption=_caption(reader, tasks, parts),
             selected_on="inner",
-            **reported(task.valid),
+            **reported([task.valid for task in tasks], parts),
         )
         save_study(study)
     return study
 
 
-def with_baselines(study: Study, cache: Path, labels: Splits, config: FitConfig) -> Study:
+def with_baselines(study: Study, cache: Path, labels: Splits | Parts, config: FitConfig) -> Study:
     """Fit the baselines on a study's clips, and return the study with their rows below its own.
 
     Args:
         study: of an ablation.
         cache: the baselines' cache.
-        labels: of the fits.
+        labels: of the fits, a split or folds.
         config: of the study's first row; its layer, metric and seed count.
 
     Returns:
@@ -122,7 +137,7 @@ def with_baselines(study: Study, cache: Path, labels: Splits, config: FitConfig)
         min_coverage=0.0,  # what the cache lacks was accepted before the rows were fitted
         select="last",  # every training clip is learned from
     )
-    below = baseline(cache, labels, own, study.path / FLOOR)
+    below = baseline(cache, labels, own, study.path / FLOOR, study.path / TABLES)
     added = [
         replace(row, name=PREFIX + row.name, runs=tuple(f"{FLOOR}/{run}" for run in row.runs))
         for row in below.rows
@@ -132,12 +147,16 @@ def with_baselines(study: Study, cache: Path, labels: Splits, config: FitConfig)
     return whole
 
 
-def _caption(reader: CacheReader, task: Task) -> str:
-    without = "" if has_vad(reader) else f" {NO_VAD.capitalize()}."
+def _caption(reader: CacheReader, tasks: Sequence[Task], parts: Parts) -> str:
+    without, metric = "" if has_vad(reader) else f" {NO_VAD.capitalize()}.", tasks[0].config.metric
+    on = counted(len(tasks[0].valid), "validation clip")
+    if parts.are_folds:
+        clips = counted(sum(len(task.valid) for task in tasks), "clip")
+        on = f"{clips}, means over {len(tasks)} folds, divided {parts.divided}"
     return (
-        f"Baselines on {counted(len(task.valid), 'validation clip')}. Cache: {reader.path.name} "
-        f"({reader.recipe_id[:8]}). Regularisation chosen by {task.config.metric} in {FOLDS} inner folds "
-        f"of the training clips{_of_some(len(task.train))}.{without}"
+        f"Baselines on {on}. Cache: {reader.path.name} "
+        f"({reader.recipe_id[:8]}). Regularisation chosen by {metric} in {FOLDS} inner folds "
+        f"of the training clips{_of_some(max(len(task.train) for task in tasks))}.{without}"
     )
 
 
@@ -183,7 +202,7 @@ def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs
     started = time.perf_counter()
     values = predicted(each.columns, each.model, task.train, task.config)
     seconds = round(time.perf_counter() - started, 3)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in (METRICS_FILE, CHECKSUMS_FILE):  # of a baseline that is fitted again
         (folder / name).unlink(missing_ok=True)
     write_predictions(

@@ -22,7 +22,8 @@ from train.labels.tables import Labels, Splits
 from train.runs.run_folder import Run
 from train.runs.submission import predictions_in
 from train.scores.estimates import Difference
-from train.scores.folds import Fold, FoldScores, mean_over_folds
+from train.scores.fold_table import mean_over_folds
+from train.scores.folds import Fold, FoldScores
 from train.scores.registry import METRICS
 from train.scores.wording import interval_text, p_text, score_text, typeset
 from train.studies.floor.baselines import all_baselines

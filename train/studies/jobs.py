@@ -1,0 +1,187 @@
+"""The fits of a study: every row, seed and fold as a job, done in processes that share the features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from cache import CacheReader
+from cache.common.progress import Progress
+from cache.common.words import clock
+from train.config import FitConfig
+from train.errors import LabelError
+from train.features.batches import MEMORY_SHARE, FrameBank
+from train.features.inputs import choose_inputs
+from train.files import lock_folder, make_folder
+from train.fitting.fit import SharedFit, fit
+from train.fitting.refresh import refresh
+from train.fitting.task import plan_fit
+from train.fitting.write_run import FitInputs
+from train.labels.coverage import cached, is_compact
+from train.labels.tables import Labels, Splits
+from train.machine import choose_device, free_memory
+from train.runs.claim import is_finished
+from train.studies.claim_folder import STUDY, TABLES, claim_folder, require_same_kind
+from train.studies.grid import Row
+from train.studies.options import StudyOptions
+from train.studies.parts import Part, Parts, kept
+from train.studies.processes import run_all
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit of a study: a row with a seed, on a part."""
+
+    row: Row
+    config: FitConfig
+    out: Path
+    part: Part
+
+
+@dataclass(frozen=True)
+class StudyContext:
+    """What all fits of a study share.
+
+    Attributes:
+        readers: caches by name.
+        parts: labels of the clips that all caches hold.
+        out: folder of the study.
+        workers: processes at once.
+        progress: where to report.
+    """
+
+    readers: Mapping[str, CacheReader]
+    parts: Parts
+    out: Path
+    workers: int
+    progress: Progress
+
+    def fit_all(self, jobs: Sequence[Job]) -> None:
+        """Do every fit that is not finished yet, cache by cache.
+
+        A folder's name tells neither labels nor cache, so that each one is compared with its job first.
+
+        Raises:
+            RunError: if a job's folder holds another fit; nothing is fitted then.
+        """
+        left = [job for job in jobs if not self._is_finished(job)]
+        for name, reader in self.readers.items():
+            mine = [job for job in left if job.row.cache == name]
+            if mine:
+                self._fit_on(reader, mine)
+
+    def _is_finished(self, job: Job) -> bool:
+        if not job.out.exists():  # the plan of a folder that is not there is made once, by its fit
+            return False
+        reader = self.readers[job.row.cache]
+        task = plan_fit(reader, job.part.labels, job.config)
+        if not is_finished(job.out, task.identity, replaceable=False):
+            return False
+        refresh(job.out, FitInputs(reader, job.part.labels, task))
+        return True
+
+    def _fit_on(self, reader: CacheReader, jobs: Sequence[Job]) -> None:
+        labels = [part.labels for part in dict.fromkeys(job.part for job in jobs)]
+        bank = filled_bank(reader, labels, [job.config for job in jobs], self.progress)
+        shared = SharedFit(bank, pictures=False, audited=True)  # the command audits once, for all
+        quiet, started, ended = Quiet(), time.perf_counter(), 0
+        cuda = choose_device(jobs[0].config.device, compact=is_compact(reader)).type == "cuda"
+
+        def work(position: int) -> None:
+            job = jobs[position]
+            fit(reader, job.part.labels, job.config, job.out, progress=quiet, shared=shared)
+
+        def done(position: int) -> None:
+            nonlocal ended
+            ended += 1
+            job, spent = jobs[position], time.perf_counter() - started
+            left = clock(spent / ended * (len(jobs) - ended))
+            where = [self.parts.spoken(job.part), job.out.relative_to(self.out).as_posix()]
+            said = "  ".join(filter(None, where))
+            self.progress.line(f"{ended}/{len(jobs)} fits  {clock(spent)}  ETA {left}  {said}")
+
+        reader.close()  # each process opens its own files
+        run_all([str(job.out) for job in jobs], work, 0 if cuda else self.workers, done)
+
+
+def filled_bank(
+    reader: CacheReader, labels: Sequence[Splits], configs: Sequence[FitConfig], progress: Progress
+) -> FrameBank:
+    """Load the frames that some fits need, if they fit: of all their clips, once, for processes to share.
+
+    Args:
+        reader: the cache.
+        labels: of the fits; folds have the same clips.
+        configs: of the fits.
+        progress: where to report.
+    """
+    parts = [cached(part, reader) for each in labels for part in (each.train, each.valid)]
+    bank = FrameBank(reader, tuple(dict.fromkeys(clip for part in parts for clip in part.clip_ids)))
+    needing = [each for each in configs if each.lstm or (each.global_mean and each.clip_vector != "mean")]
+    names = {name for each in needing for name in choose_inputs(reader, each.layer, each.vad).fields}
+    if names and bank.num_bytes(sorted(names)) <= free_memory() * MEMORY_SHARE:
+        bank.frames(
+            sorted(names),
+            lambda done, total: progress.update(lambda: f"reading features  {done}/{total} clips"),
+        )
+    return bank
+
+
+@contextmanager
+def study_context(
+    caches: Mapping[str, Path], parts: Parts, rows: Sequence[Row], options: StudyOptions
+) -> Iterator[StudyContext]:
+    """Open the caches, take the study's folder, and keep the clips that all caches hold.
+
+    Raises:
+        ConfigError: if a row does not fit its cache; no table of a fold is written then.
+        LabelError: if the caches have no labelled clip in common.
+        RunError: if the folder holds anything else than this study, or another process is at work in it.
+    """
+    out = options.out
+    with ExitStack() as stack:
+        readers = {name: stack.enter_context(CacheReader(path)) for name, path in caches.items()}
+        claim_folder(out, STUDY)
+        require_same_kind(out, STUDY, folds=parts.are_folds)
+        for row, part in product(rows, parts.all if parts.are_folds else ()):
+            plan_fit(readers[row.cache], part.labels, row.config)
+        make_folder(out)
+        stack.enter_context(lock_folder(out))
+        progress = Progress()
+        stack.callback(progress.close)
+        parts = kept(parts, out / TABLES)
+        if len(readers) > 1:
+            parts = parts.changed(lambda labels: _common(labels, readers))
+        yield StudyContext(readers, parts, out, options.workers, progress)
+
+
+def _common(labels: Splits, readers: Mapping[str, CacheReader]) -> Splits:
+    train, valid = (cached_everywhere(part, readers) for part in (labels.train, labels.valid))
+    return replace(labels, train=train, valid=valid)
+
+
+def cached_everywhere(labels: Labels, readers: Mapping[str, CacheReader]) -> Labels:
+    """Return the labels of the clips that every cache holds.
+
+    Raises:
+        LabelError: if there is none.
+    """
+    for reader in readers.values():
+        labels = cached(labels, reader)
+    if not labels.clip_ids:
+        raise LabelError(f"{labels.path}: none of its clips is in every cache ({', '.join(readers)})")
+    return labels
+
+
+class Quiet(Progress):
+    """Says nothing: many fits at once would talk over each other."""
+
+    def update(self, text: object) -> None:
+        """Say nothing."""
+
+    def line(self, text: str) -> None:
+        """Say nothing."""
