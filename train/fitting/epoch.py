@@ -24,8 +24,8 @@ from train.losses.loss import LossValue
 from train.losses.total import batch_loss, looks_across_clips
 from train.runs.forward import apply_head, autocast
 from train.runs.history import EpochRecord
-from train.scores.metrics import mean_over
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score
 
 
 def run_epoch(training: Training, task: Task, features: Features, progress: Progress) -> None:
@@ -98,7 +98,7 @@ def take_step(
     """Take one optimiser step; none if every column of the batch is constant and the loss a correlation."""
     with autocast(config, batch.lengths.device):
         predictions = training.head(*batch)
-    loss = batch_loss(config.loss_terms, predictions.float(), targets.to(predictions.device))
+    loss = batch_loss(config.loss_terms, predictions.float(), targets)
     if loss.value is not None:
         training.optimiser.zero_grad()
         loss.value.backward()  # type: ignore[no-untyped-call]
@@ -111,4 +111,4 @@ def _score(training: Training, task: Task, features: Features) -> float:
     if not len(task.chooser):
         return math.nan
     predictions = apply_head(training.head, features, task.chooser, task.config)
-    return mean_over(METRICS.get(task.config.metric)(task.truth[task.chooser], predictions))
+    return mean_score(METRICS.get(task.config.metric), task.truth[task.chooser], predictions)

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from cache import CacheReader
 from train.config import FitConfig
-from train.errors import ConfigError
+from train.errors import ConfigError, LabelError
 from train.features.inputs import choose_inputs
 from train.labels.coverage import cached, check_coverage, coverage, is_compact
 from train.labels.divide import inner_split
+from train.labels.missing import labelled, no_training_label
 from train.labels.tables import Labels, Splits, require_known_speakers, require_speakers
 from train.losses.total import looks_across_clips
 from train.machine import choose_device
@@ -76,8 +77,8 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     """Join labels and cache, and divide the training clips; no feature is read.
 
     Raises:
-        LabelError: if labels and cache have too few clips in common, or too few to divide, or speakers are
-            known of some clips only.
+        LabelError: if labels and cache have too few clips in common, or too few to divide, speakers are
+            known of some clips only, or no clip that is trained on has a label of a target.
         ConfigError: if the cache has not the fields that the config asks for, the device not its precision, or
             the loss needs larger batches.
     """
@@ -92,6 +93,7 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     if config.standardise == "speaker":
         require_known_speakers(train, valid)
     parts, inner_by = _divided(train, valid, config)
+    _require_labels(train, valid, parts["fit"])
     inputs = choose_inputs(reader, config.layer, config.vad)
     require_precision(config, inputs.width, choose_device(config.device, compact=is_compact(reader)))
     field = inputs.fields[0]
@@ -127,6 +129,14 @@ def _divided(train: Labels, valid: Labels, config: FitConfig) -> tuple[dict[str,
         return parts, None
     split = inner_split(train.clip_ids, train.speakers, config.inner_share, config.seed)
     return {**parts, "fit": split.fit, "inner": split.inner}, split.by
+
+
+def _require_labels(train: Labels, valid: Labels, where: IntArray) -> None:
+    """Refuse targets of which no clip that is trained on has a label: the head would say anything of them."""
+    some = labelled(np.concatenate([train.targets, valid.targets])[where])
+    if not some.all():
+        lacking = [name for name, found in zip(train.names, some, strict=True) if not found]
+        raise LabelError(no_training_label(train.path, lacking, len(where)))
 
 
 def _digest(reader: CacheReader, train: Labels, valid: Labels, parts: dict[str, IntArray]) -> str:

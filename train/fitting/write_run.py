@@ -33,6 +33,7 @@ from train.files import (
 from train.fitting.checkpoint import Training
 from train.fitting.task import Task
 from train.labels.coverage import is_compact
+from train.labels.missing import missing_counts
 from train.labels.tables import Splits
 from train.machine import environment
 from train.runs.forward import apply_head
@@ -110,7 +111,18 @@ def _metrics(task: Task, training: Training, epoch: int) -> dict[str, Any]:
         "skipped_loss_columns": sum(row.skipped for row in training.history),
         "parameters": training.head.num_parameters(),
         "ignored_columns": [*task.train.ignored, *task.train.numbering],
+        **_missing(task),
     }
+
+
+def _missing(task: Task) -> dict[str, Any]:
+    """Return how many labels are missing, by split and target; nothing where every clip has all."""
+    found = {}
+    for split, labels in (("train", task.train), ("valid", task.valid)):
+        lacking = missing_counts(labels.targets, labels.names)
+        if lacking or labels.unlabelled:
+            found[split] = {"missing": lacking, "clips_without_any": labels.unlabelled}
+    return {"missing_labels": found} if found else {}
 
 
 def _save_head(out: Path, inputs: FitInputs, training: Training, targets: Targets, statement: str) -> None:

@@ -45,9 +45,9 @@ from train.runs.run_folder import Run, load_run, read_metrics
 from train.runs.submission import predictions_in
 from train.scores.estimates import Interval
 from train.scores.intervals import score_interval
-from train.scores.metrics import mean_over
 from train.scores.permutation import permutation_null
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score
 from train.scores.wording import metric_sign
 from train.studies.cross_validation import FOLDS
 from train.studies.scored import Scores, score_rows
@@ -253,7 +253,7 @@ def _require_same_labels(run: Run, labels: Labels, predictions: FloatArray) -> N
         LabelError: if they do.
     """
     told = run.metrics["valid"][run.config.metric]["mean"]
-    found = mean_over(METRICS.get(run.config.metric)(labels.targets, predictions))
+    found = mean_score(METRICS.get(run.config.metric), labels.targets, predictions)
     if not np.isclose(np.nan if told is None else told, found, rtol=0, atol=1e-5, equal_nan=True):
         raise LabelError(
             f"{labels.path}: gives the run {run.path} {run.config.metric} {found:.6g}, the run itself says {told}: "

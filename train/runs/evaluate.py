@@ -10,6 +10,7 @@ from cache import CacheReader
 from cache.common.ids import KnownIds
 from train.errors import LabelError
 from train.labels.coverage import cached, check_coverage, coverage, opened
+from train.labels.missing import missing_counts
 from train.labels.tables import Labels, require_speakers
 from train.runs.predict import predict
 from train.runs.run_folder import Run
@@ -44,7 +45,8 @@ def evaluate(
     Returns:
         ``scores`` unclipped and ``scores_clipped`` to the training labels' range, what ``evidence`` gives
         for the unclipped ones, ``clips``, ``coverage``, ``trained_on`` (how many of the clips shaped this
-        head; None if its run, an unpacked bundle, does not know), ``selected_on`` and ``recipe_diff``.
+        head; None if its run, an unpacked bundle, does not know), ``selected_on``, ``recipe_diff``,
+        and ``missing_labels`` by target where there are any.
 
     Raises:
         LabelError: if the targets are not the head's, or too few clips are in the cache, or speakers
@@ -65,7 +67,7 @@ def evaluate(
         device=device,
         speakers=kept.by_clip,
     )
-    shaped = run.trained_on()
+    shaped, missing = run.trained_on(), missing_counts(kept.targets, kept.names)
     trained_on = KnownIds(shaped or ())
     return {
         **evidence(kept, found.values[None], run.config.metric, options, clips.groups),
@@ -76,6 +78,7 @@ def evaluate(
         "trained_on": None if shaped is None else sum(map(bool, map(trained_on.find, kept.clip_ids))),
         "selected_on": run.metrics["selected_on"],
         "recipe_diff": list(found.recipe_diff),
+        **({"missing_labels": missing} if missing else {}),
     }
 
 

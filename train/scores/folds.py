@@ -16,6 +16,7 @@ from train.scores.intervals import interval_from, limits_of, speakers_part
 from train.scores.jackknife import Jackknife, Part, part_of
 from train.scores.leave_one_out import Clusters
 from train.scores.registry import METRICS
+from train.scores.targets import scores_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -24,7 +25,7 @@ class Fold(NamedTuple):
     """The clips that one head is scored on.
 
     Attributes:
-        truth: (clips, targets) labels.
+        truth: (clips, targets) labels, NaN where missing.
         predictions: (clips, targets).
         speakers: (clips,) None where unknown.
     """
@@ -39,7 +40,7 @@ def mean_scores(folds: Sequence[Fold], names: Sequence[str]) -> dict[str, Any]:
     found = {}
     for metric in METRICS:
         score = METRICS.get(metric)
-        values = np.array([score(fold.truth, fold.predictions) for fold in folds])
+        values = np.array([scores_of(score, fold.truth, fold.predictions) for fold in folds])
         each = mean_over_folds(values)
         per_target = {name: float(value) for name, value in zip(names, each, strict=True)}
         found[metric] = {"mean": float(each.mean()), "per_target": per_target}

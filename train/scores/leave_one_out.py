@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from cache.common.registry import attribute_of
 from train.errors import LabelError
+from train.labels.missing import alike, labelled
 from train.scores.left_out.rows import any_metric
 from train.scores.registry import METRICS, traits_of
+from train.scores.targets import Score, mean_score
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -105,12 +107,32 @@ class Clusters:
         """
         labels, rows = _checked(truth, predictions, metric, len(self.index))
         score = METRICS.get(metric)
-        estimate = np.array([score(labels, one).mean() for one in rows])
+        estimate = np.array([mean_score(score, labels, one) for one in rows])
         if np.isnan(estimate).all() or self.number < 2:
             return LeftOut(estimate, np.full((self.number, len(rows)), np.nan))
         quick = traits_of(metric).left_out
         without: Callable[..., FloatArray] = attribute_of(quick) if quick else partial(any_metric, score)
-        return LeftOut(estimate, without(labels, rows, self.index))
+        if not np.isnan(labels).any():
+            return LeftOut(estimate, without(labels, rows, self.index))
+        return LeftOut(estimate, self._where_labelled(score, without, labels, rows))
+
+    def _where_labelled(
+        self, score: Score, without: Callable[..., FloatArray], labels: FloatArray, rows: FloatArray
+    ) -> FloatArray:
+        """Return the scores (clusters, seeds) without each speaker, each target over the clips that have its label.
+
+        A speaker without a label of a target leaves its score as it is.
+        """
+        total = np.zeros((self.number, len(rows)))
+        for targets, clips in alike(labels):
+            if not clips.any():
+                continue
+            truth, said = labels[np.ix_(clips, targets)], rows[:, clips][..., targets]
+            speakers, cluster = np.unique(self.index[clips], return_inverse=True)
+            each = np.tile([score(truth, one).mean() for one in said], (self.number, 1))
+            each[speakers] = without(truth, said, cluster) if len(speakers) > 1 else np.nan
+            total += each * len(targets)
+        return np.asarray(total / labelled(labels).sum())
 
 
 def _checked(

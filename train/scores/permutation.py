@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from train.scores.leave_one_out import Clusters
 from train.scores.registry import METRICS, traits_of
+from train.scores.targets import mean_score
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -68,7 +69,7 @@ def permutation_null(
     rng, metric_of, better = np.random.default_rng([seed, 3]), METRICS.get(metric), _better(metric)
 
     def score(given: FloatArray) -> float:
-        return float(np.mean([metric_of(labels, one).mean() for one in given]))
+        return float(np.mean([mean_score(metric_of, labels, one) for one in given]))
 
     observed = score(rows)
     drawn = np.array([score(rows[:, _swapped(speakers.index, rng)]) for _ in range(permutations)])

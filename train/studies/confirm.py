@@ -16,6 +16,7 @@ from train.fitting.task import plan_fit
 from train.labels.tables import Splits
 from train.runs.run_folder import read_metrics
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score
 from train.studies.ablation import ablate
 from train.studies.grid import Row
 from train.studies.options import StudyOptions
@@ -92,4 +93,4 @@ def _inner_score(study: Study, row: RowResult) -> float:
 
 def _reported_score(study: Study, row: RowResult) -> float:
     metric = METRICS.get(study.metric)
-    return float(np.mean([metric(study.truth, one).mean() for one in study.predictions(row)]))
+    return float(np.mean([mean_score(metric, study.truth, one) for one in study.predictions(row)]))

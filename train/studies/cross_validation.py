@@ -33,13 +33,14 @@ from train.labels.coverage import cached, ids_in
 from train.labels.folds import Fold, Folding, divide, shared_speakers
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
-from train.labels.tables import Labels, Splits, listed, target_lines
+from train.labels.tables import Labels, Splits, label_cell, listed, target_lines
 from train.runs.predict import predict
 from train.runs.run_folder import Run
 from train.scores.evidence import described
 from train.scores.folds import Fold as ScoredFold
 from train.scores.folds import FoldScores, mean_scores
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score
 from train.studies.claim_folder import CROSS_VALIDATION, claim_folder
 from train.studies.options import RepeatOptions
 
@@ -163,7 +164,7 @@ def _fit_fold(
 def _labels_text(labels: Labels) -> str:
     """Return labels as a table that reads back to the same bits."""
     rows = [
-        [clip, *map(repr, row.tolist()), who or ""]
+        [clip, *map(label_cell, row.tolist()), who or ""]
         for clip, row, who in zip(labels.written_ids, labels.targets, labels.speakers, strict=True)
     ]
     return csv_text([labels.id_column, *labels.names, "speaker"], rows)
@@ -203,11 +204,11 @@ def _scores(
                 "name": fold.name,
                 "clips": len(kept),
                 "speakers": len({who for who in kept.speakers if who is not None}) or None,
-                "score": float(score(kept.targets, values).mean()),
+                "score": mean_score(score, kept.targets, values),
             }
             for run, fold, (kept, values) in zip(runs, folds, pieces, strict=True)
         ],
-        "pooled": {"score": float(score(truth, predictions).mean()), "note": WHY_BIASED, "file": POOLED},
+        "pooled": {"score": mean_score(score, truth, predictions), "note": WHY_BIASED, "file": POOLED},
     }
 
 
