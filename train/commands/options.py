@@ -11,6 +11,10 @@ CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]
+SomeTargets = Annotated[
+    str | None,
+    typer.Option("--targets", help="Some of the run's targets, comma-separated.", show_default="all"),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one per core")

@@ -17,6 +17,7 @@ from train.commands.options import (
     Overwrite,
     RecipeDiff,
     RunPath,
+    SomeTargets,
     Speakers,
     Threads,
     check_choice,
@@ -35,6 +36,7 @@ def evaluate(
         str, typer.Option(help="Rows of a table with a split column, or file of a folder.")
     ] = "valid",
     speakers: Speakers = None,
+    targets: SomeTargets = None,
     metric: Annotated[
         str | None, typer.Option(help=f"{METRICS.choices()}.", show_default="the run's")
     ] = None,
@@ -58,9 +60,11 @@ def evaluate(
     """Score a run on labelled clips, unclipped and clipped to the range of the training labels."""
     if metric is not None:
         check_choice("--metric", metric, tuple(METRICS))
+    from train.labels.label_files import names_in
     from train.labels.read_tables import read_labels, read_speakers
     from train.machine import threads_of
     from train.report.terminal import evaluation_text
+    from train.runs.evaluate import chosen_targets
     from train.runs.evaluate import evaluate as score
     from train.runs.run_folder import load_run
     from train.scores.evidence import EvidenceOptions
@@ -68,12 +72,11 @@ def evaluate(
     config = FitConfig(**chosen)
     with threads_of(threads):
         loaded = load_run(run)
-        known = read_speakers(speakers) if speakers else None
-        labelled = read_labels(labels, loaded.targets.names, split, known)
+        names = chosen_targets(loaded, names_in(targets or ""))
         result = score(
             loaded,
             cache,
-            labelled,
+            read_labels(labels, names, split, read_speakers(speakers) if speakers else None),
             min_coverage=config.min_coverage,
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,
@@ -82,7 +85,7 @@ def evaluate(
     if json:
         print_json(result)
     else:
-        typer.echo(evaluation_text(result, loaded.targets.names))
+        typer.echo(evaluation_text(result, names))
 
 
 @options_from(FitConfig, "chosen", only=("device",))

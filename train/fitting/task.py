@@ -14,13 +14,16 @@ from cache import CacheReader
 from train.config import FitConfig
 from train.errors import ConfigError, LabelError
 from train.features.inputs import choose_inputs
+from train.labels.classes import require_one_hot, require_shares
 from train.labels.coverage import cached, check_coverage, coverage, is_compact
 from train.labels.divide import inner_split
 from train.labels.missing import labelled, no_training_label
 from train.labels.tables import Labels, Splits, require_known_speakers, require_speakers
+from train.losses.registry import SOFTMAX
 from train.losses.total import looks_across_clips
 from train.machine import choose_device
 from train.runs.precision import require_precision
+from train.scores.registry import traits_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -94,6 +97,7 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
         require_known_speakers(train, valid)
     parts, inner_by = _divided(train, valid, config)
     _require_labels(train, valid, parts["fit"])
+    _require_classes(train, valid, config)
     inputs = choose_inputs(reader, config.layer, config.vad)
     require_precision(config, inputs.width, choose_device(config.device, compact=is_compact(reader)))
     field = inputs.fields[0]
@@ -137,6 +141,15 @@ def _require_labels(train: Labels, valid: Labels, where: IntArray) -> None:
     if not some.all():
         lacking = [name for name, found in zip(train.names, some, strict=True) if not found]
         raise LabelError(no_training_label(train.path, lacking, len(where)))
+
+
+def _require_classes(train: Labels, valid: Labels, config: FitConfig) -> None:
+    """Refuse labels that are no classes, where the loss or the metric is one of classes."""
+    for labels in (train, valid):
+        if config.loss in SOFTMAX:
+            require_shares(labels, f"loss {config.loss}")
+        if traits_of(config.metric).of_classes:
+            require_one_hot(labels, f"metric {config.metric}")
 
 
 def _digest(reader: CacheReader, train: Labels, valid: Labels, parts: dict[str, IntArray]) -> str:

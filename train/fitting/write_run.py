@@ -17,6 +17,7 @@ from train.checksums import finish_run
 from train.features.batches import Features
 from train.files import (
     CLIPS_FILE,
+    CONFUSION_PICTURE,
     COVERAGE_FILE,
     CURVES_PICTURE,
     ENVIRONMENT_FILE,
@@ -74,7 +75,7 @@ def write_results(
         predictions = apply_head(training.head, features, task.parts["valid"], task.config)
         metrics |= _report(out, task, targets, predictions)
         if pictures:
-            _draw_scatter(out, task, predictions, metrics["selected_on"])
+            _draw_predictions(out, task, predictions, metrics["selected_on"])
     write_history(out / HISTORY_FILE, training.history)
     write_csv(out / CLIPS_FILE, ["clip_id", "part"], _clip_rows(task))
     write_json(out / COVERAGE_FILE, task.coverage)
@@ -161,11 +162,13 @@ def validation_interval(task: Task, predictions: FloatArray) -> dict[str, Any]:
     return described(score_interval(truth, predictions[None], task.config.metric, task.valid.speakers))
 
 
-def _draw_scatter(out: Path, task: Task, predictions: FloatArray, selected: str) -> None:
+def _draw_predictions(out: Path, task: Task, predictions: FloatArray, selected: str) -> None:
+    from train.runs.confusion import plot_confusion
     from train.runs.plots import ScatterNote, plot_scatter
 
     note = ScatterNote(task.config.metric, selected)
     plot_scatter(out / SCATTER_PICTURE, task.valid.targets, predictions, task.valid.names, note)
+    plot_confusion(out / CONFUSION_PICTURE, task.valid.targets, predictions, task.valid.names)
 
 
 def selected_on(task: Task, score: float | None) -> str:

@@ -39,6 +39,7 @@ from train.report.sections import (
     reproduce_section,
 )
 from train.report.table import build_table
+from train.runs.confusion import plot_confusion
 from train.runs.history import read_history
 from train.runs.plots import ScatterNote, plot_scatter
 from train.runs.run_folder import Run, load_run, read_metrics
@@ -62,7 +63,15 @@ from train.studies.study import (
 
 FloatArray = npt.NDArray[np.float64]
 PAGE = "report.md"
-PICTURES = ("chart.png", "differences.png", "scatter.png", "scatter_best.png", "learning_curves.png")
+PICTURES = (
+    "chart.png",
+    "differences.png",
+    "scatter.png",
+    "scatter_best.png",
+    "confusion.png",
+    "confusion_best.png",
+    "learning_curves.png",
+)
 SAME_BITS = "Each head comes out with the same bits on the same machine and threads:"  # every page has it
 LINE_START = re.compile(r"^(\d*)([#>+\-=.)])")  # what begins a heading, a list or a quotation
 
@@ -156,6 +165,9 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
         shown = LINE_START.sub(r"\1\\\2", in_markdown(row).strip())
         parts += [f"{shown}:", f"![{shown}]({name})"]
+        classes = name.replace("scatter", "confusion")
+        if plot_confusion(out / classes, study.truth, predictions[0], study.names):
+            parts.append(f"![{shown}, classes]({classes})")
     trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY_FILE).exists()]
     if trained:
         _plot_curves(study, trained, out / "learning_curves.png")
@@ -187,7 +199,7 @@ def _epoch(metrics: Path) -> int:
 def _per_emotion(study: Study, row: RowResult) -> list[Interval]:
     predictions = study.predictions(row)
     return [
-        score_interval(study.truth[:, [k]], predictions[:, :, [k]], study.metric, study.speakers)
+        score_interval(study.truth, predictions, study.metric, study.speakers, k)
         for k in range(len(study.names))
     ]
 

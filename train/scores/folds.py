@@ -16,7 +16,7 @@ from train.scores.intervals import interval_from, limits_of, speakers_part
 from train.scores.jackknife import Jackknife, Part, part_of
 from train.scores.leave_one_out import Clusters
 from train.scores.registry import METRICS
-from train.scores.targets import scores_of
+from train.scores.targets import metrics_of, scores_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -38,7 +38,7 @@ class Fold(NamedTuple):
 def mean_scores(folds: Sequence[Fold], names: Sequence[str]) -> dict[str, Any]:
     """Return every metric's mean over folds, as ``score_all`` returns those of one split."""
     found = {}
-    for metric in METRICS:
+    for metric in metrics_of(np.concatenate([fold.truth for fold in folds])):
         score = METRICS.get(metric)
         values = np.array([scores_of(score, fold.truth, fold.predictions) for fold in folds])
         each = mean_over_folds(values)
@@ -81,7 +81,7 @@ class FoldScores:
         parts = tuple(Clusters.of(len(fold.truth), fold.speakers) for fold in folds)
         rows = [
             [
-                part.scores(fold.truth[:, [target]], fold.predictions[None][..., [target]], metric)
+                part.scores(fold.truth, fold.predictions[None], metric, target)
                 for target in range(fold.truth.shape[1])
             ]
             for part, fold in zip(parts, folds, strict=True)

@@ -27,6 +27,7 @@ def score_interval(
     predictions: npt.ArrayLike,
     metric: str,
     clusters: Sequence[Hashable | None] | None = None,
+    target: int | None = None,
 ) -> Interval:
     """Return the mean score over seeds and its 95 % interval over speakers and seeds.
 
@@ -37,13 +38,17 @@ def score_interval(
         predictions: (seeds, clips, targets).
         metric: a registered one; mean over targets.
         clusters: (clips,) speakers; None where unknown: then each clip stands for itself.
+        target: position of the one whose score is wanted, in place of the mean over all.
 
     Raises:
         LabelError: if the shapes do not fit together, or the metric is unknown.
     """
+    if target is not None and not traits_of(metric).of_classes:
+        truth, predictions = np.asarray(truth)[:, [target]], np.asarray(predictions)[..., [target]]
+        target = None
     truth, predictions, clusters = _with_a_label(truth, predictions, clusters)
     people = Clusters.of(len(truth), clusters)
-    return interval_of(people, people.scores(truth, predictions, metric), metric)
+    return interval_of(people, people.scores(truth, predictions, metric, target), metric)
 
 
 def paired_difference(

@@ -94,19 +94,26 @@ class Clusters:
         squares = float((self.sizes.astype(np.float64) ** 2).sum())
         return len(self.index) ** 2 / squares if squares else 0.0
 
-    def scores(self, truth: npt.ArrayLike, predictions: npt.ArrayLike, metric: str) -> LeftOut:
+    def scores(
+        self, truth: npt.ArrayLike, predictions: npt.ArrayLike, metric: str, target: int | None = None
+    ) -> LeftOut:
         """Score one row of a table on all clips, and without each speaker.
 
         Args:
             truth: (clips, targets).
             predictions: (seeds, clips, targets).
             metric: a registered one.
+            target: position of the one whose score is wanted; None for the mean over all.
 
         Raises:
             LabelError: if the shapes do not fit together, or the metric is unknown.
         """
         labels, rows = _checked(truth, predictions, metric, len(self.index))
         score = METRICS.get(metric)
+        if target is not None and traits_of(metric).of_classes:
+            score = partial(_score_of_one, score, target)
+        elif target is not None:
+            labels, rows = labels[:, [target]], rows[..., [target]]
         estimate = np.array([mean_score(score, labels, one) for one in rows])
         if np.isnan(estimate).all() or self.number < 2:
             return LeftOut(estimate, np.full((self.number, len(rows)), np.nan))
@@ -133,6 +140,11 @@ class Clusters:
             each[speakers] = without(truth, said, cluster) if len(speakers) > 1 else np.nan
             total += each * len(targets)
         return np.asarray(total / labelled(labels).sum())
+
+
+def _score_of_one(score: Score, target: int, truth: FloatArray, prediction: FloatArray) -> FloatArray:
+    """Return the score (1,) of one target by a metric that takes all of them together."""
+    return score(truth, prediction)[[target]]
 
 
 def _checked(

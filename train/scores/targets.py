@@ -7,10 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from train.labels.classes import is_one_hot
 from train.labels.missing import alike, labelled
+from train.scores.registry import METRICS, traits_of
 
 FloatArray = npt.NDArray[np.float64]
 Score = Callable[[npt.ArrayLike, npt.ArrayLike], FloatArray]
+
+
+def metrics_of(truth: FloatArray) -> list[str]:
+    """Return the names of the metrics for labels (clips, targets): those of classes only where they are such."""
+    classes = is_one_hot(truth)
+    return [metric for metric in METRICS if classes or not traits_of(metric).of_classes]
 
 
 def scores_of(score: Score, truth: FloatArray, prediction: FloatArray) -> FloatArray:

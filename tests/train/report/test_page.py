@@ -182,3 +182,52 @@ def test_missing_labels_go_through_every_command(cli, corpus, gaps, tmp_path):
     code, _, err = cli(*ablate, "--out", tmp_path / "study")
     assert code == 0, err
     assert cli("report", tmp_path / "study")[0] == 0
+
+
+@pytest.fixture
+def moods(corpus, table, tmp_path):
+    """All labels in one table, with the strongest emotion as text; one clip has none."""
+    names = ("admiring", "amused", "hurt")
+    rows = [
+        [
+            clip,
+            "" if at == 7 else names[int(values.argmax())],
+            corpus.speakers[clip],
+            ("train", "valid")[at // 60],
+        ]
+        for at, (clip, values) in enumerate(list(corpus.truth.items())[:90])
+    ]
+    return table(tmp_path / "moods.csv", ["clip_id", "mood", "speaker", "split"], rows)
+
+
+def test_classes_go_through_every_command(cli, corpus, moods, tmp_path):
+    run = tmp_path / "run"
+    fit = ["fit", corpus.cache, "--labels", moods, "--targets", "mood", "--epochs", 3, "--threads", 1]
+    fit += ["--hidden", 6, "--lr", 0.02, "--no-floor", "--loss", "cross-entropy", "--metric", "uar"]
+    code, text, err = cli(*fit, "--out", run)
+    assert code == 0, err
+    assert re.search(r"\nmood=amused +\d", text)
+    assert "mean uar 0." in text
+    assert "1 clip of the table without any label, left out" in err
+    rows = [line.split(",")[1:] for line in (run / "predictions.csv").read_text().splitlines()[1:]]
+    assert all(sum(map(float, row)) == pytest.approx(1, abs=1e-5) for row in rows)
+    assert (run / "confusion.png").exists()
+    assert cli("report", run)[0] == 0
+    page, pictures = check(run / "report" / "report.md")
+    assert pictures == ["scatter.png", "confusion.png", "learning_curves.png"]
+    assert "| UAR | macro F1 |" in page
+    code, text, err = cli("evaluate", run, corpus.cache, "--labels", moods, "--permutations", 5)
+    assert code == 0, err
+    assert "mean uar 0." in text
+    moods.write_text(moods.read_text().replace("amused", "bored"))
+    code, _, err = cli("evaluate", run, corpus.cache, "--labels", moods)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "clips have a mood that the head does not know" in err
+
+
+def test_losses_and_metrics_of_classes_are_refused_for_numbers(cli, corpus, files, tmp_path):
+    for option in (["--loss", "cross-entropy"], ["--metric", "uar"]):
+        code, _, err = cli("fit", corpus.cache, *files, *option, "--out", tmp_path / "run")
+        assert (code, err.count("\n")) == (1, 1)
+        assert f"{option[0][2:]} {option[1]} needs classes" in err
+    assert not (tmp_path / "run").exists()
