@@ -97,9 +97,11 @@ def audit_aloud(named: dict[str, Path], labels: Splits, strict: bool, standardis
     """Check labels and caches once for all fits, and say what was found and which targets were taken."""
     from train.audit.audit import audit_caches
     from train.labels.tables import target_lines
+    from train.labels.weights import weight_lines
 
     checked = audit_caches(named, labels, strict=strict, standardise=standardise)
-    typer.echo("\n".join([*target_lines(labels.train, labels.valid), checked.text()]), err=True)
+    lines = [*target_lines(labels.train, labels.valid), *weight_lines(labels.train), checked.text()]
+    typer.echo("\n".join(lines), err=True)
     return checked
 
 

@@ -68,12 +68,15 @@ def _trained(training: Training, task: Task, features: Features, progress: Progr
     by_length = config.lstm and not looks_across_clips(config.loss_terms)
     batches = epoch_batches(features.lengths[where], config.batch_size, config.seed, epoch, by_length)
     targets = torch.from_numpy(task.truth).float()
+    weights = None if task.weights is None else torch.from_numpy(task.weights).float()
     feed = BatchFeed(features, next(training.head.parameters()).device)
     total, done, skipped, lr, started = 0.0, 0, 0, 0.0, time.perf_counter()
     training.head.train()
     for step, (part, batch) in enumerate(feed([where[batch] for batch in batches])):
         lr = learning_rate(epoch * len(batches) + step, len(batches), config)
-        loss = take_step(training, batch, targets[torch.from_numpy(part)], config, lr)
+        these = torch.from_numpy(part)
+        each = None if weights is None else weights[these]
+        loss = take_step(training, batch, targets[these], config, lr, each)
         skipped += loss.skipped
         if loss.value is not None:
             total, done = total + loss.value.item() * len(part), done + len(part)
@@ -93,12 +96,26 @@ def _trained(training: Training, task: Task, features: Features, progress: Progr
 
 
 def take_step(
-    training: Training, batch: Batch, targets: torch.Tensor, config: FitConfig, lr: float
+    training: Training,
+    batch: Batch,
+    targets: torch.Tensor,
+    config: FitConfig,
+    lr: float,
+    weights: torch.Tensor | None = None,
 ) -> LossValue:
-    """Take one optimiser step; none if every column of the batch is constant and the loss a correlation."""
+    """Take one optimiser step; none if the loss leaves out every column of the batch.
+
+    Args:
+        training: whose head learns.
+        batch: of clips.
+        targets: (clips, targets) float32, NaN where a label is missing.
+        config: names the losses.
+        lr: learning rate.
+        weights: (clips,) of the clips in the loss; None: all count alike.
+    """
     with autocast(config, batch.lengths.device):
         predictions = training.head(*batch)
-    loss = batch_loss(config.loss_terms, predictions.float(), targets)
+    loss = batch_loss(config.loss_terms, predictions.float(), targets, weights)
     if loss.value is not None:
         training.optimiser.zero_grad()
         loss.value.backward()  # type: ignore[no-untyped-call]

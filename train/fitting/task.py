@@ -19,6 +19,7 @@ from train.labels.coverage import cached, check_coverage, coverage, is_compact
 from train.labels.divide import inner_split
 from train.labels.missing import labelled, no_training_label
 from train.labels.tables import Labels, Splits, require_known_speakers, require_speakers
+from train.labels.weights import normalised
 from train.losses.registry import SOFTMAX
 from train.losses.total import looks_across_clips
 from train.machine import choose_device
@@ -42,6 +43,8 @@ class Task:
         layer: encoder layer; None for a cache without layers.
         coverage: labelled and cached clips.
         identity: what decides the head and its predictions, in parts.
+        weights: (clips,) of the train clips followed by the valid clips in the loss, the mean over those that are
+            trained on being 1; None: all count alike.
         speakers: digest of the clips' speakers, which decide the interval too.
     """
 
@@ -54,6 +57,7 @@ class Task:
     coverage: dict[str, Any]
     identity: dict[str, Any]
     speakers: str
+    weights: FloatArray | None = None
 
     @property
     def clip_ids(self) -> tuple[str, ...]:
@@ -97,6 +101,7 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
         require_known_speakers(train, valid)
     parts, inner_by = _divided(train, valid, config)
     _require_labels(train, valid, parts["fit"])
+    weights = normalised((train, valid), parts["fit"])
     _require_classes(train, valid, config)
     inputs = choose_inputs(reader, config.layer, config.vad)
     require_precision(config, inputs.width, choose_device(config.device, compact=is_compact(reader)))
@@ -105,13 +110,13 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     identity = {
         "config": config.to_dict(),
         "recipe_id": reader.recipe_id,
-        "clips and labels": _digest(reader, train, valid, parts),
+        "clips and labels": _digest(reader, train, valid, parts, weights),
     }
     speakers = json.dumps([train.speakers, valid.speakers])
     digest = hashlib.sha256(speakers.encode()).hexdigest()
     if config.standardise == "speaker":  # then they decide the head, too
         identity["speakers"] = digest
-    return Task(config, train, valid, parts, inner_by, layer, covered, identity, digest)
+    return Task(config, train, valid, parts, inner_by, layer, covered, identity, digest, weights)
 
 
 def _coverage(reader: CacheReader, labels: Splits, least: float) -> dict[str, Any]:
@@ -152,12 +157,16 @@ def _require_classes(train: Labels, valid: Labels, config: FitConfig) -> None:
             require_one_hot(labels, f"metric {config.metric}")
 
 
-def _digest(reader: CacheReader, train: Labels, valid: Labels, parts: dict[str, IntArray]) -> str:
-    """Return a hash of the clips, their sound, their labels and their parts."""
+def _digest(
+    reader: CacheReader, train: Labels, valid: Labels, parts: dict[str, IntArray], weights: FloatArray | None
+) -> str:
+    """Return a hash of the clips, their sound, their labels, their parts and their weights."""
     ids = train.clip_ids + valid.clip_ids
     names = [train.names, ids, train.written_ids + valid.written_ids, train.id_column]
     text = json.dumps([names, {part: where.tolist() for part, where in parts.items()}])
     digest = hashlib.sha256(text.encode())
     for array in (train.targets, valid.targets, reader.clip_table("clips/audio_sha256", ids)):
         digest.update(np.ascontiguousarray(array).tobytes())
+    if weights is not None:
+        digest.update(weights.tobytes())
     return digest.hexdigest()

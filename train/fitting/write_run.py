@@ -113,6 +113,7 @@ def _metrics(task: Task, training: Training, epoch: int) -> dict[str, Any]:
         "parameters": training.head.num_parameters(),
         "ignored_columns": [*task.train.ignored, *task.train.numbering],
         **_missing(task),
+        **({"weighted_by": task.train.weighted_by} if task.weights is not None else {}),
     }
 
 

@@ -53,7 +53,7 @@ class Found(NamedTuple):
 
 
 def target_columns(
-    table: Table, rows: Sequence[int], named: Sequence[str] | None, like: Labels | None
+    table: Table, rows: Sequence[int], named: Sequence[str] | None, like: Labels | None, weights: str | None
 ) -> Found:
     """Return the columns of a table that are targets, and those that are none.
 
@@ -64,35 +64,40 @@ def target_columns(
             one class as ``COLUMN=CLASS``; None for all columns of numbers.
         like: the training labels, if these are the others: what numbers their rows is no target here either,
             what holds nothing here is one if it is there, and classes are theirs.
+        weights: the column of weights, which is no target.
 
     Raises:
         LabelError: if there are none, or a name is none of a column.
     """
     if not named:
-        return _all_numbers(table, rows, like)
+        return _all_numbers(table, rows, like, weights)
     # Whether a column holds classes is for the training table to say.
     targets = _named_columns(table, () if like else rows, named)
     chosen = {column.source for column in targets}
+    if weights in chosen:
+        raise LabelError(
+            f"{table.path}: --weights {weights} is a target; choose another column for one of the two"
+        )
     others = tuple(name for name in table.columns if name not in chosen and not table.is_known(name))
     whole = [c.source for c in targets if c.of_class is not None and c.source in set(named)]
     return Found(targets, LabelColumns((), others, ()), like.whole if like else tuple(dict.fromkeys(whole)))
 
 
-def _all_numbers(table: Table, rows: Sequence[int], like: Labels | None) -> Found:
+def _all_numbers(table: Table, rows: Sequence[int], like: Labels | None, weights: str | None) -> Found:
     try:
         columns = label_columns(table, rows)
     except TableError as error:
         raise LabelError(str(error)) from None
     skipped = {*columns.numbering, *(like.numbering if like else ())}
     taken = {*columns.targets, *(set(columns.empty) & set(like.names if like else ()))}
-    names = [name for name in table.columns if name in taken and name not in skipped]
+    names = [name for name in table.columns if name in taken and name not in skipped and name != weights]
     if not names:
         raise LabelError(
             f"{table.path}: no numeric label column, found only {listed(table.columns, SHOWN_COLUMNS)}; "
             "a label table has a clip id column and one column of numbers per emotion (a column of classes is a "
             "target where --targets names it)"
         )
-    text = tuple(name for name in columns.text if name not in taken)
+    text = tuple(name for name in columns.text if name not in {*taken, weights})
     numbering = tuple(name for name in table.columns if name in skipped)
     return Found([Column(name, name) for name in names], replace(columns, text=text, numbering=numbering))
 

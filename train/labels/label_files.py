@@ -27,6 +27,7 @@ class LabelFiles:
         labels: folder of both, or a table with a split column.
         speakers: table of clip id and speaker.
         targets: names of the target columns; None takes all numeric ones.
+        weights: column of the weight that each training clip has in the loss; None: all count alike.
     """
 
     train: Path | None = option(None, "Label table of the training clips.")
@@ -39,17 +40,20 @@ class LabelFiles:
         None, "Target columns, comma-separated.", shown="all numeric columns", typed=str, parse=names_in
     )
 
+    weights: str | None = option(None, "Column of each training clip's weight in the loss.")
+
     def to_dict(self) -> dict[str, Any]:
         """Return them as JSON values, paths made absolute."""
         paths = {name: getattr(self, name) for name in PATHS}
         values: dict[str, Any] = {name: str(path.resolve()) for name, path in paths.items() if path}
-        return values | ({"targets": list(self.targets)} if self.targets else {})
+        values |= {"targets": list(self.targets)} if self.targets else {}
+        return values | ({"weights": self.weights} if self.weights else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LabelFiles:
         """Return the tables that ``to_dict`` described; what else is in ``values`` is left alone."""
         paths = {name: Path(values[name]) for name in PATHS if values.get(name)}
-        return cls(**paths, targets=values.get("targets"))
+        return cls(**paths, targets=values.get("targets"), weights=values.get("weights"))
 
     def moved_to(self, given: LabelFiles) -> LabelFiles:
         """Return these with what ``given`` names in its place; tables of labels are replaced together."""

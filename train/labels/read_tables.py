@@ -17,6 +17,7 @@ from train.labels.columns import target_columns, values_in
 from train.labels.label_files import LabelFiles
 from train.labels.missing import labelled, no_training_label
 from train.labels.tables import SHOWN_COLUMNS, Labels, Splits, listed, speaker_in, without_speaker
+from train.labels.weights import all_weights, weights_in
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ class _Asked:
         speakers: speaker of each clip id, where the table has no speaker column.
         like: the training labels: what numbers their rows is no target here either, what holds nothing here is one
             if it is there, and classes are theirs.
+        weights: column of the clips' weights; only the training table must have it.
     """
 
     targets: Sequence[str] | None = None
     speakers: Mapping[str, str] = field(default_factory=dict)
     like: Labels | None = None
+    weights: str | None = None
 
 
 def read_labels(
@@ -79,7 +82,7 @@ def read_splits(
         TableError: if a table cannot be understood.
     """
     given = {"train": train, "valid": valid, "labels": labels, "speakers": speakers}
-    paths = {name: Path(path) for name, path in given.items() if path is not None}
+    paths: dict[str, Any] = {name: Path(path) for name, path in given.items() if path is not None}
     return read_files(LabelFiles(**paths, targets=targets))
 
 
@@ -115,6 +118,8 @@ def read_all_labels(files: LabelFiles) -> Labels:
     }
     others = (splits.valid.path,) if splits.valid.path != splits.train.path else ()
     targets = np.concatenate([splits.train.targets, splits.valid.targets])
+    if splits.train.weights is not None:  # of all clips, or it is said
+        both["weights"] = all_weights((splits.train, splits.valid))
     unlabelled = splits.train.unlabelled + splits.valid.unlabelled
     return replace(splits.train, targets=targets, others=others, unlabelled=unlabelled, **both)
 
@@ -137,7 +142,8 @@ def read_speakers(path: Path | str) -> dict[str, str]:
 
 
 def _asked_for(files: LabelFiles) -> _Asked:
-    return _Asked(files.targets, read_speakers(files.speakers) if files.speakers else {})
+    speakers = read_speakers(files.speakers) if files.speakers else {}
+    return _Asked(files.targets, speakers, weights=files.weights)
 
 
 def _whole_table(files: LabelFiles) -> Table | None:
@@ -196,20 +202,20 @@ def _labels_of_split(table: Table, split: str | None, asked: _Asked) -> Labels:
 
 def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
     clip_ids, written = table.ids(), table.written_ids()
-    found = target_columns(table, rows, asked.targets, asked.like)
+    found = target_columns(table, rows, asked.targets, asked.like, asked.weights)
     speaker_column = table.column_for("speaker")
     own = [speaker_in(table.rows[i][speaker_column]) if speaker_column else None for i in rows]
     who = tuple(asked.speakers.get(clip_ids[i]) or mine for i, mine in zip(rows, own, strict=True))
     if asked.speakers and not any(who):
         ids = [clip_ids[i] for i in rows]
         raise LabelError(without_speaker(table.path, ids, len(ids)) + nearly_matching(ids, asked.speakers))
-    targets = values_in(table, rows, found.targets, found.whole)
+    weighted = asked.weights if asked.like is None or asked.weights in table.columns else None
     return _with_a_label(
         Labels(
             path=table.path,
             clip_ids=tuple(clip_ids[i] for i in rows),
             written_ids=tuple(written[i] for i in rows),
-            targets=targets,
+            targets=values_in(table, rows, found.targets, found.whole),
             names=tuple(column.name for column in found.targets),
             id_column=table.id_column or "clip_id",
             speakers=who,
@@ -218,6 +224,8 @@ def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
             numbering=found.columns.numbering,
             empty=found.columns.empty,
             whole=found.whole,
+            weights=weights_in(table, rows, weighted) if weighted else None,
+            weighted_by=weighted or "",
         )
     )
 

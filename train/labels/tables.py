@@ -48,6 +48,8 @@ class Labels:
         others: further tables that some of the clips came from.
         empty: those of ``ignored`` that hold nothing at all.
         whole: columns of classes, every class of which is a target.
+        weights: (clips,) 0 or more, of each clip in the loss; None: all count alike.
+        weighted_by: the column they came from.
         unlabelled: clips of the table that have no label of any target and so are not among these.
     """
 
@@ -64,6 +66,8 @@ class Labels:
     others: tuple[Path, ...] = ()
     empty: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
+    weights: FloatArray | None = None
+    weighted_by: str = ""
     unlabelled: int = 0
 
     def __len__(self) -> int:
@@ -82,11 +86,13 @@ class Labels:
 
     def take(self, positions: Sequence[int] | IntArray) -> Labels:
         """Return the labels at ``positions``, in that order."""
+        which = np.asarray(positions, dtype=np.int64)
         return replace(
             self,
             clip_ids=tuple(self.clip_ids[i] for i in positions),
             written_ids=tuple(self.written_ids[i] for i in positions),
-            targets=self.targets[np.asarray(positions, dtype=np.int64)],
+            targets=self.targets[which],
+            weights=None if self.weights is None else self.weights[which],
             speakers=tuple(self.speakers[i] for i in positions),
         )
 

@@ -151,7 +151,7 @@ def _fold_tables(labels: Labels, part: IntArray, folder: Path, overwrite: bool) 
     train, valid = (folder.with_name(f"{folder.name}.{split}.csv") for split in ("train", "valid"))
     write_output(train, _labels_text(labels.take(rest.tolist())).encode(), overwrite)
     write_output(valid, _labels_text(labels.take(part.tolist())).encode(), overwrite)
-    return LabelFiles(train, valid, targets=labels.names)
+    return LabelFiles(train, valid, targets=labels.names, weights=labels.weighted_by or None)
 
 
 def _fit_fold(
@@ -167,7 +167,10 @@ def _labels_text(labels: Labels) -> str:
         [clip, *map(label_cell, row.tolist()), who or ""]
         for clip, row, who in zip(labels.written_ids, labels.targets, labels.speakers, strict=True)
     ]
-    return csv_text([labels.id_column, *labels.names, "speaker"], rows)
+    if labels.weights is None:
+        return csv_text([labels.id_column, *labels.names, "speaker"], rows)
+    rows = [[*row, repr(weight)] for row, weight in zip(rows, labels.weights.tolist(), strict=True)]
+    return csv_text([labels.id_column, *labels.names, "speaker", labels.weighted_by], rows)
 
 
 def _scores(
