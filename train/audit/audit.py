@@ -20,6 +20,7 @@ from cache.commit.failures import read_failures
 from cache.common.errors import UnknownFieldError
 from cache.common.words import counted
 from cache.compaction.projection import Projection
+from train.audit.agreement import annotators
 from train.audit.checks import FAILED, NOT_CHECKED, PASSED, Audit, Check
 from train.audit.missing import missing_labels
 from train.audit.split_shift import chance_by_speaker, shift_between, summary
@@ -50,7 +51,10 @@ def audit(reader: CacheReader, splits: Mapping[str, Labels]) -> Audit:
     checks += [
         check
         for side in [train, *others]
-        for check in missing_labels(side.name, side.cached, reported=side is not train)
+        for check in (
+            *missing_labels(side.name, side.cached, reported=side is not train),
+            *annotators(side.name, side.cached),
+        )
     ]
     checks += [_fitted_outside(train, reader), _ENCODER]
     return Audit(tuple(checks))

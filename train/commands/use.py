@@ -12,6 +12,7 @@ from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.words import counted
 from train.commands.options import (
+    Annotators,
     CachePath,
     Json,
     Overwrite,
@@ -37,6 +38,7 @@ def evaluate(
     ] = "valid",
     speakers: Speakers = None,
     targets: SomeTargets = None,
+    annotators: Annotators = None,
     metric: Annotated[
         str | None, typer.Option(help=f"{METRICS.choices()}.", show_default="the run's")
     ] = None,
@@ -72,11 +74,11 @@ def evaluate(
     config = FitConfig(**chosen)
     with threads_of(threads):
         loaded = load_run(run)
-        names = chosen_targets(loaded, names_in(targets or ""))
+        asked = chosen_targets(loaded, names_in(targets or ""))
+        known = read_speakers(speakers) if speakers else None
+        labelled = read_labels(labels, asked, split, known, annotators)
         result = score(
-            loaded,
-            cache,
-            read_labels(labels, names, split, read_speakers(speakers) if speakers else None),
+            *(loaded, cache, labelled),
             min_coverage=config.min_coverage,
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,
@@ -85,7 +87,7 @@ def evaluate(
     if json:
         print_json(result)
     else:
-        typer.echo(evaluation_text(result, names))
+        typer.echo(evaluation_text(result, list(result["per_target"])))
 
 
 @options_from(FitConfig, "chosen", only=("device",))

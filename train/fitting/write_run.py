@@ -33,6 +33,7 @@ from train.files import (
 )
 from train.fitting.checkpoint import Training
 from train.fitting.task import Task
+from train.labels.agreement import agreements
 from train.labels.coverage import is_compact
 from train.labels.missing import missing_counts
 from train.labels.tables import Splits
@@ -113,6 +114,7 @@ def _metrics(task: Task, training: Training, epoch: int) -> dict[str, Any]:
         "parameters": training.head.num_parameters(),
         "ignored_columns": [*task.train.ignored, *task.train.numbering],
         **_missing(task),
+        **_agreement(task),
         **({"weighted_by": task.train.weighted_by} if task.weights is not None else {}),
     }
 
@@ -125,6 +127,13 @@ def _missing(task: Task) -> dict[str, Any]:
         if lacking or labels.unlabelled:
             found[split] = {"missing": lacking, "clips_without_any": labels.unlabelled}
     return {"missing_labels": found} if found else {}
+
+
+def _agreement(task: Task) -> dict[str, Any]:
+    """Return how alike annotators rate, by split and target; nothing where labels are of one each."""
+    parts = {"train": task.train, "valid": task.valid}
+    found = {split: agreements(labels.ratings, labels.names) for split, labels in parts.items()}
+    return {"agreement": found} if any(found.values()) else {}
 
 
 def _save_head(out: Path, inputs: FitInputs, training: Training, targets: Targets, statement: str) -> None:

@@ -16,6 +16,7 @@ from cache.common.table_text.label_columns import LabelColumns, label_columns
 from cache.common.table_text.numbers import is_missing, number_in, why_no_number
 from cache.common.tables import Table
 from train.errors import LabelError
+from train.labels.annotators import EITHER, Ratings
 from train.labels.tables import SHOWN_COLUMNS, Labels, listed
 
 FloatArray = npt.NDArray[np.float64]
@@ -31,11 +32,13 @@ class Column:
         name: of the target.
         source: the table's column.
         of_class: which class of that column is 1 and every other 0; None for a column of numbers.
+        raters: columns of annotators, whose mean it is; the source is the first of them then.
     """
 
     name: str
     source: str
     of_class: str | None = None
+    raters: tuple[str, ...] = ()
 
 
 class Found(NamedTuple):
@@ -53,51 +56,57 @@ class Found(NamedTuple):
 
 
 def target_columns(
-    table: Table, rows: Sequence[int], named: Sequence[str] | None, like: Labels | None, weights: str | None
+    table: Table,
+    rows: Sequence[int],
+    named: Sequence[str] | None,
+    like: Labels | None,
+    others: Collection[str] = (),
 ) -> Found:
     """Return the columns of a table that are targets, and those that are none.
 
     Args:
         table: of labels.
         rows: of the split at hand.
-        named: targets that the user named: columns of numbers, columns of classes (one target for each class), or
-            one class as ``COLUMN=CLASS``; None for all columns of numbers.
+        named: targets that the user named: columns of numbers, columns of classes (one target for each class),
+            one class as ``COLUMN=CLASS``, or annotators' columns as ``NAME=COLUMN|COLUMN``; None for all columns of
+            numbers.
         like: the training labels, if these are the others: what numbers their rows is no target here either,
             what holds nothing here is one if it is there, and classes are theirs.
-        weights: the column of weights, which is no target.
+        others: columns of weights and annotators, which are no targets.
 
     Raises:
         LabelError: if there are none, or a name is none of a column.
     """
     if not named:
-        return _all_numbers(table, rows, like, weights)
+        return _all_numbers(table, rows, like, others)
     # Whether a column holds classes is for the training table to say.
     targets = _named_columns(table, () if like else rows, named)
-    chosen = {column.source for column in targets}
-    if weights in chosen:
+    chosen = {source for column in targets for source in (column.source, *column.raters)}
+    if twice := chosen & set(others):
         raise LabelError(
-            f"{table.path}: --weights {weights} is a target; choose another column for one of the two"
+            f"{table.path}: {listed(sorted(twice))} is a target, and named with --weights or --annotators, too; "
+            "choose another column for one of the two"
         )
-    others = tuple(name for name in table.columns if name not in chosen and not table.is_known(name))
+    left = tuple(name for name in table.columns if name not in chosen and not table.is_known(name))
     whole = [c.source for c in targets if c.of_class is not None and c.source in set(named)]
-    return Found(targets, LabelColumns((), others, ()), like.whole if like else tuple(dict.fromkeys(whole)))
+    return Found(targets, LabelColumns((), left, ()), like.whole if like else tuple(dict.fromkeys(whole)))
 
 
-def _all_numbers(table: Table, rows: Sequence[int], like: Labels | None, weights: str | None) -> Found:
+def _all_numbers(table: Table, rows: Sequence[int], like: Labels | None, others: Collection[str]) -> Found:
     try:
         columns = label_columns(table, rows)
     except TableError as error:
         raise LabelError(str(error)) from None
     skipped = {*columns.numbering, *(like.numbering if like else ())}
     taken = {*columns.targets, *(set(columns.empty) & set(like.names if like else ()))}
-    names = [name for name in table.columns if name in taken and name not in skipped and name != weights]
+    names = [name for name in table.columns if name in taken - {*skipped, *others}]
     if not names:
         raise LabelError(
             f"{table.path}: no numeric label column, found only {listed(table.columns, SHOWN_COLUMNS)}; "
             "a label table has a clip id column and one column of numbers per emotion (a column of classes is a "
             "target where --targets names it)"
         )
-    text = tuple(name for name in columns.text if name not in {*taken, weights})
+    text = tuple(name for name in columns.text if name not in {*taken, *others})
     numbering = tuple(name for name in table.columns if name in skipped)
     return Found([Column(name, name) for name in names], replace(columns, text=text, numbering=numbering))
 
@@ -106,21 +115,47 @@ def _named_columns(table: Table, rows: Sequence[int], names: Sequence[str]) -> l
     known, found = set(table.columns), []
     for name in names:
         source, _, one = name.partition(IS)
-        if name in known:
+        raters = tuple(part.strip() for part in one.split(EITHER)) if EITHER in one else ()
+        if raters and name not in known:
+            _require_columns(table, raters)
+            found.append(Column(source.strip(), raters[0], raters=raters))
+        elif name in known:
             classes = _classes_in(table, rows, name)
             found += [Column(name + IS + each, name, each) for each in classes] or [Column(name, name)]
         elif one and source in known:
             found.append(Column(name, source, one))
         else:
-            close = difflib.get_close_matches(name, table.columns, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise LabelError(
-                f"{table.path}: no column {name!r}, found {listed(table.columns, SHOWN_COLUMNS)}{hint}"
-            )
+            _require_columns(table, [name])
     targets = [column.name for column in found]
     if len(set(targets)) != len(targets):
         raise LabelError(f"a target is named twice: {listed(targets, SHOWN_COLUMNS)}")
     return found
+
+
+def specs_of(names: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """Return how targets are asked for in another table: by their names, or by the columns of their annotators."""
+    rated = {each.partition(IS)[0].strip(): each for each in asked if EITHER in each.partition(IS)[2]}
+    return [rated.get(name, name) for name in names]
+
+
+def ratings_in_columns(table: Table, rows: Sequence[int], columns: Sequence[Column]) -> Ratings | None:
+    """Return what the annotators of a table say who have a column each; None where no target has several.
+
+    Raises:
+        LabelError: if a label is no number, or not finite.
+    """
+    most = max(len(column.raters) for column in columns)
+    if not most:
+        return None
+    values = np.full((most, len(rows), len(columns)), np.nan)
+    for target, column in enumerate(columns):
+        for number, name in enumerate(column.raters):
+            values[number, :, target] = [_number(table, row, name) for row in rows]
+    clips = np.tile(np.arange(len(rows)), most)
+    who = tuple(str(number + 1) for number in range(most) for _ in rows)
+    flat = values.reshape(-1, len(columns))
+    some = np.flatnonzero(~np.isnan(flat).all(1))
+    return Ratings(clips[some], tuple(who[at] for at in some), flat[some])
 
 
 def values_in(
@@ -141,7 +176,7 @@ def values_in(
         _require_known_classes(table, rows, source, {c.of_class for c in columns if c.source == source})
     values = [
         [
-            _number(table, row, column.name)
+            (math.nan if column.raters else _number(table, row, column.source))
             if column.of_class is None
             else _is(table.rows[row][column.source], column.of_class)
             for column in columns
@@ -149,6 +184,17 @@ def values_in(
         for row in rows
     ]
     return np.array(values, dtype=np.float64).reshape(len(rows), len(columns))
+
+
+def _require_columns(table: Table, names: Sequence[str]) -> None:
+    known = set(table.columns)
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, table.columns, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise LabelError(
+                f"{table.path}: no column {name!r}, found {listed(table.columns, SHOWN_COLUMNS)}{hint}"
+            )
 
 
 def _classes_in(table: Table, rows: Sequence[int], column: str) -> list[str]:

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cache import read_table
 from cache.common.ids import nearly_matching
 from cache.common.tables import Table, split_in_name, split_name
 from train.errors import LabelError
-from train.labels.columns import target_columns, values_in
+from train.labels.annotators import Ratings, only_rows, ratings_of_rows
+from train.labels.columns import Found, ratings_in_columns, specs_of, target_columns, values_in
 from train.labels.label_files import LabelFiles
 from train.labels.missing import labelled, no_training_label
 from train.labels.tables import SHOWN_COLUMNS, Labels, Splits, listed, speaker_in, without_speaker
 from train.labels.weights import all_weights, weights_in
+
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,14 @@ class _Asked:
         like: the training labels: what numbers their rows is no target here either, what holds nothing here is one
             if it is there, and classes are theirs.
         weights: column of the clips' weights; only the training table must have it.
+        annotators: column that says who rated, in a table of one row per clip and annotator.
     """
 
     targets: Sequence[str] | None = None
     speakers: Mapping[str, str] = field(default_factory=dict)
     like: Labels | None = None
     weights: str | None = None
+    annotators: str | None = None
 
 
 def read_labels(
@@ -43,6 +49,7 @@ def read_labels(
     targets: Sequence[str] | None = None,
     split: str | None = None,
     speakers: Mapping[str, str] | None = None,
+    annotators: str | None = None,
 ) -> Labels:
     """Read the labels of one split.
 
@@ -53,12 +60,13 @@ def read_labels(
             number the rows or repeat the id.
         split: "train", "valid" or "test": rows of that split, if the table has a split column.
         speakers: speaker of each clip id, where the table has no speaker column.
+        annotators: column that says who rated, in a table of one row per clip and annotator.
 
     Raises:
         LabelError: if there are no targets, no clip has a label, or one is no number or not finite.
         TableError: if the table or its ids cannot be understood.
     """
-    return _read_split(Path(path), split, _Asked(targets, speakers or {}))
+    return _read_split(Path(path), split, _Asked(targets, speakers or {}, annotators=annotators))
 
 
 def read_splits(
@@ -120,6 +128,8 @@ def read_all_labels(files: LabelFiles) -> Labels:
     targets = np.concatenate([splits.train.targets, splits.valid.targets])
     if splits.train.weights is not None:  # of all clips, or it is said
         both["weights"] = all_weights((splits.train, splits.valid))
+    if splits.train.ratings and splits.valid.ratings:
+        both["ratings"] = splits.train.ratings.followed_by(splits.valid.ratings, len(splits.train))
     unlabelled = splits.train.unlabelled + splits.valid.unlabelled
     return replace(splits.train, targets=targets, others=others, unlabelled=unlabelled, **both)
 
@@ -143,7 +153,7 @@ def read_speakers(path: Path | str) -> dict[str, str]:
 
 def _asked_for(files: LabelFiles) -> _Asked:
     speakers = read_speakers(files.speakers) if files.speakers else {}
-    return _Asked(files.targets, speakers, weights=files.weights)
+    return _Asked(files.targets, speakers, weights=files.weights, annotators=files.annotators)
 
 
 def _whole_table(files: LabelFiles) -> Table | None:
@@ -173,7 +183,8 @@ def _splits_of(files: LabelFiles, table: Table | None, asked: _Asked) -> Splits:
         return _labels_of_split(read_table(vars(files)[split]), None, asked)
 
     train = read("train", asked)
-    named = train.names if asked.targets else None  # a class of the training table is one here, too
+    # A class of the training table is one here, too.
+    named = specs_of(train.names, asked.targets) if asked.targets else None
     valid = read("valid", replace(asked, targets=named, like=train))
     _require_labels(train, valid)
     return Splits(train, _in_order_of(valid, train), files)
@@ -201,8 +212,13 @@ def _labels_of_split(table: Table, split: str | None, asked: _Asked) -> Labels:
 
 
 def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
+    if not asked.annotators:
+        table.ids()  # an id that stands twice is told first
+    found, targets, ratings = _rated(table, rows, asked)
+    if asked.annotators and ratings:  # from here on a row per clip
+        table = only_rows(table, [rows[at] for at in ratings.first()])
+        rows = range(len(table.rows))
     clip_ids, written = table.ids(), table.written_ids()
-    found = target_columns(table, rows, asked.targets, asked.like, asked.weights)
     speaker_column = table.column_for("speaker")
     own = [speaker_in(table.rows[i][speaker_column]) if speaker_column else None for i in rows]
     who = tuple(asked.speakers.get(clip_ids[i]) or mine for i, mine in zip(rows, own, strict=True))
@@ -215,7 +231,8 @@ def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
             path=table.path,
             clip_ids=tuple(clip_ids[i] for i in rows),
             written_ids=tuple(written[i] for i in rows),
-            targets=values_in(table, rows, found.targets, found.whole),
+            targets=targets,
+            ratings=ratings,
             names=tuple(column.name for column in found.targets),
             id_column=table.id_column or "clip_id",
             speakers=who,
@@ -228,6 +245,19 @@ def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
             weighted_by=weighted or "",
         )
     )
+
+
+def _rated(table: Table, rows: Sequence[int], asked: _Asked) -> tuple[Found, FloatArray, Ratings | None]:
+    """Return the target columns, the labels (clips, targets), and what each of several annotators said."""
+    others = [name for name in (asked.weights, asked.annotators) if name]
+    found = target_columns(table, rows, asked.targets, asked.like, others)
+    values, ratings = values_in(table, rows, found.targets, found.whole), None
+    if asked.annotators:
+        ratings = ratings_of_rows(table, rows, asked.annotators, values)
+        values = ratings.means(len(ratings.first()))
+    elif ratings := ratings_in_columns(table, rows, found.targets):
+        values = np.where(np.isnan(values), ratings.means(len(rows)), values)
+    return found, values, ratings
 
 
 def _with_a_label(labels: Labels) -> Labels:

@@ -18,6 +18,7 @@ from cache.common.ids import clip_id_from_text
 from cache.common.table_text.numbers import is_missing
 from cache.common.words import counted
 from train.errors import LabelError
+from train.labels.annotators import Ratings
 from train.labels.label_files import LabelFiles
 
 FloatArray = npt.NDArray[np.float64]
@@ -50,6 +51,7 @@ class Labels:
         whole: columns of classes, every class of which is a target.
         weights: (clips,) 0 or more, of each clip in the loss; None: all count alike.
         weighted_by: the column they came from.
+        ratings: of each annotator, where there are several; the targets are their means.
         unlabelled: clips of the table that have no label of any target and so are not among these.
     """
 
@@ -68,6 +70,7 @@ class Labels:
     whole: tuple[str, ...] = ()
     weights: FloatArray | None = None
     weighted_by: str = ""
+    ratings: Ratings | None = None
     unlabelled: int = 0
 
     def __len__(self) -> int:
@@ -93,13 +96,16 @@ class Labels:
             written_ids=tuple(self.written_ids[i] for i in positions),
             targets=self.targets[which],
             weights=None if self.weights is None else self.weights[which],
+            ratings=self.ratings.take(which) if self.ratings else None,
             speakers=tuple(self.speakers[i] for i in positions),
         )
 
     def of_targets(self, positions: Sequence[int] | IntArray) -> Labels:
         """Return the labels of some targets only, in that order."""
         which = np.asarray(positions, dtype=np.int64)
-        return replace(self, targets=self.targets[:, which], names=tuple(self.names[i] for i in which))
+        names, ratings = tuple(self.names[i] for i in which), self.ratings
+        ratings = ratings.of_targets(which) if ratings else None
+        return replace(self, targets=self.targets[:, which], names=names, ratings=ratings)
 
 
 @dataclass(frozen=True)

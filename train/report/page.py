@@ -26,6 +26,7 @@ from train.files import (
     make_folder,
     write_text,
 )
+from train.labels.columns import specs_of
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_all_labels
 from train.labels.tables import Labels, require_speakers
@@ -232,7 +233,8 @@ def _study_of_run(path: Path) -> Study:
     ids = table.ids()
     with known_fields(run.path / ENVIRONMENT_FILE, "an environment"):
         inputs = read_json(run.path / ENVIRONMENT_FILE).get("inputs", {})
-        labels = read_all_labels(LabelFiles.from_dict({**inputs, "targets": list(run.targets.names)}))
+        asked = specs_of(run.targets.names, inputs.get("targets") or ())
+        labels = read_all_labels(LabelFiles.from_dict({**inputs, "targets": asked}))
         cache = Path(inputs["cache"])
     at = {clip_id: position for position, clip_id in enumerate(labels.clip_ids)}
     missing = [clip_id for clip_id in ids if clip_id not in at]

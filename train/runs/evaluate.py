@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cache import CacheReader
 from cache.common.ids import KnownIds
 from train.errors import LabelError
+from train.labels.annotators import EITHER
 from train.labels.classes import require_known_classes, require_one_hot
-from train.labels.columns import IS
+from train.labels.columns import IS, specs_of
 from train.labels.coverage import cached, check_coverage, coverage, opened
 from train.labels.missing import missing_counts
 from train.labels.tables import SHOWN_COLUMNS, Labels, listed, require_speakers
@@ -99,24 +100,27 @@ def _clips_to_score(cache: CacheReader | Path | str, labels: Labels, least: floa
         return _Clips(kept, covered, group_of_clips(kept, reader, by) if by else None)
 
 
-def chosen_targets(run: Run, names: Sequence[str] | None) -> tuple[str, ...]:
-    """Return those of a run's targets that a user names, in the run's order; all of them for None.
+def chosen_targets(run: Run, names: Sequence[str] | None) -> list[str]:
+    """Return how to ask a table for those of a run's targets that a user names, in the run's order; None: for all.
 
-    The name of a column of classes is that of each of its classes.
+    The name of a column of classes is that of each of its classes; ``NAME=COLUMN|COLUMN`` says which columns
+    annotators have.
 
     Raises:
         LabelError: if a name is none of them.
     """
     if names is None:
-        return run.targets.names
+        return list(run.targets.names)
     own = {name: {name, name.partition(IS)[0]} for name in run.targets.names}
+    asked = list(names)
+    names = [name.partition(IS)[0].strip() if EITHER in name.partition(IS)[2] else name for name in names]
     unknown = [name for name in names if not any(name in each for each in own.values())]
     if unknown:
         raise LabelError(
             f"{run.path}: has no target {unknown[0]!r}, found {listed(run.targets.names, SHOWN_COLUMNS)}; name "
             "some of these with --targets"
         )
-    return tuple(name for name, each in own.items() if each & set(names))
+    return specs_of([name for name, each in own.items() if each & set(names)], asked)
 
 
 def _targets_to_score(run: Run, labels: Labels, metric: str) -> list[int]:

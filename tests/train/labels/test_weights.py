@@ -48,7 +48,7 @@ def test_what_is_no_weight_is_told_in_one_line(table, tmp_path, value, found):
 
 
 def test_columns_that_cannot_be_weights_are_told(table, tmp_path):
-    with pytest.raises(LabelError, match="--weights votes is a target"):
+    with pytest.raises(LabelError, match="votes is a target, and named with --weights"):
         read_files(files_of(table, tmp_path, targets=["Joy", "votes"]))
     with pytest.raises(LabelError, match="no column 'vote' of weights, found clip_id, Joy, votes"):
         read_files(replace(files_of(table, tmp_path), weights="vote"))
