@@ -43,8 +43,7 @@ def evaluate(
         str | None, typer.Option(help=f"{METRICS.choices()}.", show_default="the run's")
     ] = None,
     by: Annotated[
-        str | None,
-        typer.Option(help="Column of the label table that divides the clips into groups, or duration."),
+        str | None, typer.Option(help="Column that divides the clips into groups, or duration.")
     ] = None,
     permutations: Annotated[int, typer.Option(min=0, help="Behind the null; 0 for none.")] = 1000,
     assume_icc: Annotated[
@@ -66,19 +65,20 @@ def evaluate(
     from train.labels.read_tables import read_labels, read_speakers
     from train.machine import threads_of
     from train.report.terminal import evaluation_text
-    from train.runs.evaluate import chosen_targets
-    from train.runs.evaluate import evaluate as score
+    from train.runs import evaluate as scoring
     from train.runs.run_folder import load_run
     from train.scores.evidence import EvidenceOptions
 
     config = FitConfig(**chosen)
     with threads_of(threads):
         loaded = load_run(run)
-        asked = chosen_targets(loaded, names_in(targets or ""))
+        asked = scoring.chosen_targets(loaded, names_in(targets or ""))
         known = read_speakers(speakers) if speakers else None
         labelled = read_labels(labels, asked, split, known, annotators)
-        result = score(
-            *(loaded, cache, labelled),
+        result = scoring.evaluate(
+            loaded,
+            cache,
+            labelled,
             min_coverage=config.min_coverage,
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,

@@ -90,5 +90,5 @@ def _labelled(targets: FloatArray) -> FloatArray:
 def _no_classes(path: Path, why: str, expected: str) -> str:
     return (
         f"{path}: {why} needs classes, a clip's labels must be {expected}; name a column of classes with "
-        "--targets, or choose another"
+        "--targets, or choose another loss or metric"
     )
