@@ -32,8 +32,8 @@ from train.losses.registry import LOSSES, SUM, is_loss
 from train.scores.registry import CHOOSING
 
 SELECTIONS = ("inner", "last", "valid")
-STATISTICS = "statistics"
-CLIP_VECTORS = ("mean", STATISTICS)
+STATISTICS, COMPONENTS = "statistics", "components"
+CLIP_VECTORS = ("mean", STATISTICS, COMPONENTS)
 STANDARDS = ("none", "train", "speaker")
 PRECISIONS = ("float32", "bfloat16")
 SWITCHES = ("lstm", "global_mean", "fusion_head", "vad")  # the method's parts, on or off
@@ -44,6 +44,7 @@ LATER_FIELDS: dict[str, Any] = {
     "standardise": "none",
     "clip_vector": "mean",
     "dropout": 0.0,
+    "refit": False,
 }
 SEEDS = Range("0 to 2^63 - 1", lambda value: 0 <= value < 2**63)
 LESS_THAN_ALL = Range("at least 0 and below 1", lambda value: 0 <= value < 1)
@@ -60,7 +61,9 @@ class FitConfig:
         layer: cached encoder layer; None takes the last one.
         global_mean: feed the mean over the clip's frames to the head.
         clip_vector: what feeds the head as the global mean: that ("mean", the method's), or "statistics" of the
-            frames: per channel mean, deviation, five quantiles, and mean size and deviation of its steps.
+            frames: per channel mean, deviation, five quantiles, and mean size and deviation of its steps; or
+            "components": those, then the same of the frames' principal components, and their means over four
+            parts of the clip.
         fusion_head: fuse what feeds the head by ``fusion``; off, by one linear layer.
         lstm: feed the temporal model's output to the head; by default the last LSTM output.
         vad: join arousal, dominance and valence to every frame.
@@ -84,6 +87,7 @@ class FitConfig:
         loss: one of ``LOSSES``, or a sum such as "mse+ccc".
         metric: what chooses the epoch and leads the tables.
         select: "inner" part of the training data, "last" epoch, or on "valid" itself.
+        refit: once the epoch is chosen on the inner part, fit again on all training clips, for as many epochs.
         train_on_all: learn from the validation clips too; nothing is left to report on then.
         inner_share: share of the training clips set aside for ``select="inner"``.
         seed: of weights, inner split and batch order.
@@ -98,7 +102,9 @@ class FitConfig:
     layer: int | None = option(None, "Encoder layer.", shown="the last one cached")
     global_mean: bool = option(True, "Global mean vector.")
     clip_vector: str = option(
-        "mean", "The global mean, or statistics of the frames in its place.", choices=CLIP_VECTORS
+        "mean",
+        "The global mean, or in its place statistics of the frames, or of their components too.",
+        choices=CLIP_VECTORS,
     )
     fusion_head: bool = option(True, "Linear, Tanh, Linear; off: one linear layer.")
     lstm: bool = option(True, "Last LSTM output.")
@@ -131,6 +137,7 @@ class FitConfig:
     select: str = option(
         "inner", "inner: choose the epoch on a part of train; last; valid: on valid.", choices=SELECTIONS
     )
+    refit: bool = option(False, "With the epoch that the inner part chose, fit again on all of train.")
     train_on_all: bool = option(
         False,
         "Final fit on train and valid, with the epochs that --from RUN found.",
@@ -200,6 +207,11 @@ class FitConfig:
             )
         if self.select == "last" and self.patience is not None:
             raise ConfigError("patience needs a score for each epoch; leave it out, or use --select inner")
+        if self.refit and self.select != "inner":
+            raise ConfigError(
+                f"refit fits again with the epoch that the inner part chose, found select {self.select!r}: no "
+                "training clip is set aside; leave refit off, or use --select inner"
+            )
         if self.train_on_all and self.select != "last":
             raise ConfigError(
                 f"train_on_all leaves no clip to choose the epoch on, found select {self.select!r}; "

@@ -23,7 +23,8 @@ from train.errors import RunError
 
 CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE = "config.json", "environment.json", "metrics.json"
 HEAD_FILE, CHECKPOINT_FILE = "head.safetensors", "checkpoint.safetensors"
-HISTORY_FILE, PREDICTIONS_FILE, CLIPS_FILE = "history.csv", "predictions.csv", "clips.csv"
+HISTORY_FILE, REFIT_FILE = "history.csv", "refit.csv"  # epochs of a fit; of its second pass on all of train
+PREDICTIONS_FILE, CLIPS_FILE = "predictions.csv", "clips.csv"
 COVERAGE_FILE, AUDIT_FILE = "coverage.json", "audit.json"
 CURVES_PICTURE, SCATTER_PICTURE = "learning_curves.png", "scatter.png"
 CONFUSION_PICTURE = "confusion.png"
@@ -35,6 +36,7 @@ RUN_FILES = (  # in the order in which a run that is replaced loses them
     CHECKPOINT_FILE,
     HEAD_FILE,
     HISTORY_FILE,
+    REFIT_FILE,
     PREDICTIONS_FILE,
     CLIPS_FILE,
     COVERAGE_FILE,

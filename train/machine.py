@@ -8,6 +8,8 @@ import platform
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -72,12 +74,62 @@ def deterministic(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = tf32
 
 
+@dataclass
+class ThreadChoice:
+    """How many CPU threads torch uses inside a ``threads_of``.
+
+    Attributes:
+        settled: whether somebody asked for their number, or a fit has measured it.
+        rates: what it measured: threads, and clips/s with so many; empty if nothing was.
+    """
+
+    settled: bool
+    rates: dict[int, float] = field(default_factory=dict)
+
+    def settle(self, count: int, rates: dict[int, float]) -> None:
+        """Take ``count`` threads, here and for what is fitted later inside."""
+        torch.set_num_threads(count)
+        self.settled, self.rates = True, rates
+
+
+_CHOICE: ContextVar[ThreadChoice | None] = ContextVar("emi_train_threads", default=None)
+
+
 @contextmanager
-def threads_of(count: int | None) -> Iterator[None]:
-    """Set torch's CPU threads inside, and put them back; None leaves them as they are."""
-    before = torch.get_num_threads()
+def threads_of(count: int | None) -> Iterator[ThreadChoice]:
+    """Set torch's CPU threads inside, and put them back; None leaves their number to the first fit inside."""
+    before, choice = torch.get_num_threads(), ThreadChoice(count is not None)
+    token = _CHOICE.set(choice)
     if count is not None:
         torch.set_num_threads(count)
+    try:
+        yield choice
+    finally:
+        _CHOICE.reset(token)
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def threads_as_chosen() -> Iterator[ThreadChoice]:
+    """Keep to the choice of the ``threads_of`` around this; without one, make it anew, for what is inside."""
+    around = choice_around()
+    if around is not None:
+        yield around
+        return
+    with threads_of(None) as choice:
+        yield choice
+
+
+def choice_around() -> ThreadChoice | None:
+    """Return the choice of the innermost ``threads_of`` around the caller; None if there is none."""
+    return _CHOICE.get()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Have torch compute with one CPU thread inside: the order of a sum depends on their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         yield
     finally:

@@ -18,11 +18,14 @@ from cache import CacheWriter, ClipFeatures, CompactOptions, compact
 from cache.common.progress import Progress
 from cache.format.schema import VAD_DIMS, FrameField
 from train import FitConfig, Run, Splits, fit, read_splits
+from train.labels.folds import Folding
 from train.labels.label_files import LabelFiles
-from train.labels.read_tables import read_files
+from train.labels.read_tables import read_all_labels, read_files
 from train.studies.ablation import ablate
+from train.studies.cross_validation import fit_folds
+from train.studies.ensemble import fit_seeds
 from train.studies.grid import component_rows
-from train.studies.options import StudyOptions
+from train.studies.options import RepeatOptions, StudyOptions
 from train.studies.study import RowResult, Study
 
 NAMES = ("Admiration", "Amusement", "Empathic Pain")
@@ -219,6 +222,23 @@ def kept(cli_run, corpus, tmp_path_factory):
     """A run from the command line, which knows where its labels are."""
     out = tmp_path_factory.mktemp("kept") / "run"
     cli_run(corpus, out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def folded(corpus, small, tmp_path_factory):
+    """The folder of a cross-validation of three folds by speaker, made the way the command line does."""
+    out, files = tmp_path_factory.mktemp("folded") / "folds", LabelFiles(labels=corpus.labels)
+    options = RepeatOptions(out, files=files)
+    fit_folds(corpus.cache, read_all_labels(files), replace(small, epochs=2), Folding(3, "speaker"), options)
+    return out
+
+
+@pytest.fixture(scope="session")
+def ensembled(corpus, small, tmp_path_factory):
+    """The folder of an ensemble of two seeds, made the way the command line does."""
+    out, files = tmp_path_factory.mktemp("ensembled") / "both", LabelFiles(labels=corpus.labels)
+    fit_seeds(corpus.cache, read_files(files), replace(small, epochs=2), 2, RepeatOptions(out))
     return out
 
 

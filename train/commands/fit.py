@@ -10,7 +10,7 @@ import typer
 
 from cache.common.command_options import options_from
 from cache.common.console import print_json
-from train.commands.options import CachePath, ConfigFile, Json, Strict, Threads
+from train.commands.options import CachePath, ConfigFile, FitThreads, Json, Strict
 from train.config import FitConfig
 from train.labels.label_files import LabelFiles
 
@@ -66,7 +66,7 @@ def fit(
         bool, typer.Option("--allow-speaker-overlap", help="Folds without --group; scores will be too high.")
     ] = False,
     chosen: Mapping[str, Any],
-    threads: Threads = None,
+    threads: FitThreads = None,
     floor: Annotated[
         bool, typer.Option("--floor/--no-floor", help="At the end: what the best simple model reaches.")
     ] = True,
@@ -136,7 +136,7 @@ def _fit_folds(place: Place, config: FitConfig, folding: Folding) -> Result:
     from train.studies.cross_validation import fit_folds
     from train.studies.options import RepeatOptions
 
-    repeat = RepeatOptions(place.out, place.overwrite, place.strict)
+    repeat = RepeatOptions(place.out, place.overwrite, place.strict, place.files)
     found = fit_folds(place.cache, read_all_labels(place.files), config, folding, repeat)
     line, floor = _floor(place, [(labels, [run]) for labels, run in found.fits])
     return folds_text(found.result) + line, {**found.result, **floor}

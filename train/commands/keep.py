@@ -24,17 +24,19 @@ def reproduce(
     files: Mapping[str, Any],
     json: Json = False,
 ) -> None:
-    """Fit a run again and compare every bit; exit code 3 if something differs, with what differs."""
+    """Fit a run again, of an ensemble or folds every head, and compare every bit; exit code 3 if one differs."""
     from cache.common.progress import Progress
     from train.fitting.reproduce import reproduce as run_again
+    from train.fitting.reproduce import verdict
 
     found = run_again(run, cache, LabelFiles(**files), Progress())
     if json:
         print_json(found)
     else:
-        verdict = "the same bits" if found["same"] else "not the same"
-        lines = [f"{run}: {verdict}"]
-        lines += [f"  {name}: {'same' if same else 'DIFFERS'}" for name, same in found["files"].items()]
+        lines = [f"{run}: {verdict(found)}"]
+        lines += [f"  {name}: {verdict(each)}" for name, each in found.get("runs", {}).items()]
+        shown = {name: same for name, same in found["files"].items() if "runs" not in found or not same}
+        lines += [f"  {name}: {'same' if same else 'DIFFERS'}" for name, same in shown.items()]
         typer.echo("\n".join([*lines, *(f"  {line}" for line in found["differs"])]))
     if not found["same"]:
         raise typer.Exit(EXIT_LISTED)
@@ -47,7 +49,7 @@ def bundle(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Pack head, config, hashes and card into one file; no data."""
+    """Pack head (or heads), config, hashes and card into one file; no data."""
     from train.runs.bundle import bundle as pack
 
     names = pack(run, out, overwrite=overwrite)

@@ -19,6 +19,9 @@ SomeTargets = Annotated[
     typer.Option("--targets", help="Some of the run's targets, comma-separated.", show_default="all"),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")]
+FitThreads = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads.", show_default="the fastest, measured")
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one per core")
 ]

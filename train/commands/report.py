@@ -11,7 +11,9 @@ from train.commands.options import Overwrite
 
 
 def report(
-    path: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, an ablation or baselines.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a run, an ensemble, folds, an ablation.")
+    ],
     *,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the page and its pictures.", show_default="DIR/report")

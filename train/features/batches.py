@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cache import CacheReader
 from cache.common.progress import OnProgress
-from train.config import STATISTICS, FitConfig
+from train.config import COMPONENTS, STATISTICS, FitConfig
 from train.features.frames import FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
 from train.features.inputs import Inputs, choose_inputs
 from train.features.padding import padded_length
@@ -28,7 +28,7 @@ IntArray = npt.NDArray[np.int64]
 MEMORY_SHARE = 0.5  # of the memory that is free now; the other half is for the head and its gradients
 
 
-def _say_nothing(_done: int, _total: int) -> None:
+def say_nothing(_done: int, _total: int) -> None:
     """Report no progress."""
 
 
@@ -49,6 +49,7 @@ class Features:
             config takes instead; None without.
         width: channels of a frame.
         in_memory: whether the frames stay in memory.
+        described: where the frames come from that clip vectors are taken from, whatever the head sees of them.
     """
 
     clip_ids: tuple[str, ...]
@@ -57,6 +58,7 @@ class Features:
     global_mean: Tensor | None
     width: int
     in_memory: bool
+    described: FrameStore | None = None
 
     @property
     def clip_width(self) -> int | None:
@@ -83,7 +85,7 @@ class FrameBank:
         fields = [self.reader.frame_fields[name] for name in names if name not in self._fields]
         return int(self.lengths.sum()) * sum(field.bytes_per_frame for field in fields)
 
-    def frames(self, names: Sequence[str], on_progress: OnProgress = _say_nothing) -> MemoryFrames:
+    def frames(self, names: Sequence[str], on_progress: OnProgress = say_nothing) -> MemoryFrames:
         """Return the joined frames of the fields called ``names``; progress is counted in clips."""
         missing = [name for name in names if name not in self._fields]
         for number, name in enumerate(missing):
@@ -106,7 +108,7 @@ def load_features(
     *,
     bank: FrameBank | None = None,
     budget: float | None = None,
-    on_progress: OnProgress = _say_nothing,
+    on_progress: OnProgress = say_nothing,
 ) -> Features:
     """Get the features of some clips ready: in memory, in their stored dtype, when they fit.
 
@@ -127,7 +129,7 @@ def load_features(
     needed = bank.num_bytes(inputs.fields)
     fits = not needed or needed <= (free_memory() * MEMORY_SHARE if budget is None else budget)
     frames, means = None, None
-    takes_statistics = config.global_mean and config.clip_vector == STATISTICS
+    takes_statistics = config.global_mean and config.clip_vector in (STATISTICS, COMPONENTS)
     if config.lstm or takes_statistics:
         frames = bank.frames(inputs.fields, on_progress) if fits else ReaderFrames(reader, clip_ids, inputs)
         if takes_statistics:
@@ -135,7 +137,9 @@ def load_features(
     if config.global_mean and not takes_statistics:
         tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
         means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))
-    return Features(tuple(clip_ids), bank.lengths, frames if config.lstm else None, means, inputs.width, fits)
+    described = frames if config.clip_vector == COMPONENTS else None
+    seen = frames if config.lstm else None
+    return Features(tuple(clip_ids), bank.lengths, seen, means, inputs.width, fits, described)
 
 
 class Batch(NamedTuple):

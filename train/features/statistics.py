@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -33,14 +34,33 @@ def statistics(
         width: channels of a frame.
         on_progress: called with the clips done, and all.
     """
-    found = np.empty((len(lengths), STATISTICS * width), np.float32)
+    return for_each_clip(frames, lengths, (width, STATISTICS * width), of_frames, on_progress)
+
+
+def for_each_clip(
+    frames: FrameStore,
+    lengths: npt.NDArray[np.int64],
+    widths: tuple[int, int],
+    of_clip: Callable[[npt.NDArray[np.generic]], Float32Array],
+    on_progress: OnProgress,
+) -> Float32Array:
+    """Return (clips, values) float32: what ``of_clip`` makes of each clip's frames alone.
+
+    Args:
+        frames: of the clips.
+        lengths: (clips,) frames.
+        widths: channels of a frame, and values of a clip.
+        of_clip: from frames (frames, channels) to (values,).
+        on_progress: called with the clips done, and all.
+    """
+    found = np.empty((len(lengths), widths[1]), np.float32)
     done = 0
     with ThreadPoolExecutor(available_cores()) as pool:  # sorting is most of it, and needs no lock
         for positions in scoring_batches(lengths, BATCH):
-            padded = torch.empty(len(positions), int(lengths[positions].max()), width)
+            padded = torch.empty(len(positions), int(lengths[positions].max()), widths[0])
             frames.fill(positions, lengths[positions], padded)
             clips = [padded[row, : lengths[clip]].numpy() for row, clip in enumerate(positions)]
-            found[positions] = list(pool.map(of_frames, clips))
+            found[positions] = list(pool.map(of_clip, clips))
             done += len(positions)
             on_progress(done, len(found))
     return found

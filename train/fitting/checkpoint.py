@@ -29,6 +29,27 @@ SEAL = "sha256"  # of the state itself
 
 
 @dataclass
+class Choice:
+    """The epoch that a first pass found best, which a second one on all training clips ends after.
+
+    Attributes:
+        epoch: from 1.
+        score: of that epoch; None where none was defined.
+        history: of the first pass, one record per epoch.
+    """
+
+    epoch: int
+    score: float | None
+    history: list[EpochRecord]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Choice:
+        """Return what ``asdict`` described."""
+        history = [EpochRecord.from_dict(row) for row in values["history"]]
+        return cls(int(values["epoch"]), values["score"], history)
+
+
+@dataclass
 class Training:
     """An unfinished fit: everything that an interrupted fit needs to go on with the same bits.
 
@@ -42,6 +63,8 @@ class Training:
         seconds: spent in epochs so far.
         waited: of those, spent waiting for batches.
         threads: torch threads of each sitting.
+        choice: of the pass before; None in the first.
+        rates: clips/s that were measured with one number of threads and another, before the first step.
     """
 
     head: FusionHead
@@ -53,6 +76,8 @@ class Training:
     seconds: float = 0.0
     waited: float = 0.0
     threads: list[int] = field(default_factory=list)
+    choice: Choice | None = None
+    rates: dict[int, float] = field(default_factory=dict)
 
     def record(self, row: EpochRecord) -> None:
         """Add an epoch, and keep its weights if it scored best."""
@@ -67,12 +92,16 @@ class Training:
         stale = self.best_epoch is not None and done - self.best_epoch >= (config.patience or math.inf)
         return done >= config.last_epoch or stale
 
-    def choose(self) -> int:
-        """Give the head the chosen weights: best defined score, else the last epoch. Returns the epoch."""
-        if self.best_epoch is None:
-            return len(self.history)
-        self.head.load_state_dict(self.best_weights)
-        return self.best_epoch
+    def choose(self) -> Choice:
+        """Give the head the chosen weights: best defined score, else the last epoch; return that choice.
+
+        In a second pass these are the last weights, and the choice is that of the first.
+        """
+        if self.choice is not None:
+            return self.choice
+        if self.best_epoch is not None:
+            self.head.load_state_dict(self.best_weights)
+        return Choice(self.best_epoch or len(self.history), self.best_score, self.history)
 
 
 def is_better(score: float, best: float | None) -> bool:
@@ -98,6 +127,8 @@ def save_checkpoint(path: Path, training: Training) -> None:
         "seconds": training.seconds,
         "waited": training.waited,
         "threads": training.threads,
+        **({"choice": asdict(training.choice)} if training.choice else {}),
+        "rates": list(training.rates.items()),
     }
     write_tensors(path, tensors, {**rest, SEAL: _digest(tensors, rest)})
 
@@ -119,6 +150,8 @@ def load_checkpoint(path: Path, training: Training) -> None:
         training.best_epoch, training.best_score = rest["best_epoch"], rest["best_score"]
         training.seconds, training.waited = rest["seconds"], rest["waited"]
         training.threads = rest["threads"]
+        training.choice = Choice.from_dict(rest["choice"]) if "choice" in rest else None
+        training.rates = dict(rest.get("rates", []))  # older versions measured none
     except (KeyError, TypeError, RuntimeError, ValueError, AttributeError):
         raise RunError(f"{path}: not a checkpoint of this head; start over with --overwrite") from None
     training.best_weights = _below(BEST, tensors)

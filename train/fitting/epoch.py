@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from cache.common.progress import Progress
@@ -27,6 +28,8 @@ from train.runs.history import EpochRecord
 from train.scores.registry import METRICS
 from train.scores.targets import mean_score
 
+IntArray = npt.NDArray[np.int64]
+
 
 def run_epoch(training: Training, task: Task, features: Features, progress: Progress) -> None:
     """Train over every training clip once, score the head, and record both."""
@@ -35,6 +38,14 @@ def run_epoch(training: Training, task: Task, features: Features, progress: Prog
         trained = _trained(training, task, features, progress)
     training.record(replace(trained, score=_score(training, task, features)))
     training.seconds += time.perf_counter() - started
+
+
+def batches_of_epoch(task: Task, features: Features, epoch: int) -> list[IntArray]:
+    """Return the positions of the clips of each batch of an epoch (from 0), every training clip once."""
+    config, where = task.config, task.parts["fit"]
+    by_length = config.lstm and not looks_across_clips(config.loss_terms)
+    batches = epoch_batches(features.lengths[where], config.batch_size, config.seed, epoch, by_length)
+    return [where[batch] for batch in batches]
 
 
 def learning_rate(step: int, steps_per_epoch: int, config: FitConfig) -> float:
@@ -64,15 +75,14 @@ def _chance_of(config: FitConfig, epoch: int, device: torch.device) -> Iterator[
 
 def _trained(training: Training, task: Task, features: Features, progress: Progress) -> EpochRecord:
     """Take one step per batch over every training clip; the score is still open (NaN)."""
-    config, where, epoch = task.config, task.parts["fit"], len(training.history)
-    by_length = config.lstm and not looks_across_clips(config.loss_terms)
-    batches = epoch_batches(features.lengths[where], config.batch_size, config.seed, epoch, by_length)
+    config, epoch = task.config, len(training.history)
+    batches = batches_of_epoch(task, features, epoch)
     targets = torch.from_numpy(task.truth).float()
     weights = None if task.weights is None else torch.from_numpy(task.weights).float()
     feed = BatchFeed(features, next(training.head.parameters()).device)
     total, done, skipped, lr, started = 0.0, 0, 0, 0.0, time.perf_counter()
     training.head.train()
-    for step, (part, batch) in enumerate(feed([where[batch] for batch in batches])):
+    for step, (part, batch) in enumerate(feed(batches)):
         lr = learning_rate(epoch * len(batches) + step, len(batches), config)
         these = torch.from_numpy(part)
         each = None if weights is None else weights[these]

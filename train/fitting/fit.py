@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import torch
 
 from cache import CacheReader
 from cache.common.progress import Progress
-from cache.common.words import counted
 from train.audit.audit import audit_splits
 from train.config import FitConfig
-from train.features.batches import Features, FrameBank, load_features
-from train.features.standardise import by_speaker, learn_moments
+from train.features.batches import Features, FrameBank
 from train.files import CHECKPOINT_FILE, CONFIG_FILE, write_json
 from train.fitting.begun import as_begun
-from train.fitting.checkpoint import Training, load_checkpoint, new_training, save_checkpoint
+from train.fitting.checkpoint import Training, save_checkpoint
 from train.fitting.epoch import run_epoch
-from train.fitting.progress_lines import epoch_line
+from train.fitting.progress_lines import TOLD_EPOCHS, epoch_line, is_told
 from train.fitting.refresh import refresh
+from train.fitting.start import begin, begin_again, read_features, refit_task, shape_of, start_pass
 from train.fitting.task import Task, plan_fit
+from train.fitting.threads import settle_as_before, settle_threads
 from train.fitting.write_run import FitInputs, write_results
-from train.heads.head import HeadShape, new_head
 from train.labels.coverage import is_compact, opened
 from train.labels.tables import Splits, target_lines
 from train.labels.weights import weight_lines
-from train.machine import choose_device, deterministic, kept_memory
+from train.machine import choose_device, deterministic, kept_memory, threads_as_chosen
 from train.runs.claim import claim, keep_run_folder
 from train.runs.run_folder import Run, load_run
+
+SAVE_EVERY = 1.0  # seconds at most that a kill costs where epochs are many and short
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def fit(
 ) -> Run:
     """Fit one head, or go on with it where an interrupted fit of the same config stopped.
 
-    The same config, machine and number of threads give the same bits, interrupted or not.
+    The same config, machine and number of threads give the same bits, interrupted or not. On a CPU the number is
+    measured before the first step, up to torch's own, unless a ``train.machine.threads_of`` around this sets it.
 
     Args:
         cache: a cache folder or its reader.
@@ -93,6 +95,7 @@ def fit(
                 progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
                 if refresh(out, FitInputs(reader, labels, task)):
                     progress.line(f"{out}: its interval and its audit are computed again for these speakers")
+                settle_as_before(out)
                 return load_run(out)
             write_json(out / CONFIG_FILE, config.to_dict())
             if checked is not None:
@@ -109,66 +112,42 @@ def fit(
 
 def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, progress: Progress) -> None:
     """Take the epochs that are left, and write the run; its folder is this fit's own."""
-    task, reader = inputs.task, inputs.reader
-    device = choose_device(task.config.device, compact=is_compact(reader))
-    with deterministic(device):
-        features = _features(reader, task, shared.bank, progress)
-        training = _begin(task, features, device, out / CHECKPOINT_FILE, progress)
-        while not training.is_over(task.config):
-            run_epoch(training, task, features, progress)
-            save_checkpoint(out / CHECKPOINT_FILE, training)
+    whole, reader, checkpoint = inputs.task, inputs.reader, out / CHECKPOINT_FILE
+    device = choose_device(whole.config.device, compact=is_compact(reader))
+    with deterministic(device), threads_as_chosen() as choice:
+        features = read_features(reader, whole, shared.bank, progress)
+        training = begin(whole, shape_of(whole, features), device, checkpoint, progress)
+        task = refit_task(whole, training.choice)
+        taken = start_pass(training, task, features, progress)
+        settle_threads(choice, training, task, taken, progress)
+        _take_epochs(training, task, taken, checkpoint, progress)
+        if whole.config.refit and training.choice is None:
+            training = begin_again(training, whole, progress)
+            save_checkpoint(checkpoint, training)
+            task = refit_task(whole, training.choice)
+            taken = start_pass(training, task, features, progress)
+            _take_epochs(training, task, taken, checkpoint, progress)
+        write_results(out, inputs, taken, training, pictures=shared.pictures)
+    checkpoint.unlink()
+
+
+def _take_epochs(
+    training: Training, task: Task, features: Features, checkpoint: Path, progress: Progress
+) -> None:
+    """Take the epochs that are left of a pass."""
+    saved = time.monotonic()
+    while not training.is_over(task.config):
+        run_epoch(training, task, features, progress)
+        if _is_due(training, task, saved):
+            save_checkpoint(checkpoint, training)
+            saved = time.monotonic()
+        if is_told(training, task):
             progress.line(epoch_line(training, task))
-        write_results(out, inputs, features, training, pictures=shared.pictures)
-    (out / CHECKPOINT_FILE).unlink()
+        else:
+            progress.update(partial(epoch_line, training, task))
 
 
-def _features(reader: CacheReader, task: Task, bank: FrameBank | None, progress: Progress) -> Features:
-    total = len(task.clip_ids)
-
-    def report(done: int, total: int) -> None:
-        progress.update(lambda: f"reading features  {done}/{total} clips")
-
-    features = load_features(reader, task.clip_ids, task.config, bank=bank, on_progress=report)
-    if task.config.standardise == "speaker":
-        progress.update(lambda: "standardising by speaker")
-        features = by_speaker(features, task.speakers_of_clips)
-    if task.config.lstm:
-        frames, where = int(features.lengths.sum()), "in memory" if features.in_memory else "read per batch"
-        progress.line(
-            f"{counted(total, 'clip')}, {counted(frames, 'frame')}, {counted(features.width, 'channel')}, {where}"
-        )
-    return features
-
-
-def _begin(
-    task: Task, features: Features, device: torch.device, checkpoint: Path, progress: Progress
-) -> Training:
-    """Return a new head, or the one of the checkpoint."""
-    config = task.config
-    shape = HeadShape(
-        width=features.width,
-        targets=len(task.train.names),
-        hidden=config.hidden,
-        lstm_layers=config.lstm_layers,
-        global_mean=config.global_mean,
-        fusion_head=config.fusion_head,
-        lstm=config.lstm,
-        temporal=config.temporal,
-        fusion=config.fusion,
-        standardise=config.standardise == "train",
-        clip_width=features.clip_width,
-        dropout=config.dropout,
-    )
-    head = new_head(shape, config.seed)
-    if config.standardise == "train" and not checkpoint.exists():
-        learn_moments(head.standardise, features, task.parts["fit"])
-    training = new_training(head.to(device), config)
-    if checkpoint.exists():
-        load_checkpoint(checkpoint, training)
-        progress.line(f"going on after epoch {len(training.history)} of {config.last_epoch}")
-        if torch.get_num_threads() not in training.threads:
-            progress.line(
-                f"threads: {torch.get_num_threads()} now, {training.threads} before; the bits may differ"
-            )
-    training.threads.append(torch.get_num_threads())
-    return training
+def _is_due(training: Training, task: Task, saved: float) -> bool:
+    """Whether the state is to be saved: every epoch, or every second where hundreds of them take less."""
+    few = task.config.last_epoch <= TOLD_EPOCHS
+    return few or training.is_over(task.config) or time.monotonic() - saved >= SAVE_EVERY

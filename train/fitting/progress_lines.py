@@ -10,6 +10,14 @@ from train.fitting.checkpoint import Training
 from train.fitting.task import Task
 from train.scores.wording import score_text
 
+TOLD_EPOCHS = 30  # lines of epochs that a fit writes at most, more or less
+
+
+def is_told(training: Training, task: Task) -> bool:
+    """Whether the last epoch gets a line of its own: each, or some of hundreds and the one that ends the pass."""
+    every = -(-task.config.last_epoch // TOLD_EPOCHS)
+    return len(training.history) % every == 0 or training.is_over(task.config)
+
 
 def step_line(epoch: int, step: int, steps: int, config: FitConfig, started: float) -> str:
     """Say which step of which epoch (from 0) is done, how fast, and when the fit ends."""

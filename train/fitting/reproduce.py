@@ -1,9 +1,10 @@
-"""Fits a finished run again and compares it bit for bit."""
+"""Fits a finished run again and compares it bit for bit; of an ensemble or folds, every head."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,26 @@ import numpy as np
 
 from cache import CacheReader, read_table
 from cache.common.progress import Progress
-from train.checksums import known_fields, read_json, require_regular, verify_run
-from train.errors import RunError
+from train.checksums import (
+    FILES,
+    known_fields,
+    read_json,
+    read_sealed,
+    require_regular,
+    verified,
+    verify_run,
+)
+from train.config import FitConfig
+from train.errors import ConfigError, RunError
 from train.files import (
     CONFIG_FILE,
     ENVIRONMENT_FILE,
+    FOLDS_FILE,
     HEAD_FILE,
     HISTORY_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
+    REFIT_FILE,
     sha256,
 )
 from train.fitting.fit import SharedFit, fit
@@ -28,31 +40,102 @@ from train.labels.read_tables import read_files
 from train.machine import threads_of
 from train.runs.run_folder import load_run
 
-COMPARED = (CONFIG_FILE, HEAD_FILE, HISTORY_FILE, PREDICTIONS_FILE, METRICS_FILE)
+COMPARED = (CONFIG_FILE, HEAD_FILE, HISTORY_FILE, REFIT_FILE, PREDICTIONS_FILE, METRICS_FILE)
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device")
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How one run is to be fitted again.
+
+    Attributes:
+        run: folder of the finished run.
+        config: of its fit.
+        cache: where its cache is.
+        files: where its label tables are.
+        threads: that it was fitted with.
+    """
+
+    run: Path
+    config: FitConfig
+    cache: Path
+    files: LabelFiles
+    threads: int
+
+
 def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progress) -> dict[str, Any]:
-    """Fit a run again with its config and as many threads, and compare.
+    """Fit a run again with its config and as many threads, and compare; of several heads, each of them.
 
     Args:
-        run: folder of a finished run.
+        run: folder of a finished run, an ensemble or a cross-validation.
         cache: where its cache is now; None: where it was.
-        files: where its label tables are now; what is not named is where it was.
+        files: where its label tables are now; what is not named is where it was. Those of folds lie beside them.
         progress: where to report.
 
     Returns:
         ``same``: whether every file has the same bits; ``differs``: what else differs now (inputs, machine,
         largest difference of a prediction), one line each; ``files``: file → whether it has the same bits.
+        Of several heads ``runs`` holds the same for each, ``files`` those of all, with their folder's name.
 
     Raises:
-        RunError: if the run does not say where its inputs are, or it was fitted with changing threads.
+        RunError: if a run does not say where its inputs are, or it was fitted with changing threads; nothing is
+            fitted then.
     """
     loaded = load_run(run)
-    if loaded.others:
-        raise RunError(
-            f"{run}: holds several heads; reproduce its runs one by one, for example {loaded.path}"
+    if not loaded.others:
+        return _again(_plan(run, loaded.config, cache, files), progress)
+    heads = [loaded, *loaded.others]
+    beside = _tables_of_folds(run, files) if (run / FOLDS_FILE).exists() else {}
+    plans = [_plan(head.path, head.config, cache, beside.get(head.path.name, files)) for head in heads]
+    found = []
+    for number, plan in enumerate(plans, 1):
+        progress.line(f"{plan.run.name}, {number} of {len(plans)}")
+        found.append(_again(plan, progress))
+        progress.line(f"{plan.run.name}: {verdict(found[-1])}")
+    runs = {plan.run.name: each for plan, each in zip(plans, found, strict=True)}
+    return {
+        "run": str(run),
+        "same": all(each["same"] for each in found),
+        "files": {
+            f"{name}/{file}": same for name, each in runs.items() for file, same in each["files"].items()
+        },
+        "differs": [f"{name}: {line}" for name, each in runs.items() for line in each["differs"]],
+        "runs": runs,
+    }
+
+
+def verdict(found: Mapping[str, Any]) -> str:
+    """Say whether a run, or one of several, came again."""
+    return "the same bits" if found["same"] else "not the same"
+
+
+def _tables_of_folds(path: Path, files: LabelFiles) -> dict[str, LabelFiles]:
+    """Return the label tables of each fold, which lie in the folder, wherever it is now.
+
+    Raises:
+        ConfigError: if other tables are named: they would not say which clips are of which fold.
+        RunError: if a table is not the one that was fitted from.
+    """
+    if any((files.labels, files.train, files.valid)):
+        raise ConfigError(
+            f"{path}: each fold's labels lie beside it, and other tables do not say which clip is of which fold; "
+            "leave out --labels, --train and --valid"
         )
+    found = read_sealed(path / FOLDS_FILE)
+    with known_fields(path / FOLDS_FILE, "a cross-validation"):
+        sums = dict(found.get(FILES) or {})
+        names = [str(each["run"]) for each in found["runs"]]
+    tables = {}
+    for name in names:
+        train, valid = (
+            verified(path / file, sums.get(file)) for file in (f"{name}.train.csv", f"{name}.valid.csv")
+        )
+        tables[name] = replace(files, train=train, valid=valid)
+    return tables
+
+
+def _plan(run: Path, config: FitConfig, cache: Path | None, files: LabelFiles) -> Plan:
+    """Say how a run is fitted again."""
     verify_run(run)
     path = run / ENVIRONMENT_FILE
     before = read_json(path)
@@ -64,15 +147,17 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progre
         raise RunError(
             f"{run}: does not say where its labels were; name them with --labels or --train, --valid"
         )
+    return Plan(run, config, cache or Path(inputs["cache"]), files, _the_one(run, threads))
+
+
+def _again(plan: Plan, progress: Progress) -> dict[str, Any]:
+    """Fit a run again, and compare."""
     shared = SharedFit(pictures=False, audited=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="emi-reproduce-") as folder,
-        threads_of(_the_one(run, threads)),
-    ):
-        with CacheReader(cache or inputs["cache"]) as reader:
-            out, labels = Path(folder) / "run", read_files(files)
-            again = fit(reader, labels, loaded.config, out, progress=progress, shared=shared)
-        return _compared(run, again.path)
+    with tempfile.TemporaryDirectory(prefix="emi-reproduce-") as folder, threads_of(plan.threads):
+        with CacheReader(plan.cache) as reader:
+            out, labels = Path(folder) / "run", read_files(plan.files)
+            again = fit(reader, labels, plan.config, out, progress=progress, shared=shared)
+        return _compared(plan.run, again.path)
 
 
 def _the_one(run: Path, threads: list[int]) -> int:

@@ -25,13 +25,14 @@ from train.files import (
     HISTORY_FILE,
     PREDICTIONS_FILE,
     PROJECTION_FILE,
+    REFIT_FILE,
     SCATTER_PICTURE,
     sha256,
     write_bytes,
     write_csv,
     write_json,
 )
-from train.fitting.checkpoint import Training
+from train.fitting.checkpoint import Choice, Training
 from train.fitting.task import Task
 from train.labels.agreement import agreements
 from train.labels.coverage import is_compact
@@ -39,7 +40,7 @@ from train.labels.missing import missing_counts
 from train.labels.tables import Splits
 from train.machine import environment
 from train.runs.forward import apply_head
-from train.runs.history import write_history
+from train.runs.history import EpochRecord, write_history
 from train.runs.run_folder import Targets, require_finite, save_head
 from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
@@ -67,23 +68,25 @@ def write_results(
     out: Path, inputs: FitInputs, features: Features, training: Training, *, pictures: bool = True
 ) -> None:
     """Give the head its chosen weights and write the run folder; ``metrics.json``, last, finishes it."""
-    task, epoch = inputs.task, training.choose()
+    task, choice = inputs.task, training.choose()
     targets = _targets(inputs)
     require_finite(training.head, out / HEAD_FILE)
-    metrics = _metrics(task, training, epoch)
+    metrics = _metrics(task, training, choice)
     _save_head(out, inputs, training, targets, metrics["statement"])
     if "valid" in task.parts:
         predictions = apply_head(training.head, features, task.parts["valid"], task.config)
         metrics |= _report(out, task, targets, predictions)
         if pictures:
             _draw_predictions(out, task, predictions, metrics["selected_on"])
-    write_history(out / HISTORY_FILE, training.history)
+    write_history(out / HISTORY_FILE, choice.history)
+    if task.config.refit:
+        write_history(out / REFIT_FILE, training.history)
     write_csv(out / CLIPS_FILE, ["clip_id", "part"], _clip_rows(task))
     write_json(out / COVERAGE_FILE, task.coverage)
     if pictures:
         from train.runs.plots import plot_learning_curves
 
-        plot_learning_curves(out / CURVES_PICTURE, training.history, task.config, epoch)
+        plot_learning_curves(out / CURVES_PICTURE, choice.history, task.config, choice.epoch)
     write_json(out / ENVIRONMENT_FILE, _environment(inputs, training))
     finish_run(out, metrics)
 
@@ -97,20 +100,20 @@ def _targets(inputs: FitInputs) -> Targets:
     return Targets.of(inputs.labels.train.id_column, task.train.names, learned)
 
 
-def _metrics(task: Task, training: Training, epoch: int) -> dict[str, Any]:
+def _metrics(task: Task, training: Training, choice: Choice) -> dict[str, Any]:
     """Return what ``metrics.json`` says of every run; the scores follow where clips are left to report on."""
     return {
-        "statement": statement(task, epoch, training.best_score),
-        "selected_on": selected_on(task, training.best_score),
+        "statement": statement(task, choice.epoch, choice.score),
+        "selected_on": selected_on(task, choice.score),
         "metric": task.config.metric,
         "interval": None,
         "valid": None,
         "valid_clipped": None,
-        "epoch": epoch,
+        "epoch": choice.epoch,
         "epochs": task.config.epochs,
-        "selection_score": training.best_score,
+        "selection_score": choice.score,
         "clips": {part: len(where) for part, where in task.parts.items()},
-        "skipped_loss_columns": sum(row.skipped for row in training.history),
+        "skipped_loss_columns": sum(row.skipped for row in _epochs(training)),
         "parameters": training.head.num_parameters(),
         "ignored_columns": [*task.train.ignored, *task.train.numbering],
         **_missing(task),
@@ -134,6 +137,11 @@ def _agreement(task: Task) -> dict[str, Any]:
     parts = {"train": task.train, "valid": task.valid}
     found = {split: agreements(labels.ratings, labels.names) for split, labels in parts.items()}
     return {"agreement": found} if any(found.values()) else {}
+
+
+def _epochs(training: Training) -> list[EpochRecord]:
+    """Return every epoch that was taken: those of the first pass, and of the second where there is one."""
+    return [*(training.choice.history if training.choice else ()), *training.history]
 
 
 def _save_head(out: Path, inputs: FitInputs, training: Training, targets: Targets, statement: str) -> None:
@@ -196,12 +204,15 @@ def statement(task: Task, epoch: int, score: float | None) -> str:
         return f"{text} (the last)"
     which = {"inner": "inner", "valid": "validation"}[config.select]
     chooser = counted(len(task.chooser), f"{which} clip")
+    again = (
+        f", then fitted again on all {len(parts['fit']) + len(task.chooser)} of it" if config.refit else ""
+    )
     if score is None:
-        return f"{text}, the last, since {config.metric} was undefined on the {chooser} at every epoch"
+        return f"{text}, the last, since {config.metric} was undefined on the {chooser} at every epoch{again}"
     text += f" chosen by {config.metric} ({score_text(score)}) on {chooser}"
     if config.select == "valid":
         return f"{text}: selected on valid, so that the scores are too high"
-    return f"{text} of the training data, divided by {task.inner_by}"
+    return f"{text} of the training data, divided by {task.inner_by}{again}"
 
 
 def _clip_rows(task: Task) -> list[tuple[str, str]]:
@@ -212,10 +223,14 @@ def _clip_rows(task: Task) -> list[tuple[str, str]]:
 def _environment(inputs: FitInputs, training: Training) -> dict[str, Any]:
     task, device = inputs.task, next(training.head.parameters()).device
     clips = len(task.parts["fit"]) * len(training.history)
+    if training.choice:
+        clips += len(task.parts["fit"]) * len(training.choice.history)
+        clips += len(task.parts["inner"]) * len(training.history)
     return {
         "identity": task.identity,
         **environment(device),
         "threads_of_each_sitting": training.threads,
+        "clips_per_second_by_threads": {str(count): rate for count, rate in training.rates.items()},
         **origin_of(inputs),
         "recipe_id": inputs.reader.recipe_id,
         "seconds": round(training.seconds, 3),

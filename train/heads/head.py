@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from train.errors import ConfigError
+from train.heads.components import Components
 from train.heads.registry import FUSIONS, MOST_LAYERS, MOST_UNITS, TEMPORAL_MODELS
 from train.heads.standardise import Standardise
 from train.heads.temporal import TemporalModel
 
 PLAIN_FUSION = "linear"  # with the component switched off
-LATER = {"fusion": "concat", "standardise": False, "clip_width": None, "dropout": 0.0}
+LATER = {"fusion": "concat", "standardise": False, "clip_width": None, "dropout": 0.0, "components": 0}
 MOST = {"width": 1_000_000, "targets": 100_000, "lstm_layers": MOST_LAYERS}
 MOST_IF_GIVEN = {"clip_width": 10_000_000, "hidden": MOST_UNITS}
 
@@ -42,6 +43,7 @@ class HeadShape:
         standardise: whether it standardises its inputs first, as the clips it was trained on say.
         clip_width: values of the vector that sums up a clip; None takes ``width``, as a global mean has.
         dropout: share of the values that reach the fusion which is left out at random in training.
+        components: how many principal components of the frames its clip vectors describe; 0 for none.
 
     Raises:
         ConfigError: if neither the LSTM nor the global mean feeds the head, or a size is out of range.
@@ -59,6 +61,7 @@ class HeadShape:
     standardise: bool = False
     clip_width: int | None = None
     dropout: float = 0.0
+    components: int = 0
 
     def __post_init__(self) -> None:
         if not (self.lstm or self.global_mean):
@@ -71,6 +74,10 @@ class HeadShape:
                 raise ConfigError(f"{name} of a head: found {value!r}, expected 1 to {most:,}")
         if not (type(self.dropout) in (int, float) and 0 <= self.dropout < 1):
             raise ConfigError(f"dropout of a head: found {self.dropout!r}, expected at least 0 and below 1")
+        if not (type(self.components) is int and 0 <= self.components <= self.width):
+            raise ConfigError(
+                f"components of a head: found {self.components!r}, expected 0 to its width, {self.width}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values; what older heads do not name, at its value for them, is left out."""
@@ -91,13 +98,15 @@ class FusionHead(nn.Module):
         self.shape = shape
         if shape.standardise:
             self.standardise = Standardise(shape.width, shape.clip_width or shape.width)
+        if shape.components:
+            self.components = Components(shape.width, shape.components)
         widths = [shape.clip_width or shape.width] if shape.global_mean else []
         if shape.lstm:
             make = TEMPORAL_MODELS.get(shape.temporal)
             self.add_module(shape.temporal, make(shape.width, shape.hidden or shape.width, shape.lstm_layers))
             widths.append(self.temporal.output_width)
         fusion = FUSIONS.get(shape.fusion if shape.fusion_head else PLAIN_FUSION)
-        self.fusion_head = fusion(widths, shape.targets)
+        self.fusion_head = fusion(widths, shape.targets, shape.dropout)
 
     @property
     def temporal(self) -> TemporalModel:
@@ -126,8 +135,6 @@ class FusionHead(nn.Module):
             given = _given(frames, "frames")
             given = self.standardise.frames(given, lengths) if self.shape.standardise else given
             parts.append(self.temporal.summarise(given, lengths))
-        if self.shape.dropout:
-            parts = [nn.functional.dropout(part, self.shape.dropout, self.training) for part in parts]
         return self.fusion_head(*parts)  # type: ignore[no-any-return]
 
     def num_parameters(self) -> int:

@@ -29,3 +29,4 @@ TEMPORAL_MODELS.add(
 FUSIONS: Registry[MakeFusion] = Registry("fusion", ConfigError)
 FUSIONS.add("concat", "train.heads.fusion:Concat", "the method's: joined, then Linear, Tanh, Linear")
 FUSIONS.add("linear", "train.heads.fusion:ConcatLinear", "joined, then one linear layer")
+FUSIONS.add("mlp", "train.heads.mlp:Network", "joined, then Linear, ReLU, Linear with 128 units between")

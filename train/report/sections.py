@@ -11,6 +11,8 @@ from cache.common.words import in_markdown, in_one_line
 from train.audit.checks import Audit
 from train.checksums import known_fields, read_json
 from train.files import CONFIG_FILE, ENVIRONMENT_FILE
+from train.report.fit_command import fit_command, of_one_config
+from train.report.settings_section import is_head
 from train.report.styles import markdown_table
 from train.report.table import interval_cell
 from train.report.terminal import few_orders
@@ -18,8 +20,9 @@ from train.scores.estimates import Interval
 from train.scores.permutation import Null, orders_of
 from train.scores.targets import metrics_of
 from train.scores.wording import metric_sign, p_text, score_text, typeset
-from train.studies.study import Study
+from train.studies.study import RowResult, Study
 
+MOST_NAMED = 12  # folds that one cell names
 TWENTY = 20  # orders; of fewer the most extreme one is no case of twenty
 SKIPPED = (
     "identity",
@@ -52,15 +55,15 @@ def metrics_section(study: Study, means: Mapping[str, Mapping[str, float]]) -> s
     return markdown_table(header, rows)
 
 
-def null_section(study: Study, null: Null) -> str:
-    """Say what chance alone reaches."""
+def null_section(study: Study, null: Null, row: str | None = None) -> str:
+    """Say what chance alone reaches with the predictions of ``row``, by default the reference's."""
     sign = metric_sign(study.metric)
     clusters = len(set(study.speakers)) if null.by == "speaker" else len(study.truth)
     beyond = ""
     if orders_of(clusters) >= TWENTY:
         beyond = f" and beyond {score_text(null.upper)} in one case of twenty"
     return (
-        f"With the predictions of “{in_markdown(study.reference)}” given to the wrong {null.by}s "
+        f"With the predictions of “{in_markdown(row or study.reference)}” given to the wrong {null.by}s "
         f"({null.permutations} permutations), mean {sign} is {score_text(null.mean)} on average{beyond}; as it is, "
         f"it is {score_text(null.observed)} ({p_text(null.p_value)}){few_orders(clusters, null.by)}."
     )
@@ -73,6 +76,41 @@ def audit_section(path: Path) -> str:
         return "Not checked: this folder was made without an audit."
     rows = [[check.outcome, check.name, check.detail] for check in audit.checks]
     return markdown_table(["outcome", "check", "found"], rows)
+
+
+def folds_audit_section(folds: Sequence[Path]) -> str:
+    """Return the audits of several runs: a row for each outcome of a check, with the runs that have it."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for path in folds:
+        audit = Audit.load(path)
+        for check in audit.checks if audit else ():
+            found.setdefault((check.name, check.outcome), {})[path.name] = check.detail
+    if not found:
+        return "Not checked: these folds were made without an audit."
+    order = {name: place for place, name in enumerate(dict.fromkeys(name for name, _ in found))}
+    rows = [
+        [outcome, name, _of_folds(list(details), len(folds)), _details(details)]
+        for (name, outcome), details in sorted(
+            found.items(), key=lambda item: (order[item[0][0]], item[0][1])
+        )
+    ]
+    return markdown_table(["outcome", "check", "folds", "found"], rows)
+
+
+def _of_folds(names: Sequence[str], folds: int) -> str:
+    return "all" if len(names) == folds else ", ".join(names[:MOST_NAMED]) + _and_more(len(names))
+
+
+def _details(details: Mapping[str, str]) -> str:
+    """Say what was found: once where it is the same, else fold by fold."""
+    if len(set(details.values())) == 1:
+        return next(iter(details.values()))
+    shown = [f"{name}: {detail}" for name, detail in list(details.items())[:MOST_NAMED]]
+    return "; ".join(shown) + _and_more(len(details))
+
+
+def _and_more(count: int) -> str:
+    return f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
 
 
 def environment_section(run: Path) -> str:
@@ -90,14 +128,33 @@ def environment_section(run: Path) -> str:
 
 
 def reproduce_section(study: Study) -> str:
-    """Return, for every row, the command that makes it again."""
+    """Return, for every row, the commands that make it again: compared bit by bit, and anew."""
     lines = ["```sh"]
     for row in study.rows:
+        runs = [study.path / run for run in row.runs]
         lines += [
             f"# {in_one_line(row.name)}",
-            *dict.fromkeys(_command(study.path / run) for run in row.runs),
+            *dict.fromkeys(_command(run) for run in runs),
+            *(_fits(study, row) if is_head(row) else []),
         ]
+    if len({row.cache for row in study.rows if is_head(row)}) > 1:
+        lines.append(
+            "# rows of several caches were fitted on the clips that all of them hold: these take all clips"
+        )
     return "\n".join([*lines, "```"])
+
+
+def _fits(study: Study, row: RowResult) -> list[str]:
+    """Return the commands that fit a row anew: one for all its seeds where they follow each other."""
+    runs = [study.path / run for run in row.runs]
+    folder = runs[0].resolve()
+    if len(runs) == 1:
+        name = folder.parent.name if "/" in row.runs[0] else folder.name
+        return [fit_command(runs[0], f"again/{name}")]
+    out = f"again/{folder.parent.name}"
+    if of_one_config(runs):
+        return [fit_command(runs[0], out, ["--ensemble", str(len(runs))])]
+    return [fit_command(run, f"{out}/{run.name}") for run in runs]
 
 
 def _command(run: Path) -> str:

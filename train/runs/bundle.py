@@ -1,4 +1,4 @@
-"""A bundle: a head to hand on in one zip file, without any data.
+"""A bundle: a head, or several that predict together, to hand on in one zip file, without any data.
 
 One zip file: the head, its config, the projection of a compact cache, hashes of everything that made it, and a
 card. No predictions, no clip ids, no label: what is computed from a voice stays where it is. The projection is
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,30 +18,44 @@ from typing import Any
 from cache.common.durable import read_regular, write_output
 from cache.common.words import in_markdown
 from cache.compaction.projection import Projection
-from train.checksums import MAX_BYTES, checksums_text, known_fields, read_json, verified, verify_run
+from train.checksums import (
+    FILES,
+    MAX_BYTES,
+    checksums_text,
+    known_fields,
+    read_json,
+    read_sealed,
+    sealed,
+    verified,
+    verify_run,
+)
 from train.errors import RunError
 from train.files import (
     CHECKSUMS_FILE,
     CONFIG_FILE,
+    ENSEMBLE_FILE,
     ENVIRONMENT_FILE,
+    FOLDS_FILE,
     HEAD_FILE,
     METRICS_FILE,
     PROJECTION_FILE,
     json_text,
 )
 from train.runs.run_folder import Run, load_run
-from train.scores.wording import score_text
+from train.runs.settings import in_a_line, settings_of
+from train.scores.wording import interval_text, score_text
 
 PACKED = (HEAD_FILE, CONFIG_FILE, PROJECTION_FILE)
+OF_THE_DATA = (FILES, "inputs")  # of a list of runs: label tables and where they were
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's first date: the same run gives the same bytes
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device", "threads_of_each_sitting")
 
 
 def bundle(run: Path, out: Path, *, overwrite: bool = False) -> list[str]:
-    """Pack a run.
+    """Pack a run; of an ensemble or a cross-validation, all heads.
 
     Args:
-        run: folder of a finished run.
+        run: folder of it, finished.
         out: zip file to write.
         overwrite: replace a file of that name, whatever it is.
 
@@ -49,25 +63,52 @@ def bundle(run: Path, out: Path, *, overwrite: bool = False) -> list[str]:
         The names of the files in it.
 
     Raises:
-        RunError: if the run is an ensemble or damaged, or ``out`` is no zip file's name.
+        RunError: if the run is damaged, or ``out`` is no zip file's name.
         StorageError: if ``out`` exists and holds something else, or cannot be written.
     """
     loaded = load_run(run)
-    if loaded.others:
-        raise RunError(f"{run}: holds several heads; bundle its runs one by one, for example {loaded.path}")
     if out.suffix != ".zip":
         raise RunError(f"{out}: expected the name of a .zip file")
-    verify_run(run)
-    packed = {name: _content(run / name) for name in PACKED if (run / name).exists()}
-    texts = {
-        METRICS_FILE: json_text(_aggregates(loaded.metrics)),
-        "hashes.json": json_text(_hashes(run, packed)),
-        "README.md": _card(loaded),
-    }
-    contents = packed | {name: text.encode() for name, text in texts.items()}
-    contents[CHECKSUMS_FILE] = checksums_text(contents).encode()
+    contents = _several(run, loaded) if loaded.others else _one(loaded, with_card=True)
     write_output(out, _zipped(contents), overwrite)
     return sorted(contents)
+
+
+def _one(run: Run, *, with_card: bool) -> dict[str, bytes]:
+    """Return name → content of the files of one head."""
+    verify_run(run.path)
+    packed = {name: _content(run.path / name) for name in PACKED if (run.path / name).exists()}
+    texts = {
+        METRICS_FILE: json_text(_aggregates(run.metrics)),
+        "hashes.json": json_text(_hashes(run.path, packed)),
+        **({"README.md": _card(run)} if with_card else {}),
+    }
+    return _summed(packed | {name: text.encode() for name, text in texts.items()})
+
+
+def _several(path: Path, run: Run) -> dict[str, bytes]:
+    """Return the files of an ensemble or a cross-validation: those of each head in its folder, one card for all."""
+    file = path / (ENSEMBLE_FILE if (path / ENSEMBLE_FILE).exists() else FOLDS_FILE)
+    listed = {name: value for name, value in read_sealed(file).items() if name not in OF_THE_DATA}
+    with known_fields(file, "a list of runs"):
+        listed["runs"] = [_nameless(each) for each in listed["runs"]]
+        card = card_of_several(run, listed, folds=file.name == FOLDS_FILE)
+    top = {file.name: json_text(sealed(listed)).encode(), "README.md": card.encode()}
+    heads = {
+        f"{head.path.name}/{name}": content
+        for head in (run, *run.others)
+        for name, content in _one(head, with_card=False).items()
+    }
+    return _summed(top) | heads
+
+
+def _nameless(run: Any) -> Any:
+    """Return what a list says of a run, without the name of a group, which may be a person's."""
+    return {name: value for name, value in run.items() if name != "name"} if isinstance(run, dict) else run
+
+
+def _summed(contents: dict[str, bytes]) -> dict[str, bytes]:
+    return contents | {CHECKSUMS_FILE: checksums_text(contents).encode()}
 
 
 def _zipped(contents: Mapping[str, bytes]) -> bytes:
@@ -85,22 +126,87 @@ def _card(run: Run) -> str:
 
 def card(run: Run) -> str:
     """Return the model card of a head."""
-    config, recipe, metrics = run.config, run.recipe, run.metrics
-    parts = {"LSTM": config.lstm, "global mean": config.global_mean, "fusion head": config.fusion_head}
-    parts |= {"VAD": config.vad}
-    on = ", ".join(name for name, is_on in parts.items() if is_on)
-    scores = metrics["valid"]
-    score = "No clip was left to report on."
+    metrics = run.metrics
+    scores, score = metrics["valid"], "No clip was left to report on."
     if scores:
         score = f"Validation: mean {metrics['metric']} {score_text(scores[metrics['metric']]['mean'])}."
-    source = recipe.encoder
+    parts = on_in(run)
+    lines = [
+        f"- Head: {parts}; {metrics['parameters']:,} parameters; width {run.head.shape.width}.",
+        _encoder(run),
+        _settings(run),
+        f"- Training: {metrics['statement']}.",
+        f"- {score}",
+    ]
+    return _text("a head on frozen speech features", run, lines)
+
+
+def card_of_several(run: Run, listed: Mapping[str, Any], *, folds: bool) -> str:
+    """Return the model card of an ensemble or of the heads of a cross-validation.
+
+    Args:
+        run: the first of the heads, with the others.
+        listed: content of ``ensemble.json`` or ``folds.json``.
+        folds: whether they are folds.
+    """
+    heads, metric, metrics = [run, *run.others], run.config.metric, run.metrics
+    size = f"{metrics['parameters']:,} parameters, each {on_in(run)}; width {run.head.shape.width}"
+    if folds:
+        found = listed["mean"]
+        what = "the heads of a cross-validation on frozen speech features"
+        how = f"- Training: each head on the clips of all folds but its own, {_divided(listed)}."
+        score = (
+            f"Mean {metric} over the folds {interval_text(found['estimate'], found['low'], found['high'])}: of "
+            "each head alone, on the clips that it had not seen. What their mean prediction scores is not known: "
+            "every labelled clip shaped all heads but one."
+        )
+    else:
+        what = "an ensemble of heads on frozen speech features"
+        how = f"- Training: {len(heads)} seeds of one config; of the first: {metrics['statement']}."
+        score = "No clip was left to report on."
+        if listed["valid"]:
+            alone = ", ".join(score_text(head.metrics["valid"][metric]["mean"]) for head in heads)
+            together = score_text(listed["valid"][metric]["mean"])
+            score = (
+                f"Validation: mean {metric} of the mean prediction {together}; of each head alone: {alone}."
+            )
+    lines = [
+        f"- Heads: {len(heads)} of {size}. `emi-train predict` takes the mean of their predictions.",
+        *(_encoder(run), _settings(run), how, f"- {score}"),
+    ]
+    return _text(what, run, lines)
+
+
+def on_in(run: Run) -> str:
+    """Return the method's parts that a head has: "LSTM, global mean, fusion head"."""
+    config = run.config
+    parts = {"LSTM": config.lstm, "global mean": config.global_mean, "fusion head": config.fusion_head}
+    parts |= {"VAD": config.vad}
+    return ", ".join(name for name, is_on in parts.items() if is_on)
+
+
+def _divided(listed: Mapping[str, Any]) -> str:
+    return f"divided {in_markdown(str(listed.get('divided', 'as folds.json says')))}"
+
+
+def _encoder(run: Run) -> str:
+    source = run.recipe.encoder
     return (
-        "# Emotional mimicry intensity: a head on frozen speech features\n\n"
+        f"- Encoder: {source.get('model', 'unknown')}, revision {source.get('revision', 'unknown')}, "
+        f"layer {run.layer}; frozen."
+    )
+
+
+def _settings(run: Run) -> str:
+    return f"- Settings: {in_markdown(in_a_line(settings_of(run.config.to_dict(), run)))}."
+
+
+def _text(what: str, run: Run, lines: Sequence[str]) -> str:
+    listed = "\n".join(lines)
+    return (
+        f"# Emotional mimicry intensity: {what}\n\n"
         f"Predicts {in_markdown(', '.join(run.targets.names))} from the sound of a clip.\n\n"
-        f"- Head: {on}; {metrics['parameters']:,} parameters; width {run.head.shape.width}.\n"
-        f"- Encoder: {source.get('model', 'unknown')}, "
-        f"revision {source.get('revision', 'unknown')}, layer {run.layer}; frozen.\n"
-        f"- Training: {metrics['statement']}.\n- {score}\n\n"
+        f"{listed}\n\n"
         "The method: Hallmen, Deuser, Oswald, André, arXiv 2403.11879. `emi-train predict` of the run folder that "
         "these files make up needs a cache of the same recipe (`hashes.json`).\n\n"
         "## Use\n\nFor research. The licence of the encoder's weights holds for what is computed with them "

@@ -27,6 +27,7 @@ FloatArray = npt.NDArray[np.float64]
 
 INK, MUTED, GRID = "#22252a", "#6b7280", "#e5e7eb"
 BLUE, ORANGE = "#2563a8", "#d9772b"
+COLOURS = ("#2563a8", "#d9772b", "#3c896d", "#b23a48", "#7a5195", "#8c6d31", "#2f9fb5", "#d16ba5")
 COLUMNS = 3  # panels side by side
 STYLE: Any = {
     "font.size": 10,
@@ -151,6 +152,15 @@ def _sign(score: float) -> str:
     return typeset(score_text(float(score)))
 
 
+def colours_of(count: int) -> list[Any]:
+    """Return a colour for each of several things that stand side by side, from a scale if they are many."""
+    if count <= len(COLOURS):
+        return list(COLOURS[:count])
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](value) for value in np.linspace(0, 0.95, count)]
+
+
 @contextmanager
 def figure_of(path: Path, size: tuple[float, float]) -> Iterator[Axes]:
     """Give the axes of a figure of one panel, ``size`` in inches, and save it."""
@@ -169,6 +179,8 @@ def panels_of(
         grid = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel().tolist()
         for spare in grid[panels:]:
             spare.remove()
+        for lowest in grid[max(0, panels - columns) : panels]:  # also above a spare one
+            lowest.tick_params(labelbottom=True)
         yield figure, grid[:panels]
 
 

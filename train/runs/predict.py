@@ -16,6 +16,7 @@ from cache.common.words import counted
 from train.config import FitConfig
 from train.errors import LabelError, RunError
 from train.features.batches import Features, load_features
+from train.features.components import with_components
 from train.features.inputs import require_inputs
 from train.features.standardise import by_speaker
 from train.labels.coverage import opened
@@ -101,7 +102,7 @@ class _Clips(NamedTuple):
     def features(self, run: Run, reader: CacheReader, config: FitConfig) -> tuple[Features, IntArray]:
         """Return the features that a head takes, and where the clips to predict are among them."""
         if config.standardise != "speaker":
-            return load_features(reader, self.clip_ids, config), np.arange(len(self.clip_ids))
+            return _taken(run, reader, self.clip_ids, config), np.arange(len(self.clip_ids))
         if self.speakers is None:
             raise LabelError(
                 f"{run.path}: its inputs are standardised by speaker, and no speakers are given; name those of all "
@@ -118,9 +119,17 @@ class _Clips(NamedTuple):
             )
         wanted = {known[clip] for clip in self.clip_ids}
         chosen = [clip for clip in reader.clip_ids if known[clip] in wanted]
-        features = by_speaker(load_features(reader, chosen, config), [known[clip] for clip in chosen])
+        features = by_speaker(_taken(run, reader, chosen, config), [known[clip] for clip in chosen])
         at = {clip: number for number, clip in enumerate(chosen)}
         return features, np.array([at[clip] for clip in self.clip_ids], dtype=np.int64)
+
+
+def _taken(run: Run, reader: CacheReader, clip_ids: Sequence[str], config: FitConfig) -> Features:
+    """Return the features of some clips with the components that a head holds, where it holds any."""
+    features = load_features(reader, clip_ids, config)
+    if run.head.shape.components:
+        features = with_components(features, run.head.components)
+    return features
 
 
 def _ids_in(reader: CacheReader, texts: Sequence[str]) -> tuple[str, ...]:

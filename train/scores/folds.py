@@ -151,7 +151,9 @@ class FoldScores:
         """Return the weighted sum of the scores, and its jackknife over the speakers of every fold."""
         estimate = float((weights * np.where(weights == 0, 0.0, self.estimate)).sum())
         sums, used = [], [row != 0 for row in weights]
-        for row, chosen, without in zip(weights, used, self.without, strict=True):
+        several = weights.any(0).sum() > 1  # one target alone has no interval where leaving out fails
+        replicates = self._filled if several else self.without
+        for row, chosen, without in zip(weights, used, replicates, strict=True):
             sums.append(without[:, chosen] @ row[chosen])
         if any(part.number < 2 for part in self.parts):
             return estimate, Jackknife([self._of_whole_folds(weights)], [])
@@ -161,6 +163,19 @@ class FoldScores:
         return estimate, Jackknife(
             [speakers_part(part, each) for part, each, any_ in pairs if any_.any()], []
         )
+
+    @cached_property
+    def _filled(self) -> tuple[FloatArray, ...]:
+        """Return ``without`` where a target that a speaker's absence leaves constant is no score of that fold.
+
+        Its mean is over the other folds then, as it is for every target that a fold has no score of: the
+        fold's value becomes that mean, which gives the same.
+        """
+        filled = []
+        for fold, without in enumerate(self.without):
+            rest = mean_over_folds(np.delete(self.estimate, fold, axis=0))
+            filled.append(np.where(np.isfinite(without), without, rest))
+        return tuple(filled)
 
     def _of_whole_folds(self, weights: FloatArray) -> Part:
         """Return the speakers' part where a fold is a single speaker: each fold is left out as a whole."""

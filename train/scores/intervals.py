@@ -16,9 +16,10 @@ from train.scores.estimates import Difference, Interval
 from train.scores.jackknife import LEVEL, Jackknife, Part, part_of, part_of_seeds
 from train.scores.leave_one_out import Clusters, LeftOut
 from train.scores.registry import traits_of
-from train.scores.wording import few_clusters_warning
+from train.scores.wording import few_clusters_warning, two_seeds_warning
 
 FloatArray = npt.NDArray[np.float64]
+FEW_SEEDS = 2  # with one degree of freedom Student's t is 12.7
 FEW_CLUSTERS = 20  # effective speakers, or clips where they are unknown; below, a warning
 
 
@@ -144,9 +145,16 @@ def _seeds(scores: LeftOut) -> list[Part]:
 
 
 def interval_from(clusters: Clusters, estimate: float, jackknife: Jackknife, seeds: int) -> Interval:
-    """Return an estimate with the ends that its jackknife gives, and a warning where it rests on few speakers."""
+    """Return an estimate with the ends that its jackknife gives, and warnings of few speakers or seeds.
+
+    One seed has no warning: its caption says that what varies between seeds is not in the interval at all.
+    """
     ends = jackknife.interval(estimate)
-    few = ends.method != "none" and clusters.effective < FEW_CLUSTERS
+    warnings = []
+    if ends.method != "none" and clusters.effective < FEW_CLUSTERS:
+        warnings.append(few_clusters_warning(clusters.number, clusters.effective, clusters.by))
+    if ends.method != "none" and seeds == FEW_SEEDS:
+        warnings.append(two_seeds_warning())
     return Interval(
         estimate=estimate,
         low=ends.low,
@@ -157,5 +165,5 @@ def interval_from(clusters: Clusters, estimate: float, jackknife: Jackknife, see
         effective=clusters.effective,
         seeds=seeds,
         method=ends.method,
-        warnings=(few_clusters_warning(clusters.number, clusters.effective, clusters.by),) if few else (),
+        warnings=tuple(warnings),
     )

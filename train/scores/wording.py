@@ -14,6 +14,7 @@ from train.scores.registry import traits_of
 
 UNDEFINED, NOTHING = "undefined", "–"  # a score that does not exist; a cell that has nothing to say
 SMALLEST_P = 0.001
+ENOUGH_ORDERS = 720  # of predictions within folds: those of six speakers
 
 
 def score_text(value: float | None) -> str:
@@ -72,12 +73,12 @@ def why_no_interval(interval: Interval) -> str:
     return f"with one of the {interval.by}s left out the score is undefined: a column is constant then"
 
 
-def interval_caption(interval: Interval) -> str:
-    """Say in one line what an interval is: level, method, speakers, seeds, warnings."""
+def interval_caption(interval: Interval, fitted: str = "seed") -> str:
+    """Say in one line what an interval is: level, method, speakers, seeds (or what else was fitted), warnings."""
     people = "clip-level, speakers unknown"
     if interval.by == "speaker":
         people = _clusters_text(interval.clusters, interval.effective, "speaker")
-    seeds = "one seed, so without the variation between seeds"
+    seeds = f"one {fitted}, so without the variation between {fitted}s"
     if interval.seeds > 1:
         seeds = f"{interval.seeds} seeds"
     warned = "".join(f"; {warning}" for warning in interval.warnings)
@@ -89,10 +90,25 @@ def few_clusters_warning(clusters: int, effective: float, by: str) -> str:
     return f"warning: only {_clusters_text(clusters, effective, by)}, too few to trust the interval"
 
 
+def two_seeds_warning() -> str:
+    """Warn of an interval whose part between seeds is known from a single difference."""
+    return "warning: only 2 seeds: how much seeds vary is guessed from a single difference; take 3 or more"
+
+
 def few_orders_warning(clusters: int, by: str, orders: int) -> str:
     """Warn of a permutation test with so few orders that the true one is often among them."""
     few = f"{counted(clusters, by)} in {counted(orders, 'order')}"
     return f"; warning: only {few}, p cannot be below {1 / orders:.2g}"
+
+
+def few_fold_orders_warning(orders: int) -> str:
+    """Warn of permutations within folds in so few orders that the true one is often among them; else nothing."""
+    if orders > ENOUGH_ORDERS:
+        return ""
+    return (
+        f"; warning: only {counted(orders, 'order')} within the folds, the right one of each fold among them: "
+        f"p cannot be below {1 / orders:.2g} and what chance reaches is too high"
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = (), gap: str = "  ") -> list[str]:

@@ -30,10 +30,11 @@ from train.files import csv_text, make_folder, write_csv
 from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
 from train.labels.coverage import cached, ids_in
-from train.labels.folds import Fold, Folding, divide, shared_speakers
+from train.labels.folds import LEAVE_ONE_OUT, Fold, Folding, divide, shared_speakers
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
 from train.labels.tables import Labels, Splits, label_cell, listed, target_lines
+from train.machine import threads_as_chosen
 from train.runs.predict import predict
 from train.runs.run_folder import Run
 from train.scores.evidence import described
@@ -98,18 +99,31 @@ def fit_folds(
         for fold, folder in zip(folds, folders, strict=True)
     ]
     fits = []
-    for number, (fold, files, folder) in enumerate(zip(folds, tables, folders, strict=True), 1):
-        progress.line(f"fold {number} of {len(folds)}{f' ({fold.name})' if fold.name else ''}")
-        fits.append(_fit_fold(cache, read_files(files), config, folder, options))
+    with threads_as_chosen():  # measured once, for all of them
+        for number, (fold, files, folder) in enumerate(zip(folds, tables, folders, strict=True), 1):
+            progress.line(f"fold {number} of {len(folds)}{f' ({fold.name})' if fold.name else ''}")
+            fits.append(_fit_fold(cache, read_files(files), config, folder, options))
     result = {
         "metric": config.metric,
         "folds": len(folds),
         "divided": _divided(labels, folding, folds),
         **_scores(cache, labels, [run for _, run in fits], folds, options.out),
+        **({"inputs": _inputs(cache, options.files, folding)} if options.files else {}),
     }
     beside = (POOLED, *(path.name for files in tables for path in (files.train, files.valid) if path))
     write_sealed(options.out / FOLDS, result, beside)
     return CrossValidation(result, fits)
+
+
+def _inputs(cache: Path, files: LabelFiles, folding: Folding) -> dict[str, Any]:
+    """Return what, beside the config, makes the same folds again."""
+    return {
+        **files.to_dict(),
+        "cache": str(cache.resolve()),
+        "folds": LEAVE_ONE_OUT if folding.count is None else folding.count,
+        "group": folding.group,
+        "allow_speaker_overlap": folding.allow_overlap,
+    }
 
 
 def _cached_folds(cache: Path, labels: Labels, folds: Sequence[Fold]) -> list[Fold]:

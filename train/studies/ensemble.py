@@ -19,6 +19,7 @@ from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
 from train.labels.coverage import cached
 from train.labels.tables import Splits
+from train.machine import threads_as_chosen
 from train.runs.predict import predict
 from train.runs.run_folder import Run, load_run
 from train.scores.metrics import score_all
@@ -69,7 +70,10 @@ def fit_seeds(cache: Path, labels: Splits, config: FitConfig, count: int, option
     seeds = tuple(range(config.seed, config.seed + count))
     if not options.overwrite:
         config = as_begun(config, [out / f"seed-{seed}" for seed in seeds], Progress())
-    runs = [_fit_seed(cache, labels, replace(config, seed=seed), options, seed > seeds[0]) for seed in seeds]
+    with threads_as_chosen():  # measured once, for all of them
+        runs = [
+            _fit_seed(cache, labels, replace(config, seed=seed), options, seed > seeds[0]) for seed in seeds
+        ]
     ensemble = Ensemble(
         tuple(run.path.name for run in runs), seeds, config.metric, (), None, labels.train.names
     )

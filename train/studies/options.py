@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from train.labels.label_files import LabelFiles
+
 
 @dataclass(frozen=True)
 class StudyOptions:
@@ -32,8 +34,10 @@ class RepeatOptions:
         out: folder of the runs.
         overwrite: replace runs in ``out``.
         strict: refuse to fit when a check of the audit fails.
+        files: the tables that the labels were read from; None for labels that were made otherwise.
     """
 
     out: Path
     overwrite: bool = False
     strict: bool = False
+    files: LabelFiles | None = None

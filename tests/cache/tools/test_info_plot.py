@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cache import CacheWriter
+from cache import CacheReader, CacheWriter
 from cache.__main__ import app
 from cache.common.errors import CacheError, StorageError
-from cache.tools.info_plot import plot
+from cache.tools.info_plot import panels_of, plot
+
+OTHERS = ["loudness, every clip is silent", "frames", "VAD"]
 
 
 def test_a_picture_of_one_clip_and_of_one_long_clip_among_short_ones(
@@ -32,6 +37,47 @@ def test_the_picture_is_a_png(tmp_path, make_cache) -> None:
     (tmp_path / "c" / "shards").mkdir()
     with pytest.raises(CacheError, match="no clip"):
         plot(tmp_path / "c", tmp_path / "none.png")
+
+
+def without_panel(cache):
+    with CacheReader(cache) as reader:
+        panels, said = panels_of(reader)
+    return [panel.name for panel in panels], said
+
+
+def test_what_is_absent_or_alike_has_no_panel_and_is_said(tmp_path, make_clip, recipe, fields) -> None:
+    clips = [make_clip(f"{number}", 7 + number) for number in range(4)]
+    loud = [replace(clip, rms_db=-20.0 - number) for number, clip in enumerate(clips)]
+
+    def cache(name, clips, fields=fields):
+        CacheWriter.open(tmp_path / name, recipe, fields).commit(clips)
+        return tmp_path / name
+
+    assert without_panel(cache("all", loud)) == (["durations", *OTHERS], [])
+    same = [replace(clip, rms_db=-20.0) for clip in clips]
+    names, said = without_panel(cache("loudness", same))
+    assert "loudness" not in " ".join(names)
+    assert said == ["-20.0 dB each"]
+    silent = [replace(clip, rms_db=-np.inf) for clip in clips]
+    assert without_panel(cache("silent", silent))[1] == ["no loudness, every clip is silent"]
+    bare = [
+        replace(
+            clip,
+            frames={n: v for n, v in clip.frames.items() if n != "vad"},
+            global_mean={n: v for n, v in clip.global_mean.items() if n != "vad"},
+            clip={n: v for n, v in clip.clip.items() if n != "vad"},
+        )
+        for clip in loud
+    ]
+    names, said = without_panel(cache("bare", bare, [each for each in fields if each.name != "vad"]))
+    assert "VAD" not in names
+    assert said == ["no VAD in this cache"]
+    plot(tmp_path / "bare", tmp_path / "three.png")
+    one = without_panel(cache("one", loud[:1]))
+    assert one[0] == []
+    assert "7 frames each" in one[1][0]
+    plot(tmp_path / "one", tmp_path / "none.png")  # words alone
+    assert (tmp_path / "none.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_file_of_somebody_else_is_no_place_for_the_picture(tmp_path, make_cache) -> None:

@@ -8,7 +8,7 @@ from train.heads.fusion import Concat, ConcatLinear
 
 
 def test_the_method_joins_then_linear_tanh_linear():
-    fusion = Concat([3, 2], 4)
+    fusion = Concat([3, 2], 4, 0.0)
     one, two = torch.randn(5, 3), torch.randn(5, 2)
     hidden = torch.tanh(torch.cat([one, two], 1) @ fusion[0].weight.T + fusion[0].bias)
     torch.testing.assert_close(fusion(one, two), hidden @ fusion[2].weight.T + fusion[2].bias)
@@ -21,7 +21,7 @@ def test_the_method_joins_then_linear_tanh_linear():
 
 
 def test_without_the_component_it_is_one_linear_layer():
-    fusion = ConcatLinear([3, 2], 4)
+    fusion = ConcatLinear([3, 2], 4, 0.0)
     one, two = torch.randn(5, 3), torch.randn(5, 2)
     torch.testing.assert_close(fusion(one, two), torch.cat([one, two], 1) @ fusion.weight.T + fusion.bias)
     assert list(fusion.state_dict()) == ["weight", "bias"]

@@ -30,7 +30,7 @@ from torch import nn
 
 
 class Gated(nn.Module):
-    def __init__(self, widths, targets):
+    def __init__(self, widths, targets, dropout):
         super().__init__()
         self.parts = nn.ModuleList(nn.Linear(width, targets) for width in widths)
         self.gate = nn.Parameter(torch.zeros(len(widths)))

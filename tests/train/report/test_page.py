@@ -83,19 +83,20 @@ def test_strict_stops_before_the_first_fit(cli, corpus, table, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
-def test_an_ensemble_is_reported_by_its_seeds_and_folds_one_by_one(cli, corpus, files, tmp_path):
-    small = ["--hidden", 3, "--epochs", 1, "--no-lstm", "--threads", 1]
-    fit = ["fit", corpus.cache, *files, *small, "--out"]
-    assert cli(*fit, tmp_path / "e", "--ensemble", 2)[0] == 0
-    assert cli("report", tmp_path / "e")[0] == 0
-    text, _ = check(tmp_path / "e" / "report" / "report.md")
-    assert "2 seeds" in text
+def test_an_ensemble_has_its_own_score_beside_those_of_its_heads(cli, ensembled, tmp_path):
+    assert cli("report", ensembled, "--out", tmp_path)[0] == 0
+    text, pictures = check(tmp_path / "report.md")
+    own = json.loads((ensembled / "ensemble.json").read_text())["valid"]["pearson"]["mean"]
+    assert f"| mean prediction of all heads | {own:.3f} [" in text
+    for seed in (0, 1):
+        alone = json.loads((ensembled / f"seed-{seed}" / "metrics.json").read_text())
+        assert f"| seed-{seed} | {alone['valid']['pearson']['mean']:.3f} [" in text
+    assert "ensemble of 2 heads" in text
+    assert "one ensemble, so without the variation between ensembles" in text
+    assert f"as it is, it is {own:.3f}" in text
+    assert "Of the first head: trained on" in text
+    assert pictures == ["scatter.png", "learning_curves.png"]
     assert "none of 10 and 5 in both" in text
-    assert cli(*fit, tmp_path / "f", "--folds", 2, "--group", "speaker")[0] == 0
-    code, _, err = cli("report", tmp_path / "f")
-    assert code == 1
-    assert "report one of its runs" in err
-    assert cli("report", tmp_path / "f" / "fold-2")[0] == 0
 
 
 def test_a_page_of_somebody_else_stays(cli, kept, tmp_path):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from train.report.plots import plot_differences, plot_histories, plot_rows
+from train.report import plots
+from train.report.page import _inner_part
+from train.report.plots import Bar, Curves, draw_bars, plot_differences, plot_histories, plot_rows
+from train.runs.plots import BLUE, MUTED
+from train.scores.estimates import Interval
 from train.studies.scored import score_rows
 
 
@@ -33,7 +38,91 @@ def test_rows_and_differences_are_drawn_even_where_undefined(draw, few, tmp_path
     assert is_png(tmp_path / "picture.png")
 
 
+@pytest.fixture
+def axis():
+    from matplotlib.figure import Figure
+
+    return Figure().subplots()
+
+
+def bar(name, estimate, low, high, colour=BLUE):
+    interval = Interval(estimate, low, high, 0.95, "speaker", 30, 30.0, 3, "Student's t")
+    return Bar(name, interval, colour, f"{estimate:.3f}")
+
+
+def test_an_absurd_interval_is_cut_off_and_its_numbers_are_written(axis):
+    bars = [bar("a", 0.5, 0.4, 0.6), bar("b", 0.4, -0.71, 1.0), bar("c", 0.45, 0.35, 0.55)]
+    assert "goes on" in draw_bars(axis, bars)
+    left, right = axis.get_xlim()
+    assert 0.2 < left < 0.35
+    assert 0.6 < right < 0.75
+    assert [text.get_text() for text in axis.texts] == ["0.500", "0.400 [−0.710, 1.000]", "0.450"]
+    arrows = [line for line in axis.lines if line.get_marker() in "<>"]
+    assert [(line.get_marker(), line.get_xdata()[0]) for line in arrows] == [("<", left), (">", right)]
+    drawn = [
+        line.get_xdata() for line in axis.lines if line.get_linewidth() == 2 and len(line.get_xdata()) == 2
+    ]
+    assert np.all((left <= np.array(drawn)) & (np.array(drawn) <= right))
+
+
+def test_usual_intervals_are_shown_whole(axis):
+    nothing = bar("d", 0.5, np.nan, np.nan)
+    bars = [bar("a", 0.5, 0.3, 0.6), bar("b", 0.4, 0.1, 0.8), Bar("c", None, BLUE, ""), nothing]
+    assert draw_bars(axis, bars, [0.0]) == ""
+    left, right = axis.get_xlim()
+    assert left < 0
+    assert right > 0.8
+    texts = [text.get_text() for text in axis.texts]
+    assert texts == ["0.500", "0.400", "undefined", "0.500 (no interval)"]
+
+
+def test_a_difference_is_coloured_by_its_corrected_p_value(study_of, tmp_path, monkeypatch):
+    """Not by its interval: uncorrected, one of twenty leaves 0 out by chance."""
+    drawn = []
+    monkeypatch.setattr(plots, "draw_bars", lambda _, bars, *__: drawn.extend(bars) or "")
+    rng = np.random.default_rng(0)
+    truth = rng.random((30, 1))
+    study = study_of(truth, {name: rng.random((1, 30, 1)) for name in ("ref", "a", "b", "c")})
+    scores = score_rows(study)
+    above = replace(scores.intervals[0], estimate=0.2, low=0.1, high=0.3)
+    scores = replace(scores, differences=[None, above, above, None], p_values=[np.nan, 0.2, 0.04, np.nan])
+    plot_differences(tmp_path / "d.png", study, scores)
+    assert [(one.name, one.colour) for one in drawn] == [("a", MUTED), ("b", BLUE), ("c", MUTED)]
+
+
 def test_histories_may_differ_in_length(tmp_path) -> None:
-    histories = {"a": [np.array([0.1, 0.2, np.nan]), np.array([0.1])], "b": [np.array([0.3, 0.1])]}
-    plot_histories(tmp_path / "curves.png", histories, "mean pearson", {"a": [2, 1], "b": [9]})
+    histories = {
+        "a": Curves(["seed-0", "seed-1"], [np.array([0.1, 0.2, np.nan]), np.array([0.1])], [2, 1]),
+        "b": Curves(["seed-0"], [np.array([0.3, 0.1])], [9]),
+    }
+    plot_histories(tmp_path / "curves.png", histories, "mean pearson")
     assert is_png(tmp_path / "curves.png")
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_curves_on_clips_of_their_own_are_told_apart(own, tmp_path, monkeypatch) -> None:
+    seen = {}
+    drawn = plots.panels_of
+
+    @contextmanager
+    def kept(*args, **options):
+        with drawn(*args, **options) as (figure, axes):
+            seen["figure"], seen["axis"] = figure, axes[0]
+            yield figure, axes
+
+    monkeypatch.setattr(plots, "panels_of", kept)
+    curves = Curves(["seed-0", "seed-1"], [np.array([0.1, 0.2]), np.array([0.3, 0.2])], [2, 1], own)
+    plot_histories(tmp_path / "curves.png", {"head": curves}, "mean pearson on the inner part of train")
+    lines = [line for line in seen["axis"].lines if line.get_linestyle() == "-"]
+    assert len({line.get_color() for line in lines if len(line.get_xdata()) == 2}) == (2 if own else 1)
+    assert (seen["axis"].get_legend() is not None) == own
+    assert ("levels do not compare" in seen["figure"].get_suptitle()) == own
+
+
+def test_seeds_that_divide_train_alike_lie_over_each_other(ensembled, tmp_path) -> None:
+    """The report reads from the runs whether two seeds chose their epochs on the same clips."""
+    parts = [_inner_part(ensembled / f"seed-{seed}") for seed in (0, 1)]
+    assert parts[0] != parts[1], "by chance they could be; of these they are not"
+    assert parts[0] == _inner_part(ensembled / "seed-0")
+    assert len(parts[0]) == len(parts[1]) > 0
+    assert _inner_part(tmp_path) is None, "a run of an older version does not say"

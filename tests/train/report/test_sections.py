@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,7 +19,7 @@ from train.report.sections import (
 )
 from train.scores.intervals import score_interval
 from train.scores.permutation import permutation_null
-from train.studies.study import Study
+from train.studies.study import Study, load_study
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,9 @@ def test_how_a_study_is_made_again_and_what_it_was_made_with(study, tmp_path):
     assert (lines[0], lines[-1]) == ("```sh", "```")
     assert lines[1] == f"# {study.rows[0].name}"
     assert lines[2] == f"emi-train reproduce {study.path / study.rows[0].runs[0]}"
+    fits = [line for line in lines if line.startswith("emi-train fit")]
+    assert len(fits) == len(study.rows)
+    assert all("--ensemble 2" in line for line in fits)
     table = environment_section(study.path / study.rows[0].runs[0])
     assert "| torch version |" in table
     assert "| recipe id |" in table
@@ -64,3 +70,25 @@ def test_how_a_study_is_made_again_and_what_it_was_made_with(study, tmp_path):
     assert audit_section(tmp_path) == "Not checked: this folder was made without an audit."
     Audit((Check("coverage, train", "passed", "all 60"),)).save(tmp_path)
     assert audit_section(tmp_path).splitlines()[-1] == "| passed | coverage, train | all 60 |"
+
+
+def test_one_command_fits_all_seeds_of_a_row(cli, corpus, tmp_path, monkeypatch):
+    grid = tmp_path / "grid.toml"
+    grid.write_text("[base]\nhidden = 3\nepochs = 1\nlstm = false\n[grid]\nlr = [0.01, 0.003]\n")
+    args = ["--labels", corpus.labels, "--grid", grid, "--seeds", 2, "--workers", 1, "--no-baselines"]
+    assert cli("ablate", corpus.cache, *args, "--out", tmp_path / "study")[0] == 0
+    study = load_study(tmp_path / "study")
+    fits = [
+        shlex.split(line)
+        for line in reproduce_section(study).splitlines()
+        if line.startswith("emi-train fit")
+    ]
+    assert len(fits) == 2
+    monkeypatch.chdir(tmp_path)
+    for words, row in zip(fits, study.rows, strict=True):
+        code, _, err = cli(*words[1:], "--no-floor")
+        assert code == 0, err
+        for run in row.runs:
+            again = tmp_path / words[-1] / Path(run).name
+            for name in ("config.json", "head.safetensors"):
+                assert (again / name).read_bytes() == (study.path / run / name).read_bytes(), run

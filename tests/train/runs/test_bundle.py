@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from cache import CompactOptions, compact
 from train import fit, load_run
@@ -91,3 +92,48 @@ def test_a_file_of_somebody_else_is_no_place_for_a_bundle(cli, kept, tmp_path):
     assert out.read_bytes() == b"years of work"
     assert cli("bundle", kept, "--out", out, "--overwrite")[0] == 0
     assert zipfile.is_zipfile(out)
+
+
+@pytest.mark.parametrize(("kind", "listed"), [("folded", "folds.json"), ("ensembled", "ensemble.json")])
+def test_several_heads_are_bundled_together(cli, corpus, kind, listed, request, tmp_path):
+    path = request.getfixturevalue(kind)
+    code, _, err = cli("bundle", path, "--out", tmp_path / "heads.zip")
+    assert code == 0, err
+    with zipfile.ZipFile(tmp_path / "heads.zip") as archive:
+        names = archive.namelist()
+        content = b"".join(archive.read(name) for name in names)
+        archive.extractall(tmp_path / "unpacked")
+        card, values = archive.read("README.md").decode(), json.loads(archive.read(listed))
+    heads = len(values["runs"])
+    assert sum(name.endswith("head.safetensors") for name in names) == heads
+    assert not any(name.endswith(".csv") or "environment" in name for name in names)
+    for private in (b"00061", str(corpus.labels).encode(), b"s01"):
+        assert private not in content
+    assert "inputs" not in values
+    assert f"{heads} of " in card
+    assert "`emi-train predict` takes the mean of their predictions" in card
+    assert "lr 0.005" in card
+    whole, unpacked = load_run(path), load_run(tmp_path / "unpacked")
+    assert unpacked.trained_on() is None
+    np.testing.assert_array_equal(predict(unpacked, corpus.cache).values, predict(whole, corpus.cache).values)
+    if kind == "folded":
+        assert "on the clips that it had not seen" in card
+        assert "What their mean prediction scores is not known" in card
+        assert f"{values['mean']['estimate']:.3f}" in card
+    else:
+        assert f"of the mean prediction {values['valid']['pearson']['mean']:.3f}; of each head alone:" in card
+
+
+def test_the_name_of_a_group_stays_at_home(cli, corpus, tmp_path):
+    """With one speaker left out after the other, folds are called by them."""
+    args = ["fit", corpus.cache, "--labels", corpus.labels, "--out", tmp_path / "loo", "--no-floor"]
+    small = ["--hidden", 2, "--epochs", 1, "--no-lstm", "--threads", 1]
+    assert cli(*args, "--folds", "loo", "--group", "speaker", *small)[0] == 0
+    assert b'"s01"' in (tmp_path / "loo" / "folds.json").read_bytes()
+    assert cli("bundle", tmp_path / "loo", "--out", tmp_path / "heads.zip")[0] == 0
+    with zipfile.ZipFile(tmp_path / "heads.zip") as archive:
+        assert not any(b"s01" in archive.read(name) for name in archive.namelist())
+    assert cli("report", tmp_path / "loo")[0] == 0
+    text = (tmp_path / "loo" / "report" / "report.md").read_text(encoding="utf-8")
+    assert "| fold-1 | s00 |" in text
+    assert "wrong clips of that fold" in text

@@ -156,6 +156,18 @@ def test_unknown_speakers_are_said_and_few_speakers_are_warned_of(correlated):
     assert not math.isnan(one.estimate)
 
 
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_two_seeds_are_warned_of_and_one_is_said_to_leave_them_out(correlated, seeds):
+    truth, prediction = correlated(60)
+    rng = np.random.default_rng(0)
+    rows = prediction + 0.1 * rng.standard_normal((seeds, *prediction.shape))
+    found = score_interval(truth, rows, "pearson", [str(i) for i in range(60)])
+    assert any("only 2 seeds" in warning for warning in found.warnings) == (seeds == 2)
+    assert ("without the variation between seeds" in interval_caption(found)) == (seeds == 1)
+    difference = paired_difference(truth, rows, rows + 0.1, "ccc").interval
+    assert any("only 2 seeds" in warning for warning in difference.warnings) == (seeds == 2)
+
+
 def test_unequal_speakers_count_as_fewer_and_that_is_said(correlated):
     """30 speakers of whom one has half of the clips say as much as 4 of equal size: (Σn)² / Σn²."""
     truth, prediction = correlated(58)

@@ -12,6 +12,7 @@ from train.scores.estimates import Interval
 from train.scores.wording import (
     aligned,
     few_clusters_warning,
+    few_fold_orders_warning,
     few_orders_warning,
     interval_caption,
     interval_text,
@@ -20,6 +21,7 @@ from train.scores.wording import (
     p_text,
     score_text,
     spread_cell,
+    two_seeds_warning,
     typeset,
     why_no_interval,
 )
@@ -93,6 +95,9 @@ def test_a_missing_interval_says_why() -> None:
 
 def test_warnings_name_how_few() -> None:
     assert few_clusters_warning(1, 1.0, "clip") == "warning: only 1 clip, too few to trust the interval"
+    assert two_seeds_warning().startswith("warning: only 2 seeds: ")
+    assert "p cannot be below 0.031" in few_fold_orders_warning(32)
+    assert few_fold_orders_warning(721) == ""
     assert few_orders_warning(3, "speaker", 6) == (
         "; warning: only 3 speakers in 6 orders, p cannot be below 0.17"
     )

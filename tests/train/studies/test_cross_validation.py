@@ -221,11 +221,6 @@ def test_the_heads_of_the_folds_predict_together(cli, corpus, sentences, tmp_pat
     )
     assert code == 0, err
     assert "warning: 90 of these clips shaped this head" in text
-    for command in (["bundle", out, "--out", tmp_path / "b.zip"], ["reproduce", out]):
-        code, _, err = cli(*command)
-        assert (code, len(err.splitlines())) == (1, 1)
-        assert "holds several heads" in err
-        assert "fold-1" in err
 
 
 def test_how_to_divide_is_refused_without_folds(cli, corpus, tmp_path):

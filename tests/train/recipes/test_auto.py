@@ -1,0 +1,44 @@
+"""The default recipe: the method on its own features, what was measured on every other kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from train import FitConfig
+from train.recipes.auto import MEASURED, auto
+from train.recipes.recipe import Known
+
+METHODS = Known("hidden_states/12", 1024, True, False, 9000)
+
+
+def test_on_the_methods_own_features_it_is_the_method_fitted_again_on_all_of_train() -> None:
+    recipe = auto(METHODS)
+    assert FitConfig.from_dict(recipe.fields) == FitConfig(refit=True)
+    assert "published method" in recipe.why and "1024 channels" in recipe.why
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"field": "logmel", "width": 80, "vad": False}, "logmel with 80 channels"),
+        ({"width": 64}, "hidden_states/12 with 64 channels"),
+        ({"vad": False}, "without VAD"),
+        ({"compact": True}, "a compact cache"),
+        ({"field": "whisper"}, "whisper with 1024 channels"),
+    ],
+)
+def test_on_every_other_kind_it_is_what_was_measured(changes, said) -> None:
+    known = replace(METHODS, **changes)
+    recipe = auto(known)
+    config = FitConfig.from_dict(recipe.fields)
+    assert config.clip_vector == "components" and config.refit and not config.lstm
+    assert config.vad == known.vad and said in recipe.why and "--recipe paper" in recipe.why
+    assert {name: recipe.fields[name] for name in MEASURED} == MEASURED
+
+
+@pytest.mark.parametrize(("clips", "epochs"), [(3, 1000), (100, 250), (428, 72), (10_000, 30)])
+def test_few_clips_take_more_epochs(clips, epochs) -> None:
+    recipe = auto(Known("logmel", 80, False, False, clips))
+    assert recipe.fields["epochs"] == epochs and f"{epochs} epochs" in recipe.why

@@ -1,0 +1,1 @@
+"""Recipes: what a config takes where the user says nothing, for the cache at hand."""

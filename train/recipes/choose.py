@@ -1,0 +1,63 @@
+"""From a recipe and what a user chose to the fields of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cache import CacheReader
+from train.config import FitConfig
+from train.recipes.recipe import Recipe, known_of
+from train.recipes.registry import AUTO, RECIPES
+
+OF_TEMPORAL = ("temporal", "hidden", "lstm_layers")  # fields that say nothing with the temporal model off
+
+
+def chosen_recipe(
+    name: str, cache: CacheReader | Path | str, clips: int, layer: int | None = None
+) -> Recipe:
+    """Return what a recipe chooses for a cache.
+
+    Args:
+        name: of a registered recipe.
+        cache: folder of the cache, or its reader.
+        clips: that are trained on.
+        layer: encoder layer; None takes the last one cached.
+
+    Raises:
+        ConfigError: if there is no such recipe, or the cache has no such layer.
+    """
+    return RECIPES.get(name)(known_of(cache, clips, layer))
+
+
+def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a recipe with those that a user chose in their place.
+
+    What the user chose stands; what the recipe has gives way where the two do not go together.
+    """
+    fields = {**recipe.fields, **given}
+    if any(name in given for name in OF_TEMPORAL) or given.get("global_mean") is False:
+        fields["lstm"] = given.get("lstm", True)
+    if "refit" not in given and (fields.get("select", "inner") != "inner" or fields.get("train_on_all")):
+        fields["refit"] = False
+    return fields
+
+
+def recipe_config(
+    cache: CacheReader | Path | str, clips: int, recipe: str = AUTO, **given: Any
+) -> FitConfig:
+    """Return the config that ``emi-train fit`` takes for a cache: that of a recipe, changed by ``given``.
+
+    Args:
+        cache: folder of the cache, or its reader.
+        clips: that are trained on.
+        recipe: "auto" or "paper".
+        given: fields of the config.
+
+    Raises:
+        ConfigError: if there is no such recipe or field, or a value is not valid.
+    """
+    return FitConfig.from_dict(
+        with_recipe(chosen_recipe(recipe, cache, clips, given.get("layer")), given), where="options"
+    )
