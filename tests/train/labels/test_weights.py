@@ -10,6 +10,8 @@ import pytest
 from cache import CacheReader
 from train import FitConfig, Splits, fit
 from train.errors import LabelError
+from train.fitting.checkpoint import Choice
+from train.fitting.start import refit_task
 from train.fitting.task import plan_fit
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_all_labels, read_files
@@ -114,3 +116,14 @@ def test_weights_go_through_fits_folds_and_their_repetition(cli, corpus, table, 
     code, _, err = cli(*args, "--folds", 3, "--group", "speaker", "--out", tmp_path / "folds")
     assert code == 0, err
     assert (tmp_path / "folds" / "fold-1.train.csv").read_text().startswith("clip_id,a,b,c,speaker,votes\n")
+
+
+def test_weights_have_a_mean_of_one_over_the_clips_of_each_pass(corpus, splits):
+    labels = Splits(replace(splits.train, weights=np.arange(60.0), weighted_by="votes"), splits.valid)
+    with CacheReader(corpus.cache) as reader:
+        first = plan_fit(reader, labels, FitConfig(refit=True))
+    second = refit_task(first, Choice(1, None, []))
+    for task in (first, second):
+        assert task.weights[task.parts["fit"]].mean() == pytest.approx(1)
+    assert len(second.parts["fit"]) == 60 > len(first.parts["fit"])
+    np.testing.assert_allclose(second.weights[:60], np.arange(60) / 29.5)
