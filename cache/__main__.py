@@ -12,7 +12,7 @@ from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, in_one_line, print_json, run_command_line
 from cache.common.progress import show_progress
 from cache.common.words import counted, size
-from cache.compaction.options import CompactOptions
+from cache.compaction.options import CompactOptions, MeasureOptions
 from cache.shards.registry import STORES, backend_name
 
 app = typer.Typer(
@@ -159,6 +159,7 @@ def convert(
 
 
 @app.command()
+@options_from(MeasureOptions, "measured")
 @options_from(CompactOptions, "given")
 def compact(
     source: Source,
@@ -174,7 +175,7 @@ def compact(
     max_gb: Annotated[
         float | None, typer.Option(help="Choose pool and project for at most so many GB.")
     ] = None,
-    measure: Annotated[bool, typer.Option(help="Measure what it costs.")] = True,
+    measured: Mapping[str, Any],
     json: Json = False,
 ) -> None:
     """Make the laptop cache: pooled over time, projected, quantised; says what that costs."""
@@ -187,7 +188,7 @@ def compact(
         fit_on=fit_on,
         like=like,
         max_gb=max_gb,
-        measured=measure,
+        measured=MeasureOptions(**measured),
         on_phase=show_progress,
     )
     if json:

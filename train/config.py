@@ -133,7 +133,7 @@ class FitConfig:
     )
     batch_size: int = option(32, "Clips per step.", within=ONE_OR_MORE)
     loss: str = option("mse", f"{LOSSES.choices()}; or a sum such as mse+ccc.")
-    metric: str = option("pearson", "Chooses the epoch: pearson, ccc or spearman.", choices=CHOOSING)
+    metric: str = option("pearson", f"Chooses the epoch: {', '.join(CHOOSING)}.", choices=CHOOSING)
     select: str = option(
         "inner", "inner: choose the epoch on a part of train; last; valid: on valid.", choices=SELECTIONS
     )
@@ -194,7 +194,8 @@ class FitConfig:
     def _check_texts(self) -> None:
         if not is_loss(self.loss):
             raise ConfigError(
-                f"loss: found {self.loss!r}, expected {', '.join(LOSSES)} or a sum such as mse+ccc"
+                f"loss: found {self.loss!r}, expected {', '.join(LOSSES)} or a sum such as mse+ccc "
+                "(cross-entropy stands alone)"
             )
         if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
             raise ConfigError(f"device: found {self.device!r}, expected auto, cpu, cuda or cuda:N")

@@ -27,6 +27,7 @@ HISTORY_FILE, REFIT_FILE = "history.csv", "refit.csv"  # epochs of a fit; of its
 PREDICTIONS_FILE, CLIPS_FILE = "predictions.csv", "clips.csv"
 COVERAGE_FILE, AUDIT_FILE = "coverage.json", "audit.json"
 CURVES_PICTURE, SCATTER_PICTURE = "learning_curves.png", "scatter.png"
+CONFUSION_PICTURE = "confusion.png"
 PROJECTION_FILE, ENSEMBLE_FILE, FOLDS_FILE = "projection.npz", "ensemble.json", "folds.json"
 CHECKSUMS_FILE = "checksums.json"
 RUN_FILES = (  # in the order in which a run that is replaced loses them
@@ -42,6 +43,7 @@ RUN_FILES = (  # in the order in which a run that is replaced loses them
     AUDIT_FILE,
     CURVES_PICTURE,
     SCATTER_PICTURE,
+    CONFUSION_PICTURE,
     CONFIG_FILE,
     PROJECTION_FILE,
     ENVIRONMENT_FILE,

@@ -17,7 +17,7 @@ from cache.common.words import counted, size
 from cache.compaction import measure
 from cache.compaction.compact import Compacted, compact, options_of
 from cache.compaction.fields import choose_for_size
-from cache.compaction.options import CompactOptions
+from cache.compaction.options import CompactOptions, MeasureOptions
 from cache.format import catalog, own_checksum
 from cache.reader import CacheReader
 
@@ -42,13 +42,14 @@ def run(
     fit_on: Path | None,
     like: Path | None,
     max_gb: float | None,
-    measured: bool,
+    measured: MeasureOptions,
     on_phase: OnPhase,
 ) -> Report:
     """Make or continue a compact cache, measure it, and keep the measurement in its ``compact.json``.
 
     Raises:
         CacheError: options that exclude each other, or that do not fit the source.
+        TableError: a target is no column of numbers.
     """
     if like and (fit_on or max_gb or {"pool", "project"} & given.keys()):
         raise CacheError("--like brings pool, project and projection along: leave the other options out")
@@ -59,9 +60,15 @@ def run(
         with CacheReader(source) as reader:
             options = choose_for_size(reader, max_gb, options)
     table = read_table(fit_on) if fit_on else None
+    if measured.targets:
+        if table is None:
+            raise CacheError("--targets names columns of the table of --fit-on: give that, too")
+        measure.require_numbers(table, measured.targets)  # before the hour, not after it
     ids = _fit_ids(table, source) if table else None
     made = compact(source, target, options, fit_on=ids, like=like, on_phase=on_phase)
-    fidelity = measure.measure(source, target, table, on_phase("measuring")) if measured else None
+    fidelity = None
+    if measured.measure:
+        fidelity = measure.measure(source, target, table, on_phase("measuring"), targets=measured.targets)
     document = _document(made, fidelity)
     durable.replace_file(target / catalog.REPORT, own_checksum.to_bytes(json_ready(document), indent=2))
     return Report(_text(made, fidelity, fit_on, like), document)

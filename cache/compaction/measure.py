@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from cache.common.errors import TableError
 from cache.common.ids import KnownIds
 from cache.common.progress import OnProgress, silent
 from cache.common.table_text.label_columns import is_numbering
+from cache.common.table_text.numbers import is_missing
 from cache.common.tables import Table
 from cache.common.types import Array
 from cache.common.words import counted
@@ -21,6 +23,7 @@ from cache.format import schema
 from cache.reader import CacheReader
 
 MAX_CLIPS = 1000  # a sample: their pooled frames stay in memory, 300 MB at 1024 channels and pool 5
+FEWEST = 10  # clips of a probe
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the mean variance of a channel
 VAD_TARGETS = schema.CLIPS + "vad"
 
@@ -66,6 +69,8 @@ def measure(
     compact: Path | str,
     labels: Table | None = None,
     on_progress: OnProgress = silent,
+    *,
+    targets: Sequence[str] | None = None,
 ) -> Fidelity:
     """Compare a compact cache with its source on a sample of clips, the same whenever it is asked.
 
@@ -74,10 +79,14 @@ def measure(
         compact: made from it.
         labels: its numeric target columns are what the probe predicts; without, the clip-level vad.
         on_progress: called with clips done and in all.
+        targets: names of those columns; None for all of them.
+
+    Raises:
+        TableError: a target that was named is no column of numbers.
     """
     projection = Projection.load(compact)
     with CacheReader(source) as full, CacheReader(compact) as small:
-        targets, values = _targets(full, small, labels)
+        names, values = _targets(full, small, labels, targets)
         ids = sorted(values or [i for i in small.clip_ids if i in full], key=draw)[:MAX_CLIPS]
         fields = list(small.frame_fields)
         pooled: list[Array] = []
@@ -92,7 +101,7 @@ def measure(
         losses = measure_losses(full, small, projection)
     truth = np.array([values[clip_id] for clip_id in ids]) if values else np.empty((len(ids), 0))
     probes: tuple[Probe, ...] = ()
-    if values and len(ids) >= 10:
+    if values and len(ids) >= FEWEST:
         on_means = _probe(
             "global means", [row[None] for row in means[0]], [row[None] for row in means[1]], truth
         )
@@ -100,43 +109,71 @@ def measure(
     return Fidelity(
         losses,
         {name: axes.explained for name, axes in projection.axes.items()},
-        targets,
+        names,
         probes,
         len(ids),
     )
 
 
 def _targets(
-    full: CacheReader, small: CacheReader, labels: Table | None
+    full: CacheReader, small: CacheReader, labels: Table | None, named: Sequence[str] | None
 ) -> tuple[tuple[str, ...], dict[str, Array]]:
     """Return the names of the probe's targets, and their values for clips that both caches hold."""
     both = [clip_id for clip_id in small.clip_ids if clip_id in full]
     if labels is not None:
-        rows_of_table = range(len(labels.rows))
-        columns = [
-            column
-            for column in labels.columns
-            if not labels.is_known(column)
-            and _is_numeric(labels, column)
-            and not is_numbering(labels, rows_of_table, column)
-        ]
+        columns = list(named) if named else _target_columns(labels)
+        require_numbers(labels, columns)
         if columns:
             known = KnownIds(both)
-            return tuple(columns), {
-                clip_id: np.array([float(row[column]) for column in columns])
+            found = {
+                clip_id: np.array([_label(row[column]) for column in columns])
                 for text, row in zip(labels.written_ids(), labels.rows, strict=True)
                 if (clip_id := known.find(text)) is not None
             }
+            return tuple(columns), {clip: each for clip, each in found.items() if np.isfinite(each).any()}
     if VAD_TARGETS in full.records[0].datasets:
         return schema.VAD_DIMS, dict(zip(both, full.clip_table(VAD_TARGETS, both), strict=True))
     return (), {}
 
 
+def require_numbers(labels: Table, targets: Sequence[str]) -> None:
+    """Refuse targets that are no columns of numbers.
+
+    Raises:
+        TableError: there is no such column, or it holds something else.
+    """
+    for name in targets:
+        if name not in labels.columns:
+            raise TableError(f"{labels.path}: no column {name!r} to probe, found {', '.join(labels.columns)}")
+        if not _is_numeric(labels, name):
+            raise TableError(
+                f"{labels.path}: column {name!r} is to be probed and holds other than numbers; name another one "
+                "with --targets"
+            )
+
+
+def _target_columns(labels: Table) -> list[str]:
+    rows = range(len(labels.rows))
+    return [
+        column
+        for column in labels.columns
+        if not labels.is_known(column)
+        and _is_numeric(labels, column)
+        and not is_numbering(labels, rows, column)
+    ]
+
+
 def _is_numeric(labels: Table, column: str) -> bool:
+    """Whether a column holds numbers, and nothing where it has none."""
     try:
-        return bool(np.isfinite([float(row[column]) for row in labels.rows]).all())
+        values = [float(row[column]) for row in labels.rows if not is_missing(row[column])]
     except ValueError:
         return False
+    return bool(values) and bool(np.isfinite(values).all())
+
+
+def _label(text: str) -> float:
+    return np.nan if is_missing(text) else float(text)
 
 
 def _means(reader: CacheReader, fields: Sequence[str], ids: Sequence[str]) -> Array:
@@ -146,7 +183,22 @@ def _means(reader: CacheReader, fields: Sequence[str], ids: Sequence[str]) -> Ar
 
 def _probe(name: str, full: Sequence[Array], compact: Sequence[Array], truth: Array) -> Probe:
     held_out = len(truth) - 4 * len(truth) // 5
-    return Probe(name, _ridge_score(full, truth), _ridge_score(compact, truth), held_out)
+    return Probe(name, _score(full, truth), _score(compact, truth), held_out)
+
+
+def _score(clips: Sequence[Array], truth: Array) -> float:
+    """Return the mean correlation over targets, each learned and scored on the clips that have its label."""
+    there = np.isfinite(truth)
+    if there.all():
+        return _ridge_score(clips, truth)
+    patterns, which = np.unique(there, axis=1, return_inverse=True)
+    total = 0.0
+    for number, pattern in enumerate(patterns.T):
+        rows, columns = np.flatnonzero(pattern), np.flatnonzero(which.ravel() == number)
+        if len(rows) < FEWEST:
+            return float("nan")
+        total += len(columns) * _ridge_score([clips[i] for i in rows.tolist()], truth[np.ix_(rows, columns)])
+    return float(total / truth.shape[1])
 
 
 def _ridge_score(clips: Sequence[Array], truth: Array) -> float:

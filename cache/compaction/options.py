@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cache.common.errors import CacheError
@@ -21,3 +22,18 @@ class CompactOptions:
 
     def __post_init__(self) -> None:
         check_options(self, CacheError)
+
+
+def _names_in(text: str) -> list[str] | None:
+    return [name.strip() for name in text.split(",") if name.strip()] or None
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """Whether a compact cache is measured, and which columns of the table of clips the probe predicts."""
+
+    measure: bool = option(True, "Measure what it costs.")
+    targets: Sequence[str] | None = option(
+        None, "Columns of --fit-on that the probe predicts, comma-separated.", shown="all numeric columns",
+        typed=str, parse=_names_in,
+    )  # fmt: skip

@@ -37,6 +37,7 @@ from cache import (  # noqa: E402
 )
 from cache.common.console import json_ready  # noqa: E402
 from cache.compaction.command import run as run_compact  # noqa: E402
+from cache.compaction.options import MeasureOptions  # noqa: E402
 from cache.compaction.projection import Projection  # noqa: E402
 from cache.tools.info import info  # noqa: E402
 from cache.tools.repair import mend_description  # noqa: E402
@@ -65,7 +66,7 @@ def make(kind: str, path: Path) -> Path:
         run_compact(
             *(full, path),
             given={"pool": 2, "project": 2},
-            **{"fit_on": None, "like": None, "max_gb": None, "measured": False},
+            **{"fit_on": None, "like": None, "max_gb": None, "measured": MeasureOptions(measure=False)},
             on_phase=lambda _: lambda *_: None,
         )
         writer = CacheWriter.open(path, CacheReader(path).recipe, [])

@@ -19,7 +19,9 @@ from cache.commit.failures import read_failures
 from cache.common.errors import UnknownFieldError
 from cache.common.words import counted
 from cache.compaction.projection import Projection
+from train.audit.agreement import annotators
 from train.audit.checks import FAILED, NOT_CHECKED, PASSED, Audit, Check
+from train.audit.missing import missing_labels
 from train.audit.split_shift import chance_by_speaker, shift_between, summary
 from train.labels.coverage import cached, coverage
 from train.labels.tables import Labels, Splits
@@ -44,6 +46,14 @@ def audit(reader: CacheReader, splits: Mapping[str, Labels]) -> Audit:
     checks = [check for side in others for check in _pair(train, side)]
     checks += [
         _coverage(side, reader, most=LARGEST_LOSS if side is train else 0.0) for side in [train, *others]
+    ]
+    checks += [
+        check
+        for side in [train, *others]
+        for check in (
+            *missing_labels(side.name, side.cached, reported=side is not train),
+            *annotators(side.name, side.cached),
+        )
     ]
     checks += [_fitted_outside(train, reader), _ENCODER]
     return Audit(tuple(checks))

@@ -60,12 +60,15 @@ def joined(audits: Mapping[str, Audit]) -> Audit:
     """Return one audit of all folds: each check once, failed if it failed in one of them.
 
     Args:
-        audits: by the folds' names, of the same checks; a single one is returned as it is.
+        audits: by the folds' names; a single one is returned as it is. A check that some folds have no cause
+            for, such as of missing labels, is that of the others.
     """
     if len(audits) == 1:
         return next(iter(audits.values()))
-    rows = zip(*(audit.checks for audit in audits.values()), strict=True)
-    return Audit(tuple(_joined(dict(zip(audits, checks, strict=True))) for checks in rows))
+    names = dict.fromkeys(check.name for audit in audits.values() for check in audit.checks)
+    by_fold = {fold: {check.name: check for check in audit.checks} for fold, audit in audits.items()}
+    rows = [{fold: own[name] for fold, own in by_fold.items() if name in own} for name in names]
+    return Audit(tuple(map(_joined, rows)))
 
 
 def _joined(checks: Mapping[str, Check]) -> Check:

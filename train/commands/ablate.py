@@ -127,10 +127,12 @@ def audit_aloud(named: dict[str, Path], parts: Parts, strict: bool, standardise:
     """Check labels and caches once for all fits, and say what was found and which targets were taken."""
     from train.audit.folds import audit_parts
     from train.labels.tables import target_lines
+    from train.labels.weights import weight_lines
 
     labels = parts.all[0].labels
     checked = audit_parts(named, parts.by_name, strict=strict, standardise=standardise)
-    typer.echo("\n".join([*target_lines(labels.train, labels.valid), checked.text()]), err=True)
+    lines = [*target_lines(labels.train, labels.valid), *weight_lines(labels.train), checked.text()]
+    typer.echo("\n".join(lines), err=True)
     return checked
 
 

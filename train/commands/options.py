@@ -11,6 +11,13 @@ CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]
+Annotators = Annotated[
+    str | None, typer.Option("--annotators", help="Column of who rated: a row per clip and annotator.")
+]
+SomeTargets = Annotated[
+    str | None,
+    typer.Option("--targets", help="Some of the run's targets, comma-separated.", show_default="all"),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")]
 FitThreads = Annotated[
     int | None, typer.Option(min=1, help="CPU threads.", show_default="the fastest, measured")

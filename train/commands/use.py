@@ -12,11 +12,13 @@ from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.words import counted
 from train.commands.options import (
+    Annotators,
     CachePath,
     Json,
     Overwrite,
     RecipeDiff,
     RunPath,
+    SomeTargets,
     Speakers,
     Threads,
     check_choice,
@@ -35,12 +37,13 @@ def evaluate(
         str, typer.Option(help="Rows of a table with a split column, or file of a folder.")
     ] = "valid",
     speakers: Speakers = None,
+    targets: SomeTargets = None,
+    annotators: Annotators = None,
     metric: Annotated[
         str | None, typer.Option(help=f"{METRICS.choices()}.", show_default="the run's")
     ] = None,
     by: Annotated[
-        str | None,
-        typer.Option(help="Column of the label table that divides the clips into groups, or duration."),
+        str | None, typer.Option(help="Column that divides the clips into groups, or duration.")
     ] = None,
     permutations: Annotated[int, typer.Option(min=0, help="Behind the null; 0 for none.")] = 1000,
     assume_icc: Annotated[
@@ -58,19 +61,21 @@ def evaluate(
     """Score a run on labelled clips, unclipped and clipped to the range of the training labels."""
     if metric is not None:
         check_choice("--metric", metric, tuple(METRICS))
+    from train.labels.label_files import names_in
     from train.labels.read_tables import read_labels, read_speakers
     from train.machine import threads_of
     from train.report.terminal import evaluation_text
-    from train.runs.evaluate import evaluate as score
+    from train.runs import evaluate as scoring
     from train.runs.run_folder import load_run
     from train.scores.evidence import EvidenceOptions
 
     config = FitConfig(**chosen)
     with threads_of(threads):
         loaded = load_run(run)
+        asked = scoring.chosen_targets(loaded, names_in(targets or ""))
         known = read_speakers(speakers) if speakers else None
-        labelled = read_labels(labels, loaded.targets.names, split, known)
-        result = score(
+        labelled = read_labels(labels, asked, split, known, annotators)
+        result = scoring.evaluate(
             loaded,
             cache,
             labelled,
@@ -82,7 +87,7 @@ def evaluate(
     if json:
         print_json(result)
     else:
-        typer.echo(evaluation_text(result, loaded.targets.names))
+        typer.echo(evaluation_text(result, list(result["per_target"])))
 
 
 @options_from(FitConfig, "chosen", only=("device",))

@@ -25,8 +25,8 @@ from train.losses.loss import LossValue
 from train.losses.total import batch_loss, looks_across_clips
 from train.runs.forward import apply_head, autocast
 from train.runs.history import EpochRecord
-from train.scores.metrics import mean_over
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score
 
 IntArray = npt.NDArray[np.int64]
 
@@ -78,12 +78,15 @@ def _trained(training: Training, task: Task, features: Features, progress: Progr
     config, epoch = task.config, len(training.history)
     batches = batches_of_epoch(task, features, epoch)
     targets = torch.from_numpy(task.truth).float()
+    weights = None if task.weights is None else torch.from_numpy(task.weights).float()
     feed = BatchFeed(features, next(training.head.parameters()).device)
     total, done, skipped, lr, started = 0.0, 0, 0, 0.0, time.perf_counter()
     training.head.train()
     for step, (part, batch) in enumerate(feed(batches)):
         lr = learning_rate(epoch * len(batches) + step, len(batches), config)
-        loss = take_step(training, batch, targets[torch.from_numpy(part)], config, lr)
+        these = torch.from_numpy(part)
+        each = None if weights is None else weights[these]
+        loss = take_step(training, batch, targets[these], config, lr, each)
         skipped += loss.skipped
         if loss.value is not None:
             total, done = total + loss.value.item() * len(part), done + len(part)
@@ -103,12 +106,26 @@ def _trained(training: Training, task: Task, features: Features, progress: Progr
 
 
 def take_step(
-    training: Training, batch: Batch, targets: torch.Tensor, config: FitConfig, lr: float
+    training: Training,
+    batch: Batch,
+    targets: torch.Tensor,
+    config: FitConfig,
+    lr: float,
+    weights: torch.Tensor | None = None,
 ) -> LossValue:
-    """Take one optimiser step; none if every column of the batch is constant and the loss a correlation."""
+    """Take one optimiser step; none if the loss leaves out every column of the batch.
+
+    Args:
+        training: whose head learns.
+        batch: of clips.
+        targets: (clips, targets) float32, NaN where a label is missing.
+        config: names the losses.
+        lr: learning rate.
+        weights: (clips,) of the clips in the loss; None: all count alike.
+    """
     with autocast(config, batch.lengths.device):
         predictions = training.head(*batch)
-    loss = batch_loss(config.loss_terms, predictions.float(), targets.to(predictions.device))
+    loss = batch_loss(config.loss_terms, predictions.float(), targets, weights)
     if loss.value is not None:
         training.optimiser.zero_grad()
         loss.value.backward()  # type: ignore[no-untyped-call]
@@ -121,4 +138,4 @@ def _score(training: Training, task: Task, features: Features) -> float:
     if not len(task.chooser):
         return math.nan
     predictions = apply_head(training.head, features, task.chooser, task.config)
-    return mean_over(METRICS.get(task.config.metric)(task.truth[task.chooser], predictions))
+    return mean_score(METRICS.get(task.config.metric), task.truth[task.chooser], predictions)

@@ -25,6 +25,7 @@ from train.fitting.threads import settle_as_before, settle_threads
 from train.fitting.write_run import FitInputs, write_results
 from train.labels.coverage import is_compact, opened
 from train.labels.tables import Splits, target_lines
+from train.labels.weights import weight_lines
 from train.machine import choose_device, deterministic, kept_memory, threads_as_chosen
 from train.runs.claim import claim, keep_run_folder
 from train.runs.run_folder import Run, load_run
@@ -101,7 +102,11 @@ def fit(
                 return load_run(out)
             write_json(out / CONFIG_FILE, config.to_dict())
             if checked is not None:
-                for line in [*target_lines(labels.train, labels.valid), checked.text()]:
+                for line in [
+                    *target_lines(labels.train, labels.valid),
+                    *weight_lines(task.train),
+                    checked.text(),
+                ]:
                     progress.line(line)
                 checked.save(out)
             elif shared.audit is not None:

@@ -134,4 +134,7 @@ def refit_task(task: Task, choice: Choice | None) -> Task:
     config = replace(task.config, select="last", refit=False, patience=None, stop_after=choice.epoch)
     parts = {name: where for name, where in task.parts.items() if name != "inner"}
     parts["fit"] = np.sort(np.concatenate([task.parts["fit"], task.parts["inner"]]))
-    return replace(task, config=config, parts=parts)
+    weights = task.weights
+    if weights is not None:  # their mean is 1 over the clips that are trained on
+        weights = weights / weights[parts["fit"]].mean()
+    return replace(task, config=config, parts=parts, weights=weights)

@@ -12,14 +12,19 @@ import numpy.typing as npt
 
 from cache import CacheReader
 from train.config import FitConfig
-from train.errors import ConfigError
+from train.errors import ConfigError, LabelError
 from train.features.inputs import choose_inputs
+from train.labels.classes import require_one_hot, require_shares
 from train.labels.coverage import cached, check_coverage, coverage, is_compact
 from train.labels.divide import inner_split
+from train.labels.missing import labelled, no_training_label
 from train.labels.tables import Labels, Splits, require_known_speakers, require_speakers
+from train.labels.weights import normalised
+from train.losses.registry import SOFTMAX
 from train.losses.total import looks_across_clips
 from train.machine import choose_device
 from train.runs.precision import require_precision
+from train.scores.registry import traits_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -38,6 +43,8 @@ class Task:
         layer: encoder layer; None for a cache without layers.
         coverage: labelled and cached clips.
         identity: what decides the head and its predictions, in parts.
+        weights: (clips,) of the train clips followed by the valid clips in the loss, the mean over those that are
+            trained on being 1; None: all count alike.
         speakers: digest of the clips' speakers, which decide the interval too.
     """
 
@@ -50,6 +57,7 @@ class Task:
     coverage: dict[str, Any]
     identity: dict[str, Any]
     speakers: str
+    weights: FloatArray | None = None
 
     @property
     def clip_ids(self) -> tuple[str, ...]:
@@ -76,8 +84,8 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     """Join labels and cache, and divide the training clips; no feature is read.
 
     Raises:
-        LabelError: if labels and cache have too few clips in common, or too few to divide, or speakers are
-            known of some clips only.
+        LabelError: if labels and cache have too few clips in common, or too few to divide, speakers are
+            known of some clips only, or no clip that is trained on has a label of a target.
         ConfigError: if the cache has not the fields that the config asks for, the device not its precision, or
             the loss needs larger batches.
     """
@@ -92,6 +100,9 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     if config.standardise == "speaker":
         require_known_speakers(train, valid)
     parts, inner_by = _divided(train, valid, config)
+    _require_labels(train, valid, parts["fit"])
+    weights = normalised((train, valid), parts["fit"])
+    _require_classes(train, valid, config)
     inputs = choose_inputs(reader, config.layer, config.vad)
     require_precision(config, inputs.width, choose_device(config.device, compact=is_compact(reader)))
     field = inputs.fields[0]
@@ -99,13 +110,13 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     identity = {
         "config": config.to_dict(),
         "recipe_id": reader.recipe_id,
-        "clips and labels": _digest(reader, train, valid, parts),
+        "clips and labels": _digest(reader, train, valid, parts, weights),
     }
     speakers = json.dumps([train.speakers, valid.speakers])
     digest = hashlib.sha256(speakers.encode()).hexdigest()
     if config.standardise == "speaker":  # then they decide the head, too
         identity["speakers"] = digest
-    return Task(config, train, valid, parts, inner_by, layer, covered, identity, digest)
+    return Task(config, train, valid, parts, inner_by, layer, covered, identity, digest, weights)
 
 
 def _coverage(reader: CacheReader, labels: Splits, least: float) -> dict[str, Any]:
@@ -129,12 +140,33 @@ def _divided(train: Labels, valid: Labels, config: FitConfig) -> tuple[dict[str,
     return {**parts, "fit": split.fit, "inner": split.inner}, split.by
 
 
-def _digest(reader: CacheReader, train: Labels, valid: Labels, parts: dict[str, IntArray]) -> str:
-    """Return a hash of the clips, their sound, their labels and their parts."""
+def _require_labels(train: Labels, valid: Labels, where: IntArray) -> None:
+    """Refuse targets of which no clip that is trained on has a label: the head would say anything of them."""
+    some = labelled(np.concatenate([train.targets, valid.targets])[where])
+    if not some.all():
+        lacking = [name for name, found in zip(train.names, some, strict=True) if not found]
+        raise LabelError(no_training_label(train.path, lacking, len(where)))
+
+
+def _require_classes(train: Labels, valid: Labels, config: FitConfig) -> None:
+    """Refuse labels that are no classes, where the loss or the metric is one of classes."""
+    for labels in (train, valid):
+        if config.loss in SOFTMAX:
+            require_shares(labels, f"loss {config.loss}")
+        if traits_of(config.metric).of_classes:
+            require_one_hot(labels, f"metric {config.metric}")
+
+
+def _digest(
+    reader: CacheReader, train: Labels, valid: Labels, parts: dict[str, IntArray], weights: FloatArray | None
+) -> str:
+    """Return a hash of the clips, their sound, their labels, their parts and their weights."""
     ids = train.clip_ids + valid.clip_ids
     names = [train.names, ids, train.written_ids + valid.written_ids, train.id_column]
     text = json.dumps([names, {part: where.tolist() for part, where in parts.items()}])
     digest = hashlib.sha256(text.encode())
     for array in (train.targets, valid.targets, reader.clip_table("clips/audio_sha256", ids)):
         digest.update(np.ascontiguousarray(array).tobytes())
+    if weights is not None:
+        digest.update(weights.tobytes())
     return digest.hexdigest()

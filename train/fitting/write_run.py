@@ -17,6 +17,7 @@ from train.checksums import finish_run
 from train.features.batches import Features
 from train.files import (
     CLIPS_FILE,
+    CONFUSION_PICTURE,
     COVERAGE_FILE,
     CURVES_PICTURE,
     ENVIRONMENT_FILE,
@@ -33,7 +34,9 @@ from train.files import (
 )
 from train.fitting.checkpoint import Choice, Training
 from train.fitting.task import Task
+from train.labels.agreement import agreements
 from train.labels.coverage import is_compact
+from train.labels.missing import missing_counts
 from train.labels.tables import Splits
 from train.machine import environment
 from train.runs.forward import apply_head
@@ -74,7 +77,7 @@ def write_results(
         predictions = apply_head(training.head, features, task.parts["valid"], task.config)
         metrics |= _report(out, task, targets, predictions)
         if pictures:
-            _draw_scatter(out, task, predictions, metrics["selected_on"])
+            _draw_predictions(out, task, predictions, metrics["selected_on"])
     write_history(out / HISTORY_FILE, choice.history)
     if task.config.refit:
         write_history(out / REFIT_FILE, training.history)
@@ -113,7 +116,27 @@ def _metrics(task: Task, training: Training, choice: Choice) -> dict[str, Any]:
         "skipped_loss_columns": sum(row.skipped for row in _epochs(training)),
         "parameters": training.head.num_parameters(),
         "ignored_columns": [*task.train.ignored, *task.train.numbering],
+        **_missing(task),
+        **_agreement(task),
+        **({"weighted_by": task.train.weighted_by} if task.weights is not None else {}),
     }
+
+
+def _missing(task: Task) -> dict[str, Any]:
+    """Return how many labels are missing, by split and target; nothing where every clip has all."""
+    found = {}
+    for split, labels in (("train", task.train), ("valid", task.valid)):
+        lacking = missing_counts(labels.targets, labels.names)
+        if lacking or labels.unlabelled:
+            found[split] = {"missing": lacking, "clips_without_any": labels.unlabelled}
+    return {"missing_labels": found} if found else {}
+
+
+def _agreement(task: Task) -> dict[str, Any]:
+    """Return how alike annotators rate, by split and target; nothing where labels are of one each."""
+    parts = {"train": task.train, "valid": task.valid}
+    found = {split: agreements(labels.ratings, labels.names) for split, labels in parts.items()}
+    return {"agreement": found} if any(found.values()) else {}
 
 
 def _epochs(training: Training) -> list[EpochRecord]:
@@ -157,11 +180,13 @@ def validation_interval(task: Task, predictions: FloatArray) -> dict[str, Any]:
     return described(score_interval(truth, predictions[None], task.config.metric, task.valid.speakers))
 
 
-def _draw_scatter(out: Path, task: Task, predictions: FloatArray, selected: str) -> None:
+def _draw_predictions(out: Path, task: Task, predictions: FloatArray, selected: str) -> None:
+    from train.runs.confusion import plot_confusion
     from train.runs.plots import ScatterNote, plot_scatter
 
     note = ScatterNote(task.config.metric, selected)
     plot_scatter(out / SCATTER_PICTURE, task.valid.targets, predictions, task.valid.names, note)
+    plot_confusion(out / CONFUSION_PICTURE, task.valid.targets, predictions, task.valid.names)
 
 
 def selected_on(task: Task, score: float | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from cache.common.option_fields import option
 
 PATHS = ("train", "valid", "labels", "speakers")
+COLUMNS = ("weights", "annotators")
 
 
 def names_in(text: str) -> list[str] | None:
@@ -27,6 +28,8 @@ class LabelFiles:
         labels: folder of both, or a table with a split column.
         speakers: table of clip id and speaker.
         targets: names of the target columns; None takes all numeric ones.
+        annotators: column that says who rated, in tables of one row per clip and annotator; None: a row per clip.
+        weights: column of the weight that each training clip has in the loss; None: all count alike.
     """
 
     train: Path | None = option(None, "Label table of the training clips.")
@@ -36,20 +39,29 @@ class LabelFiles:
     )
     speakers: Path | None = option(None, "Table clip_id,speaker.")
     targets: Sequence[str] | None = option(
-        None, "Target columns, comma-separated.", shown="all numeric columns", typed=str, parse=names_in
+        None,
+        "Target columns, comma-separated; joy=a1|a2 for a mean of columns.",
+        shown="all numeric columns",
+        typed=str,
+        parse=names_in,
     )
+
+    weights: str | None = option(None, "Column of each training clip's weight in the loss.")
+    annotators: str | None = option(None, "Column of who rated, in tables of a row per clip and annotator.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return them as JSON values, paths made absolute."""
         paths = {name: getattr(self, name) for name in PATHS}
         values: dict[str, Any] = {name: str(path.resolve()) for name, path in paths.items() if path}
-        return values | ({"targets": list(self.targets)} if self.targets else {})
+        values |= {"targets": list(self.targets)} if self.targets else {}
+        return values | {name: getattr(self, name) for name in COLUMNS if getattr(self, name)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LabelFiles:
         """Return the tables that ``to_dict`` described; what else is in ``values`` is left alone."""
-        paths = {name: Path(values[name]) for name in PATHS if values.get(name)}
-        return cls(**paths, targets=values.get("targets"))
+        paths: dict[str, Any] = {name: Path(values[name]) for name in PATHS if values.get(name)}
+        columns = {name: values[name] for name in COLUMNS if values.get(name)}
+        return cls(**paths, targets=values.get("targets"), **columns)
 
     def moved_to(self, given: LabelFiles) -> LabelFiles:
         """Return these with what ``given`` names in its place; tables of labels are replaced together."""

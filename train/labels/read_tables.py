@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cache import read_table
-from cache.common.errors import TableError
 from cache.common.ids import nearly_matching
-from cache.common.table_text.label_columns import LabelColumns, label_columns
-from cache.common.table_text.numbers import number_in, why_no_number
 from cache.common.tables import Table, split_in_name, split_name
 from train.errors import LabelError
+from train.labels.annotators import Ratings, only_rows, ratings_of_rows
+from train.labels.columns import Found, ratings_in_columns, specs_of, target_columns, values_in
 from train.labels.label_files import LabelFiles
+from train.labels.missing import labelled, no_training_label
 from train.labels.tables import SHOWN_COLUMNS, Labels, Splits, listed, speaker_in, without_speaker
+from train.labels.weights import all_weights, weights_in
+
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,17 @@ class _Asked:
     Attributes:
         targets: names of the target columns; None for all that are labels.
         speakers: speaker of each clip id, where the table has no speaker column.
-        numbering: columns that number the rows of the training table and so are no targets here either.
+        like: the training labels: what numbers their rows is no target here either, what holds nothing here is one
+            if it is there, and classes are theirs.
+        weights: column of the clips' weights; only the training table must have it.
+        annotators: column that says who rated, in a table of one row per clip and annotator.
     """
 
     targets: Sequence[str] | None = None
     speakers: Mapping[str, str] = field(default_factory=dict)
-    numbering: Sequence[str] = ()
+    like: Labels | None = None
+    weights: str | None = None
+    annotators: str | None = None
 
 
 def read_labels(
@@ -42,6 +49,7 @@ def read_labels(
     targets: Sequence[str] | None = None,
     split: str | None = None,
     speakers: Mapping[str, str] | None = None,
+    annotators: str | None = None,
 ) -> Labels:
     """Read the labels of one split.
 
@@ -52,12 +60,13 @@ def read_labels(
             number the rows or repeat the id.
         split: "train", "valid" or "test": rows of that split, if the table has a split column.
         speakers: speaker of each clip id, where the table has no speaker column.
+        annotators: column that says who rated, in a table of one row per clip and annotator.
 
     Raises:
-        LabelError: if there are no targets, or a label is missing, no number or not finite.
+        LabelError: if there are no targets, no clip has a label, or one is no number or not finite.
         TableError: if the table or its ids cannot be understood.
     """
-    return _read_split(Path(path), split, _Asked(targets, speakers or {}))
+    return _read_split(Path(path), split, _Asked(targets, speakers or {}, annotators=annotators))
 
 
 def read_splits(
@@ -81,7 +90,7 @@ def read_splits(
         TableError: if a table cannot be understood.
     """
     given = {"train": train, "valid": valid, "labels": labels, "speakers": speakers}
-    paths = {name: Path(path) for name, path in given.items() if path is not None}
+    paths: dict[str, Any] = {name: Path(path) for name, path in given.items() if path is not None}
     return read_files(LabelFiles(**paths, targets=targets))
 
 
@@ -117,7 +126,12 @@ def read_all_labels(files: LabelFiles) -> Labels:
     }
     others = (splits.valid.path,) if splits.valid.path != splits.train.path else ()
     targets = np.concatenate([splits.train.targets, splits.valid.targets])
-    return replace(splits.train, targets=targets, others=others, **both)
+    if splits.train.weights is not None:  # of all clips, or it is said
+        both["weights"] = all_weights((splits.train, splits.valid))
+    if splits.train.ratings and splits.valid.ratings:
+        both["ratings"] = splits.train.ratings.followed_by(splits.valid.ratings, len(splits.train))
+    unlabelled = splits.train.unlabelled + splits.valid.unlabelled
+    return replace(splits.train, targets=targets, others=others, unlabelled=unlabelled, **both)
 
 
 def read_speakers(path: Path | str) -> dict[str, str]:
@@ -138,7 +152,8 @@ def read_speakers(path: Path | str) -> dict[str, str]:
 
 
 def _asked_for(files: LabelFiles) -> _Asked:
-    return _Asked(files.targets, read_speakers(files.speakers) if files.speakers else {})
+    speakers = read_speakers(files.speakers) if files.speakers else {}
+    return _Asked(files.targets, speakers, weights=files.weights, annotators=files.annotators)
 
 
 def _whole_table(files: LabelFiles) -> Table | None:
@@ -154,7 +169,7 @@ def _splits_of(files: LabelFiles, table: Table | None, asked: _Asked) -> Splits:
     """Return both splits: of ``table``, or of the two tables that ``files`` name.
 
     A column that numbers the rows of the training table is no target of the validation table, whose part of
-    the same index may begin anywhere.
+    the same index may begin anywhere; one that holds nothing there is a target all the same.
     """
     if table is None and files.labels is None and (files.train is None or files.valid is None):
         found = f"only {files.train or files.valid}" if files.train or files.valid else "no labels at all"
@@ -168,7 +183,10 @@ def _splits_of(files: LabelFiles, table: Table | None, asked: _Asked) -> Splits:
         return _labels_of_split(read_table(vars(files)[split]), None, asked)
 
     train = read("train", asked)
-    valid = read("valid", replace(asked, numbering=train.numbering))
+    # A class of the training table is one here, too.
+    named = specs_of(train.names, asked.targets) if asked.targets else None
+    valid = read("valid", replace(asked, targets=named, like=train))
+    _require_labels(train, valid)
     return Splits(train, _in_order_of(valid, train), files)
 
 
@@ -194,78 +212,81 @@ def _labels_of_split(table: Table, split: str | None, asked: _Asked) -> Labels:
 
 
 def _labels_of(table: Table, rows: Sequence[int], asked: _Asked) -> Labels:
+    if not asked.annotators:
+        table.ids()  # an id that stands twice is told first
+    found, targets, ratings = _rated(table, rows, asked)
+    if asked.annotators and ratings:  # from here on a row per clip
+        table = only_rows(table, [rows[at] for at in ratings.first()])
+        rows = range(len(table.rows))
     clip_ids, written = table.ids(), table.written_ids()
-    columns = _columns(table, rows, asked)
     speaker_column = table.column_for("speaker")
     own = [speaker_in(table.rows[i][speaker_column]) if speaker_column else None for i in rows]
     who = tuple(asked.speakers.get(clip_ids[i]) or mine for i, mine in zip(rows, own, strict=True))
     if asked.speakers and not any(who):
         ids = [clip_ids[i] for i in rows]
         raise LabelError(without_speaker(table.path, ids, len(ids)) + nearly_matching(ids, asked.speakers))
-    names = columns.targets
-    return Labels(
-        path=table.path,
-        clip_ids=tuple(clip_ids[i] for i in rows),
-        written_ids=tuple(written[i] for i in rows),
-        targets=np.array([[_number(table, i, name) for name in names] for i in rows], dtype=np.float64),
-        names=names,
-        id_column=table.id_column or "clip_id",
-        speakers=who,
-        ignored=columns.text,
-        named=bool(asked.targets),
-        numbering=columns.numbering,
+    weighted = asked.weights if asked.like is None or asked.weights in table.columns else None
+    return _with_a_label(
+        Labels(
+            path=table.path,
+            clip_ids=tuple(clip_ids[i] for i in rows),
+            written_ids=tuple(written[i] for i in rows),
+            targets=targets,
+            ratings=ratings,
+            names=tuple(column.name for column in found.targets),
+            id_column=table.id_column or "clip_id",
+            speakers=who,
+            ignored=found.columns.text,
+            named=bool(asked.targets),
+            numbering=found.columns.numbering,
+            empty=found.columns.empty,
+            whole=found.whole,
+            weights=weights_in(table, rows, weighted) if weighted else None,
+            weighted_by=weighted or "",
+        )
     )
 
 
-def _columns(table: Table, rows: Sequence[int], asked: _Asked) -> LabelColumns:
-    """Return the columns that are targets, and those that are none."""
-    if asked.targets:
-        names = _named_targets(table, asked.targets)
-        chosen = set(names)
-        others = [name for name in table.columns if name not in chosen and not table.is_known(name)]
-        return LabelColumns(tuple(names), tuple(others), ())
-    try:
-        columns = label_columns(table, rows)
-    except TableError as error:
-        raise LabelError(str(error)) from None
-    skipped = {*columns.numbering, *asked.numbering}
-    columns = LabelColumns(
-        tuple(name for name in columns.targets if name not in skipped),
-        columns.text,
-        tuple(name for name in table.columns if name in skipped),
-    )
-    if not columns.targets:
+def _rated(table: Table, rows: Sequence[int], asked: _Asked) -> tuple[Found, FloatArray, Ratings | None]:
+    """Return the target columns, the labels (clips, targets), and what each of several annotators said."""
+    others = [name for name in (asked.weights, asked.annotators) if name]
+    found = target_columns(table, rows, asked.targets, asked.like, others)
+    values, ratings = values_in(table, rows, found.targets, found.whole), None
+    if asked.annotators:
+        ratings = ratings_of_rows(table, rows, asked.annotators, values)
+        values = ratings.means(len(ratings.first()))
+    elif ratings := ratings_in_columns(table, rows, found.targets):
+        values = np.where(np.isnan(values), ratings.means(len(rows)), values)
+    return found, values, ratings
+
+
+def _with_a_label(labels: Labels) -> Labels:
+    """Leave out, and count, the clips that have no label of any target.
+
+    Raises:
+        LabelError: if no clip is left.
+    """
+    some = np.flatnonzero(~np.isnan(labels.targets).all(1))
+    if len(some) == len(labels):
+        return labels
+    if not len(some):
         raise LabelError(
-            f"{table.path}: no numeric label column, found only {listed(table.columns, SHOWN_COLUMNS)}; "
-            "a label table has a clip id column and one column of numbers per emotion"
+            f"{labels.path}: none of its {len(labels)} clips has a label of {listed(labels.names, SHOWN_COLUMNS)}; "
+            "every such cell is empty: fill some, or choose other columns with --targets"
         )
-    return columns
+    return replace(labels.take(some), unlabelled=len(labels) - len(some))
 
 
-def _named_targets(table: Table, targets: Sequence[str]) -> list[str]:
-    known = set(table.columns)
-    for name in targets:
-        if name not in known:
-            close = difflib.get_close_matches(name, table.columns, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise LabelError(
-                f"{table.path}: no column {name!r}, found {listed(table.columns, SHOWN_COLUMNS)}{hint}"
-            )
-    if len(set(targets)) != len(targets):
-        raise LabelError(f"a target is named twice: {listed(targets, SHOWN_COLUMNS)}")
-    return list(targets)
+def _require_labels(train: Labels, valid: Labels) -> None:
+    """Refuse a target of which no training clip has a label.
 
-
-def _number(table: Table, row: int, name: str) -> float:
-    value = number_in(table.rows[row][name])
-    if value is None or not math.isfinite(value):
-        text = table.rows[row][name].strip()
-        why = f" ({cause})" if (cause := why_no_number(text)) else ""
-        raise LabelError(
-            f"{table.path}, line {table.line(row)}, column {name}: found {text!r}, expected a finite number{why}; "
-            "correct it, remove the row, or choose the columns with --targets"
-        )
-    return value
+    Raises:
+        LabelError: if there is one.
+    """
+    lacking = [train.names[i] for i in np.flatnonzero(~labelled(train.targets))]
+    lacking += [name for name in valid.names if name in train.empty and name not in train.names]
+    if lacking:
+        raise LabelError(no_training_label(train.path, lacking, len(train)))
 
 
 def _in_order_of(labels: Labels, reference: Labels) -> Labels:

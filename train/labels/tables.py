@@ -5,6 +5,7 @@ Labels stay outside the cache: they change without extracting anything again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cache.common.ids import clip_id_from_text
+from cache.common.table_text.numbers import is_missing
 from cache.common.words import counted
 from train.errors import LabelError
+from train.labels.annotators import Ratings
 from train.labels.label_files import LabelFiles
 
 FloatArray = npt.NDArray[np.float64]
@@ -36,7 +39,7 @@ class Labels:
         path: the table they came from.
         clip_ids: (clips,) by the one id rule.
         written_ids: (clips,) as the table writes them.
-        targets: (clips, targets) float64, finite.
+        targets: (clips, targets) float64, NaN where a clip has no label of a target.
         names: names of the targets, as the table calls them.
         id_column: name of the id column.
         speakers: (clips,) None where the speaker is unknown.
@@ -44,6 +47,12 @@ class Labels:
         named: whether the targets were named, and not all numeric columns taken.
         numbering: columns of numbers that are no targets, since they number the rows or repeat the id.
         others: further tables that some of the clips came from.
+        empty: those of ``ignored`` that hold nothing at all.
+        whole: columns of classes, every class of which is a target.
+        weights: (clips,) 0 or more, of each clip in the loss; None: all count alike.
+        weighted_by: the column they came from.
+        ratings: of each annotator, where there are several; the targets are their means.
+        unlabelled: clips of the table that have no label of any target and so are not among these.
     """
 
     path: Path
@@ -57,6 +66,12 @@ class Labels:
     named: bool = False
     numbering: tuple[str, ...] = ()
     others: tuple[Path, ...] = ()
+    empty: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    weights: FloatArray | None = None
+    weighted_by: str = ""
+    ratings: Ratings | None = None
+    unlabelled: int = 0
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -74,13 +89,23 @@ class Labels:
 
     def take(self, positions: Sequence[int] | IntArray) -> Labels:
         """Return the labels at ``positions``, in that order."""
+        which = np.asarray(positions, dtype=np.int64)
         return replace(
             self,
             clip_ids=tuple(self.clip_ids[i] for i in positions),
             written_ids=tuple(self.written_ids[i] for i in positions),
-            targets=self.targets[np.asarray(positions, dtype=np.int64)],
+            targets=self.targets[which],
+            weights=None if self.weights is None else self.weights[which],
+            ratings=self.ratings.take(which) if self.ratings else None,
             speakers=tuple(self.speakers[i] for i in positions),
         )
+
+    def of_targets(self, positions: Sequence[int] | IntArray) -> Labels:
+        """Return the labels of some targets only, in that order."""
+        which = np.asarray(positions, dtype=np.int64)
+        names, ratings = tuple(self.names[i] for i in which), self.ratings
+        ratings = ratings.of_targets(which) if ratings else None
+        return replace(self, targets=self.targets[:, which], names=names, ratings=ratings)
 
 
 @dataclass(frozen=True)
@@ -124,15 +149,23 @@ class Splits:
         return tuple(dict.fromkeys([self.train.path, self.valid.path]))
 
 
-NOBODY = frozenset(
-    {"", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "none", "null", "nil", "unknown", "unk", "?", "-"}
-)
-
-
 def speaker_in(text: str) -> str | None:
     """Return the speaker that a cell names; None where it names nobody, as ``NA``, ``?`` or ``unknown`` do."""
-    text = text.strip()
-    return None if text.casefold().strip("()[]") in NOBODY else text
+    return None if is_missing(text) else text.strip()
+
+
+def label_cell(value: float) -> str:
+    """Return a label as a table of ours writes it: with every bit of it, and nothing where it is missing."""
+    return "" if math.isnan(value) else repr(value)
+
+
+def label_in(text: str) -> float:
+    """Return the label in a cell of a table of ours, NaN where it is missing.
+
+    Raises:
+        ValueError: if it is no number.
+    """
+    return math.nan if is_missing(text) else float(text)
 
 
 def require_speakers(*parts: Labels) -> None:

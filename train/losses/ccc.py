@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from train.losses.loss import Loss, LossValue, varies
+from train.losses.loss import Loss, LossValue, moments, varies
 
 
 def ccc(predictions: Tensor, targets: Tensor) -> LossValue:
@@ -20,4 +20,14 @@ def ccc(predictions: Tensor, targets: Tensor) -> LossValue:
     return LossValue((1 - concordance).mean(), int((~defined).sum()))
 
 
-CCC = Loss(ccc, across_clips=True)
+def ccc_of_some(predictions: Tensor, targets: Tensor, weights: Tensor) -> LossValue:
+    """Return the same of weighted clips, each column over those that have its label."""
+    found = moments(predictions, targets, weights, both_vary=False)
+    if found is None:
+        return LossValue(None, targets.shape[1])
+    distance = (found.means[0] - found.means[1]) ** 2
+    concordance = 2 * found.shared / (found.variances[0] + found.variances[1] + distance)
+    return LossValue((1 - concordance).mean(), found.skipped)
+
+
+CCC = Loss(ccc, across_clips=True, of_some=ccc_of_some)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from train.losses.loss import Loss, LossValue, varies
+from train.losses.loss import Loss, LossValue, moments, varies
 
 
 def pearson(predictions: Tensor, targets: Tensor) -> LossValue:
@@ -18,4 +18,14 @@ def pearson(predictions: Tensor, targets: Tensor) -> LossValue:
     return LossValue((1 - correlation).mean(), int((~defined).sum()))
 
 
-PEARSON = Loss(pearson, across_clips=True)
+def pearson_of_some(predictions: Tensor, targets: Tensor, weights: Tensor) -> LossValue:
+    """Return the same of weighted clips, each column over those that have its label."""
+    found = moments(predictions, targets, weights)
+    if found is None:
+        return LossValue(None, targets.shape[1])
+    one, two = found.variances
+    # Two roots: the product of two small variances is no float32.
+    return LossValue((1 - found.shared / (one.sqrt() * two.sqrt())).mean(), found.skipped)
+
+
+PEARSON = Loss(pearson, across_clips=True, of_some=pearson_of_some)

@@ -13,6 +13,7 @@ from train.report.styles import markdown_table
 from train.report.table import interval_cell
 from train.scores.intervals import paired_difference, score_interval
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score, metrics_of
 from train.scores.wording import interval_caption, metric_sign, p_text, score_text, typeset
 from train.studies.study import Study
 
@@ -32,7 +33,10 @@ def ensemble_section(study: Study) -> list[str]:
         study: the ensemble as one row, whose runs are its heads.
     """
     heads, mean = study.predictions(study.rows[0]), together(study)
-    sign, others = metric_sign(study.metric), [name for name in METRICS if name != study.metric]
+    sign, others = (
+        metric_sign(study.metric),
+        [name for name in metrics_of(study.truth) if name != study.metric],
+    )
     members = [(Path(run).name, head[None]) for run, head in zip(study.rows[0].runs, heads, strict=True)]
     named = [(TOGETHER, mean), *members, (ONE_HEAD, heads)]
     rows = [
@@ -46,8 +50,7 @@ def ensemble_section(study: Study) -> list[str]:
     whole = score_interval(study.truth, mean, study.metric, study.speakers)
     gain = paired_difference(study.truth, mean, heads, study.metric, study.speakers)
     each = [
-        score_interval(study.truth[:, [k]], mean[:, :, [k]], study.metric, study.speakers)
-        for k in range(len(study.names))
+        score_interval(study.truth, mean, study.metric, study.speakers, k) for k in range(len(study.names))
     ]
     return [
         "## Ensemble",
@@ -61,5 +64,5 @@ def ensemble_section(study: Study) -> list[str]:
 
 
 def _mean_score(study: Study, values: FloatArray, metric: str) -> str:
-    scores = [METRICS.get(metric)(study.truth, one).mean() for one in values]
+    scores = [mean_score(METRICS.get(metric), study.truth, one) for one in values]
     return typeset(score_text(float(np.mean(scores))))

@@ -13,7 +13,7 @@ from cache.common.words import in_one_line
 from train.checksums import known_fields, read_json
 from train.config import FitConfig
 from train.files import CONFIG_FILE, ENVIRONMENT_FILE
-from train.labels.label_files import PATHS
+from train.labels.label_files import COLUMNS, PATHS
 
 NO_COMMAND = (
     "no command: it does not say which label tables it was fitted from, or no option can name their targets"
@@ -78,6 +78,7 @@ def label_words(inputs: Mapping[str, Any]) -> list[str] | None:
         return None
     if not any(inputs.get(name) for name in ("train", "labels")):
         return None
+    words += [word for name in COLUMNS if inputs.get(name) for word in (f"--{name}", str(inputs[name]))]
     return [*words, *(["--targets", ",".join(targets)] if targets else [])]
 
 

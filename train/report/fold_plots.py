@@ -13,6 +13,7 @@ from train.runs.plots import BLUE, COLOURS, COLUMNS, GRID, MUTED, ORANGE, colour
 from train.scores.fold_table import mean_over_folds
 from train.scores.folds import Fold
 from train.scores.registry import METRICS
+from train.scores.targets import scores_of
 from train.scores.wording import metric_sign, score_text, typeset
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def plot_pooled(path: Path, folds: Sequence[Fold], names: Sequence[str], metric:
         names: of the targets.
         metric: whose mean over folds each panel shows.
     """
-    scores = mean_over_folds(np.array([METRICS.get(metric)(fold.truth, fold.predictions) for fold in folds]))
+    scores = mean_over_folds(
+        np.array([scores_of(METRICS.get(metric), fold.truth, fold.predictions) for fold in folds])
+    )
     colours, sign = colours_of(len(folds)), metric_sign(metric)
     with panels_of(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
         moved = [

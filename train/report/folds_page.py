@@ -26,6 +26,7 @@ from train.runs.settings import in_a_line, settings_of
 from train.scores.folds import FoldScores, mean_scores
 from train.scores.permutation import Null, null_of_folds
 from train.scores.registry import METRICS
+from train.scores.targets import mean_of, mean_score, metrics_of
 from train.scores.wording import (
     ENOUGH_ORDERS,
     NOTHING,
@@ -110,7 +111,7 @@ def _scores(found: Folds) -> list[str]:
 def _fold_table(found: Folds) -> str:
     """Return one row a fold: its clips, its scores, the epoch kept; "undefined" where a target is constant."""
     named = any(fold.name for fold in found.folds)
-    others = [name for name in METRICS if name != found.metric]
+    others = [name for name in _metrics(found) if name != found.metric]
     header = ["fold", *(["held out"] if named else []), "clips", "speakers"]
     header += [metric_sign(found.metric), *map(metric_sign, others), *found.names, "epoch kept"]
     rows = []
@@ -125,8 +126,8 @@ def _fold_table(found: Folds) -> str:
                 *([fold.name] if named else []),
                 str(len(truth)),
                 str(len(people) or "unknown"),
-                _cell(each.mean()),
-                *(_cell(METRICS.get(name)(truth, predictions).mean()) for name in others),
+                _cell(mean_of(each, truth)),
+                *(_cell(mean_score(METRICS.get(name), truth, predictions)) for name in others),
                 *map(_cell, each),
                 str(fold.metrics["epoch"]),
             ]
@@ -145,17 +146,22 @@ def _target_table(found: Folds, scored: FoldScores) -> str:
     return markdown_table(["", f"{sign}, mean over folds [95 %]", "folds with a score", "note"], rows)
 
 
+def _metrics(found: Folds) -> list[str]:
+    return metrics_of(np.concatenate([fold.truth for fold in found.scored]))
+
+
 def _metric_table(found: Folds) -> str:
     clipped = [fold.scored._replace(predictions=_clipped(fold)) for fold in found.folds]
     both = [mean_scores(folds, found.names) for folds in (found.scored, clipped)]
+    names = _metrics(found)
     rows = [
-        ["mean [95 %]", *(interval_cell(FoldScores.of(found.scored, name).interval()) for name in METRICS)],
-        ["mean, clipped", *(_cell(both[1][name]["mean"]) for name in METRICS)],
+        ["mean [95 %]", *(interval_cell(FoldScores.of(found.scored, name).interval()) for name in names)],
+        ["mean, clipped", *(_cell(both[1][name]["mean"]) for name in names)],
     ]
     rows += [
-        [target, *(_cell(both[0][name]["per_target"][target]) for name in METRICS)] for target in found.names
+        [target, *(_cell(both[0][name]["per_target"][target]) for name in names)] for target in found.names
     ]
-    return markdown_table(["", *map(metric_sign, METRICS)], rows)
+    return markdown_table(["", *map(metric_sign, names)], rows)
 
 
 def _clipped(fold: HeldOut) -> np.ndarray:

@@ -41,6 +41,7 @@ from train.report.sections import (
 )
 from train.report.settings_section import settings_section
 from train.report.table import build_table
+from train.runs.confusion import plot_confusion
 from train.runs.history import read_history
 from train.runs.plots import ScatterNote, plot_scatter
 from train.runs.run_folder import read_metrics
@@ -66,6 +67,8 @@ PICTURES = (
     "differences.png",
     "scatter.png",
     "scatter_best.png",
+    "confusion.png",
+    "confusion_best.png",
     "learning_curves.png",
     "pooled.png",
 )
@@ -190,6 +193,9 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         name_shown = TOGETHER if _is_ensemble(study) else row
         shown = LINE_START.sub(r"\1\\\2", in_markdown(name_shown).strip())
         parts += [f"{shown}:", f"![{shown}]({name})"]
+        classes = name.replace("scatter", "confusion")
+        if plot_confusion(out / classes, study.truth, predictions[0], study.names):
+            parts.append(f"![{shown}, classes]({classes})")
     trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY_FILE).exists()]
     if trained:
         _plot_curves(study, trained, out / "learning_curves.png")

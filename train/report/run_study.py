@@ -13,13 +13,14 @@ from cache import read_table
 from train.checksums import known_fields, read_json, verified, verify_run
 from train.errors import LabelError, RunError
 from train.files import ENVIRONMENT_FILE, PREDICTIONS_FILE
+from train.labels.columns import specs_of
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_all_labels
 from train.labels.tables import Labels, require_speakers
 from train.runs.run_folder import load_run
 from train.runs.submission import predictions_in
-from train.scores.metrics import mean_over
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score
 from train.studies.study import Study, reported, row_result
 
 ONE_HEAD = "one head, mean over seeds"  # the row of an ensemble
@@ -38,7 +39,8 @@ def study_of_run(path: Path) -> Study:
         raise RunError(f"{path}: was trained on train and valid together, no clip is left to report on")
     with known_fields(run.path / ENVIRONMENT_FILE, "an environment"):
         inputs = read_json(run.path / ENVIRONMENT_FILE).get("inputs", {})
-        files = LabelFiles.from_dict({**inputs, "targets": list(run.targets.names)})
+        asked = specs_of(run.targets.names, inputs.get("targets") or ())
+        files = LabelFiles.from_dict({**inputs, "targets": asked})
         cache = Path(inputs["cache"])
     labels, first = reported_by(run.path, run.metrics, read_all_labels(files))
     folders = [run.path, *(other.path for other in run.others)]
@@ -93,7 +95,7 @@ def _require_same_labels(
     """Refuse labels that give a run another score than the one it has: its page would show numbers of no fit."""
     metric = str(metrics["metric"])
     told = metrics["valid"][metric]["mean"]
-    found = mean_over(METRICS.get(metric)(labels.targets, predictions))
+    found = mean_score(METRICS.get(metric), labels.targets, predictions)
     if not np.isclose(np.nan if told is None else told, found, rtol=0, atol=1e-5, equal_nan=True):
         raise LabelError(
             f"{labels.path}: gives the run {run} {metric} {found:.6g}, the run itself says {told}: "

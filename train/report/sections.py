@@ -18,7 +18,7 @@ from train.report.table import interval_cell
 from train.report.terminal import few_orders
 from train.scores.estimates import Interval
 from train.scores.permutation import FEW_ORDERS, Null, orders_of, orders_within
-from train.scores.registry import METRICS
+from train.scores.targets import metrics_of
 from train.scores.wording import few_orders_warning, metric_sign, p_text, score_text, typeset
 from train.studies.study import RowResult, Study
 
@@ -42,12 +42,13 @@ def emotions_section(study: Study, intervals: Mapping[str, Sequence[Interval]]) 
 
 def metrics_section(study: Study, means: Mapping[str, Mapping[str, float]]) -> str:
     """Return all metrics of every row, means over seeds and emotions, unclipped and clipped."""
+    shown = metrics_of(study.truth)
     header = [
         "",
-        *(metric_sign(name) for name in METRICS),
-        *(f"{metric_sign(name)}, clipped" for name in METRICS),
+        *(metric_sign(name) for name in shown),
+        *(f"{metric_sign(name)}, clipped" for name in shown),
     ]
-    keys = [f"{part} {name}" for part in ("valid", "valid_clipped") for name in METRICS]
+    keys = [f"{part} {name}" for part in ("valid", "valid_clipped") for name in shown]
     rows = [
         [row.name, *(typeset(score_text(means[row.name].get(key))) for key in keys)] for row in study.rows
     ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cache.common.words import counted
+from train.labels.missing import without_score
 from train.scores.permutation import has_few_orders, orders_of
 from train.scores.wording import (
     WITHIN_GROUPS,
@@ -37,6 +38,9 @@ def results_text(metrics: Mapping[str, Any], names: Sequence[str]) -> str:
     metric, interval = metrics["metric"], metrics["interval"]
     text = f"{metrics['statement']}\n\nscores on {counted(clips, 'validation clip')}{note}\n"
     text += score_table(metrics["valid"], names, metric)
+    missing = metrics.get("missing_labels", {}).get("valid", {}).get("missing", {})
+    if lacking := without_score(missing, clips, len(names)):
+        text += f"\n{lacking}"
     if interval is not None:
         text += f"\n\nmean {metric} {_interval(interval)}\n  {interval['caption']}"
     return text
@@ -62,6 +66,8 @@ def evaluation_text(result: Mapping[str, Any], names: Sequence[str]) -> str:
     if result["recipe_diff"]:
         lines.append("warning: the cache's recipe differs (trained -> found):")
         lines += [f"  {line}" for line in result["recipe_diff"]]
+    if lacking := without_score(result.get("missing_labels", {}), result["clips"], len(names)):
+        lines.append(lacking)
     first = result["metric"]
     unclipped, clipped = (score_table(result[key], names, first) for key in ("scores", "scores_clipped"))
     clipping = "clipped to the range of the training labels"

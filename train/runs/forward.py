@@ -13,13 +13,17 @@ from train.config import FitConfig
 from train.features.batches import BatchFeed, Features
 from train.features.order import scoring_batches
 from train.heads.head import FusionHead
+from train.losses.registry import SOFTMAX
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
 def apply_head(head: FusionHead, features: Features, positions: IntArray, config: FitConfig) -> FloatArray:
-    """Return the head's output (clips, targets) for the clips at ``positions``, in that order."""
+    """Return what the head predicts (clips, targets) for the clips at ``positions``, in that order.
+
+    That is its output; with a loss of classes the softmax of it, the share that each class gets.
+    """
     device = next(head.parameters()).device
     feed = BatchFeed(features, device)
     output = np.empty((len(positions), head.shape.targets), dtype=np.float64)
@@ -28,7 +32,8 @@ def apply_head(head: FusionHead, features: Features, positions: IntArray, config
         parts = scoring_batches(features.lengths[positions], config.batch_size)
         for part, (_, batch) in zip(parts, feed([positions[part] for part in parts]), strict=True):
             with autocast(config, device):
-                output[part] = head(*batch).double().cpu().numpy()
+                values = head(*batch).double()
+            output[part] = (values.softmax(1) if config.loss in SOFTMAX else values).cpu().numpy()
     return output
 
 

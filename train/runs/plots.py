@@ -15,8 +15,8 @@ from cache.common.words import counted
 from train.config import FitConfig
 from train.files import replacing
 from train.runs.history import EpochRecord
-from train.scores.metrics import mean_over
 from train.scores.registry import METRICS
+from train.scores.targets import mean_of, scores_of
 from train.scores.wording import metric_sign, score_text, typeset
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def plot_scatter(
     """
     scores, title = note.scores, metric_sign(note.metric)
     over = " over folds" if scores is not None else ""
-    scores = METRICS.get(note.metric)(truth, prediction) if scores is None else scores
+    scores = scores_of(METRICS.get(note.metric), truth, prediction) if scores is None else scores
     with panels_of(path, len(names), min(COLUMNS, len(names))) as (figure, axes):
         for index, (axis, name) in enumerate(zip(axes, names, strict=True)):
             _panel(
@@ -114,7 +114,7 @@ def plot_scatter(
             axis.set_title(f"{name}   {title} {_sign(scores[index])}", loc="left")
         selected = ", selected on valid" if note.selected_on == "valid" else ""
         selected += f", first of {note.seeds} seeds" if note.seeds > 1 else ""
-        mean = f"mean {title}{over} {_sign(mean_over(scores))}"
+        mean = f"mean {title}{over} {_sign(mean_of(scores, truth))}"
         figure.suptitle(
             f"{counted(len(truth), 'validation clip')}{selected}: {mean}", x=0.01, ha="left", fontsize=12
         )
@@ -135,6 +135,12 @@ def _curve(axis: Axes, epochs: Sequence[int], values: Any, colour: str, title: s
 
 
 def _panel(axis: Axes, truth: FloatArray, prediction: FloatArray, colour: str) -> None:
+    there = ~np.isnan(truth)
+    truth, prediction = truth[there], prediction[there]
+    if not len(truth):
+        axis.text(0.5, 0.5, "no label", transform=axis.transAxes, ha="center", color=MUTED)
+        axis.set(xticks=[], yticks=[])
+        return
     alpha = float(np.clip(60 / max(1, len(truth)), 0.08, 0.65))  # many clips: only their density shows
     low = float(min(truth.min(), prediction.min()))
     high = float(max(truth.max(), prediction.max()))

@@ -41,6 +41,7 @@ from train.config import COMPONENTS, FitConfig
 from train.errors import RunError
 from train.files import CLIPS_FILE, CONFIG_FILE, ENSEMBLE_FILE, FOLDS_FILE, HEAD_FILE, METRICS_FILE
 from train.heads.head import FusionHead, HeadShape, require_tensors
+from train.labels.missing import range_of
 from train.runs.tensors import read_tensors, write_tensors
 
 FloatArray = npt.NDArray[np.float64]
@@ -73,8 +74,8 @@ class Targets:
 
     @classmethod
     def of(cls, id_column: str, names: tuple[str, ...], labels: FloatArray) -> Targets:
-        """Describe training labels (clips, targets)."""
-        return cls(id_column, names, labels.mean(0), labels.min(0), labels.max(0))
+        """Describe training labels (clips, targets), NaN where missing."""
+        return cls(id_column, names, *range_of(labels))
 
     def clipped(self, predictions: FloatArray) -> FloatArray:
         """Return predictions (clips, targets) brought into the range of the training labels."""

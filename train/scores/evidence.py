@@ -64,8 +64,7 @@ def evidence(
     metric, truth, speakers = options.metric or metric, labels.targets, labels.speakers
     whole = score_interval(truth, predictions, metric, speakers)
     each = {
-        name: score_interval(truth[:, [k]], predictions[:, :, [k]], metric, speakers)
-        for k, name in enumerate(labels.names)
+        name: score_interval(truth, predictions, metric, speakers, k) for k, name in enumerate(labels.names)
     }
     values: dict[str, Any] = {
         "metric": metric,

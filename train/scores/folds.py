@@ -19,6 +19,7 @@ from train.scores.intervals import difference_of, interval_from, interval_of, li
 from train.scores.jackknife import Jackknife, Part, part_of, part_of_seeds
 from train.scores.leave_one_out import Clusters, LeftOut
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score, metrics_of, scores_of
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -28,7 +29,7 @@ class Fold(NamedTuple):
     """The clips of a fold, and what its heads say of them.
 
     Attributes:
-        truth: (clips, targets) labels.
+        truth: (clips, targets) labels, NaN where missing.
         predictions: (seeds, clips, targets), or (clips, targets) of a single head.
         speakers: (clips,) None where unknown.
     """
@@ -51,7 +52,7 @@ class Fold(NamedTuple):
 def mean_scores(folds: Sequence[Fold], names: Sequence[str]) -> dict[str, Any]:
     """Return every metric's mean over folds and seeds, as ``score_all`` returns those of one split."""
     found = {}
-    for metric in METRICS:
+    for metric in metrics_of(np.concatenate([fold.truth for fold in folds])):
         each = mean_over_folds(np.array([_mean_over_seeds(fold, metric) for fold in folds]))
         per_target = {name: float(value) for name, value in zip(names, each, strict=True)}
         found[metric] = {"mean": float(each.mean()), "per_target": per_target}
@@ -62,13 +63,13 @@ def score_over_folds(folds: Sequence[Fold], metric: str) -> float:
     """Return the mean over targets of their means over folds and seeds; NaN where a target has none."""
     if len(folds) == 1:
         score = METRICS.get(metric)
-        return float(np.mean([score(folds[0].truth, one).mean() for one in folds[0].heads]))
+        return float(np.mean([mean_score(score, folds[0].truth, one) for one in folds[0].heads]))
     return float(mean_over_folds(np.array([_mean_over_seeds(fold, metric) for fold in folds])).mean())
 
 
 def _mean_over_seeds(fold: Fold, metric: str) -> FloatArray:
     score = METRICS.get(metric)
-    return np.asarray(np.mean([score(fold.truth, one) for one in fold.heads], axis=0))
+    return np.asarray(np.mean([scores_of(score, fold.truth, one) for one in fold.heads], axis=0))
 
 
 class FoldScores:
@@ -102,10 +103,7 @@ class FoldScores:
     def _each(self) -> FoldTable:
         estimate, without = [], []
         for part, fold in zip(self._parts, self._folds, strict=True):
-            row = [
-                part.scores(fold.truth[:, [k]], fold.heads[..., [k]], self.metric)
-                for k in range(fold.truth.shape[1])
-            ]
+            row = [part.scores(fold.truth, fold.heads, self.metric, k) for k in range(fold.truth.shape[1])]
             estimate.append(np.stack([each.estimate for each in row], axis=-1))
             without.append(np.stack([each.without for each in row], axis=-1))
         return FoldTable(tuple(estimate), tuple(without))

@@ -28,22 +28,28 @@ def score_interval(
     predictions: npt.ArrayLike,
     metric: str,
     clusters: Sequence[Hashable | None] | None = None,
+    target: int | None = None,
 ) -> Interval:
     """Return the mean score over seeds and its 95 % interval over speakers and seeds.
 
     Student's t with the jackknife's standard error, at any number of speakers: see ``Jackknife``.
 
     Args:
-        truth: (clips, targets).
+        truth: (clips, targets), NaN where a label is missing.
         predictions: (seeds, clips, targets).
         metric: a registered one; mean over targets.
         clusters: (clips,) speakers; None where unknown: then each clip stands for itself.
+        target: position of the one whose score is wanted, in place of the mean over all.
 
     Raises:
         LabelError: if the shapes do not fit together, or the metric is unknown.
     """
-    people = Clusters.of(len(np.asarray(truth)), clusters)
-    return interval_of(people, people.scores(truth, predictions, metric), metric)
+    if target is not None and not traits_of(metric).of_classes:
+        truth, predictions = np.asarray(truth)[:, [target]], np.asarray(predictions)[..., [target]]
+        target = None
+    truth, predictions, clusters = _with_a_label(truth, predictions, clusters)
+    people = Clusters.of(len(truth), clusters)
+    return interval_of(people, people.scores(truth, predictions, metric, target), metric)
 
 
 def paired_difference(
@@ -58,7 +64,7 @@ def paired_difference(
     The p-value is below .05 exactly where the interval does not hold 0.
 
     Args:
-        truth: (clips, targets).
+        truth: (clips, targets), NaN where a label is missing.
         ours: (seeds, clips, targets); with as many seeds as ``theirs``, seeds are paired by position.
         theirs: (seeds, clips, targets) predictions for the same clips.
         metric: a registered one; mean over targets.
@@ -67,9 +73,24 @@ def paired_difference(
     Raises:
         LabelError: if the shapes do not fit together, or the metric is unknown.
     """
-    people = Clusters.of(len(np.asarray(truth)), clusters)
+    _, theirs, _ = _with_a_label(truth, theirs, clusters)
+    truth, ours, clusters = _with_a_label(truth, ours, clusters)
+    people = Clusters.of(len(truth), clusters)
     first, second = (people.scores(truth, rows, metric) for rows in (ours, theirs))
     return difference_of(people, first, second, metric)
+
+
+def _with_a_label(
+    truth: npt.ArrayLike, predictions: npt.ArrayLike, clusters: Sequence[Hashable | None] | None
+) -> tuple[FloatArray, FloatArray, Sequence[Hashable | None] | None]:
+    """Leave out the clips without any label: their speakers say nothing, and would count as if they did."""
+    one, two = np.asarray(truth, dtype=np.float64), np.asarray(predictions, dtype=np.float64)
+    if one.ndim != 2 or not np.isnan(one).any() or two.ndim != 3 or two.shape[1] != len(one):
+        return one, two, clusters
+    some = np.asarray(~np.isnan(one).all(1))
+    if clusters is not None and len(clusters) == len(one):
+        clusters = [who for who, kept in zip(clusters, some.tolist(), strict=True) if kept]
+    return one[some], two[:, some], clusters
 
 
 def limits_of(metric: str) -> tuple[float, float]:

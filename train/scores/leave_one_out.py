@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from cache.common.registry import attribute_of
 from train.errors import LabelError
+from train.labels.missing import alike, labelled
 from train.scores.left_out.rows import any_metric
 from train.scores.registry import METRICS, traits_of
+from train.scores.targets import Score, mean_score
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -92,25 +94,57 @@ class Clusters:
         squares = float((self.sizes.astype(np.float64) ** 2).sum())
         return len(self.index) ** 2 / squares if squares else 0.0
 
-    def scores(self, truth: npt.ArrayLike, predictions: npt.ArrayLike, metric: str) -> LeftOut:
+    def scores(
+        self, truth: npt.ArrayLike, predictions: npt.ArrayLike, metric: str, target: int | None = None
+    ) -> LeftOut:
         """Score one row of a table on all clips, and without each speaker.
 
         Args:
             truth: (clips, targets).
             predictions: (seeds, clips, targets).
             metric: a registered one.
+            target: position of the one whose score is wanted; None for the mean over all.
 
         Raises:
             LabelError: if the shapes do not fit together, or the metric is unknown.
         """
         labels, rows = _checked(truth, predictions, metric, len(self.index))
         score = METRICS.get(metric)
-        estimate = np.array([score(labels, one).mean() for one in rows])
+        if target is not None and traits_of(metric).of_classes:
+            score = partial(_score_of_one, score, target)
+        elif target is not None:
+            labels, rows = labels[:, [target]], rows[..., [target]]
+        estimate = np.array([mean_score(score, labels, one) for one in rows])
         if np.isnan(estimate).all() or self.number < 2:
             return LeftOut(estimate, np.full((self.number, len(rows)), np.nan))
         quick = traits_of(metric).left_out
         without: Callable[..., FloatArray] = attribute_of(quick) if quick else partial(any_metric, score)
-        return LeftOut(estimate, without(labels, rows, self.index))
+        if not np.isnan(labels).any():
+            return LeftOut(estimate, without(labels, rows, self.index))
+        return LeftOut(estimate, self._where_labelled(score, without, labels, rows))
+
+    def _where_labelled(
+        self, score: Score, without: Callable[..., FloatArray], labels: FloatArray, rows: FloatArray
+    ) -> FloatArray:
+        """Return the scores (clusters, seeds) without each speaker, each target over the clips that have its label.
+
+        A speaker without a label of a target leaves its score as it is.
+        """
+        total = np.zeros((self.number, len(rows)))
+        for targets, clips in alike(labels):
+            if not clips.any():
+                continue
+            truth, said = labels[np.ix_(clips, targets)], rows[:, clips][..., targets]
+            speakers, cluster = np.unique(self.index[clips], return_inverse=True)
+            each = np.tile([score(truth, one).mean() for one in said], (self.number, 1))
+            each[speakers] = without(truth, said, cluster) if len(speakers) > 1 else np.nan
+            total += each * len(targets)
+        return np.asarray(total / labelled(labels).sum())
+
+
+def _score_of_one(score: Score, target: int, truth: FloatArray, prediction: FloatArray) -> FloatArray:
+    """Return the score (1,) of one target by a metric that takes all of them together."""
+    return score(truth, prediction)[[target]]
 
 
 def _checked(

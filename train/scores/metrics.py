@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from train.errors import LabelError
 from train.scores.registry import METRICS
+from train.scores.targets import mean_of, metrics_of, scores_of
 
 FloatArray = npt.NDArray[np.float64]
 Metric = Callable[[npt.ArrayLike, npt.ArrayLike], FloatArray]
@@ -79,18 +80,17 @@ def mae(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> FloatArray:
     return np.asarray(np.abs(one - two).mean(0), dtype=np.float64)
 
 
-def mean_over(values: FloatArray) -> float:
-    """Return the mean over emotions: NaN if any of them is undefined."""
-    return float(values.mean())
-
-
 def score_all(truth: npt.ArrayLike, prediction: npt.ArrayLike, names: Sequence[str]) -> dict[str, Any]:
-    """Return every metric as ``{metric: {"mean": x, "per_target": {name: x}}}``; undefined values are NaN."""
+    """Return every metric as ``{metric: {"mean": x, "per_target": {name: x}}}``; undefined values are NaN.
+
+    Metrics of classes are there only where the targets are classes.
+    """
+    one, two = as_columns(truth, prediction)
     scores = {}
-    for metric in METRICS:
-        values = METRICS.get(metric)(truth, prediction)
+    for metric in metrics_of(one):
+        values = scores_of(METRICS.get(metric), one, two)
         per_target = {name: float(value) for name, value in zip(names, values, strict=True)}
-        scores[metric] = {"mean": mean_over(values), "per_target": per_target}
+        scores[metric] = {"mean": mean_of(values, one), "per_target": per_target}
     return scores
 
 

@@ -31,6 +31,8 @@ class MetricTraits:
         highest: value that a score can have.
         higher_is_better: whether a higher score is a better one.
         correlation: whether it is one, so that the design effect of an assumed ICC holds.
+        of_classes: whether it takes the targets together, as classes: it is computed where they are such, and the
+            score of one target needs the columns of all.
         left_out: ``module:attribute`` of a function that returns the scores (speakers, seeds) without each
             speaker, mean over targets; called with labels (clips, targets), predictions (seeds, clips,
             targets) and the number of each clip's speaker (clips,). None: the other clips are scored anew.
@@ -41,11 +43,12 @@ class MetricTraits:
     highest: float = 1.0
     higher_is_better: bool = True
     correlation: bool = False
+    of_classes: bool = False
     left_out: str | None = None
 
 
 METRICS: Registry[Metric] = Registry("metric", LabelError)
-CHOOSING = ("pearson", "ccc", "spearman")  # those that may choose the epoch
+CHOOSING = ("pearson", "ccc", "spearman", "uar", "macro-f1")  # those that may choose the epoch
 _TRAITS: dict[str, MetricTraits] = {}
 
 
@@ -105,4 +108,16 @@ register_metric(
     "train.scores.metrics:mae",
     "mean absolute error, in the labels' unit",
     MetricTraits("MAE", 0.0, inf, higher_is_better=False, left_out="train.scores.left_out.sums:mae"),
+)
+register_metric(
+    "uar",
+    "train.scores.classes:recall",
+    "recall of each class; the mean is the unweighted average recall",
+    MetricTraits("UAR", 0.0, of_classes=True),
+)
+register_metric(
+    "macro-f1",
+    "train.scores.classes:f1",
+    "F1 of each class; the mean is macro F1",
+    MetricTraits("macro F1", 0.0, of_classes=True),
 )

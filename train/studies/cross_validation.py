@@ -41,6 +41,7 @@ from train.runs.submission import predictions_in
 from train.scores.evidence import described
 from train.scores.folds import Fold, FoldScores, mean_scores
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score
 from train.studies.claim_folder import CROSS_VALIDATION, claim_folder
 from train.studies.ensemble import fit_seeds
 from train.studies.jobs import filled_bank
@@ -224,11 +225,11 @@ def _scores(
                 "name": part.group,
                 "clips": len(kept),
                 "speakers": len({who for who in kept.speakers if who is not None}) or None,
-                "score": float(score(kept.targets, values).mean()),
+                "score": mean_score(score, kept.targets, values),
             }
             for part, (kept, values) in zip(parts.all, pieces, strict=True)
         ],
-        "pooled": {"score": float(score(truth, predictions).mean()), "note": WHY_BIASED, "file": POOLED},
+        "pooled": {"score": mean_score(score, truth, predictions), "note": WHY_BIASED, "file": POOLED},
     }
 
 

@@ -22,7 +22,7 @@ from train.labels.coverage import ids_in
 from train.labels.folds import Fold, Folding, divide, shared_speakers
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
-from train.labels.tables import Labels, Splits, listed
+from train.labels.tables import Labels, Splits, label_cell, listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,8 @@ class Parts:
         both: dict[str, Any] = {
             name: tuple(value for labels in valid for value in getattr(labels, name)) for name in joined
         }
-        return replace(valid[0], targets=np.concatenate([labels.targets for labels in valid]), **both)
+        targets = np.concatenate([labels.targets for labels in valid])
+        return replace(valid[0], targets=targets, weights=None, ratings=None, **both)
 
     def spoken(self, part: Part) -> str:
         """Return "fold 3 of 6 (s07)"; nothing for a plain split."""
@@ -155,7 +156,8 @@ def require_same_folds(folder: Path, texts: dict[str, str]) -> None:
 def files_of(part: Part, folder: Path) -> LabelFiles:
     """Return where the tables of a fold are."""
     train, valid = (folder / f"{part.name}.{split}.csv" for split in ("train", "valid"))
-    return LabelFiles(train, valid, targets=part.labels.train.names)
+    labels = part.labels.train
+    return LabelFiles(train, valid, targets=labels.names, weights=labels.weighted_by or None)
 
 
 def _texts(part: Part) -> dict[str, str]:
@@ -167,10 +169,13 @@ def _texts(part: Part) -> dict[str, str]:
 def _labels_text(labels: Labels) -> str:
     """Return labels as a table that reads back to the same bits."""
     rows = [
-        [clip, *map(repr, row.tolist()), who or ""]
+        [clip, *map(label_cell, row.tolist()), who or ""]
         for clip, row, who in zip(labels.written_ids, labels.targets, labels.speakers, strict=True)
     ]
-    return csv_text([labels.id_column, *labels.names, "speaker"], rows)
+    if labels.weights is None:
+        return csv_text([labels.id_column, *labels.names, "speaker"], rows)
+    rows = [[*row, repr(weight)] for row, weight in zip(rows, labels.weights.tolist(), strict=True)]
+    return csv_text([labels.id_column, *labels.names, "speaker", labels.weighted_by], rows)
 
 
 def _cached_folds(cache: Path, labels: Labels, folds: Sequence[Fold]) -> list[Fold]:

@@ -20,7 +20,7 @@ from cache import read_table
 from train.checksums import FILES, known_fields, read_json, read_sealed, verified, write_sealed
 from train.errors import RunError
 from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, write_csv
-from train.labels.tables import Labels, check_speakers, speaker_in
+from train.labels.tables import Labels, check_speakers, label_cell, label_in, speaker_in
 from train.runs.run_folder import read_metrics
 from train.runs.submission import predictions_in
 from train.scores.folds import Fold
@@ -88,7 +88,7 @@ class Study:
         selected_on: "inner", "valid" or "last epoch".
         names: of the targets.
         clip_ids: (clips,) reported on.
-        truth: (clips, targets) their labels.
+        truth: (clips, targets) their labels, NaN where missing.
         speakers: (clips,) None where unknown.
         tuned: whether each row's learning rate was chosen for it.
         family: from how many differences those of these rows were picked by the very clips reported on; 0 if
@@ -155,7 +155,7 @@ def save_study(study: Study) -> None:
     """Write ``truth.csv`` and ``results.json``, the latter last."""
     speakers = [speaker or "" for speaker in study.speakers]
     rows = (
-        [clip_id, *map(repr, values), speaker]
+        [clip_id, *map(label_cell, values), speaker]
         for clip_id, values, speaker in zip(study.clip_ids, study.truth.tolist(), speakers, strict=True)
     )
     write_csv(study.path / TRUTH, ["clip_id", *study.names, SPEAKER], rows)
@@ -182,7 +182,7 @@ def load_study(path: Path) -> Study:
         table = read_table(verified(path / TRUTH, sums.get(TRUTH)))
         names = tuple(map(str, results["names"]))
         rows = tuple(_row_in(row) for row in results["rows"])
-        truth = np.array([[float(row[name]) for name in names] for row in table.rows], dtype=np.float64)
+        truth = np.array([[label_in(row[name]) for name in names] for row in table.rows], dtype=np.float64)
         speakers = tuple(speaker_in(row[SPEAKER]) for row in table.rows)
         fields: dict[str, Any] = {name: str(results[name]) for name in TEXTS}
         fields["tuned"] = bool(results.get("tuned", False))
@@ -196,7 +196,7 @@ def load_study(path: Path) -> Study:
             raise ValueError("folds that are not the clips of the table")
         if any(len(row.runs) % max(1, len(folds)) for row in rows):
             raise ValueError("a row that has not as many runs in each fold")
-        if not np.isfinite(truth).all() or fields["reference"] not in {row.name for row in rows}:
+        if np.isinf(truth).any() or fields["reference"] not in {row.name for row in rows}:
             raise ValueError("labels that are no numbers, or no row is the reference")
     clip_ids = tuple(table.written_ids())  # ids of the cache, each exactly as it is
     check_speakers(path / TRUTH, clip_ids, speakers)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cache.common.errors import TableError
-from cache.common.table_text.numbers import number_in, why_no_number
+from cache.common.table_text.numbers import is_missing, number_in, why_no_number
 from cache.common.tables import Table
 
 # What pandas, R and people call the index that a table was written with.
@@ -27,15 +27,19 @@ class LabelColumns:
         targets: columns of numbers.
         text: columns of other text.
         numbering: columns of numbers that only number the rows, or repeat the id.
+        empty: those of ``text`` that hold nothing at all in these rows.
     """
 
     targets: tuple[str, ...]
     text: tuple[str, ...]
     numbering: tuple[str, ...]
+    empty: tuple[str, ...] = ()
 
 
 def label_columns(table: Table, rows: Sequence[int]) -> LabelColumns:
     """Sort the columns of a table: one of which most values parse is a target, and then all must.
+
+    Cells that say nothing, as empty ones and ``NA`` do, are no values.
 
     Args:
         table: of labels.
@@ -47,10 +51,13 @@ def label_columns(table: Table, rows: Sequence[int]) -> LabelColumns:
     targets: list[str] = []
     text: list[str] = []
     numbering: list[str] = []
+    empty: list[str] = []
     for column in table.columns:
         if table.is_known(column):
             continue
-        values = [table.rows[row][column] for row in rows]
+        values = [cell for row in rows if not is_missing(cell := table.rows[row][column])]
+        if not values:
+            empty.append(column)
         if not _mostly_numbers(values):
             _check_spelling(table, rows, column)
             text.append(column)
@@ -63,7 +70,7 @@ def label_columns(table: Table, rows: Sequence[int]) -> LabelColumns:
             f"{table.path}: {len(targets)} columns of numbers, expected at most {MOST_TARGETS} labels; "
             "name the label columns with --targets"
         )
-    return LabelColumns(tuple(targets), tuple(text), tuple(numbering))
+    return LabelColumns(tuple(targets), tuple(text), tuple(numbering), tuple(empty))
 
 
 def is_numbering(table: Table, rows: Sequence[int], column: str) -> bool:

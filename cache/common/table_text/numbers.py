@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 PLAIN = r"\d+(?:[.,]\d*)?|[.,]\d+"
+MISSING = frozenset(  # what people and programs write where they have nothing to say, in lower case
+    {"", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "none", "null", "nil", "unknown", "unk", "?", "-"}
+)
 CAUSES = (  # in this order: the first that fits says why
     (re.compile(rf"[+-]?(?:{PLAIN})\s*%"), "a percent sign: write a share such as 0.45"),
     (re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.IGNORECASE), "a decimal comma: write a point, 0.45"),
@@ -13,6 +16,11 @@ CAUSES = (  # in this order: the first that fits says why
     (re.compile(rf"[\u2212\u2012\u2013](?:{PLAIN})"), "a dash for a minus sign: write -0.45"),
     (re.compile(r"[+-]?\d+\s*/\s*\d+"), "a fraction: write 0.45"),
 )  # fmt: skip
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell says that its value is not known: it is empty, ``NA``, ``nan``, ``?`` and so on."""
+    return text.strip().casefold().strip("()[]") in MISSING
 
 
 def number_in(text: str) -> float | None:

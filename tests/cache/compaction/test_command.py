@@ -48,3 +48,16 @@ def test_options_beside_like_that_contradict_it_are_refused(full, small, tmp_pat
     compact(full, tmp_path / "other", CompactOptions(3, 8))
     with pytest.raises(RecipeMismatchError, match="another recipe"):
         compact(full, tmp_path / "other", like=small)
+
+
+def test_targets_are_named_before_anything_is_made(full, tmp_path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("clip_id,Joy,Awe\n" + "".join(f"{n:02},{n / 20},{(n * 3) % 4}\n" for n in range(20)))
+    compact_it = ["compact", str(full), str(tmp_path / "c"), "--project", "20", "--targets", "Awe"]
+    refused = CliRunner().invoke(app, compact_it)
+    assert "names columns of the table of --fit-on" in str(refused.exception)
+    refused = CliRunner().invoke(app, [*compact_it[:-1], "Fear", "--fit-on", str(labels)])
+    assert "no column 'Fear' to probe, found clip_id, Joy, Awe" in str(refused.exception)
+    assert not (tmp_path / "c").exists()
+    done = CliRunner().invoke(app, [*compact_it, "--fit-on", str(labels)])
+    assert "held-out clips; Awe)" in done.stdout

@@ -244,3 +244,42 @@ def test_missing_clips_are_counted_and_refused_below_the_coverage(corpus, splits
     assert coverage["train"]["missing"] == ["lost"]
     with pytest.raises(LabelError, match=r"59 of 60 labelled clips.*expected at least 99.0%; missing: lost"):
         fit(corpus.cache, labels, replace(small, min_coverage=0.99), tmp_path / "two", progress=quiet)
+
+
+def with_gaps(splits):
+    """Labels of which some are missing, and those of the last target in valid all."""
+    train, valid = splits.train.targets.copy(), splits.valid.targets.copy()
+    train[::3, 0] = train[1::4, 1] = valid[:, 2] = valid[2, 0] = np.nan
+    return Splits(replace(splits.train, targets=train), replace(splits.valid, targets=valid))
+
+
+@pytest.mark.parametrize("loss", ["mse", "ccc", "mse+pearson"])
+def test_a_fit_does_without_missing_labels(corpus, splits, small, quiet, tmp_path, loss):
+    run = fit(corpus.cache, with_gaps(splits), replace(small, loss=loss), tmp_path / "r", progress=quiet)
+    told = run.metrics
+    assert told["missing_labels"] == {
+        "train": {"missing": {"Admiration": 20, "Amusement": 15}, "clips_without_any": 0},
+        "valid": {"missing": {"Admiration": 1, "Empathic Pain": 30}, "clips_without_any": 0},
+    }
+    pearson = told["valid"]["pearson"]
+    assert pearson["per_target"]["Empathic Pain"] is None
+    assert pearson["mean"] == pytest.approx(
+        np.mean([pearson["per_target"][name] for name in run.targets.names[:2]])
+    )
+    assert told["interval"]["estimate"] == pytest.approx(pearson["mean"])
+    assert np.isfinite([run.targets.mean, run.targets.low, run.targets.high]).all()
+    assert "nan" not in (run.path / "predictions.csv").read_text()
+    assert "labels, train" in (run.path / "audit.json").read_text()
+
+
+def test_labels_that_are_all_there_are_not_counted(run):
+    assert "missing_labels" not in run.metrics
+
+
+def test_a_target_that_no_clip_trained_on_has_is_refused(corpus, splits, small, quiet, tmp_path):
+    targets = splits.train.targets.copy()
+    targets[:, 1] = np.nan
+    lacking = Splits(replace(splits.train, targets=targets), splits.valid)
+    with pytest.raises(LabelError, match="no label of Amusement among the 48 clips to train on"):
+        fit(corpus.cache, lacking, small, tmp_path / "r", progress=quiet)
+    assert not (tmp_path / "r").exists()

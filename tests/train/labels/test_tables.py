@@ -65,7 +65,7 @@ def test_speakers_come_from_their_own_table(table, tmp_path):
     assert splits.valid.speakers == ("x",)
 
 
-@pytest.mark.parametrize("value", ["loud", "", "NaN", "inf", "1_0"])
+@pytest.mark.parametrize("value", ["loud", "inf", "1_0", "0.5x"])
 def test_a_label_that_is_no_finite_number_is_named(table, tmp_path, value):
     rows = [["1", 0.1], ["2", 0.2], ["3", 0.3], ["4", value]]
     path = table(tmp_path / "t.csv", ["Filename", "Joy"], rows)

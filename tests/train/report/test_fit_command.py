@@ -121,6 +121,7 @@ def test_a_run_without_tables_has_no_command(corpus, splits, small, quiet, tmp_p
     [
         ({"labels": "l"}, ["--labels", "l"]),
         ({"train": "t", "valid": "v", "targets": ["Joy", "Empathic Pain"]}, 6),
+        ({"labels": "l", "weights": "votes", "annotators": "who"}, 6),
         ({"labels": "l", "targets": ["Joy, or so"]}, None),
         ({"labels": "l", "targets": [" Joy"]}, None),
         ({"valid": "v"}, None),

@@ -142,3 +142,93 @@ def test_names_of_targets_and_rows_are_text_wherever_they_are_shown(cli, corpus,
     assert "\n\\# [row\\](http://example.org)" in text
     assert "# # [row](http://example.org)" in text.split("```sh")[1]  # a comment of the shell
     assert r"\textbackslash{}bar" in (out / "table.tex").read_text()
+
+
+@pytest.fixture
+def gaps(corpus, table, tmp_path):
+    """All labels in one table, a third of them missing in one of three ways; a target that valid lacks wholly."""
+    rows = []
+    for at, (clip, values) in enumerate(list(corpus.truth.items())[:90]):
+        cells = [("", "NA", "?")[at % 3] if (at + k) % 3 == 0 else value for k, value in enumerate(values)]
+        split = "train" if at < 60 else "valid"
+        rows.append([clip, *cells[:2], cells[2] if split == "train" else "", corpus.speakers[clip], split])
+    return table(tmp_path / "gaps.csv", ["clip_id", "Joy", "Awe", "Fear", "speaker", "split"], rows)
+
+
+def test_missing_labels_go_through_every_command(cli, corpus, gaps, tmp_path):
+    fit = ["fit", corpus.cache, "--labels", gaps, "--hidden", 3, "--epochs", 2, "--threads", 1]
+    code, text, err = cli(*fit, "--out", tmp_path / "run")
+    assert code == 0, err
+    lacking = "no label of Fear among these clips, so no score; means are over the other 2 of 3 targets"
+    assert lacking in text
+    assert "labels, train" in err
+    assert "Joy: 20 of 60 missing" in err
+    assert "floor: " in text
+    assert "undefined:" not in text
+    code, text, err = cli("evaluate", tmp_path / "run", corpus.cache, "--labels", gaps, "--permutations", 5)
+    assert code == 0, err
+    assert lacking in text
+    assert cli("report", tmp_path / "run")[0] == 0
+    page, _ = check(tmp_path / "run" / "report" / "report.md")
+    assert "Fear: 30 of 30 missing" in page
+    assert cli("reproduce", tmp_path / "run")[0] == 0
+    folds = [*fit, "--folds", 2, "--group", "speaker", "--no-floor", "--out", tmp_path / "folds"]
+    code, text, err = cli(*folds)
+    assert code == 0, err
+    assert re.search(r"\n[^,\n]*,[^,\n]*,,", (tmp_path / "folds" / "fold-1.train.csv").read_text())
+    assert cli(*folds)[0] == 0  # the tables of the folds read back to the same labels
+    grid = tmp_path / "grid.toml"
+    grid.write_text("[base]\nlstm = false\nepochs = 2\n[grid]\nlr = [0.001, 0.01]\n")
+    ablate = ["ablate", corpus.cache, "--labels", gaps, "--grid", grid, "--seeds", 1, "--workers", 1]
+    code, _, err = cli(*ablate, "--out", tmp_path / "study")
+    assert code == 0, err
+    assert cli("report", tmp_path / "study")[0] == 0
+
+
+@pytest.fixture
+def moods(corpus, table, tmp_path):
+    """All labels in one table, with the strongest emotion as text; one clip has none."""
+    names = ("admiring", "amused", "hurt")
+    rows = [
+        [
+            clip,
+            "" if at == 7 else names[int(values.argmax())],
+            corpus.speakers[clip],
+            ("train", "valid")[at // 60],
+        ]
+        for at, (clip, values) in enumerate(list(corpus.truth.items())[:90])
+    ]
+    return table(tmp_path / "moods.csv", ["clip_id", "mood", "speaker", "split"], rows)
+
+
+def test_classes_go_through_every_command(cli, corpus, moods, tmp_path):
+    run = tmp_path / "run"
+    fit = ["fit", corpus.cache, "--labels", moods, "--targets", "mood", "--epochs", 3, "--threads", 1]
+    fit += ["--hidden", 6, "--lr", 0.02, "--no-floor", "--loss", "cross-entropy", "--metric", "uar"]
+    code, text, err = cli(*fit, "--out", run)
+    assert code == 0, err
+    assert re.search(r"\nmood=amused +\d", text)
+    assert "mean uar 0." in text
+    assert "1 clip of the table without any label, left out" in err
+    rows = [line.split(",")[1:] for line in (run / "predictions.csv").read_text().splitlines()[1:]]
+    assert all(sum(map(float, row)) == pytest.approx(1, abs=1e-5) for row in rows)
+    assert (run / "confusion.png").exists()
+    assert cli("report", run)[0] == 0
+    page, pictures = check(run / "report" / "report.md")
+    assert pictures == ["scatter.png", "confusion.png", "learning_curves.png"]
+    assert "| UAR | macro F1 |" in page
+    code, text, err = cli("evaluate", run, corpus.cache, "--labels", moods, "--permutations", 5)
+    assert code == 0, err
+    assert "mean uar 0." in text
+    moods.write_text(moods.read_text().replace("amused", "bored"))
+    code, _, err = cli("evaluate", run, corpus.cache, "--labels", moods)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "clips have a mood that the head does not know" in err
+
+
+def test_losses_and_metrics_of_classes_are_refused_for_numbers(cli, corpus, files, tmp_path):
+    for option in (["--loss", "cross-entropy"], ["--metric", "uar"]):
+        code, _, err = cli("fit", corpus.cache, *files, *option, "--out", tmp_path / "run")
+        assert (code, err.count("\n")) == (1, 1)
+        assert f"{option[0][2:]} {option[1]} needs classes" in err
+    assert not (tmp_path / "run").exists()

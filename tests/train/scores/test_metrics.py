@@ -15,7 +15,7 @@ from scipy import stats
 from train.errors import LabelError
 from train.losses.total import batch_loss
 from train.report.terminal import score_table
-from train.scores.metrics import ccc, mae, mean_over, pearson, score_all, spearman
+from train.scores.metrics import ccc, mae, pearson, score_all, spearman
 
 TENTHS = st.integers(0, 10).map(lambda value: value / 10)
 PAIRS = arrays(np.float64, st.tuples(st.integers(3, 40), st.just(2)), elements=TENTHS)
@@ -62,7 +62,7 @@ def test_rounding_noise_is_constant():
 
 
 def test_one_clip_has_no_correlation():
-    assert math.isnan(mean_over(pearson([[1.0, 2.0]], [[1.0, 2.0]])))
+    assert np.isnan(pearson([[1.0, 2.0]], [[1.0, 2.0]])).all()
     assert mae([[1.0, 2.0]], [[1.0, 4.0]]).tolist() == [0.0, 2.0]
 
 

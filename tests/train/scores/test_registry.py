@@ -78,10 +78,11 @@ def test_whether_higher_is_better_decides_what_chance_has_to_reach(registered) -
 
 
 def test_the_registry_knows_homes_signs_and_what_may_choose_an_epoch() -> None:
-    assert list(METRICS) == ["pearson", "ccc", "spearman", "mae"]
+    assert list(METRICS) == ["pearson", "ccc", "spearman", "mae", "uar", "macro-f1"]
     assert METRICS.get("pearson") is pearson
-    assert CHOOSING == ("pearson", "ccc", "spearman")
-    assert [traits_of(name).sign for name in METRICS] == ["ρ", "CCC", "Spearman's ρ", "MAE"]
+    assert CHOOSING == ("pearson", "ccc", "spearman", "uar", "macro-f1")
+    signs = [traits_of(name).sign for name in METRICS]
+    assert signs == ["ρ", "CCC", "Spearman's ρ", "MAE", "UAR", "macro F1"]
     assert all(traits_of(name).higher_is_better for name in CHOOSING)
     with pytest.raises(LabelError, match=r"metric: found 'pearsn', expected pearson.*did you mean 'pearson'"):
         traits_of("pearsn")

@@ -71,3 +71,12 @@ def test_a_folder_without_results_is_no_study(study, tmp_path):
     (tmp_path / "results.json").write_text('{"rows": []}')
     with pytest.raises(RunError, match="not a study that this version knows"):
         load_study(tmp_path)
+
+
+def test_missing_labels_come_back_from_the_folder(study_of, tmp_path):
+    truth = np.random.default_rng(0).random((6, 2))
+    truth[1, 0] = truth[4, 1] = np.nan
+    made = study_of(truth, {"a": np.zeros((1, 6, 2))})
+    save_study(made)
+    assert (tmp_path / "truth.csv").read_text().splitlines()[2].startswith("001,,0.")
+    np.testing.assert_array_equal(load_study(tmp_path).truth, truth)

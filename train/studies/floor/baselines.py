@@ -32,6 +32,7 @@ from train.files import (
     write_json,
 )
 from train.fitting.task import Task, plan_fit
+from train.labels.missing import range_of
 from train.labels.tables import Splits
 from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
@@ -215,7 +216,8 @@ def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs
         "seconds": seconds,
     }
     write_json(folder / ENVIRONMENT_FILE, about)
-    clipped = np.clip(values, task.train.targets.min(0), task.train.targets.max(0))
+    learned = range_of(task.train.targets)
+    clipped = np.clip(values, learned.low, learned.high)
     metrics = {
         "valid": score_all(task.valid.targets, values, task.train.names),
         "valid_clipped": score_all(task.valid.targets, clipped, task.train.names),

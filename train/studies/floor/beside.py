@@ -18,6 +18,7 @@ from train.config import FitConfig
 from train.features.inputs import has_vad
 from train.files import PREDICTIONS_FILE
 from train.fitting.task import plan_fit
+from train.labels.missing import labelled
 from train.labels.tables import Labels, Splits
 from train.runs.run_folder import Run
 from train.runs.submission import predictions_in
@@ -25,6 +26,7 @@ from train.scores.estimates import Difference
 from train.scores.fold_table import mean_over_folds
 from train.scores.folds import Fold, FoldScores
 from train.scores.registry import METRICS
+from train.scores.targets import scores_of
 from train.scores.wording import interval_text, p_text, score_text, typeset
 from train.studies.floor.baselines import all_baselines
 from train.studies.floor.models import predicted
@@ -107,10 +109,10 @@ def floor_beside(cache: Path, fits: Sequence[Fitted], progress: Progress) -> Flo
     config = fits[0].runs[0].config
     score = METRICS.get(config.metric)
     with CacheReader(cache) as reader:
-        found = _said(reader, fits, config, progress)
+        found = _with_labels(_said(reader, fits, config, progress))
 
     def reached(name: str) -> float:
-        values = np.array([score(each.truth.targets, each.values[name]) for each in found])
+        values = np.array([scores_of(score, each.truth.targets, each.values[name]) for each in found])
         return float(mean_over_folds(values).mean())
 
     scores = {name: reached(name) for name in found[0].values}
@@ -133,6 +135,15 @@ class _Said(NamedTuple):
     def scored(self, name: str) -> Fold:
         """Return what one model says of them, to be scored."""
         return Fold(self.truth.targets, self.values[name], self.truth.speakers)
+
+
+def _with_labels(found: list[_Said]) -> list[_Said]:
+    """Leave out the targets of which no reported clip has a label: there is no score to compare."""
+    some = np.flatnonzero(labelled(np.concatenate([each.truth.targets for each in found])))
+    return [
+        _Said(each.truth.of_targets(some), {name: values[:, some] for name, values in each.values.items()})
+        for each in found
+    ]
 
 
 def _said(reader: CacheReader, fits: Sequence[Fitted], config: FitConfig, progress: Progress) -> list[_Said]:

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from train.config import FitConfig
+from train.labels.missing import alike
 from train.labels.tables import Labels
-from train.scores.metrics import mean_over
 from train.scores.registry import METRICS
+from train.scores.targets import mean_score
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.int64]
@@ -56,6 +57,8 @@ def predicted(columns: FloatArray, model: str, train: Labels, config: FitConfig)
         (clips, targets) float64, of the clips behind those of ``train``.
     """
     count = len(train)
+    if np.isnan(train.targets).any():
+        return _predicted_apart(columns, model, train, config)
     if model == "mean":
         return np.tile(train.targets.mean(0), (len(columns) - count, 1))
     learned, others = _standardised(columns[:count], columns[count:])
@@ -68,6 +71,16 @@ def predicted(columns: FloatArray, model: str, train: Labels, config: FitConfig)
     return way.fitted(products, labels, way.products(others, learned[some]), strength)
 
 
+def _predicted_apart(columns: FloatArray, model: str, train: Labels, config: FitConfig) -> Predicted:
+    """Return the same where labels are missing: each target is learned from the clips that have it."""
+    found = np.full((len(columns) - len(train), len(train.names)), np.nan)
+    for targets, clips in alike(train.targets):
+        some = np.flatnonzero(clips)
+        rows = np.concatenate([columns[some], columns[len(train) :]])
+        found[:, targets] = predicted(rows, model, train.take(some).of_targets(targets), config)
+    return found
+
+
 def _chosen(model: Model, columns: FloatArray, labels: Labels, config: FitConfig) -> float:
     """Return the strength that does best in the inner folds; the first of equals."""
     score, products = METRICS.get(config.metric), model.products(columns, columns)
@@ -75,16 +88,15 @@ def _chosen(model: Model, columns: FloatArray, labels: Labels, config: FitConfig
 
     def reached(strength: float) -> float:
         values = [
-            mean_over(
-                score(
-                    labels.targets[held],
-                    model.fitted(
-                        products[np.ix_(fit, fit)],
-                        labels.targets[fit],
-                        products[np.ix_(held, fit)],
-                        strength,
-                    ),
-                )
+            mean_score(
+                score,
+                labels.targets[held],
+                model.fitted(
+                    products[np.ix_(fit, fit)],
+                    labels.targets[fit],
+                    products[np.ix_(held, fit)],
+                    strength,
+                ),
             )
             for fit, held in folds
         ]

@@ -93,3 +93,18 @@ def test_one_speaker_is_divided_clip_by_clip_and_one_clip_not_at_all(labels_of) 
     for model in MODELS:
         found = predicted(np.arange(12.0).reshape(4, 3), model, labels_of(np.ones((1, 1))), FitConfig())
         np.testing.assert_allclose(found, 1)
+
+
+@pytest.mark.parametrize("model", ["mean", "ridge", "svr"])
+def test_each_target_is_learned_from_the_clips_that_have_it(model, labels_of) -> None:
+    columns, targets = drawn()
+    gaps = targets[:90].copy()
+    gaps[::3, 1] = np.nan
+    found = predicted(columns, model, labels_of(gaps), FitConfig())
+    assert np.isfinite(found).all()
+    first = predicted(columns, model, labels_of(targets[:90, :1]), FitConfig())
+    np.testing.assert_allclose(found[:, :1], first)
+    there = np.flatnonzero(~np.isnan(gaps[:, 1]))
+    rows = np.concatenate([columns[there], columns[90:]])
+    second = labels_of(targets[:90]).take(there).of_targets([1])
+    np.testing.assert_allclose(found[:, 1:], predicted(rows, model, second, FitConfig()))
