@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,8 +184,12 @@ class FitConfig:
             ConfigError: if a field is unknown or a value is not valid.
         """
         require_known(fields, cls, where, ConfigError)
-        first = {field.name for field in dataclasses.fields(cls)} - {*LATER_FIELDS, "seed"}
-        return cls(**{**LATER_FIELDS, **fields} if first <= set(fields) else fields)
+        return cls(**{**LATER_FIELDS, **fields} if cls.is_whole(fields) else fields)
+
+    @classmethod
+    def is_whole(cls, fields: Collection[str]) -> bool:
+        """Whether fields, by name, are all that the first version had: such a config leaves nothing to a recipe."""
+        return {field.name for field in dataclasses.fields(cls)} - {*LATER_FIELDS, "seed"} <= set(fields)
 
     @classmethod
     def load(cls, path: Path) -> FitConfig:

@@ -11,7 +11,7 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
-from train.commands.options import ConfigFile, Json, Strict, Workers, check_choice
+from train.commands.options import ConfigFile, Json, PaperRecipe, Strict, TuneMinutes, Workers, check_choice
 from train.commands.parts import read_parts
 from train.config import SWITCHES, FitConfig
 from train.labels.fold_options import FoldOptions
@@ -45,8 +45,11 @@ def ablate(
     config: ConfigFile = None,
     chosen: Mapping[str, Any],
     tune: Annotated[
-        str | None, typer.Option(help="lr: choose each row's learning rate on the inner part first.")
+        str | None,
+        typer.Option(metavar="lr|all", help="First choose on the inner part: each row's lr, or by a search."),
     ] = None,
+    tune_minutes: TuneMinutes = 5.0,
+    recipe: PaperRecipe = None,
     confirm: Annotated[
         Path | None, typer.Option(help="Full cache: fit the reference and the best rows on it too.")
     ] = None,
@@ -65,22 +68,26 @@ def ablate(
 ) -> None:
     """Fit every row with every seed, in parallel; stopped at any instant, the same command goes on."""
     if tune is not None:
-        check_choice("--tune", tune, ("lr",))
-    from train.commands.config_options import build_config
+        check_choice("--tune", tune, ("lr", "all"))
+    from train.commands.config_options import Start, build_config
+    from train.recipes.registry import PAPER
     from train.studies.ablation import ablate as run_ablation
     from train.studies.confirm import confirm_rows, require_confirmable
     from train.studies.floor.baselines import with_baselines
-    from train.studies.options import StudyOptions
+    from train.studies.options import SearchOptions, StudyOptions
+    from train.studies.tuning.search import varied
 
     named, processes = named_caches(caches), workers or available_cores()
-    rows = _rows(grid, build_config(chosen, config), named)
     parts = read_parts(LabelFiles(**files), list(named.values()), division)
+    start = Start(recipe, PAPER, caches[0], len(parts.all[0].labels.train)) if recipe else None
+    rows = _rows(grid, build_config(chosen, config, start=start), named)
     groups = _groups(named[rows[0].cache], parts, by)
     if confirm is not None:
         require_confirmable(confirm, parts, rows[0])
     by_speaker = any(row.config.standardise == "speaker" for row in rows)
     checked = audit_aloud(named, parts, strict, "speaker" if by_speaker else "none")
-    options = StudyOptions(out, range(seeds), processes, tune is not None)
+    search = SearchOptions(tune_minutes, varied(rows) | set(chosen)) if tune == "all" else None
+    options = StudyOptions(out, range(seeds), processes, tune == "lr", search)
     study = run_ablation(named, parts, rows, options)
     checked.save(out)
     confirmed = confirm_rows(study, confirm, parts, options) if confirm else None

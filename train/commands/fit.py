@@ -10,7 +10,8 @@ import typer
 
 from cache.common.command_options import options_from
 from cache.common.console import print_json
-from train.commands.options import CachePath, ConfigFile, FitThreads, Json, Strict
+from cache.common.cores import available_cores
+from train.commands.options import CachePath, ConfigFile, FitThreads, Json, Recipe, Strict, TuneMinutes
 from train.commands.parts import folding_of
 from train.config import FitConfig
 from train.labels.fold_options import FoldOptions
@@ -18,8 +19,9 @@ from train.labels.label_files import LabelFiles
 
 if TYPE_CHECKING:
     from train.labels.folds import Folding
-    from train.labels.tables import Splits
+    from train.labels.tables import Labels, Splits
     from train.runs.run_folder import Run
+    from train.studies.options import RepeatOptions
 
 
 class Place(NamedTuple):
@@ -32,6 +34,8 @@ class Place(NamedTuple):
         overwrite: replace the run in ``out``.
         strict: make a failed check of the audit an error.
         floor: say at the end what the best simple model reaches on the same clips.
+        folding: how clips are divided into folds; None for the split that the tables have.
+        heads: seeds whose mean prediction counts.
     """
 
     cache: Path
@@ -40,6 +44,8 @@ class Place(NamedTuple):
     overwrite: bool
     strict: bool
     floor: bool
+    folding: Folding | None
+    heads: int
 
 
 @options_from(LabelFiles, "files")
@@ -50,10 +56,18 @@ def fit(
     *,
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     files: Mapping[str, Any],
+    recipe: Recipe = None,
     config: ConfigFile = None,
     like: Annotated[
         Path | None, typer.Option("--from", help="Run whose config to take; options override it.")
     ] = None,
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune", help="First search lr, loss, temporal model, units, dropout on the inner part."
+        ),
+    ] = False,
+    tune_minutes: TuneMinutes = 5.0,
     ensemble: Annotated[
         int, typer.Option(min=1, help="Fit this many seeds; predictions are their mean.")
     ] = 1,
@@ -69,18 +83,16 @@ def fit(
 ) -> None:
     """Fit one head. Stopped at any instant, the same command goes on where it was."""
     folding = folding_of(division)
-    from train.commands.config_options import build_config
+    from train.commands.config_options import Start, build_config
     from train.machine import threads_of
+    from train.recipes.registry import AUTO
 
-    place = Place(cache, LabelFiles(**files), out, overwrite, strict, floor)
+    place = Place(cache, LabelFiles(**files), out, overwrite, strict, floor, folding, ensemble)
     with threads_of(threads):
-        built = build_config(chosen, config, like)
-        if folding is not None:
-            text, found = _fit_folds(place, built, folding, ensemble)
-        elif ensemble > 1:
-            text, found = _fit_ensemble(place, built, ensemble)
-        else:
-            text, found = _fit_one(place, built)
+        labels = _read(place)
+        built = build_config(chosen, config, like, Start(recipe, AUTO, cache, _trained_on(labels, folding)))
+        configs = _search(place, labels, built, tune_minutes, frozenset(chosen)) if tune else {}
+        text, found = _fitted(place, labels, built, configs)
     if json:
         print_json({"run": str(out), **found})
     else:
@@ -90,40 +102,91 @@ def fit(
 Result = tuple[str, dict[str, Any]]  # what a person reads, and what a machine reads
 
 
-def _fit_one(place: Place, config: FitConfig) -> Result:
+def _read(place: Place) -> Splits | Labels:
+    """Read the labels: of the split that the tables have, or for folds all."""
+    from train.labels.read_tables import read_all_labels, read_files
+
+    return read_files(place.files) if place.folding is None else read_all_labels(place.files)
+
+
+def _trained_on(labels: Splits | Labels, folding: Folding | None) -> int:
+    """Return how many clips a head is trained on, with folds about so many."""
+    from train.labels.tables import Splits
+
+    if isinstance(labels, Splits):
+        return len(labels.train)
+    count = folding.count if folding is not None else None
+    return len(labels) if count is None else max(1, len(labels) * (count - 1) // count)
+
+
+def _fitted(
+    place: Place, labels: Splits | Labels, config: FitConfig, configs: dict[str, FitConfig]
+) -> Result:
+    """Fit one head, an ensemble, or the folds; ``configs`` is what a search chose, by the names of folds."""
+    from train.labels.tables import Splits
+    from train.studies.options import RepeatOptions
+
+    repeat = RepeatOptions(place.out, place.overwrite, place.strict, place.files, configs)
+    if isinstance(labels, Splits):
+        own = configs.get("", config)
+        return _fit_one(place, labels, own) if place.heads == 1 else _fit_ensemble(place, labels, own, repeat)
+    return _fit_folds(place, labels, config, repeat)
+
+
+def _search(
+    place: Place, labels: Splits | Labels, config: FitConfig, minutes: float, fixed: frozenset[str]
+) -> dict[str, FitConfig]:
+    """Search for the config of the fit, or of each fold, on the inner part of its training clips."""
+    from train.labels.tables import Splits
+    from train.studies.grid import Row
+    from train.studies.jobs import study_context
+    from train.studies.options import SearchOptions, StudyOptions
+    from train.studies.parts import fold_parts, whole
+    from train.studies.tuning.search import require_searchable, searched
+
+    rows, search = [Row("fit", config, "cache")], SearchOptions(minutes, fixed)
+    require_searchable(rows)
+    if isinstance(labels, Splits):
+        parts = whole(labels)
+    else:
+        assert place.folding is not None  # noqa: S101 - all labels are read for folds
+        parts = fold_parts([place.cache], labels, place.folding)
+    beside = place.out.with_name(f"{place.out.name}.search")
+    with study_context(
+        {"cache": place.cache}, parts, rows, StudyOptions(beside, workers=available_cores())
+    ) as study:
+        found = searched(study, rows, search)
+    return {part: row.config for (_, part), row in found.items()}
+
+
+def _fit_one(place: Place, labels: Splits, config: FitConfig) -> Result:
     from train.fitting.fit import SharedFit
     from train.fitting.fit import fit as run_fit
-    from train.labels.read_tables import read_files
     from train.report.terminal import results_text
 
-    labels, shared = read_files(place.files), SharedFit(strict=place.strict)
+    shared = SharedFit(strict=place.strict)
     run = run_fit(place.cache, labels, config, place.out, overwrite=place.overwrite, shared=shared)
     line, floor = _floor(place, [(labels, [run])])
     return results_text(run.metrics, run.targets.names) + line, {**run.metrics, **floor}
 
 
-def _fit_ensemble(place: Place, config: FitConfig, count: int) -> Result:
-    from train.labels.read_tables import read_files
+def _fit_ensemble(place: Place, labels: Splits, config: FitConfig, repeat: RepeatOptions) -> Result:
     from train.report.terminal import ensemble_text
     from train.runs.run_folder import load_run
     from train.studies.ensemble import fit_seeds
-    from train.studies.options import RepeatOptions
 
-    repeat, labels = RepeatOptions(place.out, place.overwrite, place.strict), read_files(place.files)
-    ensemble = fit_seeds(place.cache, labels, config, count, repeat)
+    ensemble = fit_seeds(place.cache, labels, config, place.heads, repeat)
     loaded = load_run(place.out)
     line, floor = _floor(place, [(labels, [loaded, *loaded.others])])
     return ensemble_text(ensemble) + line, {**ensemble.to_dict(), **floor}
 
 
-def _fit_folds(place: Place, config: FitConfig, folding: Folding, seeds: int) -> Result:
-    from train.labels.read_tables import read_all_labels
+def _fit_folds(place: Place, labels: Labels, config: FitConfig, repeat: RepeatOptions) -> Result:
     from train.report.terminal import folds_text
     from train.studies.cross_validation import fit_folds
-    from train.studies.options import RepeatOptions
 
-    repeat = RepeatOptions(place.out, place.overwrite, place.strict, place.files)
-    found = fit_folds(place.cache, read_all_labels(place.files), config, folding, repeat, seeds)
+    assert place.folding is not None  # noqa: S101 - all labels are read for folds
+    found = fit_folds(place.cache, labels, config, place.folding, repeat, place.heads)
     line, floor = _floor(place, found.fits)
     return folds_text(found.result) + line, {**found.result, **floor}
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from train.recipes.registry import RECIPES
+
 CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the feature cache.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
@@ -32,6 +34,25 @@ Strict = Annotated[bool, typer.Option("--strict", help="Make a failed check of t
 ConfigFile = Annotated[
     Path | None, typer.Option(help="JSON or TOML file of config fields; options override it.")
 ]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="|".join(RECIPES),
+        help="What is taken where you say nothing: auto, by the cache; paper, the method.",
+        show_default="auto",
+    ),
+]
+PaperRecipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="|".join(RECIPES),
+        help="What rows take where neither you nor the grid says anything.",
+        show_default="paper, the method",
+    ),
+]
+TuneMinutes = Annotated[float, typer.Option("--tune-minutes", help="Longest time of --tune.")]
 RecipeDiff = Annotated[
     bool,
     typer.Option("--allow-recipe-diff", help="Go on with a cache of another recipe; record the difference."),

@@ -102,11 +102,8 @@ def fit(
                 return load_run(out)
             write_json(out / CONFIG_FILE, config.to_dict())
             if checked is not None:
-                for line in [
-                    *target_lines(labels.train, labels.valid),
-                    *weight_lines(task.train),
-                    checked.text(),
-                ]:
+                said = target_lines(labels.train, labels.valid) + weight_lines(task.train)
+                for line in [*said, checked.text()]:
                     progress.line(line)
                 checked.save(out)
             elif shared.audit is not None:

@@ -11,6 +11,7 @@ from train.config import FitConfig
 from train.recipes.recipe import Recipe, known_of
 from train.recipes.registry import AUTO, RECIPES
 
+OF_INNER = ("patience", "refit", "inner_share")  # fields that ask for clips that choose the epoch
 OF_TEMPORAL = ("temporal", "hidden", "lstm_layers")  # fields that say nothing with the temporal model off
 
 
@@ -37,6 +38,8 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     fields = {**recipe.fields, **given}
     if any(name in given for name in OF_TEMPORAL) or given.get("global_mean") is False:
         fields["lstm"] = given.get("lstm", True)
+    if "select" not in given and any(given.get(name) for name in OF_INNER):
+        fields["select"] = "inner"
     if "refit" not in given and (fields.get("select", "inner") != "inner" or fields.get("train_on_all")):
         fields["refit"] = False
     return fields

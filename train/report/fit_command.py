@@ -46,7 +46,11 @@ def fit_command(
     if not cache or where is None:
         return f"# {in_one_line(str(run))}: {NO_COMMAND}"
     same_threads = ["--threads", str(threads[0])] if len(threads) == 1 else []
-    words = ["emi-train", "fit", cache, *where, *config_words(config, run), *same_threads, *more]
+    own = config_words(config, run)
+    start = (
+        [] if "--from" in own else ["--recipe", "paper"]
+    )  # whose values are those that no option is told for
+    words = ["emi-train", "fit", cache, *where, *start, *own, *same_threads, *more]
     return shlex.join([*words, "--out", out])
 
 

@@ -1,7 +1,7 @@
 """Ablation: every row of a grid fitted with every seed, side by side, on the same clips.
 
     OUT/runs/<row>/seed-<n>/   one run folder for each fit, the same as if it had been fitted alone
-    OUT/tuning/<row>/<lr>/     fits that chose the learning rate, with ``--tune lr``
+    OUT/tuning/<row>/<lr>/     fits that chose the learning rate, with ``--tune lr``; of --tune all its trials
     OUT/results.json, truth.csv
 
 Of folds, each row has a folder ``fold-<n>`` with one run a seed, and the folds' labels are in OUT/folds.
@@ -24,7 +24,8 @@ from train.studies.jobs import Job, StudyContext, cached_everywhere, study_conte
 from train.studies.options import StudyOptions
 from train.studies.parts import Parts, whole
 from train.studies.study import RowResult, Study, reported, row_result, save_study
-from train.studies.tuning import rates_to_try, tuned
+from train.studies.tuning.rates import rates_to_try, tuned
+from train.studies.tuning.search import require_searchable, searched
 
 
 def ablate(
@@ -51,6 +52,8 @@ def ablate(
     """
     if options.tune:  # before anything is written
         rates_to_try(rows)
+    if options.search:
+        require_searchable(rows)
     with study_context(caches, whole(labels), rows, options) as context:
         return run_study(context, rows, options)
 
@@ -62,7 +65,7 @@ def run_study(context: StudyContext, rows: Sequence[Row], options: StudyOptions)
         for part in parts.all:
             plan_fit(context.readers[row.cache], part.labels, row.config)
     tried = rates_to_try(rows) if options.tune else ()
-    fitted = tuned(context, rows, tried) if options.tune else _given(rows, parts, options.rates)
+    fitted = _chosen(context, rows, options, tried)
     jobs = {
         row.name: [
             Job(mine, mine.with_seed(seed), context.out / "runs" / mine.slug / name / f"seed-{seed}", part)
@@ -82,11 +85,20 @@ def run_study(context: StudyContext, rows: Sequence[Row], options: StudyOptions)
         metric=rows[0].config.metric,
         caption=caption(context.readers.values(), clips, as_fitted, len(seeds), tried, parts),
         selected_on=load_run(jobs[rows[0].name][0].out).metrics["selected_on"],
-        tuned=options.tune,
+        tuned=options.tune or options.search is not None,
         **reported(valid, parts),
     )
     save_study(study)
     return study
+
+
+def _chosen(
+    context: StudyContext, rows: Sequence[Row], options: StudyOptions, rates: Sequence[float]
+) -> dict[tuple[str, str], Row]:
+    """Return each row on each part as it is to be fitted, by the names of both."""
+    if options.search is not None:
+        return searched(context, rows, options.search)
+    return tuned(context, rows, rates) if options.tune else _given(rows, context.parts, options.rates)
 
 
 def _given(

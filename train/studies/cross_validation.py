@@ -14,6 +14,7 @@ left to train on is then lower. A head that predicts nothing but its training me
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,12 +116,22 @@ def fit_folds(
             "folds": len(parts.all),
             "divided": parts.divided,
             **({"heads": seeds} if seeds > 1 else {}),
+            **({"searched": _searched(config, options)} if options.configs else {}),
             **_scores(reader, parts, fits, options.out),
             **({"inputs": _inputs(cache, options.files, folding)} if options.files else {}),
         }
     tables = [path.name for part in parts.all for path in _tables(part, options.out)]
     write_sealed(options.out / FOLDS, result, (POOLED, *tables))
     return CrossValidation(result, fits)
+
+
+def _searched(config: FitConfig, options: RepeatOptions) -> dict[str, dict[str, Any]]:
+    """Return what each fold took of a search, by its name: the fields in which it differs from the common one."""
+    common = asdict(config)
+    return {
+        name: {field: value for field, value in asdict(own).items() if value != common[field]}
+        for name, own in options.configs.items()
+    }
 
 
 def _inputs(cache: Path, files: LabelFiles, folding: Folding) -> dict[str, Any]:
@@ -151,16 +162,18 @@ def _fit_each(
     runs = _runs_in(list(folders.values()), config.seed, heads)
     bank = None
     if options.overwrite or not all((run / METRICS_FILE).exists() for run in runs):
-        bank = filled_bank(reader, [part.labels for part in parts.all], [config], shared.progress)
+        configs = [config, *options.configs.values()]
+        bank = filled_bank(reader, [part.labels for part in parts.all], configs, shared.progress)
     for part in parts.all:
         shared.progress.line(parts.spoken(part))
+        own_config = options.configs.get(part.name, config)
         own, folder = SharedFit(bank, audit=shared.audits[part.name]), folders[part.name]
         if heads == 1:
-            run = fit(reader, part.labels, config, folder, overwrite=options.overwrite, shared=own)
+            run = fit(reader, part.labels, own_config, folder, overwrite=options.overwrite, shared=own)
             fits.append((part.labels, [run]))
         else:
             within = RepeatOptions(folder, options.overwrite)
-            fit_seeds(reader, part.labels, config, heads, within, own)
+            fit_seeds(reader, part.labels, own_config, heads, within, own)
             loaded = load_run(folder)
             fits.append((part.labels, [loaded, *loaded.others]))
     return fits

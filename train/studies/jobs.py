@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -60,10 +61,14 @@ class StudyContext:
     workers: int
     progress: Progress
 
-    def fit_all(self, jobs: Sequence[Job]) -> None:
-        """Do every fit that is not finished yet, cache by cache.
+    def fit_all(self, jobs: Sequence[Job], until: float = math.inf) -> bool:
+        """Do every fit that is not finished yet, cache by cache; return whether all are done.
 
         A folder's name tells neither labels nor cache, so that each one is compared with its job first.
+
+        Args:
+            jobs: the fits.
+            until: when to end at the latest, by ``time.monotonic``; a fit that is not done then goes on next time.
 
         Raises:
             RunError: if a job's folder holds another fit; nothing is fitted then.
@@ -71,8 +76,9 @@ class StudyContext:
         left = [job for job in jobs if not self._is_finished(job)]
         for name, reader in self.readers.items():
             mine = [job for job in left if job.row.cache == name]
-            if mine:
-                self._fit_on(reader, mine)
+            if mine and not self._fit_on(reader, mine, until):
+                return False
+        return True
 
     def _is_finished(self, job: Job) -> bool:
         if not job.out.exists():  # the plan of a folder that is not there is made once, by its fit
@@ -84,7 +90,7 @@ class StudyContext:
         refresh(job.out, FitInputs(reader, job.part.labels, task))
         return True
 
-    def _fit_on(self, reader: CacheReader, jobs: Sequence[Job]) -> None:
+    def _fit_on(self, reader: CacheReader, jobs: Sequence[Job], until: float) -> bool:
         labels = [part.labels for part in dict.fromkeys(job.part for job in jobs)]
         bank = filled_bank(reader, labels, [job.config for job in jobs], self.progress)
         shared = SharedFit(bank, pictures=False, audited=True)  # the command audits once, for all
@@ -105,7 +111,7 @@ class StudyContext:
             self.progress.line(f"{ended}/{len(jobs)} fits  {clock(spent)}  ETA {left}  {said}")
 
         reader.close()  # each process opens its own files
-        run_all([str(job.out) for job in jobs], work, 0 if cuda else self.workers, done)
+        return run_all([str(job.out) for job in jobs], work, 0 if cuda else self.workers, done, until)
 
 
 def filled_bank(

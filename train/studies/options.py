@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from train.config import FitConfig
+from train.errors import ConfigError
 from train.labels.label_files import LabelFiles
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How long a search takes, and what it leaves alone.
+
+    Attributes:
+        minutes: at most, for all rows and folds together; a trial that is not done by then is left.
+        fixed: fields that the user chose, or that rows differ in.
+    """
+
+    minutes: float
+    fixed: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.minutes < math.inf:
+            raise ConfigError(f"--tune-minutes: found {self.minutes}, expected a positive number")
 
 
 @dataclass(frozen=True)
@@ -18,6 +38,7 @@ class StudyOptions:
         seeds: of each row.
         workers: processes at once, one thread each.
         tune: whether to choose each row's learning rate first, on the inner part of the training clips.
+        search: how to search for each row's config there instead; None for no search.
         rates: learning rates of rows, by name, that were chosen before: one for each fold.
     """
 
@@ -25,6 +46,7 @@ class StudyOptions:
     seeds: Sequence[int] = (0,)
     workers: int = 1
     tune: bool = False
+    search: SearchOptions | None = None
     rates: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
@@ -37,9 +59,11 @@ class RepeatOptions:
         overwrite: replace runs in ``out``.
         strict: refuse to fit when a check of the audit fails.
         files: the tables that the labels were read from; None for labels that were made otherwise.
+        configs: of folds that take another config than the others, by name, as a search chose it.
     """
 
     out: Path
     overwrite: bool = False
     strict: bool = False
     files: LabelFiles | None = None
+    configs: Mapping[str, FitConfig] = field(default_factory=dict)

@@ -6,6 +6,7 @@ processes of one thread do far more than one process of two.
 
 from __future__ import annotations
 
+import math
 import multiprocessing as mp
 import os
 import signal
@@ -23,8 +24,12 @@ ORPHAN_CHECK = 0.5  # seconds between two looks at whether the parent is still t
 
 
 def run_all(
-    jobs: Sequence[str], work: Callable[[int], None], workers: int, done: Callable[[int], None]
-) -> None:
+    jobs: Sequence[str],
+    work: Callable[[int], None],
+    workers: int,
+    done: Callable[[int], None],
+    until: float = math.inf,
+) -> bool:
     """Do every job once, in parallel processes; the first failure ends them all.
 
     Whoever is interrupted ends its workers. What a worker had not finished is for the next run: jobs must be
@@ -35,25 +40,36 @@ def run_all(
         work: does the job at a position.
         workers: how many processes; 0 works in this one (CUDA does not survive a fork).
         done: called here with the position of each job that has ended.
+        until: when it ends at the latest, by ``time.monotonic``; what is being worked at then is left undone.
+
+    Returns:
+        Whether every job was done.
 
     Raises:
         RunError: if a job failed or its process died.
     """
     if not workers:
         for position in range(len(jobs)):
+            if time.monotonic() >= until:
+                return False
             work(position)
             done(position)
-        return
+        return True
     context = mp.get_context("fork")
     following = context.Value("q", 0)
     with _processes(context, min(workers, len(jobs)), work, following, len(jobs)) as ends:
         busy = dict.fromkeys(ends, -1)
         while busy:
-            for end in wait(list(busy)):
+            left = None if until == math.inf else max(0.0, until - time.monotonic())
+            ready = wait(list(busy), left)
+            if not ready:
+                return False
+            for end in ready:
                 assert isinstance(end, Connection)  # noqa: S101 - for the type checker
                 busy[end] = _next_report(end, busy[end], jobs, done)
                 if busy[end] == len(jobs):
                     del busy[end]
+    return True
 
 
 def _next_report(end: Connection, current: int, jobs: Sequence[str], done: Callable[[int], None]) -> int:

@@ -35,7 +35,7 @@ def test_on_every_other_kind_it_is_what_was_measured(changes, said) -> None:
     recipe = auto(known)
     config = FitConfig.from_dict(recipe.fields)
     assert config.clip_vector == "components"
-    assert config.refit
+    assert config.select == "last"
     assert not config.lstm
     assert config.vad == known.vad
     assert said in recipe.why

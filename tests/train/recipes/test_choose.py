@@ -22,6 +22,9 @@ LIKE_AUTO = Recipe("auto", {"lstm": False, "refit": True, "temporal": "gru", "ep
         ({"hidden": 9}, {"lstm": True, "temporal": "gru"}),
         ({"hidden": 9, "lstm": False}, {"lstm": False}),
         ({"global_mean": False}, {"lstm": True}),
+        ({"patience": 3}, {"select": "inner"}),
+        ({"refit": True}, {"select": "inner"}),
+        ({"inner_share": 0.3, "select": "last"}, {"select": "last"}),
         ({"train_on_all": True, "select": "last"}, {"refit": False}),
         (
             {"select": "last", "refit": True},
@@ -39,7 +42,7 @@ def test_a_config_in_one_call(corpus) -> None:
     config = recipe_config(corpus.cache, 64, epochs=5)
     assert config.clip_vector == "components"
     assert config.epochs == 5
-    assert config.refit
+    assert config.select == "last"
     assert recipe_config(corpus.cache, 64, "paper").lstm
     assert chosen_recipe("auto", corpus.cache, 64).fields["epochs"] == 500
     with pytest.raises(ConfigError, match="unknown field"):
