@@ -80,11 +80,14 @@ def ablate(
     named, processes = named_caches(caches), workers or available_cores()
     parts = read_parts(LabelFiles(**files), list(named.values()), division)
     start = Start(recipe, PAPER, caches[0], len(parts.all[0].labels.train)) if recipe else None
-    rows = _rows(grid, build_config(chosen, config, start=start), named)
+    base, said = build_config(chosen, config, start=start)
+    rows = _rows(grid, base, named)
     groups = _groups(named[rows[0].cache], parts, by)
     if confirm is not None:
         require_confirmable(confirm, parts, rows[0])
     by_speaker = any(row.config.standardise == "speaker" for row in rows)
+    for line in said:
+        typer.echo(line, err=True)
     checked = audit_aloud(named, parts, strict, "speaker" if by_speaker else "none")
     search = SearchOptions(tune_minutes, varied(rows) | set(chosen)) if tune == "all" else None
     options = StudyOptions(out, range(seeds), processes, tune == "lr", search)

@@ -40,7 +40,7 @@ def baseline(
     from train.studies.scored import describe, score_rows
 
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
-    config = build_config({**chosen, "select": "last"})
+    config, _ = build_config({**chosen, "select": "last"})
     parts = read_parts(LabelFiles(**files), [cache], division)
     checked = audit_aloud({"cache": cache}, parts, strict)
     study = run_baseline(cache, parts, config, out)
@@ -77,7 +77,7 @@ def fidelity(
     from train.studies.fidelity import fidelity as run_fidelity
     from train.studies.options import StudyOptions
 
-    config, processes = build_config({"hidden": hidden, **chosen}), workers or available_cores()
+    (config, _), processes = build_config({"hidden": hidden, **chosen}), workers or available_cores()
     require_pair(full, compact)
     parts = read_parts(LabelFiles(**files), [full, compact], division)
     if caches_without_vad({FULL: full}):

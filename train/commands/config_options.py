@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import typer
-
 from cache.common.option_fields import require_known
 from train.config import FitConfig, read_fields
 from train.errors import ConfigError
@@ -36,22 +34,22 @@ def build_config(
     file: Path | None = None,
     like: Path | None = None,
     start: Start | None = None,
-) -> FitConfig:
-    """Return the config of a fit: given options override the file, and the file the run or the recipe.
+) -> tuple[FitConfig, list[str]]:
+    """Return the config of a fit, and a line on its recipe; options override the file, the file run or recipe.
 
     Args:
         options: config fields that the user typed; ``train_on_all`` makes a final fit of ``like``, with the
             epochs that it found.
         file: of config fields; a whole config leaves nothing to a recipe.
         like: folder of a run to start from.
-        start: the recipe, which is said in one line; None for the method's own values.
+        start: the recipe; None for the method's own values, on which there is no line.
 
     Raises:
         ConfigError: if a field is unknown or a value is not valid, or both a run and a recipe are to start from.
         RunError: if ``like`` is no finished run.
     """
     fields = {**(read_fields(file) if file else {}), **options}
-    where = str(file or "options")
+    where, said = str(file or "options"), []
     if like is not None:
         if start is not None and start.recipe is not None:
             raise ConfigError(
@@ -63,9 +61,9 @@ def build_config(
         require_known(fields, FitConfig, where, ConfigError)
         name = start.recipe or start.otherwise
         recipe = chosen_recipe(name, start.cache, start.clips, fields.get("layer"))
-        typer.echo(recipe.line(), err=True)
+        said.append(recipe.line())
         fields = with_recipe(recipe, fields)
-    return FitConfig.from_dict(fields, where=where)
+    return FitConfig.from_dict(fields, where=where), said
 
 
 def final_config(run: Run) -> FitConfig:

@@ -90,9 +90,10 @@ def fit(
     place = Place(cache, LabelFiles(**files), out, overwrite, strict, floor, folding, ensemble)
     with threads_of(threads):
         labels = _read(place)
-        built = build_config(chosen, config, like, Start(recipe, AUTO, cache, _trained_on(labels, folding)))
+        start = Start(recipe, AUTO, cache, _trained_on(labels, folding))
+        built, said = build_config(chosen, config, like, start)
         configs = _search(place, labels, built, tune_minutes, frozenset(chosen)) if tune else {}
-        text, found = _fitted(place, labels, built, configs)
+        text, found = _fitted(place, labels, built, Made(tuple(said), configs))
     if json:
         print_json({"run": str(out), **found})
     else:
@@ -119,17 +120,29 @@ def _trained_on(labels: Splits | Labels, folding: Folding | None) -> int:
     return len(labels) if count is None else max(1, len(labels) * (count - 1) // count)
 
 
-def _fitted(
-    place: Place, labels: Splits | Labels, config: FitConfig, configs: dict[str, FitConfig]
-) -> Result:
-    """Fit one head, an ensemble, or the folds; ``configs`` is what a search chose, by the names of folds."""
+class Made(NamedTuple):
+    """How the config of a fit was made.
+
+    Attributes:
+        said: a line on its recipe, if there is one.
+        configs: what a search chose, by the names of folds; of a plain split by no name.
+    """
+
+    said: tuple[str, ...]
+    configs: dict[str, FitConfig]
+
+
+def _fitted(place: Place, labels: Splits | Labels, config: FitConfig, made: Made) -> Result:
+    """Fit one head, an ensemble, or the folds."""
     from train.labels.tables import Splits
     from train.studies.options import RepeatOptions
 
-    repeat = RepeatOptions(place.out, place.overwrite, place.strict, place.files, configs)
+    repeat = RepeatOptions(place.out, place.overwrite, place.strict, place.files, made.configs, made.said)
     if isinstance(labels, Splits):
-        own = configs.get("", config)
-        return _fit_one(place, labels, own) if place.heads == 1 else _fit_ensemble(place, labels, own, repeat)
+        own = made.configs.get("", config)
+        if place.heads > 1:
+            return _fit_ensemble(place, labels, own, repeat)
+        return _fit_one(place, labels, own, made.said)
     return _fit_folds(place, labels, config, repeat)
 
 
@@ -159,12 +172,12 @@ def _search(
     return {part: row.config for (_, part), row in found.items()}
 
 
-def _fit_one(place: Place, labels: Splits, config: FitConfig) -> Result:
+def _fit_one(place: Place, labels: Splits, config: FitConfig, said: tuple[str, ...]) -> Result:
     from train.fitting.fit import SharedFit
     from train.fitting.fit import fit as run_fit
     from train.report.terminal import results_text
 
-    shared = SharedFit(strict=place.strict)
+    shared = SharedFit(strict=place.strict, said=said)
     run = run_fit(place.cache, labels, config, place.out, overwrite=place.overwrite, shared=shared)
     line, floor = _floor(place, [(labels, [run])])
     return results_text(run.metrics, run.targets.names) + line, {**run.metrics, **floor}

@@ -42,6 +42,7 @@ class SharedFit:
         pictures: whether the run folder gets its plots.
         strict: refuse to fit when a check of the audit fails.
         audited: the audit was made already, for all fits at once.
+        said: lines on its config, before the audit.
         audit: that of this fit, made and said already, to be kept in the run.
     """
 
@@ -49,6 +50,7 @@ class SharedFit:
     pictures: bool = True
     strict: bool = False
     audited: bool = False
+    said: tuple[str, ...] = ()
     audit: Audit | None = None
 
 
@@ -90,9 +92,7 @@ def fit(
     with opened(cache) as reader:
         config = config if overwrite else as_begun(config, [out], progress)
         task = plan_fit(reader, labels, config)
-        checked = None
-        if not shared.audited and shared.audit is None:
-            checked = audit_splits(reader, labels, strict=shared.strict, standardise=config.standardise)
+        checked = _audit(reader, labels, config, shared)
         with keep_run_folder(out):
             if claim(out, task.identity, overwrite):
                 progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
@@ -103,13 +103,20 @@ def fit(
             write_json(out / CONFIG_FILE, config.to_dict())
             if checked is not None:
                 said = target_lines(labels.train, labels.valid) + weight_lines(task.train)
-                for line in [*said, checked.text()]:
+                for line in [*shared.said, *said, checked.text()]:
                     progress.line(line)
                 checked.save(out)
             elif shared.audit is not None:
                 shared.audit.save(out)
             _fit_in(out, FitInputs(reader, labels, task), shared, progress)
     return load_run(out)
+
+
+def _audit(reader: CacheReader, labels: Splits, config: FitConfig, shared: SharedFit) -> Audit | None:
+    """Return the audit that is to be said; None where it was, for all fits at once."""
+    if shared.audited or shared.audit is not None:
+        return None
+    return audit_splits(reader, labels, strict=shared.strict, standardise=config.standardise)
 
 
 def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, progress: Progress) -> None:

@@ -36,6 +36,7 @@ from train.labels.coverage import cached
 from train.labels.folds import LEAVE_ONE_OUT, Folding
 from train.labels.label_files import LabelFiles
 from train.labels.tables import Labels, Splits, target_lines
+from train.labels.weights import weight_lines
 from train.machine import threads_as_chosen
 from train.runs.run_folder import Run, load_run
 from train.runs.submission import predictions_in
@@ -100,7 +101,7 @@ def fit_folds(
             plan_fit(reader, part.labels, config)
         audits = audit_folds(reader, parts.by_name, config.standardise)
         said = joined(audits)
-        for line in [*target_lines(labels), said.text()]:
+        for line in [*options.said, *target_lines(labels), *weight_lines(labels), said.text()]:
             progress.line(line)
         if options.strict:
             said.require()

@@ -78,7 +78,10 @@ def fit_seeds(
     seeds = tuple(range(config.seed, config.seed + count))
     if not options.overwrite:
         config = as_begun(config, [out / f"seed-{seed}" for seed in seeds], Progress())
-    own = [shared or SharedFit(strict=options.strict, audited=seed > seeds[0]) for seed in seeds]
+    own = [
+        shared or SharedFit(strict=options.strict, audited=seed > seeds[0], said=options.said)
+        for seed in seeds
+    ]
     with threads_as_chosen():  # measured once, for all of them
         runs = [
             fit(

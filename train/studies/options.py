@@ -60,6 +60,7 @@ class RepeatOptions:
         strict: refuse to fit when a check of the audit fails.
         files: the tables that the labels were read from; None for labels that were made otherwise.
         configs: of folds that take another config than the others, by name, as a search chose it.
+        said: lines on the config, before the first fit.
     """
 
     out: Path
@@ -67,3 +68,4 @@ class RepeatOptions:
     strict: bool = False
     files: LabelFiles | None = None
     configs: Mapping[str, FitConfig] = field(default_factory=dict)
+    said: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ def read(path):
 
 
 def test_fit_evaluate_predict(cli, corpus, tmp_path):
-    options = ["--hidden", 6, "--epochs", 2, "--batch-size", 8, "--threads", 1]
+    options = ["--recipe", "paper", "--hidden", 6, "--epochs", 2, "--batch-size", 8, "--threads", 1]
     code, out, err = cli("fit", corpus.cache, "--labels", corpus.labels, "--out", tmp_path / "run", *options)
     assert code == 0
     assert "trained on 48 clips" in out
@@ -37,6 +37,70 @@ def test_fit_evaluate_predict(cli, corpus, tmp_path):
     code, out, _ = cli("predict", tmp_path / "run", corpus.cache, "--out", tmp_path / "p.csv")
     assert code == 0
     assert len(read(tmp_path / "p.csv")) == 96
+
+
+def test_the_recipe_is_said_and_gives_way_to_what_is_typed(cli, corpus, tmp_path):
+    args = ["fit", corpus.cache, "--labels", corpus.labels, "--no-floor"]
+
+    def fitted(name, *options):
+        code, out, err = cli(*args, "--out", tmp_path / name, *options)
+        assert code == 0, err
+        return json.loads((tmp_path / name / "config.json").read_text()), out, err.splitlines()[0]
+
+    config, out, line = fitted("auto", "--epochs", 3)
+    assert (config["clip_vector"], config["lstm"], config["epochs"]) == ("components", False, 3)
+    assert line.startswith("recipe auto: statistics of frames and of their principal components")
+    assert "hidden_states/2 with 8 channels" in line
+    assert "trained on 60 clips" in out
+    config, _, line = fitted("paper", "--recipe", "paper", "--epochs", 1, "--hidden", 3)
+    assert ("clip_vector" in config, config["lstm"], config["hidden"]) == (False, True, 3)
+    assert line.startswith("recipe paper: the published method")
+    config, out, _ = fitted("patient", "--patience", 2, "--refit", "--epochs", 3)
+    assert (config["select"], config["refit"]) == ("inner", True)
+    assert "then fitted again on all 60 of it" in out
+    again, _, line = fitted("like", "--from", tmp_path / "paper")
+    assert again["hidden"] == 3
+    assert not line.startswith("recipe")
+    whole, _, line = fitted("whole", "--config", tmp_path / "auto" / "config.json")
+    assert whole == json.loads((tmp_path / "auto" / "config.json").read_text())
+    assert not line.startswith("recipe")
+    code, _, err = cli(*args, "--out", tmp_path / "x", "--from", tmp_path / "paper", "--recipe", "auto")
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "both say what to start from" in err
+    code, _, err = cli(*args, "--out", tmp_path / "x", "--recipe", "best")
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "recipe: found 'best', expected auto or paper" in err
+
+
+def test_tune_searches_first_and_lists_every_trial(cli, corpus, tmp_path):
+    out = tmp_path / "run"
+    args = [
+        "fit",
+        corpus.cache,
+        "--labels",
+        corpus.labels,
+        "--epochs",
+        2,
+        "--tune",
+        "--no-floor",
+        "--out",
+        out,
+    ]
+    code, _, err = cli(*args)
+    assert code == 0, err
+    rows = read(tmp_path / "run.search" / "trials.csv")
+    taken = dict(zip(rows[0], next(row for row in rows if row[-1] == "taken"), strict=True))
+    config = json.loads((out / "config.json").read_text())
+    assert (str(config["lr"]), config["loss"], str(config["lstm"])) == (
+        taken["lr"],
+        taken["loss"],
+        taken["lstm"],
+    )
+    assert f"search: {len(rows) - 1} trials, all in {tmp_path / 'run.search' / 'trials.csv'}" in err
+    code, _, err = cli(*args)
+    assert (code, "this fit is finished already" in err) == (0, True)
+    code, _, err = cli(*args[:-1], tmp_path / "other", "--tune-minutes", 0)
+    assert (code, "--tune-minutes: found 0.0, expected a positive number" in err) == (1, True)
 
 
 def test_options_override_the_config_file(cli, corpus, tmp_path):
@@ -143,7 +207,7 @@ def test_a_bad_label_table_is_one_clear_line(cli, corpus, tmp_path, text, messag
     (tmp_path / "t.csv").write_text(text)
     (tmp_path / "v.csv").write_text("Filename,Joy\n00070,0.1\n00071,0.2\n")
     args = ["--train", tmp_path / "t.csv", "--valid", tmp_path / "v.csv", "--out", tmp_path / "run"]
-    code, out, err = cli("fit", corpus.cache, *args)
+    code, out, err = cli("fit", corpus.cache, *args, "--recipe", "paper")
     assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert err.startswith("error: ")
     assert message in err
@@ -200,10 +264,10 @@ def test_a_cache_without_vad_or_layers(cli, corpus, table, tmp_path):
         clips.append(ClipFeatures(clip_id, frames, means, 400, -20.0, "0" * 64, clip={}))
     writer.commit(clips)
     args = ["fit", tmp_path / "cache", "--labels", corpus.labels, "--out", tmp_path / "run", "--epochs", 1]
-    code, _, err = cli(*args)
+    code, _, err = cli(*args, "--recipe", "paper")
     assert (code, len(err.splitlines())) == (1, 1)
     assert "no vad in this cache, found logmel; switch it off with --no-vad" in err
-    assert cli(*args, "--no-vad")[0] == 0
+    assert cli(*args, "--recipe", "paper", "--no-vad")[0] == 0
     assert cli("predict", tmp_path / "run", tmp_path / "cache", "--out", tmp_path / "p.csv")[0] == 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from cache.common.option_fields import options_of
 from train import FitConfig, fit
 from train.labels.label_files import LabelFiles
+from train.recipes.recipe import Known
 from train.report.fit_command import config_words, fit_command, label_words, of_one_config
 
 
@@ -20,11 +21,14 @@ def parsed(monkeypatch, cli):
     """Let the command line parse a command; gives config and place of the fit it would make."""
     found = []
 
-    def take(place, config, *_):
+    def take(place, labels, config, *_):
         found.append((config, place))
         return "", {}
 
-    for name in ("_fit_one", "_fit_ensemble", "_fit_folds"):
+    monkeypatch.setattr("train.commands.fit._read", lambda _: None)
+    monkeypatch.setattr("train.commands.fit._trained_on", lambda *_: 100)
+    monkeypatch.setattr("train.recipes.choose.known_of", lambda *_: Known("logmel", 80, False, False, 100))
+    for name in ("_fitted",):
         monkeypatch.setattr(f"train.commands.fit.{name}", take)
 
     def parse(command):
@@ -75,7 +79,18 @@ OTHERS = {
     ],
 )
 def test_a_config_comes_back_from_its_options(config, parsed, tmp_path):
-    words = ["emi-train", "fit", "cache", "--labels", "labels", *config_words(config, tmp_path), "--out", "x"]
+    words = [
+        "emi-train",
+        "fit",
+        "cache",
+        "--labels",
+        "labels",
+        "--recipe",
+        "paper",
+        *config_words(config, tmp_path),
+        "--out",
+        "x",
+    ]
     assert parsed(words)[0] == config
 
 
@@ -91,7 +106,12 @@ def test_every_option_of_a_fit_is_told(parsed, tmp_path):
             config = replace(standard, **{name: value})
             words = config_words(config, tmp_path)
             assert words, name
-            assert parsed(["emi-train", "fit", "c", "--labels", "l", *words, "--out", "x"])[0] == config
+            assert (
+                parsed(["emi-train", "fit", "c", "--labels", "l", "--recipe", "paper", *words, "--out", "x"])[
+                    0
+                ]
+                == config
+            )
 
 
 def test_the_command_of_a_run_fits_it_again(kept, parsed, corpus):

@@ -11,6 +11,7 @@ arXiv 1502.07943.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import time
@@ -21,10 +22,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cache.format.recipe import canonical_json
 from train.checksums import known_fields, read_json, read_sealed, write_sealed
 from train.config import FitConfig
 from train.errors import ConfigError, RunError
 from train.files import ENVIRONMENT_FILE, HISTORY_FILE, METRICS_FILE, write_csv
+from train.fitting.task import plan_fit
 from train.runs.history import read_history
 from train.runs.run_folder import read_metrics
 from train.studies.grid import Row
@@ -98,11 +101,11 @@ def searched(
     require_searchable(rows)
     pairs = [(row, part) for row in rows for part in context.parts.all]
     plans = {(row.name, part.name): _trials(context, row, part, options) for row, part in pairs}
-    file = context.out / SEARCH_FILE
+    file, identity = context.out / SEARCH_FILE, _identity(context, plans, options)
     if not file.exists():
         _run(context, plans, options)
-        _save(context, plans, options)
-    taken = _taken(file, plans)
+        _save(context, plans, {"minutes": options.minutes, "identity": identity})
+    taken = _taken(file, plans, identity)
     for row, part in pairs:
         where = f", {context.parts.spoken(part)}" if part.name else ""
         chosen = taken[row.name, part.name]
@@ -203,7 +206,17 @@ def _seconds(run: Path) -> float:
         return float(read_json(run / ENVIRONMENT_FILE)["seconds"])
 
 
-def _save(context: StudyContext, plans: Plans, options: SearchOptions) -> None:
+def _identity(context: StudyContext, plans: Plans, options: SearchOptions) -> str:
+    """Return a digest of what decides a search but its time: configs, caches, labels, what is fixed."""
+    jobs = [rungs[0][0].job for rungs in plans.values()]
+    each = [
+        plan_fit(context.readers[job.row.cache], job.part.labels, job.row.config).identity for job in jobs
+    ]
+    text = canonical_json({"rows": list(map(list, plans)), "fits": each, "fixed": sorted(options.fixed)})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _save(context: StudyContext, plans: Plans, about: Mapping[str, Any]) -> None:
     """Write every trial, and the one that each row and part takes: the best of the longest that are done."""
     rows, chosen = [], []
     for (row, part), rungs in plans.items():
@@ -221,22 +234,28 @@ def _save(context: StudyContext, plans: Plans, options: SearchOptions) -> None:
     write_csv(
         context.out / TRIALS_FILE, header, [["" if cell is None else cell for cell in row] for row in rows]
     )
-    values = {"minutes": options.minutes, "trials": len(rows), "chosen": chosen}
+    values = {**about, "trials": len(rows), "chosen": chosen}
     write_sealed(context.out / SEARCH_FILE, values, (TRIALS_FILE,))
     context.progress.line(f"search: {len(rows)} trials, all in {context.out / TRIALS_FILE}")
 
 
-def _taken(file: Path, plans: Plans) -> dict[tuple[str, str], FitConfig]:
+def _taken(file: Path, plans: Plans, identity: str) -> dict[tuple[str, str], FitConfig]:
     """Return what each row takes on each part: the trial's fields, with the row's own epochs.
 
     Raises:
-        RunError: if the file is of other rows.
+        RunError: if the file is of another search.
     """
     found = read_sealed(file)
+    if found.get("identity") != identity:
+        raise RunError(
+            f"{file}: is of another search: other rows, folds, labels, cache or options; give a new folder with "
+            "--out, or remove this one"
+        )
     with known_fields(file, "a search"):
         numbers = {(str(each["row"]), str(each["part"])): int(each["trial"]) for each in found["chosen"]}
-    if set(numbers) != set(plans):
-        raise RunError(f"{file}: is of other rows or folds; give a new folder with --out")
+        missing = set(plans) - set(numbers)
+        if missing or any(not 0 <= numbers[key] < len(rungs[-1]) for key, rungs in plans.items()):
+            raise ValueError("not every row has a trial")
     taken = {}
     for key, rungs in plans.items():
         job = rungs[-1][numbers[key]].job
