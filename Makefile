@@ -10,7 +10,6 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   := data/demo
-DEMO_FIT := --epochs 30 --lr 0.002
 DEMO_FILES := demo.json demo.json.partial media encoder cache run train_split.csv valid_split.csv speakers.csv
 TEST_WORKERS ?= 2
 
@@ -48,7 +47,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 demo: setup $(DEMO)/demo.json ## synthetic clips to intensities: corpus, cache, head, scores, pictures
 	$(call run,emi-extract run $(DEMO)/media --out $(DEMO)/cache --model $(DEMO)/encoder,$(LISTED_IS_FINE))
-	$(call run,emi-train fit $(DEMO)/cache --labels $(DEMO) --speakers $(DEMO)/speakers.csv $(DEMO_FIT) --out $(DEMO)/run --overwrite)
+	$(call run,emi-train fit $(DEMO)/cache --labels $(DEMO) --speakers $(DEMO)/speakers.csv --out $(DEMO)/run --overwrite)
 	$(call run,emi-train evaluate $(DEMO)/run $(DEMO)/cache --labels $(DEMO)/valid_split.csv --speakers $(DEMO)/speakers.csv)
 	@echo "pictures: $(DEMO)/run/learning_curves.png $(DEMO)/run/scatter.png"
 
@@ -67,7 +66,7 @@ endif
 ifeq ($(LABELS),)
 train: extract ## cache and labels to a run folder with head, scores, pictures (CACHE= LABELS= RUN=)
 	@echo "LABELS is not set: using the demo corpus in $(DEMO)"
-	$(call run,emi-train fit $(CACHE) --labels $(DEMO) --speakers $(DEMO)/speakers.csv --out $(RUN) $(or $(FIT_OPTIONS),$(DEMO_FIT)))
+	$(call run,emi-train fit $(CACHE) --labels $(DEMO) --speakers $(DEMO)/speakers.csv --out $(RUN) $(FIT_OPTIONS))
 else
 train: setup
 	$(call run,emi-train fit $(CACHE) --labels $(LABELS) --out $(RUN) $(FIT_OPTIONS))

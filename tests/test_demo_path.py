@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import platform
 import re
 import shutil
 from pathlib import Path
@@ -18,12 +17,13 @@ from cache import CacheReader, verify
 from cache.__main__ import app as cache_app
 from extract import EncoderOptions, ExtractOptions, extract, make_demo
 from extract.__main__ import app as extract_app
-from train import FitConfig, evaluate, fit, read_labels, read_splits
+from train import FitConfig, evaluate, fit, read_labels, read_splits, recipe_config
 from train.__main__ import app
 
-DEMO = {"epochs": 30, "lr": 2e-3}  # what `make demo` uses
-# Where processor and libraries do the same arithmetic, the READMEs' figures are met to the last digit printed.
-TOLERANCE = 0.0 if (platform.system(), platform.machine()) == ("Linux", "x86_64") else 0.02
+CLIPS = 180  # that are trained on
+# The last digits of the features depend on processor, libraries and threads, and hundreds of epochs with dropout on
+# what those are: the READMEs' figures are met about.
+TOLERANCE = 0.02
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,7 +48,7 @@ def options(folder: Path) -> ExtractOptions:
 @pytest.fixture(scope="module")
 def run(demo: Path):
     labels = read_splits(labels=demo, speakers=demo / "speakers.csv")
-    return fit(demo / "cache", labels, FitConfig(**DEMO, device="cpu"), demo / "run")
+    return fit(demo / "cache", labels, recipe_config(demo / "cache", CLIPS, device="cpu"), demo / "run")
 
 
 def mean_pearson(run, demo: Path) -> float:
@@ -56,9 +56,16 @@ def mean_pearson(run, demo: Path) -> float:
     return float(scores["scores"]["pearson"]["mean"])
 
 
-def test_the_demo_scores_at_least_one_half(demo, run) -> None:
+def test_the_demo_scores_at_least_what_the_method_alone_does(demo, run) -> None:
     assert verify(demo / "cache").findings == ()
-    assert mean_pearson(run, demo) >= 0.5
+    assert mean_pearson(run, demo) >= 0.659
+
+
+def test_the_method_scores_at_least_one_half_too(demo, tmp_path) -> None:
+    """The recipe of the paper, with more epochs for so few clips: every stage of the method is walked through."""
+    labels = read_splits(labels=demo, speakers=demo / "speakers.csv")
+    config = FitConfig(epochs=30, lr=2e-3, device="cpu")
+    assert mean_pearson(fit(demo / "cache", labels, config, tmp_path / "run"), demo) >= 0.5
 
 
 def test_permuted_training_labels_score_about_nothing(demo, tmp_path) -> None:
@@ -70,7 +77,7 @@ def test_permuted_training_labels_score_about_nothing(demo, tmp_path) -> None:
         shutil.copy(demo / "valid_split.csv", labels)
         permute_labels(demo / "train_split.csv", labels / "train_split.csv", seed)
         splits = read_splits(labels=labels, speakers=demo / "speakers.csv")
-        config = FitConfig(**DEMO, device="cpu", seed=seed)
+        config = recipe_config(demo / "cache", CLIPS, device="cpu", seed=seed)
         scores.append(mean_pearson(fit(demo / "cache", splits, config, tmp_path / f"run{seed}"), demo))
     assert abs(np.mean(scores)) < 0.2, scores  # an undefined score would show as NaN, and fail
 
@@ -139,9 +146,7 @@ def test_the_readme_prints_what_the_demo_gives(run, root: Path) -> None:
         assert_printed(line_of(readme, name), *(column["per_target"][name] for column in scores.values()))
     assert line_of(readme, "    ".ljust(17) + "pearson").split() == list(scores)
     assert_printed(line_of(readme, "mean pearson "), *ends(metrics))
-    assert_printed(line_of(readme, "trained on 140"), metrics["selection_score"])
-    if not TOLERANCE:
-        assert line_of(readme, "trained on 140") == metrics["statement"]
+    assert line_of(readme, "trained on 180") == metrics["statement"]
 
 
 def test_the_readme_prints_what_each_encoder_gives(demo, run, root: Path, tmp_path) -> None:
@@ -150,11 +155,11 @@ def test_the_readme_prints_what_each_encoder_gives(demo, run, root: Path, tmp_pa
     assert_printed(line_of(readme, "| `data/demo/encoder` |"), *ends(own))
     extract(demo / "media", tmp_path / "logmel", ExtractOptions(EncoderOptions("logmel")))
     labels = read_splits(labels=demo, speakers=demo / "speakers.csv")
-    config = FitConfig(**DEMO, device="cpu", vad=False)
+    config = recipe_config(tmp_path / "logmel", CLIPS, device="cpu")
     metrics = json.loads(
         (fit(tmp_path / "logmel", labels, config, tmp_path / "r").path / "metrics.json").read_text()
     )
-    assert_printed(line_of(readme, "| `logmel` (`--no-vad`) |"), *ends(metrics))
+    assert_printed(line_of(readme, "| `logmel` |"), *ends(metrics))
 
 
 def test_the_readme_prints_what_a_plan_says(demo, root: Path, tmp_path) -> None:

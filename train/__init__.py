@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from train.heads.head import FusionHead, HeadShape
     from train.labels.read_tables import read_labels, read_splits
     from train.labels.tables import Labels, Splits
+    from train.recipes.choose import recipe_config
     from train.runs.evaluate import evaluate
     from train.runs.predict import predict
     from train.runs.run_folder import Run, load_run
@@ -36,6 +37,7 @@ __all__ = [
     "predict",
     "read_labels",
     "read_splits",
+    "recipe_config",
     "score_interval",
 ]
 
@@ -47,6 +49,7 @@ __getattr__, __dir__ = lazy_attributes(
         "heads.head": ("FusionHead", "HeadShape"),
         "labels.read_tables": ("read_labels", "read_splits"),
         "labels.tables": ("Labels", "Splits"),
+        "recipes.choose": ("recipe_config",),
         "runs.evaluate": ("evaluate",),
         "runs.predict": ("predict",),
         "runs.run_folder": ("Run", "load_run"),

@@ -20,6 +20,7 @@ from train.labels.label_files import LabelFiles
 if TYPE_CHECKING:
     from train.audit.checks import Audit
     from train.studies.grid import Row
+    from train.studies.options import StudyOptions
     from train.studies.parts import Parts
     from train.studies.study import Study
 
@@ -74,8 +75,7 @@ def ablate(
     from train.studies.ablation import ablate as run_ablation
     from train.studies.confirm import confirm_rows, require_confirmable
     from train.studies.floor.baselines import with_baselines
-    from train.studies.options import SearchOptions, StudyOptions
-    from train.studies.tuning.search import varied
+    from train.studies.options import StudyOptions
 
     named, processes = named_caches(caches), workers or available_cores()
     parts = read_parts(LabelFiles(**files), list(named.values()), division)
@@ -83,20 +83,52 @@ def ablate(
     base, said = build_config(chosen, config, start=start)
     rows = _rows(grid, base, named)
     groups = _groups(named[rows[0].cache], parts, by)
+    options = _options(StudyOptions(out, range(seeds), processes), rows, tune, tune_minutes, chosen)
     if confirm is not None:
+        _require_one_config(tune, parts)
         require_confirmable(confirm, parts, rows[0])
-    by_speaker = any(row.config.standardise == "speaker" for row in rows)
-    for line in said:
-        typer.echo(line, err=True)
-    checked = audit_aloud(named, parts, strict, "speaker" if by_speaker else "none")
-    search = SearchOptions(tune_minutes, varied(rows) | set(chosen)) if tune == "all" else None
-    options = StudyOptions(out, range(seeds), processes, tune == "lr", search)
+    checked = _audited(named, parts, rows, strict, said)
     study = run_ablation(named, parts, rows, options)
     checked.save(out)
     confirmed = confirm_rows(study, confirm, parts, options) if confirm else None
     if baselines:
         study = with_baselines(study, named[rows[0].cache], parts, rows[0].config)
     _show(study, confirmed, groups, json=json)
+
+
+def _audited(named: dict[str, Path], parts: Parts, rows: list[Row], strict: bool, said: list[str]) -> Audit:
+    """Say the lines on the recipe, and audit once for all fits."""
+    for line in said:
+        typer.echo(line, err=True)
+    by_speaker = any(row.config.standardise == "speaker" for row in rows)
+    return audit_aloud(named, parts, strict, "speaker" if by_speaker else "none")
+
+
+def _options(
+    plain: StudyOptions, rows: list[Row], tune: str | None, minutes: float, given: Mapping[str, Any]
+) -> StudyOptions:
+    """Return the options of a study with what is chosen before its fits: nothing, rates, or by a search."""
+    from dataclasses import replace
+
+    from train.studies.options import SearchOptions
+    from train.studies.tuning.search import varied
+
+    search = SearchOptions(minutes, varied(rows) | set(given)) if tune == "all" else None
+    return replace(plain, tune=tune == "lr", search=search)
+
+
+def _require_one_config(tune: str | None, parts: Parts) -> None:
+    """Refuse to confirm rows that have another config in each fold.
+
+    Raises:
+        ConfigError: if they have.
+    """
+    from train.errors import ConfigError
+
+    if tune == "all" and parts.are_folds:
+        raise ConfigError(
+            "--confirm with --tune all: each fold has a config of its own; use --tune lr, or confirm without folds"
+        )
 
 
 class Groups(NamedTuple):

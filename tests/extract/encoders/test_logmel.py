@@ -95,6 +95,8 @@ def test_a_head_is_fitted_on_it_end_to_end(tmp_path, voice, write_media, python)
         "-m",
         "train",
         "fit",
+        "--recipe",
+        "paper",
         str(tmp_path / "c"),
         *labels,
         "--out",

@@ -33,7 +33,15 @@ def test_the_final_fit_takes_train_and_valid_and_the_epochs_that_a_run_found(cli
     assert len(final.trained_on()) == 90
     assert cli("predict", tmp_path / "final", corpus.cache, "--out", tmp_path / "p.csv")[0] == 0
     code, _, err = cli(
-        "fit", corpus.cache, "--labels", corpus.labels, "--train-on-all", "--out", tmp_path / "x"
+        "fit",
+        corpus.cache,
+        "--labels",
+        corpus.labels,
+        "--train-on-all",
+        "--recipe",
+        "paper",
+        "--out",
+        tmp_path / "x",
     )
     assert (code, len(err.splitlines())) == (1, 1)
     assert "--from RUN" in err

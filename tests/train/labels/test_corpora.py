@@ -36,7 +36,19 @@ def test_nine_proportions_with_spearman(cli, make_cache, table, tmp_path):
         rows = [[f"{clip}.wav", *row] for clip, row in zip(ids[part], shares[part], strict=True)]
         table(tmp_path / f"{name}_split.csv", ["filename", *SHARES], rows)
     run = tmp_path / "run"
-    fit = ["fit", cache, "--labels", tmp_path, "--out", run, "--metric", "spearman", *OPTIONS]
+    fit = [
+        "fit",
+        cache,
+        "--labels",
+        tmp_path,
+        "--out",
+        run,
+        "--metric",
+        "spearman",
+        "--recipe",
+        "paper",
+        *OPTIONS,
+    ]
     code, out, _ = cli(*fit)
     assert code == 0
     header = next(line for line in out.splitlines() if "pearson" in line and "mae" in line)

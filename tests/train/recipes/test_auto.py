@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.bench.noise_labels import Task, interval_of_each
 from train import FitConfig
 from train.recipes.auto import MEASURED, auto
 from train.recipes.recipe import Known
@@ -48,3 +49,10 @@ def test_few_clips_take_more_epochs(clips, epochs) -> None:
     recipe = auto(Known("logmel", 80, False, False, clips))
     assert recipe.fields["epochs"] == epochs
     assert f"{epochs} epochs" in recipe.why
+
+
+def test_it_finds_nothing_in_noise() -> None:
+    """Labels drawn without looking at the frames; more in `tests/bench/noise_labels.py`."""
+    ends = [interval_of_each(Task(number, ("auto",)))["auto"] for number in range(4)]
+    assert sum(low <= 0 <= high for _, low, high in ends) >= 3, ends
+    assert abs(sum(estimate for estimate, _, _ in ends) / 4) < 0.25

@@ -23,7 +23,7 @@ def without(monkeypatch):
 
 def test_every_command_that_fits_refuses_in_one_line_before_the_first_fit(without, cli, corpus, tmp_path):
     common = ["--labels", corpus.labels, "--out", tmp_path / "out", "--precision", "bfloat16", "--hidden", 4]
-    for command in (["fit", "--epochs", 1], ["ablate", "--seeds", 1, "--workers", 1]):
+    for command in (["fit", "--recipe", "paper", "--epochs", 1], ["ablate", "--seeds", 1, "--workers", 1]):
         code, out, err = cli(command[0], corpus.cache, *common, *command[1:])
         assert (code, out) == (1, "")
         (line,) = [line for line in err.splitlines() if line.startswith("error:")]

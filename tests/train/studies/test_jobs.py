@@ -51,10 +51,11 @@ def test_the_features_of_all_folds_are_read_once(corpus, parts, tmp_path, monkey
     assert "fold 3 of 3" in said
 
 
-def in_this_process(names, work, workers, done):
+def in_this_process(names, work, workers, done, until):
     for position in range(len(names)):
         work(position)
         done(position)
+    return until > 0
 
 
 def test_a_bank_is_filled_only_with_what_a_fit_takes(corpus, splits, quiet):
