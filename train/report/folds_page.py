@@ -17,7 +17,14 @@ from train.files import AUDIT_FILE, ENVIRONMENT_FILE, HISTORY_FILE
 from train.report.fit_command import fit_command
 from train.report.fold_plots import plot_fold_histories, plot_pooled
 from train.report.read_folds import Folds, HeldOut
-from train.report.sections import SKIPPED, TWENTY, audit_section, environment_section, folds_audit_section
+from train.report.sections import (
+    SKIPPED,
+    TWENTY,
+    audit_section,
+    coverage_section,
+    environment_section,
+    folds_audit_section,
+)
 from train.report.styles import markdown_table
 from train.report.table import interval_cell
 from train.runs.history import read_history
@@ -56,15 +63,28 @@ def folds_parts(found: Folds, out: Path) -> list[str]:
     Raises:
         RunError: if a run is damaged.
     """
-    first = found.folds[0].run
     return [
         f"# {in_markdown(found.path.resolve().name)}: cross-validation, {counted(len(found.folds), 'fold')}",
-        *_scores(found),
+        *folds_tables(found),
         *_pictures(found, out),
+        *folds_sections(found),
+    ]
+
+
+def folds_sections(found: Folds) -> list[str]:
+    """Return the sections below the pictures of a cross-validation's page, without the commands.
+
+    Raises:
+        RunError: if a run is damaged.
+    """
+    first = found.folds[0].run
+    return [
         "## Chance",
         *_chance(found),
         "## Audit",
         _audit(found),
+        "## Coverage",
+        coverage_section([fold.run for fold in found.folds]),
         f"## Environment of {in_markdown(first.name)}",
         environment_section(first),
         _other_environments(found),
@@ -90,7 +110,8 @@ def folds_commands(found: Folds) -> str:
     return "\n".join([*lines, "```"])
 
 
-def _scores(found: Folds) -> list[str]:
+def folds_tables(found: Folds) -> list[str]:
+    """Return the scores of a cross-validation: of all folds, of each, of each target, by every metric."""
     sign, scored = metric_sign(found.metric), FoldScores.of(found.scored, found.metric)
     whole = scored.interval()
     divided = f" Divided {in_markdown(found.divided)}." if found.divided else ""
