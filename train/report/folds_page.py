@@ -16,6 +16,7 @@ from train.checksums import known_fields, read_json
 from train.files import AUDIT_FILE, ENVIRONMENT_FILE, HISTORY_FILE
 from train.report.fit_command import fit_command
 from train.report.fold_plots import plot_fold_histories, plot_pooled
+from train.report.plots import Curves
 from train.report.read_folds import Folds, HeldOut
 from train.report.sections import (
     SKIPPED,
@@ -48,6 +49,7 @@ from train.scores.wording import (
 )
 from train.studies.cross_validation import WHY_BIASED
 
+FOLD_BY_FOLD = "## Folds"
 POOLED_PICTURE, CURVES_PICTURE = "pooled.png", "learning_curves.png"
 MOST_CURVES = 24  # panels of one picture
 UNSEEN = "Every clip as the head predicts it that has not seen it, one line for each fold."
@@ -119,7 +121,7 @@ def folds_tables(found: Folds) -> list[str]:
         "## Scores",
         f"Mean {sign} over the folds: **{interval_cell(whole)}**.{divided}",
         f"{in_markdown(interval_caption(whole))}. {NOT_IN_IT}",
-        "## Folds",
+        FOLD_BY_FOLD,
         _fold_table(found),
         f"## {sign} per emotion",
         _target_table(found, scored),
@@ -196,18 +198,30 @@ def _pictures(found: Folds, out: Path) -> list[str]:
         f"{UNSEEN} The correlation of all points together is {WHY_BIASED}.",
         f"![predictions, fold by fold]({POOLED_PICTURE})",
     ]
-    drawn = [fold for fold in found.folds if (fold.run / HISTORY_FILE).exists()][:MOST_CURVES]
+    curves, what = folds_curves(found)
+    drawn = dict(list(curves.items())[:MOST_CURVES])
     if drawn:
-        column = "loss" if found.folds[0].metrics["selected_on"] == "last epoch" else "score"
-        curves = {fold.part: np.array(read_history(fold.run / HISTORY_FILE)[column]) for fold in drawn}
-        chosen = [int(fold.metrics["epoch"]) for fold in drawn]
-        what = "training loss" if column == "loss" else f"mean {found.metric}, each fold on its own clips"
-        plot_fold_histories(out / CURVES_PICTURE, curves, chosen, what)
-        some = (
-            f"The first {MOST_CURVES} of {len(found.folds)} folds." if len(found.folds) > MOST_CURVES else ""
-        )
+        values = {name: each.values[0] for name, each in drawn.items()}
+        plot_fold_histories(out / CURVES_PICTURE, values, [each.chosen[0] for each in drawn.values()], what)
+        some = f"The first {MOST_CURVES} of {len(curves)} folds." if len(curves) > MOST_CURVES else ""
         parts += ["## Learning curves", *filter(None, [some]), f"![learning curves]({CURVES_PICTURE})"]
     return parts
+
+
+def folds_curves(found: Folds) -> tuple[dict[str, Curves], str]:
+    """Return the learning curve of each fold that has one, by its name, and what they show.
+
+    Raises:
+        RunError: if a history is damaged.
+    """
+    column = "loss" if found.folds[0].metrics["selected_on"] == "last epoch" else "score"
+    what = "training loss" if column == "loss" else f"mean {found.metric}, each fold on its own clips"
+    curves = {}
+    for fold in found.folds:
+        if (fold.run / HISTORY_FILE).exists():
+            values = np.array(read_history(fold.run / HISTORY_FILE)[column])
+            curves[fold.part] = Curves([fold.run.name], [values], [int(fold.metrics["epoch"])])
+    return curves, what
 
 
 def _chance(found: Folds) -> list[str]:
