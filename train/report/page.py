@@ -129,7 +129,10 @@ def study_sections(study: Study) -> list[str]:
     null = permuted_within(heads or study.scored(study.row(study.reference)), study.metric)
     parts = ["## Chance", null_section(study, null, TOGETHER if is_ensemble(study) else None)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
-    parts += ["## Coverage", coverage_section([path / run for run in study.row(study.reference).runs])]
+    parts += [
+        "## Coverage",
+        coverage_section([path / seeds[0] for seeds in study.runs_of(study.row(study.reference))]),
+    ]
     parts += [f"## Environment of {in_markdown(first.resolve().name)}", environment_section(first)]
     parts += ["## Settings", settings_section(study)]
     parts += ["## Reproduce", SAME_BITS]

@@ -1,5 +1,6 @@
 // Small helpers: elements made from text that is never markup, colours of the style, names cut to a readable length.
 const NAME_LENGTH = 120;
+const PROSE_LENGTH = 4000; // a sentence may quote a name, too
 const SVG = 'http://www.w3.org/2000/svg';
 
 function element(tag, properties = {}, ...children) {
@@ -22,14 +23,18 @@ function drawn(tag, attributes = {}, text = '') {
 }
 
 // A name of somebody else, in its own direction of writing; a very long one is cut, its whole is in its title.
-function shortened(text) {
-  return text.length > NAME_LENGTH ? `${text.slice(0, NAME_LENGTH)}…` : text;
+function shortened(text, most = NAME_LENGTH) {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
-function named(text, tag = 'bdi') {
-  const made = element(tag, { text: shortened(text), dir: 'auto' });
-  if (text.length > NAME_LENGTH) made.title = text;
+function named(text, most = NAME_LENGTH) {
+  const made = element('bdi', { text: shortened(text, most), dir: 'auto' });
+  if (text.length > most) made.title = text;
   return made;
+}
+
+function prose(text) {
+  return named(text, PROSE_LENGTH);
 }
 
 function choice(label, options, chosen, changed) {

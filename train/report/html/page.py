@@ -7,15 +7,15 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from cache.common.option_fields import check_options
 from cache.common.words import counted, in_one_line
-from train.errors import RunError
+from train.errors import ConfigError, RunError
 from train.files import make_folder, write_text
 from train.report.html.payload import json_in_html, payload
-from train.report.html.sounds import embedded, find_sounds, linked
+from train.report.html.sounds import SoundOptions, embedded, find_sounds, linked
 from train.report.html.source import Source, read_source
 
 LOG = logging.getLogger(__name__)
@@ -24,21 +24,6 @@ MARK = '<meta name="generator" content="emi-train report">'  # every page of our
 HERE = "train.report.html"
 PROGRAMS = ("dom.js", "tables.js", "scores.js", "detail.js", "scatter.js", "worst.js", "curves.js", "main.js")
 PLACE = re.compile(r"\{\{(\w+)\}\}")
-
-
-@dataclass(frozen=True)
-class SoundOptions:
-    """The sounds of a page.
-
-    Attributes:
-        media: folders of media files; none: the page has no sounds.
-        embed: put the files into the page instead of linking to them.
-        limit: of all embedded files together [MB].
-    """
-
-    media: tuple[Path, ...] = ()
-    embed: bool = False
-    limit: float = 50.0
 
 
 def write_html(
@@ -63,8 +48,10 @@ def write_html(
         RunError: if a folder holds nothing finished, ``out`` a page of somebody else, media are of other clips, or
             sounds are larger than the limit.
         LabelError: if the labels of a run have moved or changed.
+        ConfigError: if an option is out of range.
     """
     options = options or SoundOptions()
+    check_options(options, ConfigError)
     if out is None and len(paths) > 1:
         raise RunError(
             f"{len(paths)} folders: a page on several is in none of them; give it a folder with --out"
@@ -108,7 +95,7 @@ def page_text(data: str) -> str:
 
 def _sounds(sources: Sequence[Source], out: Path, options: SoundOptions) -> Mapping[str, str]:
     if not options.media:
-        if options.embed:
+        if options.embed_media:
             raise RunError("--embed-media: no folder to take sounds from; name it with --media")
         return {}
     ids = list(dict.fromkeys(clip for source in sources for clip in source.clips.ids))
@@ -121,7 +108,7 @@ def _sounds(sources: Sequence[Source], out: Path, options: SoundOptions) -> Mapp
             len(ids),
             in_one_line(lacking[0]),
         )
-    return embedded(found, options.limit) if options.embed else linked(found, out)
+    return embedded(found, options.embed_limit) if options.embed_media else linked(found, out)
 
 
 def _is_ours(page: Path) -> bool:

@@ -168,8 +168,9 @@ class Panel {
       const there = clip !== null && !Number.isNaN(this.x[clip]);
       ring.hidden = !there;
       if (!there) continue;
-      ring.style.left = `${this.x[clip]}px`;
-      ring.style.top = `${this.y[clip]}px`;
+      const { width, height } = this.size(); // a share of it, since paper is of another size than the screen
+      ring.style.left = `${(100 * this.x[clip]) / width}%`;
+      ring.style.top = `${(100 * this.y[clip]) / height}%`;
     }
   }
 }

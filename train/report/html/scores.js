@@ -51,7 +51,7 @@ function addScores(main, data) {
   for (const source of data.sources) {
     const words = element('p', { class: 'caption' });
     if (data.sources.length > 1) words.append(named(source.name), ': ');
-    words.append(named(source.caption, 'span'));
+    words.append(prose(source.caption));
     place.append(words);
   }
   if (data.sources.length > 1 && data.targets) addTargetScores(place, data);

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from cache.common.durable import storage_errors
 from cache.common.errors import TableError
 from cache.common.ids import AUDIO_SUFFIXES, MEDIA_SUFFIXES, SOUND_SUFFIXES, clip_id_of_file
+from cache.common.option_fields import ZERO_OR_MORE, option
 from cache.common.words import in_one_line
 from train.errors import RunError
 
@@ -31,6 +33,25 @@ KINDS = {  # what a browser is told of a sound that lies in the page; of others 
     ".mkv": "video/webm",
 }
 ANY_KIND = "audio/unknown"
+
+
+@dataclass(frozen=True)
+class SoundOptions:
+    """The sounds of a page.
+
+    Attributes:
+        media: folders of media files; none: the page has no sounds.
+        embed_media: put the files into the page instead of linking to them.
+        embed_limit: of all embedded files together [MB].
+    """
+
+    media: tuple[Path, ...] = option(
+        (), "With --html, a folder of the clips' media files, which the page plays from there; repeatable."
+    )
+    embed_media: bool = option(
+        False, "Put the media files into the page; else they stay where they are.", flag="--embed-media"
+    )
+    embed_limit: float = option(50.0, "Most of --embed-media, in MB.", within=ZERO_OR_MORE)
 
 
 def find_sounds(clip_ids: Collection[str], folders: Sequence[Path]) -> dict[str, Path]:
@@ -70,7 +91,7 @@ def find_sounds(clip_ids: Collection[str], folders: Sequence[Path]) -> dict[str,
 
 
 def linked(sounds: Mapping[str, Path], out: Path) -> dict[str, str]:
-    """Return each clip's link from a page in ``out``: a relative path, percent-encoded, so that it is nothing else."""
+    """Return each clip's link from a page in ``out``: a relative path, percent-encoded, so that it is only that."""
     start = out.resolve()
     return {
         clip_id: quote(os.fsencode(os.path.relpath(path.resolve(), start)), safe="/")

@@ -27,7 +27,7 @@ function sortBy(table, column, header) {
 }
 
 // header: texts; rows: arrays of texts or elements; numeric: whether all columns but the first stand to the right.
-function makeTable(header, rows, { label, numeric = false, sortable = true } = {}) {
+function makeTable(header, rows, { label, numeric = false, sortable = true, cellLength = NAME_LENGTH } = {}) {
   const head = element('tr');
   const table = element('table', {}, element('thead', {}, head), element('tbody'));
   header.forEach((text, column) => {
@@ -39,18 +39,18 @@ function makeTable(header, rows, { label, numeric = false, sortable = true } = {
     } else cell.append(named(text));
     head.append(cell);
   });
-  for (const row of rows) table.tBodies[0].append(makeRow(row, numeric));
+  for (const row of rows) table.tBodies[0].append(makeRow(row, numeric, cellLength));
   if (label) table.setAttribute('aria-label', label);
   return element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': label || 'table' }, table);
 }
 
-function makeRow(cells, numeric) {
+function makeRow(cells, numeric, cellLength) {
   const made = element('tr');
   cells.forEach((cell, column) => {
     const first = column === 0;
     const td = element(first ? 'th' : 'td', { class: numeric && !first ? 'number' : '' });
     if (first) td.scope = 'row';
-    td.append(typeof cell === 'string' ? named(cell) : cell);
+    td.append(typeof cell === 'string' ? named(cell, cellLength) : cell);
     made.append(td);
   });
   return made;
@@ -61,12 +61,12 @@ function addBlocks(parent, blocks, level) {
   let place = parent;
   for (const block of blocks) {
     if (block.kind === 'heading') place = section(parent, block.text, level);
-    else if (block.kind === 'text') place.append(element('p', {}, named(block.text, 'span')));
+    else if (block.kind === 'text') place.append(element('p', {}, prose(block.text)));
     else if (block.kind === 'code') place.append(element('pre', { tabindex: '0', 'aria-label': 'commands', text: block.text }));
     else {
       const few = block.rows.every((row) => row.slice(1).every((cell) => cell.length < 40));
       const heading = place.querySelector('h2, h3');
-      place.append(makeTable(block.header, block.rows, { label: heading ? heading.textContent : 'table', numeric: few }));
+      place.append(makeTable(block.header, block.rows, { label: heading ? heading.textContent : 'table', numeric: few, cellLength: PROSE_LENGTH }));
     }
   }
 }
