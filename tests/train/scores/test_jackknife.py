@@ -118,3 +118,12 @@ def test_nothing_is_said_of_what_is_undefined() -> None:
     assert (same.p_value(0.0), same.p_value(0.3)) == (1.0, 0.0)
     assert same.interval(0.3) == (0.3, 0.3, "Student's t")
     assert math.isnan(Jackknife([Part(1.0, 9.0)], []).p_value(math.nan))
+
+
+@pytest.mark.parametrize("estimate", [0.3, 0.6, 0.9, 1.0, 1.2, 1e6])
+def test_an_effect_beyond_all_doubt_has_a_p_value_of_almost_0(estimate):
+    """A tail this thin has, with one degree of freedom, a quantile whose square is no number."""
+    found = Jackknife([Part(1e-4, 900.0)], [Part(1e-7, 1.0)])
+    p_value = found.p_value(estimate)
+    assert 0 <= p_value < 1e-3
+    assert p_value <= found.p_value(estimate / 2)
