@@ -30,6 +30,7 @@ function shortened(text, most = NAME_LENGTH) {
 function named(text, most = NAME_LENGTH) {
   const made = element('bdi', { text: shortened(text, most), dir: 'auto' });
   if (text.length > most) made.title = text;
+  if (/\S{25}/.test(text)) made.className = 'unbroken'; // others break between words only
   return made;
 }
 

@@ -13,7 +13,7 @@ from cache.common.durable import storage_errors
 from cache.common.errors import TableError
 from cache.common.ids import AUDIO_SUFFIXES, MEDIA_SUFFIXES, SOUND_SUFFIXES, clip_id_of_file
 from cache.common.option_fields import ZERO_OR_MORE, option
-from cache.common.words import in_one_line
+from cache.common.words import counted, in_one_line
 from train.errors import RunError
 
 MEGABYTE = 1_000_000
@@ -116,8 +116,8 @@ def embedded(sounds: Mapping[str, Path], limit: float) -> dict[str, str]:
             total += path.stat().st_size / MEGABYTE
     if total > limit:
         raise RunError(
-            f"{len(sounds)} sounds of {total:.1f} MB are more than --embed-limit {limit:g} MB; raise it, or leave "
-            "--embed-media out: the page then plays the files where they are"
+            f"{counted(len(sounds), 'sound')} of {total:.1f} MB, more than --embed-limit {limit:g} MB; raise it, "
+            "or leave --embed-media out: the page then plays the files where they are"
         )
     found = {}
     for clip_id, path in sounds.items():
