@@ -129,8 +129,9 @@ class Jackknife:
 
 
 def _quantile(freedom: float, tail: float) -> float:
-    """Return the t that leaves ``tail`` beyond it, at most one that can be squared."""
-    return min(-float(stdtrit(freedom, tail)), LARGEST_T)
+    """Return the t that leaves ``tail`` beyond it, at most one that can be squared; scipy's is NaN far out."""
+    found = -float(stdtrit(freedom, tail))
+    return found if found < LARGEST_T else LARGEST_T
 
 
 def _freedom(parts: list[Part]) -> float:
