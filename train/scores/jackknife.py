@@ -129,8 +129,8 @@ class Jackknife:
 
 
 def _quantile(freedom: float, tail: float) -> float:
-    """Return the t that leaves ``tail`` beyond it, at most one that can be squared; scipy's is NaN far out."""
-    found = -float(stdtrit(freedom, tail))
+    """Return the t that leaves ``tail`` beyond it, at most one that can be squared; far out scipy has an infinite one."""
+    found = abs(float(stdtrit(freedom, tail)))
     return found if found < LARGEST_T else LARGEST_T
 
 
