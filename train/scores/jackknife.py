@@ -129,7 +129,7 @@ class Jackknife:
 
 
 def _quantile(freedom: float, tail: float) -> float:
-    """Return the t that leaves ``tail`` beyond it, at most one that can be squared; far out scipy has an infinite one."""
+    """Return the t that leaves ``tail`` beyond it, at most one that can be squared: far out it is infinite."""
     found = abs(float(stdtrit(freedom, tail)))
     return found if found < LARGEST_T else LARGEST_T
 

@@ -72,7 +72,7 @@ class View {
 
 // A link that the report made: a relative path, percent-encoded, or a sound that lies in the page. Nothing else.
 function isSound(address) {
-  return typeof address === 'string' && (/^[\w.~%/-]+$/.test(address) || /^data:(audio|video)\/[\w-]+;base64,[\w+/=]*$/.test(address));
+  return typeof address === 'string' && (/^(?!\/)[\w.~%/-]+$/.test(address) || /^data:(audio|video)\/[\w-]+;base64,[\w+/=]*$/.test(address));
 }
 
 function clipFacts(source, clip) {
