@@ -1,5 +1,6 @@
 // Small helpers: elements made from text that is never markup, colours of the style, names cut to a readable length.
 const NAME_LENGTH = 120;
+const SHORT_NAME = 24; // stays in one line of a table
 const PROSE_LENGTH = 4000; // a sentence may quote a name, too
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -30,7 +31,8 @@ function shortened(text, most = NAME_LENGTH) {
 function named(text, most = NAME_LENGTH) {
   const made = element('bdi', { text: shortened(text, most), dir: 'auto' });
   if (text.length > most) made.title = text;
-  if (/\S{25}/.test(text)) made.className = 'unbroken'; // others break between words only
+  if (text.length <= SHORT_NAME) made.className = 'short';
+  else if (new RegExp(`\\S{${SHORT_NAME}}`).test(text)) made.className = 'unbroken'; // others break between words only
   return made;
 }
 

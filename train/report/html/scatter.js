@@ -202,8 +202,9 @@ function addPredictions(main, data, view) {
     width = panels.clientWidth;
     draw();
   }).observe(panels);
-  place.append(controls, note, element('div', { class: 'predictions' }, panels, makeDetail(view)));
-  return place;
+  const left = element('div', {}, panels); // what is told of a clip stays in sight beside it
+  place.append(controls, note, element('div', { class: 'predictions' }, left, makeDetail(view)));
+  return left;
 }
 
 function noteOf(view) {

@@ -60,12 +60,13 @@ function addScores(main, data) {
 function scoreTable(data, reference) {
   const less = data.differences[reference];
   const [low, high] = rangeOf(data.rows);
-  const header = ['', `${data.sign} [95 %]`, 'interval', 'sd', ...(less ? ['Δ [95 %]', 'p'] : []), 'parameters', 's / fit'];
+  const last = [['parameters', 'parameters'], ['seconds', 's / fit']].filter(([field]) => data.rows.some((row) => row[field]));
+  const header = ['', `${data.sign} [95 %]`, 'interval', 'sd', ...(less ? ['Δ [95 %]', 'p'] : []), ...last.map(([, title]) => title)];
   const rows = data.rows.map((row, at) => {
     const picture = element('span', {}, intervalPicture(row.score, low, high));
     const cells = [row.name, row.score.text, picture, row.spread];
     if (less) cells.push(less[at].text, less[at].p);
-    return [...cells, row.parameters || '–', row.seconds || '–'];
+    return [...cells, ...last.map(([field]) => row[field] || '–')];
   });
   const made = makeTable(header, rows, { label: 'Scores', numeric: true });
   [...made.querySelectorAll('tbody tr')].forEach((tr, at) => {

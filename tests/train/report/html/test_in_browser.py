@@ -171,6 +171,10 @@ def test_the_worst_errors_come_first_and_obey_the_filters(opened, page):
     assert column(browser, ".worst", 0)[0] == source.clips.ids[first]
     assert len(browser.run("return [...document.querySelectorAll('canvas')].map(c => c.ariaLabel)")) == 1
     browser.click(".worst tbody tr .link")
+    box = browser.run(
+        "const b = document.querySelector('.detail').getBoundingClientRect(); return [b.top, b.bottom]"
+    )
+    assert 0 <= box[0] < box[1] <= browser.run("return innerHeight"), "what is told of the clip is in sight"
     assert "No sound of this clip" in browser.run("return document.querySelector('.sound').textContent")
     browser.type("input[type=search]", "nobody")
     assert "No clip" in browser.run("return document.querySelector('.worst').textContent")
