@@ -28,6 +28,10 @@ def report(
     html: Annotated[
         bool, typer.Option("--html", help="Write report.html: one file that sorts, filters and plays clips.")
     ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(help="With --html, groups to score apart: speaker, duration or a column of the labels."),
+    ] = None,
     sounds: Mapping[str, Any],
     overwrite: Overwrite = False,
 ) -> None:
@@ -35,13 +39,15 @@ def report(
     if html:
         from train.report.html.page import write_html
 
-        typer.echo(str(write_html(paths, out, SoundOptions(**sounds), overwrite=overwrite)))
+        typer.echo(str(write_html(paths, out, SoundOptions(**sounds), by=by, overwrite=overwrite)))
         return
     from train.report.page import write_report
 
     if sounds:
         flag = f"--{next(iter(sounds)).replace('_', '-')}"
         raise typer.BadParameter("only an HTML page plays sounds; add --html", param_hint=flag)
+    if by is not None:
+        raise typer.BadParameter("evaluate scores groups, or an HTML page: add --html", param_hint="--by")
     if len(paths) > 1:
         raise typer.BadParameter(
             f"found {len(paths)} folders, a Markdown page is on one; add --html", param_hint="DIR"

@@ -14,6 +14,7 @@ from cache.common.option_fields import check_options
 from cache.common.words import counted, in_one_line
 from train.errors import ConfigError, RunError
 from train.files import make_folder, write_text
+from train.report.html.grouping import grouped
 from train.report.html.payload import json_in_html, payload
 from train.report.html.sounds import SoundOptions, embedded, find_sounds, linked
 from train.report.html.source import Source, read_source
@@ -31,6 +32,7 @@ def write_html(
     out: Path | None = None,
     options: SoundOptions | None = None,
     *,
+    by: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write one HTML page on a run, an ensemble, a cross-validation or a study, or on several side by side.
@@ -39,6 +41,7 @@ def write_html(
         paths: their folders, finished.
         out: folder of the page; default: ``report`` in the folder, of several there is none.
         options: which sounds it plays.
+        by: what groups the clips, to be scored apart: "speaker", "duration" or a column of the label table.
         overwrite: replace a file of the page's name, whoever wrote it.
 
     Returns:
@@ -63,6 +66,8 @@ def write_html(
             f"{page}: is there already and belongs to no report; give another --out, or replace it with --overwrite"
         )
     sources = [read_source(path) for path in paths]
+    if by is not None:
+        sources = [grouped(source, by) for source in sources]
     sounds = _sounds(sources, out, options)
     text = page_text(json_in_html(payload(sources, sounds)))
     make_folder(out)

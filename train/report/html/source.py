@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +94,7 @@ class Source:
         sections: its other ones, without pictures.
         curves: learning curves by title.
         curves_show: what these are.
+        inputs: cache and label tables that it was fitted from, as ``environment.json`` names them.
     """
 
     path: Path
@@ -108,6 +110,7 @@ class Source:
     sections: tuple[str, ...]
     curves: dict[str, Curves]
     curves_show: str
+    inputs: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -130,16 +133,14 @@ def read_source(path: Path) -> Source:
 def _of_folds(found: Folds) -> Source:
     folds = tuple(Fold(fold.truth, fold.heads, fold.speakers) for fold in found.scored)
     ids = tuple(clip for fold in found.folds for clip in fold.labels.clip_ids)
-    first = found.folds[0].run / ENVIRONMENT_FILE
-    with known_fields(first, "an environment"):
-        cache = str((read_json(first).get("inputs") or {}).get("cache", ""))
+    inputs = found.inputs or _inputs_of(found.folds[0].run)
     clips = Clips(
         ids,
         np.concatenate([fold.truth for fold in folds]),
         tuple(who for fold in found.folds for who in fold.labels.speakers),
         _each_clip(found, lambda fold: fold.part),
         _each_clip(found, lambda fold: fold.name),
-        _lengths(cache, ids),
+        _lengths(str(inputs.get("cache") or ""), ids),
     )
     name = found.path.resolve().name
     tables = folds_tables(found)
@@ -160,7 +161,13 @@ def _of_folds(found: Folds) -> Source:
         sections=(*folds_sections(found), "## Reproduce", SAME_BITS, folds_commands(found)),
         curves=curves,
         curves_show=show,
+        inputs=inputs,
     )
+
+
+def _inputs_of(run: Path) -> dict[str, Any]:
+    with known_fields(run / ENVIRONMENT_FILE, "an environment"):
+        return dict(read_json(run / ENVIRONMENT_FILE).get("inputs") or {})
 
 
 def _each_clip(found: Folds, text_of: Callable[..., str]) -> tuple[str, ...]:
@@ -202,6 +209,7 @@ def _of_study(study: Study) -> Source:
         sections=tuple(study_sections(study)),
         curves=curves,
         curves_show=show,
+        inputs=_inputs_of(study.path / study.row(study.reference).runs[0]),
     )
 
 

@@ -114,7 +114,13 @@ def test_what_makes_no_sense_is_refused(cli, kept, folded, tmp_path):
         write_html([kept], tmp_path, SoundOptions(embed_media=True))
     with pytest.raises(ConfigError, match="embed_limit: found -1"):
         write_html([kept], tmp_path, SoundOptions(embed_limit=-1.0))
-    for wrong in (["--media", tmp_path], ["--embed-media"], ["--embed-limit", 3], [folded]):
+    for wrong in (
+        ["--media", tmp_path],
+        ["--embed-media"],
+        ["--embed-limit", 3],
+        ["--by", "speaker"],
+        [folded],
+    ):
         code, _, err = cli("report", kept, *wrong)
         assert code == 2
         assert "add --html" in " ".join(re.sub(r"[│╭╰─╮╯]", " ", err).split())
