@@ -16,8 +16,16 @@ from train.checksums import known_fields, read_json
 from train.files import AUDIT_FILE, ENVIRONMENT_FILE, HISTORY_FILE
 from train.report.fit_command import fit_command
 from train.report.fold_plots import plot_fold_histories, plot_pooled
+from train.report.plots import Curves
 from train.report.read_folds import Folds, HeldOut
-from train.report.sections import SKIPPED, TWENTY, audit_section, environment_section, folds_audit_section
+from train.report.sections import (
+    SKIPPED,
+    TWENTY,
+    audit_section,
+    coverage_section,
+    environment_section,
+    folds_audit_section,
+)
 from train.report.styles import markdown_table
 from train.report.table import interval_cell
 from train.runs.history import read_history
@@ -41,6 +49,7 @@ from train.scores.wording import (
 )
 from train.studies.cross_validation import WHY_BIASED
 
+FOLD_BY_FOLD = "## Folds"
 POOLED_PICTURE, CURVES_PICTURE = "pooled.png", "learning_curves.png"
 MOST_CURVES = 24  # panels of one picture
 UNSEEN = "Every clip as the head predicts it that has not seen it, one line for each fold."
@@ -56,15 +65,28 @@ def folds_parts(found: Folds, out: Path) -> list[str]:
     Raises:
         RunError: if a run is damaged.
     """
-    first = found.folds[0].run
     return [
         f"# {in_markdown(found.path.resolve().name)}: cross-validation, {counted(len(found.folds), 'fold')}",
-        *_scores(found),
+        *folds_tables(found),
         *_pictures(found, out),
+        *folds_sections(found),
+    ]
+
+
+def folds_sections(found: Folds) -> list[str]:
+    """Return the sections below the pictures of a cross-validation's page, without the commands.
+
+    Raises:
+        RunError: if a run is damaged.
+    """
+    first = found.folds[0].run
+    return [
         "## Chance",
         *_chance(found),
         "## Audit",
         _audit(found),
+        "## Coverage",
+        coverage_section([fold.run for fold in found.folds]),
         f"## Environment of {in_markdown(first.name)}",
         environment_section(first),
         _other_environments(found),
@@ -90,7 +112,8 @@ def folds_commands(found: Folds) -> str:
     return "\n".join([*lines, "```"])
 
 
-def _scores(found: Folds) -> list[str]:
+def folds_tables(found: Folds) -> list[str]:
+    """Return the scores of a cross-validation: of all folds, of each, of each target, by every metric."""
     sign, scored = metric_sign(found.metric), FoldScores.of(found.scored, found.metric)
     whole = scored.interval()
     divided = f" Divided {in_markdown(found.divided)}." if found.divided else ""
@@ -98,7 +121,7 @@ def _scores(found: Folds) -> list[str]:
         "## Scores",
         f"Mean {sign} over the folds: **{interval_cell(whole)}**.{divided}",
         f"{in_markdown(interval_caption(whole))}. {NOT_IN_IT}",
-        "## Folds",
+        FOLD_BY_FOLD,
         _fold_table(found),
         f"## {sign} per emotion",
         _target_table(found, scored),
@@ -175,18 +198,30 @@ def _pictures(found: Folds, out: Path) -> list[str]:
         f"{UNSEEN} The correlation of all points together is {WHY_BIASED}.",
         f"![predictions, fold by fold]({POOLED_PICTURE})",
     ]
-    drawn = [fold for fold in found.folds if (fold.run / HISTORY_FILE).exists()][:MOST_CURVES]
+    curves, what = folds_curves(found)
+    drawn = dict(list(curves.items())[:MOST_CURVES])
     if drawn:
-        column = "loss" if found.folds[0].metrics["selected_on"] == "last epoch" else "score"
-        curves = {fold.part: np.array(read_history(fold.run / HISTORY_FILE)[column]) for fold in drawn}
-        chosen = [int(fold.metrics["epoch"]) for fold in drawn]
-        what = "training loss" if column == "loss" else f"mean {found.metric}, each fold on its own clips"
-        plot_fold_histories(out / CURVES_PICTURE, curves, chosen, what)
-        some = (
-            f"The first {MOST_CURVES} of {len(found.folds)} folds." if len(found.folds) > MOST_CURVES else ""
-        )
+        values = {name: each.values[0] for name, each in drawn.items()}
+        plot_fold_histories(out / CURVES_PICTURE, values, [each.chosen[0] for each in drawn.values()], what)
+        some = f"The first {MOST_CURVES} of {len(curves)} folds." if len(curves) > MOST_CURVES else ""
         parts += ["## Learning curves", *filter(None, [some]), f"![learning curves]({CURVES_PICTURE})"]
     return parts
+
+
+def folds_curves(found: Folds) -> tuple[dict[str, Curves], str]:
+    """Return the learning curve of each fold that has one, by its name, and what they show.
+
+    Raises:
+        RunError: if a history is damaged.
+    """
+    column = "loss" if found.folds[0].metrics["selected_on"] == "last epoch" else "score"
+    what = "training loss" if column == "loss" else f"mean {found.metric}, each fold on its own clips"
+    curves = {}
+    for fold in found.folds:
+        if (fold.run / HISTORY_FILE).exists():
+            values = np.array(read_history(fold.run / HISTORY_FILE)[column])
+            curves[fold.part] = Curves([fold.run.name], [values], [int(fold.metrics["epoch"])])
+    return curves, what
 
 
 def _chance(found: Folds) -> list[str]:

@@ -33,6 +33,7 @@ from train.report.read_folds import read_folds
 from train.report.run_study import study_of_run
 from train.report.sections import (
     audit_section,
+    coverage_section,
     emotions_section,
     environment_section,
     metrics_section,
@@ -105,18 +106,33 @@ def write_report(path: Path, out: Path | None = None, *, overwrite: bool = False
 
 
 def _study_parts(study: Study, out: Path) -> list[str]:
-    path, scores = study.path, score_rows(study)
-    parts = [
-        f"# {in_markdown(path.resolve().name)}: {_kind(study)}",
-        *(ensemble_section(study) if _is_ensemble(study) else []),
+    scores = score_rows(study)
+    return [
+        f"# {in_markdown(study.path.resolve().name)}: {kind_of(study)}",
+        *(ensemble_section(study) if is_ensemble(study) else []),
         *_scores(study, scores, out),
+        *score_tables(study),
         *_pictures(study, scores, out),
+        *study_sections(study),
     ]
+
+
+def study_sections(study: Study) -> list[str]:
+    """Return the sections of a study's page below its pictures, from what chance reaches to the commands.
+
+    Raises:
+        RunError: if a run is damaged.
+    """
+    path = study.path
     first = path / study.row(study.reference).runs[0]
-    heads = [Fold(study.truth, together(study), study.speakers)] if _is_ensemble(study) else None
+    heads = [Fold(study.truth, together(study), study.speakers)] if is_ensemble(study) else None
     null = permuted_within(heads or study.scored(study.row(study.reference)), study.metric)
-    parts += ["## Chance", null_section(study, null, TOGETHER if _is_ensemble(study) else None)]
+    parts = ["## Chance", null_section(study, null, TOGETHER if is_ensemble(study) else None)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
+    parts += [
+        "## Coverage",
+        coverage_section([path / seeds[0] for seeds in study.runs_of(study.row(study.reference))]),
+    ]
     parts += [f"## Environment of {in_markdown(first.resolve().name)}", environment_section(first)]
     parts += ["## Settings", settings_section(study)]
     parts += ["## Reproduce", SAME_BITS]
@@ -143,24 +159,25 @@ def _require_free(out: Path) -> None:
             )
 
 
-def _is_ensemble(study: Study) -> bool:
+def is_ensemble(study: Study) -> bool:
+    """Whether the one row of a study is the heads of an ensemble."""
     return (study.path / ENSEMBLE_FILE).exists()
 
 
 def _shown(study: Study, row: str) -> FloatArray:
     """Return what a row predicts (seeds, clips, targets); of an ensemble, what its heads predict together."""
-    return together(study) if _is_ensemble(study) else study.predictions(study.row(row))
+    return together(study) if is_ensemble(study) else study.predictions(study.row(row))
 
 
-def _kind(study: Study) -> str:
+def kind_of(study: Study) -> str:
+    """Say what a study is: "one head", or how many rows and fits."""
     fits = sum(len(row.runs) for row in study.rows)
-    if _is_ensemble(study):
+    if is_ensemble(study):
         return f"ensemble of {counted(fits, 'head')}"
     return "one head" if fits == 1 else f"{counted(len(study.rows), 'row')}, {fits} fits"
 
 
 def _scores(study: Study, scores: Scores, out: Path) -> list[str]:
-    intervals = {row.name: _per_emotion(study, row) for row in study.rows}
     note = (
         "Each interval stands for itself: they are not corrected for their number; p-values are, after Holm."
         if len(study.rows) > 1
@@ -172,13 +189,23 @@ def _scores(study: Study, scores: Scores, out: Path) -> list[str]:
         parts.append("![scores](chart.png)")
         plot_differences(out / "differences.png", study, scores)
         parts += ["## Differences", "![differences](differences.png)"]
-    parts += [f"## {metric_sign(study.metric)} per emotion", emotions_section(study, intervals)]
-    parts += [
+    return [part for part in parts if part]
+
+
+def score_tables(study: Study) -> list[str]:
+    """Return a study's scores by emotion, with intervals, and by all metrics.
+
+    Raises:
+        RunError: if a run is damaged.
+    """
+    intervals = {row.name: _per_emotion(study, row) for row in study.rows}
+    return [
+        f"## {metric_sign(study.metric)} per emotion",
+        emotions_section(study, intervals),
         "## All metrics",
         "Means over seeds and emotions; clipped to the range of the training labels.",
         metrics_section(study, {row.name: _means(study, row) for row in study.rows}),
     ]
-    return [part for part in parts if part]
 
 
 def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
@@ -190,7 +217,7 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
         predictions = _shown(study, row)
         note = ScatterNote(study.metric, study.selected_on, len(predictions), _first_seed(study, row))
         plot_scatter(out / name, study.truth, predictions[0], study.names, note)
-        name_shown = TOGETHER if _is_ensemble(study) else row
+        name_shown = TOGETHER if is_ensemble(study) else row
         shown = LINE_START.sub(r"\1\\\2", in_markdown(name_shown).strip())
         parts += [f"{shown}:", f"![{shown}]({name})"]
         classes = name.replace("scatter", "confusion")
@@ -198,7 +225,7 @@ def _pictures(study: Study, scores: Scores, out: Path) -> list[str]:
             parts.append(f"![{shown}, classes]({classes})")
     trained = [row for row in study.rows if (study.path / row.runs[0] / HISTORY_FILE).exists()]
     if trained:
-        _plot_curves(study, trained, out / "learning_curves.png")
+        plot_histories(out / "learning_curves.png", *curves_of(study, trained))
         parts += ["## Learning curves", "![learning curves](learning_curves.png)"]
     return parts
 
@@ -211,7 +238,12 @@ def _first_seed(study: Study, row: str) -> FloatArray | None:
     return mean_over_folds(np.array([score(f.truth, f.heads[0]) for f in study.scored(study.row(row))]))
 
 
-def _plot_curves(study: Study, rows: Sequence[RowResult], path: Path) -> None:
+def curves_of(study: Study, rows: Sequence[RowResult]) -> tuple[dict[str, Curves], str]:
+    """Return the learning curves of some rows, each with a curve for every run, and what they show.
+
+    Raises:
+        RunError: if a history is damaged.
+    """
     column = "loss" if study.selected_on == "last epoch" else "score"
     where = {"inner": "inner part of train", "valid": "validation clips"}
     title = (
@@ -228,7 +260,7 @@ def _plot_curves(study: Study, rows: Sequence[RowResult], path: Path) -> None:
             [_epoch(run / METRICS_FILE) for run in runs],
             on_other_clips=column == "score" and len(set(map(_inner_part, runs))) > 1,
         )
-    plot_histories(path, histories, title)
+    return histories, title
 
 
 def _inner_part(run: Path) -> frozenset[str] | None:

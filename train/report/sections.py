@@ -10,7 +10,7 @@ from typing import Any
 from cache.common.words import in_markdown, in_one_line
 from train.audit.checks import Audit
 from train.checksums import known_fields, read_json
-from train.files import CONFIG_FILE, ENVIRONMENT_FILE
+from train.files import CONFIG_FILE, COVERAGE_FILE, ENVIRONMENT_FILE
 from train.report.fit_command import fit_command, of_one_config
 from train.report.settings_section import is_head
 from train.report.styles import markdown_table
@@ -19,7 +19,7 @@ from train.report.terminal import few_orders
 from train.scores.estimates import Interval
 from train.scores.permutation import FEW_ORDERS, Null, orders_of, orders_within
 from train.scores.targets import metrics_of
-from train.scores.wording import few_orders_warning, metric_sign, p_text, score_text, typeset
+from train.scores.wording import NOTHING, few_orders_warning, metric_sign, p_text, score_text, typeset
 from train.studies.study import RowResult, Study
 
 MOST_NAMED = 12  # folds that one cell names
@@ -115,6 +115,34 @@ def _details(details: Mapping[str, str]) -> str:
 
 def _and_more(count: int) -> str:
     return f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
+
+
+def coverage_section(runs: Sequence[Path]) -> str:
+    """Return, of every run, how many labelled clips of each split the cache holds, and which it lacks."""
+    rows = []
+    for run in runs:
+        if not (run / COVERAGE_FILE).exists():
+            continue
+        known = read_json(run / COVERAGE_FILE)
+        with known_fields(run / COVERAGE_FILE, "a coverage"):
+            for part in ("train", "valid"):
+                each = known.get(part)
+                if each is not None:
+                    counts = [str(int(each["labelled"])), str(int(each["cached"]))]
+                    rows.append([_shown_run(run), part, *counts, _lacking(list(map(str, each["missing"])))])
+    if not rows:
+        return "Not known: no run tells how many of the labelled clips the cache holds."
+    return markdown_table(["run", "split", "labelled", "in the cache", "not in the cache"], rows)
+
+
+def _shown_run(run: Path) -> str:
+    """Return the name of a run's folder; of one among seeds of a fold, with the fold's."""
+    folder = run.resolve()
+    return f"{folder.parent.name}/{folder.name}" if folder.name.startswith("seed-") else folder.name
+
+
+def _lacking(missing: Sequence[str]) -> str:
+    return (", ".join(missing[:MOST_NAMED]) or NOTHING) + _and_more(len(missing))
 
 
 def environment_section(run: Path) -> str:

@@ -87,7 +87,7 @@ def build_table(study: Study, scores: Scores) -> Table:
     """Return the table of a study: scores, differences, size and time."""
     title, compared = metric_sign(study.metric), len(study.rows) > 1
     differences = [
-        "reference" if row.name == study.reference else _difference_text(each)
+        "reference" if row.name == study.reference else difference_cell(each)
         for row, each in zip(study.rows, scores.differences, strict=True)
     ]
     p_values = [p_cell(value) for value in scores.p_values]
@@ -147,7 +147,8 @@ def _rate_cell(row: RowResult) -> str:
     return NOTHING if rate is None else f"{rate:g}"
 
 
-def _difference_text(interval: Interval | None) -> str:
+def difference_cell(interval: Interval | None) -> str:
+    """Return a difference with its interval and its sign, for a table."""
     if interval is None:
         return score_text(None)
     text = interval_cell(interval)

@@ -11,6 +11,7 @@ from scipy.special import stdtr, stdtrit
 FloatArray = npt.NDArray[np.float64]
 LEVEL = 0.95
 COCHRAN = 0.25  # share of Cochran's squared arm where few seeds count; see Jackknife
+LARGEST_T = 1e150  # of a quantile: its square is still a number
 STUDENT = "Student's t"
 
 
@@ -119,12 +120,18 @@ class Jackknife:
         if self._variance == 0:
             return 0.0
         every = [*self._speakers, *self._seeds]
-        square = float(stdtrit(_freedom(every), tail)) ** 2 * self._variance
+        square = _quantile(_freedom(every), tail) ** 2 * self._variance
         if self._seeds:
             parts = [Part(sum(p.variance for p in self._speakers), _freedom(self._speakers)), *self._seeds]
-            cochran = sum(float(stdtrit(part.freedom, tail)) ** 2 * part.variance for part in parts)
+            cochran = sum(_quantile(part.freedom, tail) ** 2 * part.variance for part in parts)
             square = (1 - COCHRAN) * square + COCHRAN * cochran
         return float(np.sqrt(square))
+
+
+def _quantile(freedom: float, tail: float) -> float:
+    """Return the t that leaves ``tail`` beyond it, at most one that can be squared: far out it is infinite."""
+    found = abs(float(stdtrit(freedom, tail)))
+    return found if found < LARGEST_T else LARGEST_T
 
 
 def _freedom(parts: list[Part]) -> float:

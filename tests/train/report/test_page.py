@@ -128,6 +128,11 @@ def test_names_of_targets_and_rows_are_text_wherever_they_are_shown(cli, corpus,
     code, printed, err = cli("ablate", corpus.cache, "--labels", tmp_path, *options)
     assert code == 0, err
     assert cli("report", out, "--out", tmp_path / "page")[0] == 0
+    assert cli("report", out, "--html", "--out", tmp_path / "page")[0] == 0
+    html = (tmp_path / "page" / "report.html").read_text(encoding="utf-8")
+    for name in names:
+        assert not name.startswith("<") or name not in html
+    assert "\x1b" not in html
     text = (tmp_path / "page" / "report.md").read_text(encoding="utf-8")
     for picture in ("chart.png", "scatter.png", "learning_curves.png"):
         assert f"]({picture})" in text
@@ -171,6 +176,7 @@ def test_missing_labels_go_through_every_command(cli, corpus, gaps, tmp_path):
     assert cli("report", tmp_path / "run")[0] == 0
     page, _ = check(tmp_path / "run" / "report" / "report.md")
     assert "Fear: 30 of 30 missing" in page
+    assert cli("report", tmp_path / "run", "--html")[0] == 0
     assert cli("reproduce", tmp_path / "run")[0] == 0
     folds = [*fit, "--folds", 2, "--group", "speaker", "--no-floor", "--out", tmp_path / "folds"]
     code, text, err = cli(*folds)
@@ -183,6 +189,16 @@ def test_missing_labels_go_through_every_command(cli, corpus, gaps, tmp_path):
     code, _, err = cli(*ablate, "--out", tmp_path / "study")
     assert code == 0, err
     assert cli("report", tmp_path / "study")[0] == 0
+    both = [
+        "report",
+        tmp_path / "study",
+        tmp_path / "run",
+        tmp_path / "folds",
+        "--html",
+        "--out",
+        tmp_path / "html",
+    ]
+    assert cli(*both)[0] == 0
 
 
 @pytest.fixture
@@ -217,6 +233,8 @@ def test_classes_go_through_every_command(cli, corpus, moods, tmp_path):
     page, pictures = check(run / "report" / "report.md")
     assert pictures == ["scatter.png", "confusion.png", "learning_curves.png"]
     assert "| UAR | macro F1 |" in page
+    assert cli("report", run, "--html")[0] == 0
+    assert '"sign":"UAR"' in (run / "report" / "report.html").read_text(encoding="utf-8")
     code, text, err = cli("evaluate", run, corpus.cache, "--labels", moods, "--permutations", 5)
     assert code == 0, err
     assert "mean uar 0." in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from train.audit.checks import Audit, Check
+from train.errors import RunError
 from train.report.sections import (
     audit_section,
+    coverage_section,
     emotions_section,
     environment_section,
     metrics_section,
@@ -92,3 +95,21 @@ def test_one_command_fits_all_seeds_of_a_row(cli, corpus, tmp_path, monkeypatch)
             again = tmp_path / words[-1] / Path(run).name
             for name in ("config.json", "head.safetensors"):
                 assert (again / name).read_bytes() == (study.path / run / name).read_bytes(), run
+
+
+def test_coverage_tells_what_the_cache_lacked(tmp_path):
+    told = {
+        "train": {"labelled": 20, "cached": 5, "share": 0.25, "missing": [f"a|{n}" for n in range(15)]},
+        "valid": {"labelled": 3, "cached": 3, "share": 1.0, "missing": []},
+    }
+    run = tmp_path / "fold-1" / "seed-0"
+    run.mkdir(parents=True)
+    assert coverage_section([run]).startswith("Not known")
+    (run / "coverage.json").write_text(json.dumps(told))
+    *_, train, valid = coverage_section([run, tmp_path]).splitlines()
+    assert train.startswith("| fold-1/seed-0 | train | 20 | 5 | a\\|0, a\\|1, ")
+    assert train.endswith("a\\|11 and 3 more |")
+    assert valid == "| fold-1/seed-0 | valid | 3 | 3 | – |"
+    (run / "coverage.json").write_text('{"train": {"labelled": "x"}}')
+    with pytest.raises(RunError, match="coverage"):
+        coverage_section([run])

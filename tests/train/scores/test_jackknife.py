@@ -118,3 +118,14 @@ def test_nothing_is_said_of_what_is_undefined() -> None:
     assert (same.p_value(0.0), same.p_value(0.3)) == (1.0, 0.0)
     assert same.interval(0.3) == (0.3, 0.3, "Student's t")
     assert math.isnan(Jackknife([Part(1.0, 9.0)], []).p_value(math.nan))
+
+
+@pytest.mark.parametrize(("people", "seeds"), [(900.0, 1e-7), (999.0, 1e-5), (200.0, 1e-9), (4998.0, 0.0)])
+def test_an_effect_beyond_all_doubt_has_a_p_value_of_almost_0(people, seeds):
+    """A tail this thin has, with one degree of freedom, a quantile whose square is no number, or none at all."""
+    found = Jackknife([Part(1e-4, people)], [Part(seeds, 1.0)])
+    estimates = [*np.geomspace(0.01, 1e6, 400), *np.linspace(0.3, 0.9, 600)]
+    p_values = [found.p_value(estimate) for estimate in sorted(estimates)]
+    assert all(0 <= value <= 1 for value in p_values)
+    assert (np.diff(p_values) <= 1e-12).all(), "a larger effect is never the more likely one"
+    assert p_values[-1] < 1e-3
