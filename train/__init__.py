@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from train.labels.read_tables import read_labels, read_splits
     from train.labels.tables import Labels, Splits
     from train.runs.evaluate import evaluate
+    from train.runs.export.emi_head import load_bundle
     from train.runs.predict import predict
     from train.runs.run_folder import Run, load_run
     from train.scores.holm import holm
@@ -31,6 +32,7 @@ __all__ = [
     "evaluate",
     "fit",
     "holm",
+    "load_bundle",
     "load_run",
     "paired_difference",
     "predict",
@@ -48,6 +50,7 @@ __getattr__, __dir__ = lazy_attributes(
         "labels.read_tables": ("read_labels", "read_splits"),
         "labels.tables": ("Labels", "Splits"),
         "runs.evaluate": ("evaluate",),
+        "runs.export.emi_head": ("load_bundle",),
         "runs.predict": ("predict",),
         "runs.run_folder": ("Run", "load_run"),
         "scores.holm": ("holm",),

@@ -47,13 +47,16 @@ def bundle(
     run: RunPath,
     *,
     out: Annotated[Path, typer.Option(help="Zip file to write.")],
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="With the head as ONNX, and a module that predicts with it.")
+    ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Pack head (or heads), config, hashes and card into one file; no data."""
     from train.runs.bundle import bundle as pack
 
-    names = pack(run, out, overwrite=overwrite)
+    names = pack(run, out, overwrite=overwrite, onnx=onnx)
     if json:
         print_json({"out": str(out), "files": names})
     else:

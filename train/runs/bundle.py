@@ -51,31 +51,44 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's first date: the same run gives the
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device", "threads_of_each_sitting")
 
 
-def bundle(run: Path, out: Path, *, overwrite: bool = False) -> list[str]:
+def bundle(run: Path, out: Path, *, overwrite: bool = False, onnx: bool = False) -> list[str]:
     """Pack a run; of an ensemble or a cross-validation, all heads.
 
     Args:
         run: folder of it, finished.
         out: zip file to write.
         overwrite: replace a file of that name, whatever it is.
+        onnx: add the head, or the mean of all heads, as an ONNX file, and the module that predicts with it.
 
     Returns:
         The names of the files in it.
 
     Raises:
-        RunError: if the run is damaged, or ``out`` is no zip file's name.
+        RunError: if the run is damaged, or ``out`` is no zip file's name; if it has no ONNX form.
         StorageError: if ``out`` exists and holds something else, or cannot be written.
     """
     loaded = load_run(run)
     if out.suffix != ".zip":
         raise RunError(f"{out}: expected the name of a .zip file")
-    contents = _several(run, loaded) if loaded.others else _one(loaded, with_card=True)
+    more = _onnx(loaded) if onnx else {}
+    contents = _several(run, loaded, more) if loaded.others else _one(loaded, more, with_card=True)
     write_output(out, _zipped(contents), overwrite)
     return sorted(contents)
 
 
-def _one(run: Run, *, with_card: bool) -> dict[str, bytes]:
-    """Return name → content of the files of one head."""
+def _onnx(run: Run) -> dict[str, bytes]:
+    """Return the ONNX file of a run, and the module that predicts with it."""
+    from train.runs.export import emi_head
+    from train.runs.export.export import exported
+    from train.runs.export.options import ExportOptions
+
+    data, _ = exported(run, ExportOptions())
+    module = Path(str(emi_head.__file__))
+    return {emi_head.HEAD: data, module.name: module.read_bytes()}
+
+
+def _one(run: Run, more: Mapping[str, bytes], *, with_card: bool) -> dict[str, bytes]:
+    """Return name → content of the files of one head, and of ``more``."""
     verify_run(run.path)
     packed = {name: _content(run.path / name) for name in PACKED if (run.path / name).exists()}
     texts = {
@@ -83,17 +96,17 @@ def _one(run: Run, *, with_card: bool) -> dict[str, bytes]:
         "hashes.json": json_text(_hashes(run.path, packed)),
         **({"README.md": _card(run)} if with_card else {}),
     }
-    return _summed(packed | {name: text.encode() for name, text in texts.items()})
+    return _summed({**packed, **more, **{name: text.encode() for name, text in texts.items()}})
 
 
-def _several(path: Path, run: Run) -> dict[str, bytes]:
+def _several(path: Path, run: Run, more: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files of an ensemble or a cross-validation: those of each head in its folder, one card for all."""
     file = path / (ENSEMBLE_FILE if (path / ENSEMBLE_FILE).exists() else FOLDS_FILE)
     listed = {name: value for name, value in read_sealed(file).items() if name not in OF_THE_DATA}
     with known_fields(file, "a list of runs"):
         listed["runs"] = [_nameless(each) for each in listed["runs"]]
         card = card_of_several(run, listed, folds=file.name == FOLDS_FILE)
-    top = {file.name: json_text(sealed(listed)).encode(), "README.md": card.encode()}
+    top = {file.name: json_text(sealed(listed)).encode(), "README.md": card.encode(), **more}
     heads: dict[str, bytes] = {}
     for head in (run, *run.others):
         where = head.path.relative_to(path)
@@ -102,7 +115,7 @@ def _several(path: Path, run: Run) -> dict[str, bytes]:
             kept = {name: value for name, value in within.items() if name not in OF_THE_DATA}
             heads[f"{where.parent.as_posix()}/{ENSEMBLE_FILE}"] = json_text(sealed(kept)).encode()
         heads |= {
-            f"{where.as_posix()}/{name}": content for name, content in _one(head, with_card=False).items()
+            f"{where.as_posix()}/{name}": content for name, content in _one(head, {}, with_card=False).items()
         }
     return _summed(top) | heads
 
