@@ -97,6 +97,9 @@ def test_what_is_missing_or_cannot_be_had_is_one_line(corpus, make, tmp_path) ->
     done = make("predict", f"CLIPS={corpus / 'media'}")
     assert done.returncode != 0
     assert "needs CLIPS and RUN" in done.stdout
+    done = make("predict", f"CLIPS={corpus / 'media'}", "RUN=head.zip")
+    assert done.returncode != 0
+    assert "error: head.zip: no folder" in done.stdout
     done = make("predict", f"CLIPS={corpus / 'media'}", f"RUN={tmp_path}", f"OUT={tmp_path / 'out.csv'}")
     assert done.returncode != 0
     assert "expected a cache, a run or a bundle" in done.stderr

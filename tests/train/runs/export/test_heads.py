@@ -148,6 +148,14 @@ def test_what_has_no_form_is_one_line(make_run, runs, said) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("kind", "known"), [("temporal model lstm", TEMPORAL), ("fusion concat", FUSION)])
+def test_a_model_without_a_form_is_one_line(make_run, monkeypatch, kind, known) -> None:
+    monkeypatch.delitem(known, kind.rpartition(" ")[2])
+    with pytest.raises(RunError, match=f"{kind} has no ONNX form, only ") as caught:
+        Plan.of(make_run(), ExportOptions())
+    assert "\n" not in str(caught.value)
+
+
 def test_the_file_says_what_it_is(make_run) -> None:
     run = make_run()
     data = onnx_file(Plan.of(run, ExportOptions(clip=True)))
