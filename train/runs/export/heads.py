@@ -26,6 +26,7 @@ from train.runs.run_folder import Run
 FORMAT = "emi-fusion head 1"
 OUTPUT, GLOBAL_MEAN = "intensities", "global_mean"
 VAD_WIDTH = 3
+MOST_BYTES = 2**31 - 2**24  # of weights: an ONNX file holds 2 GB, with nodes and metadata
 MEAN = "mean"  # the clip vector that a cache holds
 
 
@@ -58,6 +59,12 @@ class Plan:
         if len({(each.layer, each.config.vad, each.head.shape.width) for each in runs}) > 1:
             raise RunError(
                 f"{run.path}: its heads take different layers or fields, and one file takes one; export each alone"
+            )
+        size = 4 * sum(each.numel() for one in runs for each in one.head.state_dict().values())
+        if size > MOST_BYTES:
+            raise RunError(
+                f"{run.path}: {len(runs)} heads of {size / len(runs) / 1e6:.0f} MB, and one ONNX file holds "
+                f"{MOST_BYTES / 1e9:.1f} GB; export fewer of them, each by its own folder"
             )
         needs_mean = any(each.head.shape.global_mean and each.config.clip_vector == MEAN for each in runs)
         if options.global_mean == GIVEN and not needs_mean:

@@ -156,6 +156,16 @@ def test_a_model_without_a_form_is_one_line(make_run, monkeypatch, kind, known) 
     assert "\n" not in str(caught.value)
 
 
+def test_more_heads_than_a_file_holds_are_one_line(make_run, monkeypatch) -> None:
+    run = make_run()
+    size = 4 * sum(each.numel() for each in run.head.state_dict().values())
+    monkeypatch.setattr("train.runs.export.heads.MOST_BYTES", 2 * size)
+    Plan.of(replace(run, others=(make_run(1),)), ExportOptions())
+    with pytest.raises(RunError, match="3 heads of 0 MB, and one ONNX file holds") as caught:
+        Plan.of(replace(run, others=(make_run(1), make_run(2))), ExportOptions())
+    assert "\n" not in str(caught.value)
+
+
 def test_the_file_says_what_it_is(make_run) -> None:
     run = make_run()
     data = onnx_file(Plan.of(run, ExportOptions(clip=True)))
