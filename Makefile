@@ -3,6 +3,7 @@
 #   make demo                                             the whole path on synthetic clips
 #   make extract CLIPS=raw/ CACHE=data/cache              your clips (MODEL=… for another encoder)
 #   make train CACHE=data/cache LABELS=labels/            labels/train_split.csv and valid_split.csv
+#   make predict CLIPS=new/ RUN=runs/one                  new clips to intensities, in OUT=predictions.csv
 #   EXTRACT_OPTIONS='…' and FIT_OPTIONS='…' are passed on to emi-extract run and emi-train fit
 #   make format check test                                before a commit
 
@@ -17,6 +18,8 @@ CLIPS  ?=
 MODEL  ?=
 LABELS ?=
 CACHE  ?= $(if $(CLIPS)$(LABELS),data/cache,$(DEMO)/cache)
+GIVEN_RUN := $(RUN)
+OUT    ?= predictions.csv
 RUN    := $(or $(RUN),runs/$(shell date +%Y%m%d-%H%M%S))
 
 # 3 means "finished, and something is listed": the list has been shown, the make target goes on.
@@ -28,7 +31,7 @@ define run
 @$(BIN)/$(1) $(2)
 endef
 
-.PHONY: help setup demo extract train test check format bench clean
+.PHONY: help setup demo extract train predict test check format bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -71,6 +74,15 @@ else
 train: setup
 	$(call run,emi-train fit $(CACHE) --labels $(LABELS) --out $(RUN) $(FIT_OPTIONS))
 endif
+
+predict: setup ## new clips to intensities, by a finished run (CLIPS= RUN= OUT= MODEL=)
+	@[ -n "$(CLIPS)" ] && [ -n "$(GIVEN_RUN)" ] || \
+	  { echo "error: make predict needs CLIPS and RUN, for example CLIPS=new/ RUN=runs/one"; exit 1; }
+	@[ -d "$(RUN)" ] || { echo "error: $(RUN): no folder; RUN is that of a run, or of an unpacked bundle"; exit 1; }
+	@cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
+	{ $(BIN)/emi-extract run $(CLIPS) --like $(RUN) --out "$$cache/cache" $(if $(MODEL),--model $(MODEL)) \
+	  $(EXTRACT_OPTIONS) $(LISTED_IS_FINE); } && \
+	$(BIN)/emi-train predict $(RUN) "$$cache/cache" --out $(OUT) $(PREDICT_OPTIONS)
 
 test: setup ## the tests: offline, no GPU (TEST_WORKERS= processes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal

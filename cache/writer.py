@@ -138,11 +138,19 @@ class CacheWriter:
             if not kept:
                 return None
             planned = plan or self._plan_of(kept)
-            shard, content = shard_arrays(kept, self.fields), self._content(kept, planned)
+            shard, content = self.arrays_of(kept), self._content(kept, planned)
             record = self._commit(shard, content, planned.name)
             if record is not None:
                 return record
         raise self._busy(planned.name)
+
+    def arrays_of(self, clips: Sequence[ClipFeatures]) -> ShardArrays:
+        """Return the arrays of a shard of these clips.
+
+        Raises:
+            InvalidValueError: a value that must not enter a cache.
+        """
+        return shard_arrays(clips, self.fields)
 
     def commit_arrays(self, shard: ShardArrays, content: ShardContent, name: str) -> CommitRecord:
         """Commit arrays laid out already; ``commit`` says the rest."""

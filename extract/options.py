@@ -55,6 +55,8 @@ class ExtractOptions:
         audio_stream: which audio stream of files that have several, from 0; None for the default one of each.
         rules: how channels, tracks and times of files are understood (``extract.audio.rules``); a cache that
             exists keeps its own.
+        like: cache, run or bundle whose recipe the new values must be of; ``extract.run.like`` takes the other
+            options from it.
 
     Raises:
         ExtractError: a value is of another type or out of its range; the message starts with its flag.
@@ -93,6 +95,10 @@ class ExtractOptions:
     log_file: Path | None = option(None, "Append what happens, with times.")
     audio_stream: int | None = option(
         None, "Audio stream of files that have several, from 0.", within=ZERO_OR_MORE, shown="the default one"
+    )
+    like: Path | None = option(
+        None,
+        "Cache, run or bundle (.zip): model, layers, seconds, precision and compaction are those of its recipe.",
     )
     rules: int = option(
         CURRENT, "Version of the rules for channels and times.", choices=(FIRST, CURRENT), offered=False

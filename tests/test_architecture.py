@@ -20,6 +20,8 @@ HEAVY = {
     "av",
     "soxr",
     "safetensors",
+    "onnx",
+    "onnxruntime",
 }
 
 

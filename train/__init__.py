@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from train.labels.tables import Labels, Splits
     from train.recipes.choose import recipe_config
     from train.runs.evaluate import evaluate
+    from train.runs.export.emi_head import load_bundle
     from train.runs.predict import predict
     from train.runs.run_folder import Run, load_run
     from train.scores.holm import holm
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate",
     "fit",
     "holm",
+    "load_bundle",
     "load_run",
     "paired_difference",
     "predict",
@@ -51,6 +53,7 @@ __getattr__, __dir__ = lazy_attributes(
         "labels.tables": ("Labels", "Splits"),
         "recipes.choose": ("recipe_config",),
         "runs.evaluate": ("evaluate",),
+        "runs.export.emi_head": ("load_bundle",),
         "runs.predict": ("predict",),
         "runs.run_folder": ("Run", "load_run"),
         "scores.holm": ("holm",),

@@ -11,7 +11,7 @@ from cache.common.console import run_command_line
 from train.commands.ablate import ablate
 from train.commands.compare import baseline, fidelity
 from train.commands.fit import fit
-from train.commands.keep import bundle, reproduce
+from train.commands.keep import bundle, export, reproduce
 from train.commands.overview import compare, runs
 from train.commands.report import report
 from train.commands.use import evaluate, predict
@@ -23,7 +23,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (fit, evaluate, predict, ablate, baseline, fidelity, reproduce, bundle, report, runs, compare):
+COMMANDS = (
+    fit,
+    evaluate,
+    predict,
+    ablate,
+    baseline,
+    fidelity,
+    reproduce,
+    bundle,
+    export,
+    report,
+    runs,
+    compare,
+)
+for command in COMMANDS:
     app.command()(command)
 
 

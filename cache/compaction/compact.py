@@ -18,7 +18,7 @@ from cache.common.errors import CacheError, RecipeMismatchError
 from cache.common.progress import OnPhase, silent_phase
 from cache.common.types import Array
 from cache.common.words import counted
-from cache.compaction.fields import chosen_fields, compact_fields, is_projected
+from cache.compaction.fields import Fields, chosen_fields, compact_fields, is_projected
 from cache.compaction.options import CompactOptions
 from cache.compaction.projection import FILE, Moments, Projection, pool_frames, require_fields
 from cache.copy_shard import content_of, counting_rows, has_shard, open_like, read_shard
@@ -88,7 +88,7 @@ def compact(
             description = catalog.read_description(model)
         else:
             projection = fit(reader, options or CompactOptions(), fit_on, on_phase)
-            recipe, fields = _described(reader, projection, options or CompactOptions())
+            recipe, fields = compact_described(reader, reader.recipe, projection, options or CompactOptions())
             description = replace(reader.description, recipe=recipe, fields=fields)
         writer = open_like(target, description, {FILE: projection.to_bytes()})
         on_progress = on_phase("writing")
@@ -98,7 +98,7 @@ def compact(
         source_bytes = sum(record.num_bytes for record in reader.records)
     records = catalog.read_records(target)
     size = sum(record.num_bytes for record in records)
-    made = _made_with(description.recipe)
+    made = made_with(description.recipe)
     return Compacted(target, projection, made, len(catalog.effective(records)), source_bytes, size)
 
 
@@ -135,10 +135,11 @@ def _digest(fit_on: Sequence[str] | None) -> str:
     return hashlib.sha256(json.dumps(sorted(set(fit_on))).encode()).hexdigest()
 
 
-def _described(
-    reader: CacheReader, projection: Projection, options: CompactOptions
+def compact_described(
+    full: Fields, source: Recipe, projection: Projection, options: CompactOptions
 ) -> tuple[Recipe, dict[str, FrameField]]:
-    fields = compact_fields(reader, options)
+    """Return recipe and frame fields of the compact cache of a full one, which has ``source`` as its recipe."""
+    fields = compact_fields(full, options)
     recipe = {
         "format_version": FORMAT_VERSION,
         "derived": COMPACT,
@@ -147,8 +148,8 @@ def _described(
         "dtype": options.dtype,
         "projection_sha256": projection.sha256,
         "stored_dtype": {name: field.dtype.name for name, field in fields.items()},
-        "source_recipe_id": reader.recipe_id,
-        "source_recipe": reader.recipe,
+        "source_recipe_id": source.recipe_id,
+        "source_recipe": source,
     }
     return Recipe(recipe), fields
 
@@ -156,10 +157,11 @@ def _described(
 def options_of(path: Path) -> CompactOptions:
     """Return what a compact cache was made with; raises CacheError for any other cache."""
     Projection.load(path)
-    return _made_with(catalog.read_description(path).recipe)
+    return made_with(catalog.read_description(path).recipe)
 
 
-def _made_with(recipe: Recipe) -> CompactOptions:
+def made_with(recipe: Recipe) -> CompactOptions:
+    """Return the options that a compact cache of this recipe was made with."""
     layers = ",".join(map(str, recipe.layers)) or "last"
     return CompactOptions(recipe["pool"], recipe["project"], recipe["dtype"], layers)
 
@@ -177,7 +179,7 @@ def _projection_of(
             "Extract this one with the options of that source, or compact it without --like"
         )
     require_fields(projection, list(reader.frame_fields), reader.path)
-    differing = _differing(_made_with(recipe), options, reader) if options else []
+    differing = _differing(made_with(recipe), options, reader) if options else []
     if projection.axes and fit_on is not None and _digest(fit_on) != projection.asked:
         held = {clip_id for clip_id in fit_on if clip_id in reader}
         if held != set(projection.fitted_on):

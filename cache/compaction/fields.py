@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -21,7 +24,16 @@ LADDER = (
 )
 
 
-def chosen_fields(reader: CacheReader, layers: str) -> list[str]:
+class Fields(Protocol):
+    """What has frame fields: a cache that is read, or one that is being made."""
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+    @property
+    def frame_fields(self) -> Mapping[str, FrameField]: ...  # noqa: D102
+
+
+def chosen_fields(reader: Fields, layers: str) -> list[str]:
     """Return the frame fields that ``--layers`` keeps: some hidden states, and all that are none."""
     prefix = HIDDEN_STATES
     numbers = sorted(
@@ -45,7 +57,7 @@ def chosen_fields(reader: CacheReader, layers: str) -> list[str]:
     ]
 
 
-def is_projected(reader: CacheReader, name: str, options: CompactOptions) -> bool:
+def is_projected(reader: Fields, name: str, options: CompactOptions) -> bool:
     """Say whether a field is wide enough to be projected."""
     return 0 < options.project < reader.frame_fields[name].width and reader.frame_fields[name].width > NARROW
 
@@ -74,7 +86,7 @@ def predicted_bytes(reader: CacheReader, options: CompactOptions) -> int:
     return total
 
 
-def compact_fields(reader: CacheReader, options: CompactOptions) -> dict[str, FrameField]:
+def compact_fields(reader: Fields, options: CompactOptions) -> dict[str, FrameField]:
     """Return the frame fields of the compact cache."""
     fields = {}
     for name in chosen_fields(reader, options.layers):

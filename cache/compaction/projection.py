@@ -140,6 +140,14 @@ class Projection:
         """Read ``projection.npz``, trusting nothing in it."""
         try:
             data = gate.read(path.parent, path, MAX_FILE_BYTES)
+        except UNREADABLE as error:
+            raise _no_projection(path, error) from None
+        return cls.from_bytes(data, path)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, path: Path) -> Projection:
+        """Return the projection that a file of these bytes holds; ``path`` names it in errors."""
+        try:
             has_checksum = _has_checksum(data)
             _require_few_members(data[: len(data) - COMMENT_BYTES * has_checksum])
             arrays = dict(_members(data))
@@ -149,7 +157,11 @@ class Projection:
             asked = arrays["asked"][0].decode() if "asked" in arrays else ""
             return cls(_pool(arrays["pool"]), axes, fitted_on, asked, has_checksum)
         except UNREADABLE as error:
-            raise DamagedCacheError(f"{path}: not a projection ({error}); restore it from a copy") from None
+            raise _no_projection(path, error) from None
+
+
+def _no_projection(path: Path, error: Exception) -> DamagedCacheError:
+    return DamagedCacheError(f"{path}: not a projection ({error}); restore it from a copy")
 
 
 def pool_frames(values: Array, window: int) -> Array:

@@ -26,9 +26,15 @@ def run(
 ) -> None:
     """Extract every clip that the cache does not hold yet. Run it again to continue: nothing is redone."""
     from extract.run.extract import extract
+    from extract.run.like import options_like
     from extract.run.summary import as_json, as_text
 
-    summary = extract(source, out, build_options(encoder, options))
+    chosen = (
+        options_like(options["like"], encoder, options)
+        if "like" in options
+        else build_options(encoder, options)
+    )
+    summary = extract(source, out, chosen)
     if json:
         print_json(as_json(summary))
     else:

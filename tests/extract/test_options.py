@@ -17,7 +17,7 @@ from extract.options import ExtractOptions, parse_part
 RUN = {
     "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--precision", "--batch-seconds",
     "--device", "--backend", "--shard-mb", "--part", "--limit", "--num-workers", "--grace", "--max-minutes",
-    "--update", "--log-file", "--audio-stream", "--json", "--help",
+    "--update", "--log-file", "--audio-stream", "--like", "--json", "--help",
 }  # fmt: skip
 PLAN = {
     "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--num-workers", "--audio-stream",

@@ -69,10 +69,11 @@ def test_every_reader_refuses_a_damaged_run(cli, bare, corpus, tmp_path) -> None
         ["report", folder],
         ["reproduce", folder],
         ["bundle", folder, "--out", tmp_path / "head.zip"],
+        ["export", folder, "--onnx", tmp_path / "head.onnx"],
         ["fit", corpus.cache, "--labels", corpus.labels, "--from", folder, "--out", tmp_path / "x"],
         ["fit", corpus.cache, "--labels", corpus.labels, "--config", folder / "config.json", "--out", "x"],
     ]
-    damaged = dict.fromkeys(range(6), "head.safetensors") | {6: "config.json"}
+    damaged = dict.fromkeys(range(7), "head.safetensors") | {7: "config.json"}
     for number, command in enumerate(commands):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(bare, folder)

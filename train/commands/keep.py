@@ -1,4 +1,4 @@
-"""``emi-train reproduce`` and ``bundle``: fits a run again, and packs one to hand on."""
+"""``emi-train reproduce``, ``bundle`` and ``export``: fits a run again, and packs one to hand on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, print_json
 from train.commands.options import Json, Overwrite, RunPath
 from train.labels.label_files import LabelFiles
+from train.runs.export.options import ExportOptions
 
 
 @options_from(LabelFiles, "files")
@@ -46,14 +47,36 @@ def bundle(
     run: RunPath,
     *,
     out: Annotated[Path, typer.Option(help="Zip file to write.")],
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="With the head as ONNX, and a module that predicts with it.")
+    ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Pack head (or heads), config, hashes and card into one file; no data."""
     from train.runs.bundle import bundle as pack
 
-    names = pack(run, out, overwrite=overwrite)
+    names = pack(run, out, overwrite=overwrite, onnx=onnx)
     if json:
         print_json({"out": str(out), "files": names})
     else:
         typer.echo(f"{out}: {', '.join(names)}")
+
+
+@options_from(ExportOptions, "options")
+def export(
+    run: RunPath,
+    *,
+    onnx: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    options: Mapping[str, Any],
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Write head (or the mean of all heads) as one ONNX file: frames and lengths in, intensities out; checked."""
+    from train.runs.export.export import export as write
+
+    difference = write(run, onnx, ExportOptions(**options), overwrite=overwrite)
+    if json:
+        print_json({"onnx": str(onnx), "largest_difference": difference})
+    else:
+        typer.echo(f"{onnx}: differs from torch by at most {difference:.1e} on clips of 1 to 3,000 frames")

@@ -6,6 +6,7 @@ channels rise together; one of a component can. Means over the parts of a clip s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -80,6 +81,14 @@ def with_components(
     """
     assert features.described is not None  # noqa: S101 - asked for
     assert features.global_mean is not None  # noqa: S101 - asked for
+    widths = (features.width, VALUES * components.axes.shape[1])
+    of_clip = of_components(components)
+    found = for_each_clip(features.described, features.lengths, widths, of_clip, on_progress)
+    return replace(features, global_mean=torch.cat([features.global_mean, torch.from_numpy(found)], dim=1))
+
+
+def of_components(components: Components) -> Callable[[npt.NDArray[np.generic]], Float32Array]:
+    """Return what turns a clip's frames (frames, width) into (``VALUES`` · components,) of its components."""
     mean, deviation, axes = (
         getattr(components, name).cpu().numpy() for name in ("mean", "deviation", "axes")
     )
@@ -88,10 +97,7 @@ def with_components(
         turned = ((np.asarray(frames, dtype=np.float32) - mean) / deviation) @ axes
         return np.concatenate([of_frames(turned), means_of_parts(turned).ravel()])
 
-    found = for_each_clip(
-        features.described, features.lengths, (features.width, VALUES * axes.shape[1]), of_clip, on_progress
-    )
-    return replace(features, global_mean=torch.cat([features.global_mean, torch.from_numpy(found)], dim=1))
+    return of_clip
 
 
 def means_of_parts(frames: Float32Array) -> Float32Array:

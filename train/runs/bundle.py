@@ -41,6 +41,7 @@ from train.files import (
     PROJECTION_FILE,
     json_text,
 )
+from train.runs.model_card import header
 from train.runs.run_folder import Run, load_run
 from train.runs.settings import in_a_line, settings_of
 from train.scores.wording import interval_text, score_text
@@ -51,49 +52,62 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's first date: the same run gives the
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device", "threads_of_each_sitting")
 
 
-def bundle(run: Path, out: Path, *, overwrite: bool = False) -> list[str]:
+def bundle(run: Path, out: Path, *, overwrite: bool = False, onnx: bool = False) -> list[str]:
     """Pack a run; of an ensemble or a cross-validation, all heads.
 
     Args:
         run: folder of it, finished.
         out: zip file to write.
         overwrite: replace a file of that name, whatever it is.
+        onnx: add the head, or the mean of all heads, as an ONNX file, and the module that predicts with it.
 
     Returns:
         The names of the files in it.
 
     Raises:
-        RunError: if the run is damaged, or ``out`` is no zip file's name.
+        RunError: if the run is damaged, or ``out`` is no zip file's name; if it has no ONNX form.
         StorageError: if ``out`` exists and holds something else, or cannot be written.
     """
     loaded = load_run(run)
     if out.suffix != ".zip":
         raise RunError(f"{out}: expected the name of a .zip file")
-    contents = _several(run, loaded) if loaded.others else _one(loaded, with_card=True)
+    more = _onnx(loaded) if onnx else {}
+    contents = _several(run, loaded, more) if loaded.others else _one(loaded, more, with_card=True)
     write_output(out, _zipped(contents), overwrite)
     return sorted(contents)
 
 
-def _one(run: Run, *, with_card: bool) -> dict[str, bytes]:
-    """Return name → content of the files of one head."""
+def _onnx(run: Run) -> dict[str, bytes]:
+    """Return the ONNX file of a run, and the module that predicts with it."""
+    from train.runs.export import emi_head
+    from train.runs.export.export import exported
+    from train.runs.export.options import ExportOptions
+
+    data, _ = exported(run, ExportOptions())
+    module = Path(str(emi_head.__file__))
+    return {emi_head.HEAD: data, module.name: module.read_bytes()}
+
+
+def _one(run: Run, more: Mapping[str, bytes], *, with_card: bool) -> dict[str, bytes]:
+    """Return name → content of the files of one head, and of ``more``."""
     verify_run(run.path)
     packed = {name: _content(run.path / name) for name in PACKED if (run.path / name).exists()}
     texts = {
         METRICS_FILE: json_text(_aggregates(run.metrics)),
         "hashes.json": json_text(_hashes(run.path, packed)),
-        **({"README.md": _card(run)} if with_card else {}),
+        **({"README.md": _card(run, onnx=bool(more))} if with_card else {}),
     }
-    return _summed(packed | {name: text.encode() for name, text in texts.items()})
+    return _summed({**packed, **more, **{name: text.encode() for name, text in texts.items()}})
 
 
-def _several(path: Path, run: Run) -> dict[str, bytes]:
+def _several(path: Path, run: Run, more: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files of an ensemble or a cross-validation: those of each head in its folder, one card for all."""
     file = path / (ENSEMBLE_FILE if (path / ENSEMBLE_FILE).exists() else FOLDS_FILE)
     listed = {name: value for name, value in read_sealed(file).items() if name not in OF_THE_DATA}
     with known_fields(file, "a list of runs"):
         listed["runs"] = [_nameless(each) for each in listed["runs"]]
-        card = card_of_several(run, listed, folds=file.name == FOLDS_FILE)
-    top = {file.name: json_text(sealed(listed)).encode(), "README.md": card.encode()}
+        card = card_of_several(run, listed, folds=file.name == FOLDS_FILE, onnx=bool(more))
+    top = {file.name: json_text(sealed(listed)).encode(), "README.md": card.encode(), **more}
     heads: dict[str, bytes] = {}
     for head in (run, *run.others):
         where = head.path.relative_to(path)
@@ -102,7 +116,7 @@ def _several(path: Path, run: Run) -> dict[str, bytes]:
             kept = {name: value for name, value in within.items() if name not in OF_THE_DATA}
             heads[f"{where.parent.as_posix()}/{ENSEMBLE_FILE}"] = json_text(sealed(kept)).encode()
         heads |= {
-            f"{where.as_posix()}/{name}": content for name, content in _one(head, with_card=False).items()
+            f"{where.as_posix()}/{name}": content for name, content in _one(head, {}, with_card=False).items()
         }
     return _summed(top) | heads
 
@@ -124,13 +138,13 @@ def _zipped(contents: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _card(run: Run) -> str:
+def _card(run: Run, *, onnx: bool) -> str:
     with known_fields(run.path / METRICS_FILE, "metrics of a fit"):
-        return card(run)
+        return card(run, onnx=onnx)
 
 
-def card(run: Run) -> str:
-    """Return the model card of a head."""
+def card(run: Run, *, onnx: bool = False) -> str:
+    """Return the model card of a head; ``onnx`` says whether it lies beside it in that form too."""
     metrics = run.metrics
     scores, score = metrics["valid"], "No clip was left to report on."
     if scores:
@@ -143,16 +157,18 @@ def card(run: Run) -> str:
         f"- Training: {metrics['statement']}.",
         f"- {score}",
     ]
-    return _text("a head on frozen speech features", run, lines)
+    top = header(run, scores, metrics.get("interval"), onnx=onnx)
+    return top + _text("a head on frozen speech features", run, lines)
 
 
-def card_of_several(run: Run, listed: Mapping[str, Any], *, folds: bool) -> str:
+def card_of_several(run: Run, listed: Mapping[str, Any], *, folds: bool, onnx: bool = False) -> str:
     """Return the model card of an ensemble or of the heads of a cross-validation.
 
     Args:
         run: the first of the heads, with the others.
         listed: content of ``ensemble.json`` or ``folds.json``.
         folds: whether they are folds.
+        onnx: whether their mean lies beside them as an ONNX file.
     """
     heads, metric, metrics = [run, *run.others], run.config.metric, run.metrics
     size = f"{metrics['parameters']:,} parameters, each {on_in(run)}; width {run.head.shape.width}"
@@ -179,7 +195,14 @@ def card_of_several(run: Run, listed: Mapping[str, Any], *, folds: bool) -> str:
         f"- Heads: {len(heads)} of {size}. `emi-train predict` takes the mean of their predictions.",
         *(_encoder(run), _settings(run), how, f"- {score}"),
     ]
-    return _text(what, run, lines)
+    scores = {metric: _mean_over_folds(listed)} if folds else listed["valid"]
+    return header(run, scores, listed["mean"] if folds else None, onnx=onnx) + _text(what, run, lines)
+
+
+def _mean_over_folds(listed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scores of a cross-validation as those of a fit are kept."""
+    targets = {name: found["estimate"] for name, found in listed.get("per_target", {}).items()}  # older: none
+    return {"mean": listed["mean"]["estimate"], "per_target": targets}
 
 
 def on_in(run: Run) -> str:

@@ -41,13 +41,25 @@ def as_trained(run: Run, reader: CacheReader) -> Iterator[CacheReader]:
     if run.recipe.same_values(reader.recipe) or not run.recipe.is_made_from(reader.recipe):
         yield reader
         return
+    projection = projection_of(run, f"{reader.path} is the full cache")
+    with ProjectedReader(reader.path, projection) as projected:
+        yield projected
+
+
+def projection_of(run: Run, why: str) -> Projection:
+    """Return the projection that made the compact cache on which a head was trained.
+
+    Args:
+        run: keeps it.
+        why: it is needed, for the message.
+
+    Raises:
+        RunError: if it is missing, or another one.
+    """
     path = run.path / PROJECTION_FILE
     if not path.exists():
-        raise RunError(
-            f"{path}: is missing, and {reader.path} is the full cache; copy it from the compact one"
-        )
+        raise RunError(f"{path}: is missing, and {why}; copy it from the compact one")
     projection = Projection.from_file(verified(path))
     if projection.sha256 != run.recipe.projection_sha256:
         raise RunError(f"{path}: not the projection that this head was trained with; restore it from a copy")
-    with ProjectedReader(reader.path, projection) as projected:
-        yield projected
+    return projection

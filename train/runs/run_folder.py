@@ -153,6 +153,10 @@ def load_run(path: Path | str) -> Run:
         return _load_several(path, path / ENSEMBLE_FILE)
     if (path / FOLDS_FILE).exists():
         return _load_several(path, path / FOLDS_FILE)
+    if path.is_file() and path.suffix == ".zip":
+        raise RunError(
+            f"{path}: a bundle, not a run folder; unpack it and give the folder: unzip {path} -d DIR"
+        )
     if not path.is_dir():
         raise RunError(f"{path}: no such run folder; emi-train fit writes one")
     if not (path / METRICS_FILE).exists():
