@@ -124,7 +124,10 @@ def groups_of(labels: Labels, group: str) -> tuple[str, ...]:
         return tuple(str(who) for who in labels.speakers)
     if group in {*labels.names, labels.id_column}:
         what = "a target" if group in labels.names else "the id"
-        raise LabelError(f"{labels.path}: --group {group} is {what} column; choose speaker or another column")
+        way = "; name the targets with --targets" if group in labels.names else ""
+        raise LabelError(
+            f"{labels.path}: --group {group} is {what} column{way}, or choose speaker or another column"
+        )
     found: dict[str, str] = {}
     for path in (labels.path, *labels.others):
         table = read_table(path)
