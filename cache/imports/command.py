@@ -57,19 +57,24 @@ def _document(done: Imported) -> dict[str, Any]:
 
 def _text(done: Imported) -> list[str]:
     understood = done.understood
+    planned = counted(len(understood.frames), "clip")
     if done.written:
-        lines = [f"{done.path}: {done.clips} of {counted(len(understood.frames), 'clip')} cached, {done.added} added now"]
+        lines = [
+            f"{done.path}: {done.clips} of {counted(len(understood.frames), 'clip')} cached, {done.added} added now"
+        ]
     else:
-        lines = [f"dry run, nothing written: {counted(len(understood.frames), 'clip')} to import"]
+        lines = [f"dry run, nothing written: {planned} to import"]
     lines += [f"  {line}" for line in understood.lines]
     if done.changed:
         lines.append(
-            f"  {counted(done.changed, 'cached clip')} from files whose size or time has changed since; import them "
-            "into a new folder"
+            f"  {counted(done.changed, 'cached clip')} from files whose size or time has changed since; import "
+            "them into a new folder"
         )
     if done.failures:
         reasons = Counter(failure.reason for failure in done.failures)
-        lines.append(f"  {len(done.failures)} failed: {', '.join(f'{r} {n}' for r, n in sorted(reasons.items()))}")
+        lines.append(
+            f"  {len(done.failures)} failed: {', '.join(f'{r} {n}' for r, n in sorted(reasons.items()))}"
+        )
         lines += [f"    {f.clip_id}: {f.reason}: {f.message}" for f in done.failures[:MAX_LISTED]]
         if len(done.failures) > MAX_LISTED:
             where = f" in {done.path}/failures/" if done.written else ""

@@ -15,47 +15,14 @@ from cache.common.ids import clip_id_from_text, clip_id_of_file
 from cache.common.progress import OnProgress, silent
 from cache.common.tables import split_in_name
 from cache.common.words import in_one_line
+from cache.format.catalog import DESCRIPTION
+from cache.imports.entry import STAGE, Entry, Sources
 from cache.imports.options import ImportOptions
 from cache.imports.part import Part, refused
 from cache.imports.registry import LAYOUTS, SUFFIXES, layout_of
-from cache.imports.values import UnreadableError, Values
+from cache.imports.values import UnreadableError
 
 TEXT = "csv"  # beside files of other layouts such tables hold labels, not features
-STAGE = "source"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """The features of one clip, as they lie in a file.
-
-    Attributes:
-        clip_id: text id.
-        values: its features.
-        path: of the file.
-        shown: that path as it is stored and printed, relative to its source.
-    """
-
-    clip_id: str
-    values: Values
-    path: Path
-    shown: str
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What sources hold.
-
-    Attributes:
-        entries: clips, sorted by id.
-        failures: what cannot be taken, each with its reason.
-        layouts: layout → files of it.
-        passed: files that hold no features.
-    """
-
-    entries: tuple[Entry, ...]
-    failures: tuple[Failure, ...]
-    layouts: dict[str, int]
-    passed: int
 
 
 @dataclass(frozen=True)
@@ -113,8 +80,12 @@ def _files_of(source: Path, wanted: str | None) -> tuple[list[_File], int]:
             raise CacheError(f"{source}: no such file or folder; name what holds the features")
         layout = wanted or layout_of(source)
         if layout is None:
-            raise CacheError(f"{source}: found {source.suffix or 'no suffix'}, expected {', '.join(SUFFIXES)}")
+            raise CacheError(
+                f"{source}: found {source.suffix or 'no suffix'}, expected {', '.join(SUFFIXES)}"
+            )
         return [_File(source, source.name, layout, False, _why_not(source, source.parent, trusted=True))], 0
+    if (source / DESCRIPTION).exists():
+        raise CacheError(f"{source} is a cache already; emi-cache merge joins caches")
     files, passed = [], 0
     for path in _visible(source):
         layout = layout_of(path)
@@ -131,6 +102,9 @@ def _files_of(source: Path, wanted: str | None) -> tuple[list[_File], int]:
 
 def _visible(folder: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder, onerror=_refuse):
+        if DESCRIPTION in names:  # what an import wrote beside its source is no source
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         linked = [name for name in folders if os.path.islink(os.path.join(root, name))]
         yield from (Path(root, name) for name in sorted([*names, *linked]) if not name.startswith("."))
@@ -216,7 +190,8 @@ def _unique(
     for clip_id, held in by_id.items():
         if len(held) > 1:
             places = " and ".join(sorted(entry.shown for entry in held)[:3])
-            message = f"{len(held)} entries of one id: {places}; keep one, or --keep-folders where they are of two splits"
+            message = f"{len(held)} entries of one id: {places}; keep one"
+            message += ", or --keep-folders where they are of two splits"
             failures.append(Failure(clip_id, held[0].shown, STAGE, "duplicate", message))
     kept = (held[0] for _, held in sorted(by_id.items()) if len(held) == 1)
     return tuple(kept), tuple(sorted(failures, key=lambda failure: failure.clip_id))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from cache.common.errors import CacheError
 from cache.common.gate import is_array_name
 from cache.common.option_fields import ONE_OR_MORE, POSITIVE, check_options, option
 from cache.imports.registry import LAYOUTS
+from cache.shards.registry import DEFAULT, STORES
 
 AUTO, HALF, SINGLE = "auto", "float16", "float32"
 UNITS = {"s": 1.0, "ms": 0.001}
 VAD = "vad"
-HIDDEN_STATES = "hidden_states/"  # as cache/format/schema.py has it, which loads numpy: no help text needs that
+HIDDEN_STATES = (
+    "hidden_states/"  # as cache/format/schema.py has it, which loads numpy: no help text needs that
+)
 MAX_LAYERS = 100
 
 
@@ -45,11 +49,19 @@ class ImportOptions:
         AUTO, "float16, float32, or auto: float16 where all is.", choices=(AUTO, HALF, SINGLE)
     )
     width: int | None = option(
-        None, "Numbers of a frame; others are listed as failures.", within=ONE_OR_MORE, shown="that of most clips"
+        None,
+        "Numbers of a frame; others are listed as failures.",
+        within=ONE_OR_MORE,
+        shown="that of most clips",
+    )
+    segments: Path | None = option(
+        None, "Table of clips that are parts of recordings: an id, source, start and end [s] of each."
     )
     keep_folders: bool = option(
         False, "Leave train/, valid/ and the like in the ids, where they are folders of the source."
     )
+    backend: str = option(DEFAULT, "Back end of a new cache: hdf5 or zarr.", choices=STORES)
+    shard_mb: float = option(64.0, "Target size of a shard [10^6 bytes], of a new cache.", within=POSITIVE)
 
     def __post_init__(self) -> None:
         check_options(self, CacheError)

@@ -1,4 +1,4 @@
-"""What an import has understood before it reads a number: layers, width, dtype, frame rate, and what does not fit."""
+"""What an import understands before it reads a number: layers, width, dtype, frame rate, and what does not fit."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cache.commit.failures import Failure
 from cache.common.errors import CacheError
 from cache.format.recipe import Recipe
 from cache.format.schema import FORMAT_VERSION, FrameField
-from cache.imports.columns import MIXED_SECONDS
-from cache.imports.find import STAGE, Entry, Sources
+from cache.imports.entry import STAGE, Entry, Sources
+from cache.imports.layouts.columns import MIXED_SECONDS
 from cache.imports.options import AUTO, HALF, SINGLE, UNITS, ImportOptions
 from cache.imports.values import UnreadableError
 
@@ -57,7 +57,7 @@ def understand(sources: Sources, options: ImportOptions, cached: Sequence[FrameF
         CacheError: nothing fits, or something must be said by the user: layers, width, frame shift.
     """
     layers = max(1, len(options.layers))
-    shaped, failures = _shaped(sources, layers, options)
+    shaped, failures = _shaped(sources, layers)
     if not shaped:
         first = next(iter(sorted(failures, key=lambda f: f.clip_id)), None)
         why = f"; the first of {len(failures)}: {first.clip_id}: {first.message}" if first else ""
@@ -70,7 +70,9 @@ def understand(sources: Sources, options: ImportOptions, cached: Sequence[FrameF
         if found != width
     ]
     if not kept:
-        raise CacheError(f"no clip has {width} numbers a frame, found {_counts(f for _, _, f in shaped)}; see --width")
+        raise CacheError(
+            f"no clip has {width} numbers a frame, found {_counts(f for _, _, f in shaped)}; see --width"
+        )
     entries = tuple(entry for entry, _ in kept)
     dtype = _dtype(entries, options, cached)
     shift, how = _frame_shift(kept, options)
@@ -89,30 +91,31 @@ def frames_of(shape: tuple[int, ...], layers: int) -> tuple[int, int]:
     Raises:
         UnreadableError: it means neither, or there is no frame.
     """
+    found = shape
     if len(shape) == 1 and layers == 1:
         shape = (1, 1, *shape)
     elif len(shape) == 2:
         shape = (1, *shape)
     if len(shape) != 3:
-        raise UnreadableError(f"an array {shape}, expected (frames, width)", "wrong_shape")
+        raise UnreadableError(f"an array {found}, expected (frames, width)", "wrong_shape")
     if shape[0] != layers:
         several = f"{shape[0]} layers of {shape[1]} frames? then --layer names them, such as 0-{shape[0] - 1}"
-        found = several if layers == 1 else f"expected {layers} layers as --layer names them"
-        raise UnreadableError(f"an array {shape}, {found}", "wrong_shape")
+        why = several if layers == 1 else f"expected {layers} layers as --layer names them"
+        raise UnreadableError(f"an array {found}, {why}", "wrong_shape")
     if not shape[1] or not shape[2]:
-        raise UnreadableError(f"an array {shape} has no frame", "no_frames")
+        raise UnreadableError(f"an array {found} has no frame", "no_frames")
     return shape[1], shape[2]
 
 
-def _shaped(
-    sources: Sources, layers: int, options: ImportOptions
-) -> tuple[list[tuple[Entry, int, int]], list[Failure]]:
+def _shaped(sources: Sources, layers: int) -> tuple[list[tuple[Entry, int, int]], list[Failure]]:
     shaped, failures = [], list(sources.failures)
     for entry in sources.entries:
         try:
             frames, width = frames_of(entry.values.shape, layers)
             if entry.values.num_bytes > MAX_CLIP_BYTES:
-                raise UnreadableError(f"an array {entry.values.shape}, more than 2 GiB for one clip", "wrong_shape")
+                raise UnreadableError(
+                    f"an array {entry.values.shape}, more than 2 GiB for one clip", "wrong_shape"
+                )
             shaped.append((entry, frames, width))
         except UnreadableError as error:
             failures.append(_failure(entry, str(error), error.reason))
@@ -127,8 +130,8 @@ def _usual_width(shaped: Sequence[tuple[Entry, int, int]]) -> int:
     widths = Counter(width for _, _, width in shaped).most_common()
     if len(widths) > 1 and widths[0][1] <= len(shaped) / 2:
         raise CacheError(
-            f"no width that most clips have, found {_counts(w for _, _, w in shaped)}; say which with --width N, or "
-            "with --key which array of a clip is meant"
+            f"no width that most clips have, found {_counts(w for _, _, w in shaped)}; say which with --width N, "
+            "or with --key which array of a clip is meant"
         )
     return widths[0][0]
 
@@ -156,15 +159,15 @@ def _frame_shift(kept: Sequence[tuple[Entry, int]], options: ImportOptions) -> t
         shift = round(float(np.median(steps)) * UNITS[options.time_unit], 6)
         if not 0 < shift <= MIXED_SECONDS:
             raise CacheError(
-                f"{timed[0].shown}: time stamps {shift:g} s apart, expected more than 0 and at most {MIXED_SECONDS:g}; "
-                "--time-unit ms says that they are milliseconds, --frame-shift what they are"
+                f"{timed[0].shown}: time stamps {shift:g} s apart, expected more than 0 and at most "
+                f"{MIXED_SECONDS:g}; --time-unit ms says that they are milliseconds, --frame-shift what they are"
             )
         return shift, "by the time stamps"
     if all(frames == 1 for _, frames in kept):
         return VECTOR_SHIFT, "of a vector a clip nothing says how long it lasts"
     raise CacheError(
-        "the features do not say how many seconds lie between two frames; say so with --frame-shift, such as 0.02 for "
-        "wav2vec 2.0, HuBERT and WavLM"
+        "the features do not say how many seconds lie between two frames; say so with --frame-shift, such as 0.02 "
+        "for wav2vec 2.0, HuBERT and WavLM"
     )
 
 
@@ -182,6 +185,7 @@ def _recipe(sources: Sources, options: ImportOptions, fields: Sequence[FrameFiel
         "layout": "+".join(sorted(sources.layouts)),
         "key": options.key or "",
         "frame_shift": fields[0].frame_shift,
+        **({"segments": True} if options.segments else {}),
     }
     return Recipe(
         {
@@ -210,8 +214,8 @@ def _lines(
         f"files: {files}; {sources.passed} others passed over",
         f"clips: {len(kept)}, such as {', '.join(entry.clip_id for entry, _ in kept[:3])}",
         f"arrays: {kinds}; {found}",
-        f"frames: {lengths[0]} to {lengths[-1]} a clip, {sum(lengths)} in all; {first.width} numbers each, stored as "
-        f"{first.dtype.name}",
+        f"frames: {lengths[0]} to {lengths[-1]} a clip, {sum(lengths)} in all; {first.width} numbers each, stored "
+        f"as {first.dtype.name}",
         f"one frame every {first.frame_shift * 1000:g} ms, {how}",
         f"fields: {', '.join(field.name for field in fields)}",
     )

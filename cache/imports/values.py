@@ -94,7 +94,9 @@ def in_file(path: Path, begin: int, shape: tuple[int, ...], dtype: np.dtype[Any]
     require_numbers(dtype)
     size = math.prod(shape) * dtype.itemsize
     if any(length < 0 for length in shape) or begin < 0 or size > end - begin:
-        raise UnreadableError(f"cut short or damaged: an array of shape {shape} needs {size} bytes, has {end - begin}")
+        raise UnreadableError(
+            f"cut short or damaged: an array of shape {shape} needs {size} bytes, has {end - begin}"
+        )
 
     def load() -> Array:
         return read_span(path, begin, size).view(dtype).reshape(shape)
@@ -110,9 +112,9 @@ def in_file(path: Path, begin: int, shape: tuple[int, ...], dtype: np.dtype[Any]
 
 def read_span(path: Path, begin: int, size: int) -> Array:
     """Return ``size`` bytes of a file from ``begin`` on; raises UnreadableError if they are not there any more."""
-    data = np.empty(size, np.uint8)
+    data: np.ndarray[Any, Any] = np.empty(size, np.uint8)
     with path.open("rb", buffering=0) as file:
-        done, view = 0, memoryview(data)
+        done, view = 0, data.data
         while done < size:
             count = os.preadv(file.fileno(), [view[done : done + (1 << 30)]], begin + done)
             if not count:

@@ -23,8 +23,10 @@ from cache.common.types import Array
 from cache.format import catalog
 from cache.format.record import CommitRecord
 from cache.format.schema import SAMPLING_RATE, FrameField
-from cache.imports.find import Entry, find_all
+from cache.imports.entry import Entry
+from cache.imports.find import find_all
 from cache.imports.options import ImportOptions
+from cache.imports.segments import cut
 from cache.imports.understood import Understanding, understand
 from cache.imports.values import UnreadableError
 from cache.shards.arrays import ClipFeatures, check_clip
@@ -81,13 +83,18 @@ def import_features(
     """
     out, options = Path(out), options or ImportOptions()
     found = find_all([Path(source) for source in sources], options, on_phase("looking"))
+    if options.segments is not None:
+        found = cut(found, options.segments, options)
     understood = understand(found, options, _cached_fields(out))
     if dry_run:
         if (out / catalog.DESCRIPTION).exists():
             catalog.read_description(out).recipe.require_same_values(understood.recipe, str(out))
         return Imported(out, understood, 0, 0, understood.failures, written=False)
     check_writable(out)
-    writer = CacheWriter.open(out, understood.recipe, understood.fields, licence=_licence(options))
+    store, licence = options.backend, _licence(options)
+    writer = CacheWriter.open(
+        out, understood.recipe, understood.fields, store=store, shard_mb=options.shard_mb, licence=licence
+    )
     before = catalog.effective(catalog.read_records(out)).keys()
     for failure in understood.failures:
         writer.fail(failure)
@@ -98,7 +105,9 @@ def import_features(
     entries = {entry.clip_id: entry for entry in understood.entries}
     ids = asked | {failure.clip_id for failure in understood.failures}
     failures = tuple(failure for failure in read_failures(out, now) if failure.clip_id in ids)
-    changed = sum(clip_id in before and _has_changed(entry, records[clip_id]) for clip_id, entry in entries.items())
+    changed = sum(
+        clip_id in before and _has_changed(entry, records[clip_id]) for clip_id, entry in entries.items()
+    )
     return Imported(out, understood, len(now & asked), len((now - before) & asked), failures, changed)
 
 
@@ -106,7 +115,9 @@ def _has_changed(entry: Entry, record: CommitRecord) -> bool:
     """Say whether the file of a cached clip is another one than when it was imported."""
     known = record.content.sources.get(entry.clip_id)
     status = entry.path.stat() if entry.path.exists() else None
-    return known is not None and (status is None or (known.size, known.mtime_ns) != (status.st_size, status.st_mtime_ns))
+    return known is not None and (
+        status is None or (known.size, known.mtime_ns) != (status.st_size, status.st_mtime_ns)
+    )
 
 
 def _licence(options: ImportOptions) -> str:
@@ -181,7 +192,9 @@ def clip_of(entry: Entry, fields: Sequence[FrameField]) -> ClipFeatures | Failur
         status = entry.path.stat()
         values = entry.values.load()
         if values.shape != entry.values.shape:
-            raise UnreadableError(f"an array {values.shape}, expected {entry.values.shape}: it has changed meanwhile")
+            raise UnreadableError(
+                f"an array {values.shape}, expected {entry.values.shape}: it has changed meanwhile"
+            )
         clip = _features(entry, values, fields, (status.st_size, status.st_mtime_ns))
         check_clip(clip, fields)
         kept = {f.name: clip.frames[f.name].astype(f.dtype, copy=False) for f in fields}
@@ -221,7 +234,7 @@ def _features(
         global_mean=means,
         num_samples=round(layers.shape[1] * fields[0].frame_shift * SAMPLING_RATE),
         rms_db=UNHEARD_DB,
-        audio_sha256=HASH + hashlib.sha256(np.ascontiguousarray(values)).hexdigest(),
+        audio_sha256=HASH + hashlib.sha256(np.ascontiguousarray(values).data).hexdigest(),
         clip={},
         source=entry.shown,
         source_bytes=stat[0],

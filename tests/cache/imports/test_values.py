@@ -49,7 +49,9 @@ def test_a_file_that_shrinks_is_refused_when_it_is_read(file) -> None:
     assert len(read_span(path, 0, 4)) == 4
 
 
-@pytest.mark.parametrize(("dtype", "says"), [("O", "object array"), ("c8", "real numbers"), ("S4", "real numbers")])
+@pytest.mark.parametrize(
+    ("dtype", "says"), [("O", "object array"), ("c8", "real numbers"), ("S4", "real numbers")]
+)
 def test_only_real_numbers_are_features(dtype, says) -> None:
     with pytest.raises(UnreadableError, match=says):
         require_numbers(np.dtype(dtype))

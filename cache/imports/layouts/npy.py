@@ -52,8 +52,8 @@ def parts(path: Path, _key: str | None = None) -> Iterator[Part]:
     counts, names = _lengths(lengths), _names(path)
     if len(counts) != len(names) or sum(counts) != values.shape[0]:
         raise UnreadableError(
-            f"{lengths.name} has {len(counts)} clips of {sum(counts)} frames, the names beside it {len(names)}, the "
-            f"array {values.shape[0]} frames"
+            f"{lengths.name} has {len(counts)} clips of {sum(counts)} frames, the names beside it {len(names)}, "
+            f"the array {values.shape[0]} frames"
         )
     begin = 0
     for name, count in zip(names, counts, strict=True):
@@ -116,7 +116,9 @@ def _names(path: Path) -> list[str]:
     beside = next((each for each in map(path.with_suffix, NAMES) if each.exists()), None)
     if beside is None:
         wanted = " or ".join(path.with_suffix(suffix).name for suffix in NAMES)
-        raise UnreadableError(f"no ids beside {path.with_suffix(LENGTHS).name}; expected an id a line in {wanted}")
+        raise UnreadableError(
+            f"no ids beside {path.with_suffix(LENGTHS).name}; expected an id a line in {wanted}"
+        )
     lines = _lines(beside)
     if beside.suffix == ".tsv" and lines and "\t" not in lines[0]:
         lines = lines[1:]  # fairseq's manifest begins with the folder of the sounds

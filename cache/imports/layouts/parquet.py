@@ -11,7 +11,7 @@ import numpy as np
 
 from cache.common.errors import CacheError
 from cache.common.types import Array
-from cache.imports.columns import Columns, columns_of
+from cache.imports.layouts.columns import Columns, columns_of
 from cache.imports.part import Part
 from cache.imports.values import UnreadableError, Values
 
@@ -45,7 +45,9 @@ def _library() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise CacheError("parquet needs pyarrow: pip install 'emi-fusion[export]', or save the table as CSV") from None
+        raise CacheError(
+            "parquet needs pyarrow: pip install 'emi-fusion[export]', or save the table as CSV"
+        ) from None
     return pyarrow, pyarrow.parquet
 
 

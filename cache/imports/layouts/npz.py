@@ -11,9 +11,9 @@ from typing import BinaryIO
 import numpy as np
 
 from cache.common.types import Array
-from cache.imports.npy import array_in, read_header
+from cache.imports.layouts.npy import array_in, read_header
 from cache.imports.part import Part
-from cache.imports.pickles import BAD_ZIP, zip_place
+from cache.imports.pickles.read import BAD_ZIP, zip_place
 from cache.imports.values import UnreadableError, Values
 
 SUFFIX = ".npy"
@@ -37,7 +37,9 @@ def parts(path: Path, key: str | None = None) -> Iterator[Part]:
                 for name, info in members.items():
                     yield _part(path, file, archive, info, None if is_clip else name)
         except BAD_ZIP as error:
-            if isinstance(error, UnreadableError) or (isinstance(error, OSError) and error.errno != errno.EINVAL):
+            if isinstance(error, UnreadableError) or (
+                isinstance(error, OSError) and error.errno != errno.EINVAL
+            ):
                 raise
             raise UnreadableError(f"damaged: no npz file ({error})") from None
 

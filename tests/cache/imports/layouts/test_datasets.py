@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from cache.imports.datasets import parts
+from cache.imports.layouts.datasets import parts
 from cache.imports.values import UnreadableError
 
 A = np.arange(6.0, dtype="f4").reshape(3, 2)
@@ -32,12 +32,20 @@ def write(path, datasets) -> None:
 @pytest.mark.parametrize(
     ("datasets", "key", "expected"),
     [
-        ({"a/features": A, "a/intervals": A[:, :1], "b/features": -A, "b/intervals": A[:, :1]}, None, {"a": A, "b": -A}),
+        (
+            {"a/features": A, "a/intervals": A[:, :1], "b/features": -A, "b/intervals": A[:, :1]},
+            None,
+            {"a": A, "b": -A},
+        ),
         ({"a/u": A, "a/v": A[:, :1], "b/u": -A, "b/v": A[:, :1]}, "u", {"a": A, "b": -A}),
         ({"a/wavlm": A, "b/wavlm": -A}, None, {"a": A, "b": -A}),
         ({"s1/a": A, "s1/b": A, "s2/a": -A}, None, {"s1/a": A, "s1/b": A, "s2/a": -A}),
         ({"s1/a": A, "s2/a": -A}, "*", {"s1/a": A, "s2/a": -A}),
-        ({"C/data/a/features": A, "C/data/a/intervals": A, "C/data/v[0]/features": -A}, None, {"a": A, "v[0]": -A}),
+        (
+            {"C/data/a/features": A, "C/data/a/intervals": A, "C/data/v[0]/features": -A},
+            None,
+            {"a": A, "v[0]": -A},
+        ),
     ],
 )
 def test_groups(tmp_path, loaded, datasets, key, expected) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cache.common.errors import CacheError
-from cache.imports.parquet import parts
+from cache.imports.layouts.parquet import parts
 from cache.imports.values import UnreadableError
 
 pa = pytest.importorskip("pyarrow")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cache.imports.npz import parts
+from cache.imports.layouts.npz import parts
 from cache.imports.values import UnreadableError
 
 

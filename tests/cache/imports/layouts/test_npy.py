@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cache.imports.npy import parts
+from cache.imports.layouts.npy import parts
 from cache.imports.values import UnreadableError
 
 
@@ -46,7 +46,11 @@ def test_cut_short_or_no_npy_file(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("suffix", "text"),
-    [(".ids", "00042\n7\nü\n"), (".tsv", "/data/sounds\n00042\t5\n7\t1\nü\t3\n"), (".emo", "00042\tang\n7\tsad\nü\thap\n")],
+    [
+        (".ids", "00042\n7\nü\n"),
+        (".tsv", "/sounds\n00042\t5\n7\t1\nü\t3\n"),
+        (".emo", "00042\tang\n7\tsad\nü\thap\n"),
+    ],
 )
 def test_flat_frames_beside_their_lengths_as_emotion2vec_leaves_them(tmp_path, loaded, suffix, text) -> None:
     flat = np.arange(18.0).reshape(9, 2)
@@ -60,7 +64,11 @@ def test_flat_frames_beside_their_lengths_as_emotion2vec_leaves_them(tmp_path, l
 
 @pytest.mark.parametrize(
     ("lengths", "ids", "says"),
-    [("5\n1\n", "a\nb\n", "9 frames"), ("5\n4\n", "a\n", "the names beside it 1"), ("5\nx\n", "a\nb\n", "number of frames")],
+    [
+        ("5\n1\n", "a\nb\n", "9 frames"),
+        ("5\n4\n", "a\n", "the names beside it 1"),
+        ("5\nx\n", "a\nb\n", "number of frames"),
+    ],
 )
 def test_lengths_that_do_not_fit_are_refused(tmp_path, lengths, ids, says) -> None:
     np.save(tmp_path / "a.npy", np.zeros((9, 2)))

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from cache.imports.values import UnreadableError
 
-IDS = frozenset({"clip_id", "clip", "id", "file", "filename", "file_name", "name", "utterance", "utt_id", "video"})
+IDS = frozenset(
+    {"clip_id", "clip", "id", "file", "filename", "file_name", "name", "utterance", "utt_id", "video"}
+)
 TIMES = ("timestamp", "time", "frametime", "frame_time", "start")
-NO_FEATURES = frozenset({"end", "segment_id", "segment", "frame", "frame_id", "index", "unnamed: 0", "", "class"})
+NO_FEATURES = frozenset(
+    {"end", "segment_id", "segment", "frame", "frame_id", "index", "unnamed: 0", "", "class"}
+)
 NO_ID = "unknown"  # what openSMILE writes where it was given no name
 MIXED_SECONDS = 10.0  # between two frames: what more is were no seconds
 

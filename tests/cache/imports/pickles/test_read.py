@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from cache.imports.pickles import read_pickle
+from cache.imports.pickles.read import read_pickle
 from cache.imports.values import UnreadableError, Values
 
 RNG = np.random.default_rng(0)
@@ -165,7 +165,9 @@ def test_damaged_bytes_give_a_line_or_values_but_never_another_error(tmp_path, k
     for _ in range(300):
         data = bytearray(sound)
         for _ in range(rng.randrange(1, 4)):
-            data[rng.randrange(len(data) if rng.random() < 0.3 else min(len(data), 2000))] = rng.randrange(256)
+            data[rng.randrange(len(data) if rng.random() < 0.3 else min(len(data), 2000))] = rng.randrange(
+                256
+            )
         path.write_bytes(bytes(data))
         try:
             loaded(read_pickle(path))

@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cache.imports.pickle_machine import Machine
-from cache.imports.pickle_parts import DAMAGED, TORCH_TYPES, Storage, Symbol
-from cache.imports.pickle_symbols import Nested
+from cache.imports.pickles.machine import Machine
+from cache.imports.pickles.opcodes import run
+from cache.imports.pickles.parts import DAMAGED, TORCH_TYPES, Storage, Symbol
+from cache.imports.pickles.symbols import Nested
 from cache.imports.values import UnreadableError
 
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a torch file from before it was a zip
@@ -36,7 +37,7 @@ def read_pickle(path: Path) -> Any:
         file.seek(0)
         if file.read(4) == b"PK\x03\x04":
             return _zip(path, file)
-        first = Machine(path, file, 0, size, nested=partial(_inner, path, file)).run()
+        first = run(Machine(path, file, 0, size, nested=partial(_inner, path, file)))
         if first.value == MAGIC:
             return _old_torch(path, file, first.end, size)
         return first.value
@@ -64,7 +65,7 @@ def _zip(path: Path, file: BinaryIO) -> Any:
     }
     begin, end = places.pop("data.pkl")
     storages = _Storages(path, places)
-    return Machine(path, file, begin, end, storages).run().value
+    return run(Machine(path, file, begin, end, storages)).value
 
 
 def _is_small(info: zipfile.ZipInfo | None) -> bool:
@@ -116,10 +117,10 @@ def _old_torch(path: Path, file: BinaryIO, begin: int, size: int) -> Any:
     """Read the rest of a torch file from before it was a zip: protocol, machine, value, keys, then the storages."""
     at = begin
     for _ in range(2):
-        at = Machine(path, file, at, size).run().end
+        at = run(Machine(path, file, at, size)).end
     storages = _Storages(path, {})
-    value, at = Machine(path, file, at, size, storages).run()
-    keys, at = Machine(path, file, at, size).run()
+    value, at = run(Machine(path, file, at, size, storages))
+    keys, at = run(Machine(path, file, at, size))
     if not isinstance(keys, list) or not all(isinstance(key, str) and key in storages.known for key in keys):
         raise UnreadableError(DAMAGED)
     for key in keys:
@@ -136,7 +137,9 @@ def _old_torch(path: Path, file: BinaryIO, begin: int, size: int) -> Any:
 def _inner(path: Path, file: BinaryIO, held: Nested) -> Any:
     """Read a torch file inside a pickle: of each tensor in one it holds the numbers."""
     end = held.begin + held.size
-    first = Machine(path, file, held.begin, end).run()
+    first = run(Machine(path, file, held.begin, end))
     if first.value != MAGIC:
-        raise UnreadableError("a tensor in a way that is not known; save it with torch.save, or as a numpy array")
+        raise UnreadableError(
+            "a tensor in a way that is not known; save it with torch.save, or as a numpy array"
+        )
     return _old_torch(path, file, first.end, end)

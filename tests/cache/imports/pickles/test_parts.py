@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cache.imports.pickle_parts import Bytes, DType, Storage, array_of, number_of, plain_bytes, tensor_of
+from cache.imports.pickles.parts import Bytes, DType, Storage, array_of, number_of, plain_bytes, tensor_of
 from cache.imports.values import UnreadableError
 
 
@@ -52,7 +52,14 @@ def test_a_tensor_is_a_view_of_its_storage(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("offset", "size", "stride"),
-    [(0, (7,), (1,)), (5, (2,), (1,)), (0, (2,), (6,)), (-1, (1,), (1,)), (0, (1 << 40,), (0,)), (0, (2,), (1, 1))],
+    [
+        (0, (7,), (1,)),
+        (5, (2,), (1,)),
+        (0, (2,), (6,)),
+        (-1, (1,), (1,)),
+        (0, (1 << 40,), (0,)),
+        (0, (2,), (1, 1)),
+    ],
 )
 def test_a_tensor_never_reaches_outside_its_storage(tmp_path, offset, size, stride) -> None:
     with pytest.raises(UnreadableError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cache.imports.pickle_parts import ArrayShell, DType, Symbol
-from cache.imports.pickle_symbols import CALLS, NAMES, build, call, symbol
+from cache.imports.pickles.parts import ArrayShell, DType, Symbol
+from cache.imports.pickles.symbols import CALLS, NAMES, build, call, symbol
 from cache.imports.values import UnreadableError
 
 
@@ -55,6 +55,11 @@ def test_only_arrays_and_dtypes_take_a_state() -> None:
     shell = ArrayShell()
     build(shell, (1, (2,), dtype, False, b"\0" * 8))
     assert shell.values.shape == (2,)
-    for thing, state in (([], {}), (dtype, (3, "<", ("a",))), (shell, ()), (shell, (1, (2,), dtype, False, [1, 2]))):
+    for thing, state in (
+        ([], {}),
+        (dtype, (3, "<", ("a",))),
+        (shell, ()),
+        (shell, (1, (2,), dtype, False, [1, 2])),
+    ):
         with pytest.raises(UnreadableError):
             build(thing, state)

@@ -12,7 +12,7 @@ import numpy as np
 
 from cache.common.table_text.times import seconds_in
 from cache.common.types import Array
-from cache.imports.columns import NO_ID, Columns, columns_of
+from cache.imports.layouts.columns import NO_ID, Columns, columns_of
 from cache.imports.part import Part
 from cache.imports.values import UnreadableError, Values, read_span
 

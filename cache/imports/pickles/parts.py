@@ -31,7 +31,7 @@ MAX_STRETCH = 64  # a tensor of more numbers than its storage is a repetition; m
 
 @dataclass(frozen=True)
 class Bytes:
-    """Bytes that stay in the file; ``is_text``: written as UTF-8 of one character a byte, as old pickles have them."""
+    """Bytes that stay in the file; ``is_text``: written as UTF-8, one character a byte, as old pickles do."""
 
     path: Path
     begin: int
@@ -63,10 +63,10 @@ class DType:
         """Return it; raises UnreadableError for one that is none of plain numbers."""
         if self.code.startswith("O"):
             require_numbers(np.dtype(object))
-        if self.code[:1] not in "fiub" or not self.code[1:] in {"1", "2", "4", "8"}:
+        if self.code[:1] not in "fiub" or self.code[1:] not in {"1", "2", "4", "8"}:
             raise UnreadableError(f"an array of dtype {self.code[:20]!r}, expected real numbers")
         try:
-            return np.dtype(self.code).newbyteorder(self.order if self.order in "<>" else "=")
+            return np.dtype(self.code).newbyteorder(">" if self.order == ">" else "=")
         except TypeError:
             raise UnreadableError(DAMAGED) from None
 
@@ -140,7 +140,9 @@ def tensor_of(storage: Any, offset: Any, size: Any, stride: Any) -> Values:
     if not isinstance(storage, Storage) or type(offset) is not int or offset < 0 or len(size) != len(stride):
         raise UnreadableError(DAMAGED)
     count = math.prod(size)
-    last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True)) if count else 0
+    last = (
+        offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True)) if count else 0
+    )
     if (count and last >= storage.count) or count > MAX_STRETCH * max(1, storage.count):
         raise UnreadableError(DAMAGED)
 

@@ -14,12 +14,18 @@ import numpy as np
 
 from cache.common.tables import split_in_name
 from cache.imports.part import Part, refused
-from cache.imports.pickle_parts import Bytes
-from cache.imports.pickles import read_pickle
+from cache.imports.pickles.parts import Bytes
+from cache.imports.pickles.read import read_pickle
 from cache.imports.values import UnreadableError, Values, of_array
 
 IDS = ("id", "ids", "clip_id", "clip_ids")
-FEATURES = ("features", "feature", "feats", "feat", "x")  # what one calls the array of a clip beside its label
+FEATURES = (
+    "features",
+    "feature",
+    "feats",
+    "feat",
+    "x",
+)  # what one calls the array of a clip beside its label
 NAMED = 6  # keys in a message
 MAX_NUMBERS = 50_000_000  # of a nested list
 
@@ -41,8 +47,10 @@ def clips_in(value: Any, key: str | None) -> Iterator[Part]:
     """
     if isinstance(value, dict):
         names = {_text(name): each for name, each in value.items()}
-        if names and all(split_in_name(name) == name for name in names) and all(
-            isinstance(each, dict) for each in names.values()
+        if (
+            names
+            and all(split_in_name(name) == name for name in names)
+            and all(isinstance(each, dict) for each in names.values())
         ):
             for each in names.values():
                 yield from clips_in(each, key)
@@ -66,9 +74,9 @@ def _named(names: Mapping[str, Any], key: str | None) -> Iterator[Part]:
     if key is not None and key in arrays:
         yield _part(None, arrays[key], names[key])
         return
-    features = [name for name, each in arrays.items() if name.lower() in FEATURES and each is not None]
-    if len(features) == 1 and key is None:  # a clip with its label, say
-        yield Part(None, arrays[features[0]])
+    wide = [name for name, each in arrays.items() if each is not None and each.shape]
+    if len(wide) == 1 and wide[0].lower() in FEATURES and key is None:  # a clip with its label, say
+        yield Part(None, arrays[wide[0]])
         return
     for name, each in names.items():
         if isinstance(each, dict):
@@ -88,8 +96,10 @@ def _of_clip(name: str, held: Mapping[Any, Any], key: str | None) -> Part:
     entries = {_text(each): value for each, value in held.items()}
     arrays = {each: array for each, value in entries.items() if (array := _array(value)) is not None}
     if key is not None:
-        return _part(name, arrays.get(key), entries[key]) if key in entries else refused(
-            name, f"no {key!r} in it, found {_some(entries)}"
+        return (
+            _part(name, arrays.get(key), entries[key])
+            if key in entries
+            else refused(name, f"no {key!r} in it, found {_some(entries)}")
         )
     wide = {each: array for each, array in arrays.items() if array.shape}
     chosen = [each for each in wide if each.lower() in FEATURES] or list(wide)
@@ -104,7 +114,7 @@ def _ids_of(names: Mapping[str, Any]) -> list[str] | None:
 
 
 def _stacked(names: Mapping[str, Any], key: str | None) -> Iterator[Part]:
-    """Yield the clips of arrays (clips, frames, width) beside their ids, padding cut off where lengths are given."""
+    """Yield the clips of arrays (clips, frames, width) beside their ids, padding cut off by lengths if given."""
     ids = _ids_of(names) or []
     arrays = {
         name: array
@@ -113,7 +123,9 @@ def _stacked(names: Mapping[str, Any], key: str | None) -> Iterator[Part]:
         if (array := _array(each)) is not None and len(array.shape) >= 2 and array.shape[0] == len(ids)
     }
     if key is None and len(arrays) != 1:
-        raise UnreadableError(f"found {_some(arrays)} of {len(ids)} clips; say with --key which are the features")
+        raise UnreadableError(
+            f"found {_some(arrays)} of {len(ids)} clips; say with --key which are the features"
+        )
     array = arrays.get(key if key is not None else next(iter(arrays)))
     if array is None:
         raise UnreadableError(f"no array {key!r} of {len(ids)} clips, found {_some(arrays)}")
@@ -122,7 +134,9 @@ def _stacked(names: Mapping[str, Any], key: str | None) -> Iterator[Part]:
     for number, clip_id in enumerate(ids):
         row = array.row(number)
         if lengths and not 0 <= lengths[number] <= row.shape[0]:
-            yield refused(clip_id, f"{name}_lengths says {lengths[number]} frames, the array has {row.shape[0]}")
+            yield refused(
+                clip_id, f"{name}_lengths says {lengths[number]} frames, the array has {row.shape[0]}"
+            )
         else:
             yield Part(clip_id, row.rows(0, lengths[number]) if lengths else row)
 

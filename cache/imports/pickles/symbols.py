@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cache.imports.pickle_parts import (
+from cache.imports.pickles.parts import (
     DAMAGED,
     TORCH_TYPES,
     ArrayShell,
@@ -72,7 +72,9 @@ def _ordered(items: Any = (), *_: Any) -> dict[Any, Any]:
 
 def _nested(data: Any) -> Nested:
     if not isinstance(data, Bytes) or data.is_text:
-        raise UnreadableError("a tensor in a way that is not known; save it with torch.save, or as a numpy array")
+        raise UnreadableError(
+            "a tensor in a way that is not known; save it with torch.save, or as a numpy array"
+        )
     return Nested(data.path, data.begin, data.size)
 
 

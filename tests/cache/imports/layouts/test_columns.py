@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cache.imports.columns import columns_of
+from cache.imports.layouts.columns import columns_of
 from cache.imports.values import UnreadableError
 
 

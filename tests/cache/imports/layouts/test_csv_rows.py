@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cache.imports.csv_rows import parts
+from cache.imports.layouts.csv_rows import parts
 from cache.imports.values import UnreadableError
 
 
@@ -40,7 +40,10 @@ def test_what_opensmile_writes(tmp_path) -> None:
     (part,) = parts(path)
     assert (part.key, part.values.load().tolist()) == (None, [[1, 2], [3, 4]])
     assert part.values.times().tolist() == [0.0, 0.01]
-    path = written(tmp_path, "file,start,end,F0\na.wav,0 days 00:00:00,0 days 00:00:00.02,1\na.wav,0 days 00:00:00.01,x,2\n")
+    path = written(
+        tmp_path,
+        "file,start,end,F0\na.wav,0 days 00:00:00,0 days 00:00:00.02,1\na.wav,0 days 00:00:00.01,x,2\n",
+    )
     (part,) = parts(path)
     assert (part.key, part.values.load().tolist()) == ("a.wav", [[1], [2]])
     assert part.values.times().tolist() == [0.0, 0.01]
@@ -53,7 +56,12 @@ def test_a_table_without_a_header(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("a,b\n1,x\n", "no numbers"), ("a,b\n1,2\n3\n", "no numbers"), ("a,b\n1,\n", "no numbers"), ("time,a\nx,1\n", "time stamp")],
+    [
+        ("a,b\n1,x\n", "no numbers"),
+        ("a,b\n1,2\n3\n", "no numbers"),
+        ("a,b\n1,\n", "no numbers"),
+        ("time,a\nx,1\n", "time stamp"),
+    ],
 )
 def test_cells_that_are_no_numbers(tmp_path, text, says) -> None:
     (part,) = parts(written(tmp_path, text))
@@ -67,10 +75,11 @@ def test_what_is_no_table(tmp_path, data) -> None:
     path.write_bytes(data)
     if data.startswith((b"clip_id", b"a,b")):
         (part,) = parts(path)
-        try:
+        if b"\xff" not in data:
             assert part.values.load().shape == (0, 1)
-        except UnreadableError as error:
-            assert "UTF-8" in str(error)
+            return
+        with pytest.raises(UnreadableError, match="UTF-8"):
+            part.values.load()
         return
     with pytest.raises(UnreadableError):
         list(parts(path))

@@ -9,8 +9,8 @@ from typing import Any
 import h5py
 
 from cache.common.types import Array
+from cache.imports.layouts.trees import FEATURES
 from cache.imports.part import Part, refused
-from cache.imports.trees import FEATURES
 from cache.imports.values import UnreadableError, Values, in_file, require_numbers
 
 MAX_DATASETS = 5_000_000
@@ -83,7 +83,9 @@ def _of_clips(found: dict[str, Part], key: str | None) -> Iterator[Part]:
         raise UnreadableError(f"no dataset {key!r}, found {_some({n.rpartition('/')[2] for n in found})}")
     groups = {name: name.rpartition("/")[0] for name in chosen}
     # A computational sequence of the CMU SDK: its own name, data, then the clips.
-    is_sequence = all(group.split("/")[1:2] == ["data"] and group.count("/") >= 2 for group in groups.values())
+    is_sequence = all(
+        group.split("/")[1:2] == ["data"] and group.count("/") >= 2 for group in groups.values()
+    )
     for name, part in chosen.items():
         group = groups[name].split("/", 2)[2] if is_sequence else groups[name]
         yield Part(group or None, part.values, part.problem)
@@ -100,7 +102,8 @@ def _shared_key(found: dict[str, Part]) -> str | None:
     widths = {part.values.shape[-1:] for part in found.values() if part.values}
     if len(names) < len(found) and len(widths) > 1:
         raise UnreadableError(
-            f"groups of {_some(names)}; say with --key which are the features, or --key '{EVERY}' that all are clips"
+            f"groups of {_some(names)}; say with --key which are the features, "
+            f"or --key '{EVERY}' that all are clips"
         )
     return None
 
