@@ -159,7 +159,8 @@ def _take(
         failures.append(Failure(clip_id or text, file.shown, STAGE, problem.reason, str(problem)))
     elif clip_id is None:
         message = f"{in_one_line(text)[:200]!r} is no clip id: expected text such as 00042 or sub/00042"
-        failures.append(Failure(in_one_line(text), file.shown, STAGE, "bad_name", message))
+        shown = in_one_line(text)[:200] or f"(no name) in {file.shown}"
+        failures.append(Failure(shown, file.shown, STAGE, "bad_name", message))
     else:
         entries.append(Entry(clip_id, part.values, file.path, file.shown))
 
@@ -187,11 +188,13 @@ def _unique(
     by_id: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_id[entry.clip_id].append(entry)
+    broken = {failure.clip_id: failure.path for failure in failures}
     for clip_id, held in by_id.items():
-        if len(held) > 1:
-            places = " and ".join(sorted(entry.shown for entry in held)[:3])
-            message = f"{len(held)} entries of one id: {places}; keep one"
+        shown = sorted([entry.shown for entry in held] + [broken[clip_id]] * (clip_id in broken))
+        if len(shown) > 1:
+            places = " and ".join(shown[:3])
+            message = f"{len(shown)} entries of one id: {places}; keep one"
             message += ", or --keep-folders where they are of two splits"
             failures.append(Failure(clip_id, held[0].shown, STAGE, "duplicate", message))
-    kept = (held[0] for _, held in sorted(by_id.items()) if len(held) == 1)
+    kept = (held[0] for _, held in sorted(by_id.items()) if len(held) == 1 and held[0].clip_id not in broken)
     return tuple(kept), tuple(sorted(failures, key=lambda failure: failure.clip_id))

@@ -56,6 +56,14 @@ def test_two_entries_of_one_id_are_both_left_out(put, tmp_path) -> None:
     assert ids(find_all([folder, folder], ImportOptions())) == []
 
 
+def test_a_broken_file_and_a_sound_one_of_one_id_are_both_left_out(put) -> None:
+    folder = put("1.npy", "2.npy")
+    (folder / "1.npz").write_bytes(b"PK")
+    sources = find_all([folder], ImportOptions())
+    assert ids(sources) == ["2"]
+    assert {(f.clip_id, f.reason) for f in sources.failures} == {("1", "unreadable"), ("1", "duplicate")}
+
+
 def test_labels_beside_features_and_other_files_are_passed_over(put) -> None:
     folder = put("1.npy")
     (folder / "labels.csv").write_text("clip_id,joy\n1,2\n")
@@ -106,6 +114,8 @@ def test_hostile_ids_are_listed_and_go_nowhere(tmp_path, key) -> None:
     sources = find_all([tmp_path / "a.pkl"], ImportOptions())
     assert ids(sources) == ["good"]
     assert [failure.reason for failure in sources.failures] == ["bad_name"]
+    assert sources.failures[0].clip_id.isprintable()
+    assert sources.failures[0].clip_id  # an entry without one is no entry of the ledger
 
 
 def test_file_names_that_are_no_ids(put) -> None:
