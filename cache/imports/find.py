@@ -190,7 +190,8 @@ def _unique(
         by_id[entry.clip_id].append(entry)
     broken = {failure.clip_id: failure.path for failure in failures}
     for clip_id, held in by_id.items():
-        shown = sorted([entry.shown for entry in held] + [broken[clip_id]] * (clip_id in broken))
+        also = [broken[clip_id]] if clip_id in broken else []
+        shown = sorted([*(entry.shown for entry in held), *also])
         if len(shown) > 1:
             places = " and ".join(shown[:3])
             message = f"{len(shown)} entries of one id: {places}; keep one"
