@@ -11,7 +11,7 @@ import numpy as np
 
 from cache.commit.failures import Failure
 from cache.common.errors import CacheError
-from cache.format.recipe import Recipe
+from cache.format.recipe import IMPORT, Recipe
 from cache.format.schema import FORMAT_VERSION, FrameField
 from cache.imports.entry import STAGE, Entry, Sources
 from cache.imports.layouts.columns import MIXED_SECONDS
@@ -190,7 +190,7 @@ def _recipe(sources: Sources, options: ImportOptions, fields: Sequence[FrameFiel
     return Recipe(
         {
             "format_version": FORMAT_VERSION,
-            "derived": "import",
+            "derived": IMPORT,
             "model": options.encoder or "not named",
             PRIMARY: imported,
             "stored_dtype": {field.name: field.dtype.name for field in fields},

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from cache import CacheReader, compact, diff, export, merge, verify
+from cache import CacheReader, compact, diff, export, merge, repair, verify
 from cache.common.errors import RecipeMismatchError
 from cache.compaction.options import CompactOptions
 from cache.imports.options import ImportOptions
 from cache.imports.write import import_features
 from cache.tools.info import info
+from cache.tools.repair import as_text
 
 SHIFT = ImportOptions(frame_shift=0.02)
 
@@ -195,3 +196,18 @@ def test_the_other_commands_take_it(tmp_path, clips) -> None:
     export(tmp_path / "whole", tmp_path / "out")
     with CacheReader(tmp_path / "whole") as reader:
         assert json.dumps(reader.recipe)
+
+
+def test_damage_is_repaired_by_importing_again(tmp_path, clips, same_clips) -> None:
+    as_npy(tmp_path / "in", clips)
+    import_features([tmp_path / "in"], tmp_path / "c", SHIFT)
+    (shard,) = (tmp_path / "c" / "shards").glob("*.h5")
+    with CacheReader(tmp_path / "c") as reader:
+        place = reader.records[0].datasets["frames/features"].offset
+    with shard.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\x01\x02")
+    done = repair(tmp_path / "c", verify(tmp_path / "c"))
+    assert f"emi-cache import SOURCE --out {tmp_path / 'c'}" in as_text(tmp_path / "c", done)
+    assert import_features([tmp_path / "in"], tmp_path / "c", SHIFT).added == 1
+    same_clips(tmp_path / "c", clips)
