@@ -13,6 +13,7 @@ from cache.common.console import EXIT_LISTED, in_one_line, print_json, run_comma
 from cache.common.progress import show_progress
 from cache.common.words import counted, size
 from cache.compaction.options import CompactOptions, MeasureOptions
+from cache.imports.options import ImportOptions
 from cache.shards.registry import STORES, backend_name
 
 app = typer.Typer(
@@ -195,6 +196,32 @@ def compact(
         print_json(result.document)
     else:
         typer.echo(result.text)
+
+
+@app.command("import")
+@options_from(ImportOptions, "given")
+def import_(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE...", help="Files of features, or folders of them.")
+    ],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Folder of the cache; continued when it exists.")] = None,
+    given: Mapping[str, Any],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what was understood, and write nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a cache of features that other tools have made: npy, npz, pickle, torch, HDF5, CSV, parquet."""
+    from cache.imports.command import run
+
+    report = run(sources, out, given, dry_run=dry_run, on_phase=show_progress)
+    if json:
+        print_json(report.document)
+    else:
+        typer.echo(report.text)
+    if report.is_listed:
+        raise typer.Exit(EXIT_LISTED)
 
 
 @app.command()

@@ -14,7 +14,7 @@ def made(bench, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["update", "merge", "convert", "compact"])
+@pytest.mark.parametrize("name", ["update", "merge", "convert", "compact", "import"])
 def test_a_command_killed_and_given_again_leaves_what_an_undisturbed_one_does(bench, made, name) -> None:
     kill = bench("kill_commands")
     (job,) = (job for job in kill.jobs("zarr") if job.name == name)

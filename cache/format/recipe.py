@@ -18,6 +18,7 @@ NAMES = frozenset({"model", "revision"})
 HASHES = ("weights_sha256", "config_sha256")
 SOURCE = frozenset({"source_recipe", "source_recipe_id"})
 COMPACT = "compact"  # value of "derived" in the recipe of a cache that compact made
+IMPORT = "import"  # value of "derived" in the recipe of a cache of features that other tools have made
 MISSING = "(absent)"
 LONGEST = 40  # characters of a value in a difference; a sha256 has 64
 
@@ -55,6 +56,11 @@ class Recipe(dict[str, Any]):
     def is_compact(self) -> bool:
         """Whether a cache of this recipe was made by ``compact``, not by extract."""
         return self.get("derived") == COMPACT
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether a cache of this recipe holds features that other tools have made."""
+        return self.get("derived") == IMPORT
 
     @property
     def source(self) -> Recipe | None:

@@ -224,8 +224,11 @@ def as_text(path: Path | str, done: Repaired) -> str:
     lines.append(f"{path}: {counted(len(done.shards), 'shard')} set aside in {done.aside}")
     if done.salvaged:
         lines.append(f"  {counted(len(done.salvaged), 'intact clip')} of them kept, in a new shard")
-    if catalog.read_description(Path(path)).recipe.is_compact:
+    recipe = catalog.read_description(Path(path)).recipe
+    if recipe.is_compact:
         remake = f"emi-cache compact SRC {path}, with the options of before,"
+    elif recipe.is_imported:
+        remake = f"emi-cache import SOURCE --out {path}, with the options of before,"
     else:
         remake = "the next emi-extract run on this cache"
     if done.clips:

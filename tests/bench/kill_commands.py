@@ -1,4 +1,4 @@
-"""SIGKILL at random instants over whole commands: run, update, merge, convert, compact, fit and ablate.
+"""SIGKILL at random instants over whole commands: run, update, merge, convert, compact, import, fit and ablate.
 
     python tests/bench/kill_commands.py [--kills 200 --seed 0 --only TEXT --stores hdf5 zarr]
 
@@ -31,6 +31,7 @@ from cache import CacheReader, diff, verify  # noqa: E402
 
 OTHER = {"hdf5": "zarr", "zarr": "hdf5"}
 FIT = "--labels labels.csv --hidden 4 --precision float32"
+IMPORT = "--frame-shift 0.02 --shard-mb 0.02"
 RUN_FILES = ("head.safetensors", "history.csv", "predictions.csv", "clips.csv")
 TABLES = ("results.csv", "predictions.csv", "truth.csv", *RUN_FILES)
 
@@ -64,6 +65,7 @@ def jobs(store: str) -> tuple[Job, ...]:
         Job("merge", "cache merge first second --out OUT", same_caches),
         Job("convert", f"cache convert cache OUT --backend {other}", same_caches),
         Job("compact", "cache compact cache OUT --pool 2 --project 4 --no-measure", same_caches),
+        Job("import", f"cache import features {IMPORT} --backend {store} --out OUT", same_caches),
         Job("fit", f"train fit cache {FIT} --no-vad --threads 1 --epochs 40 --out OUT", same_runs),
         Job("ablate", f"train ablate cache {FIT} --epochs 6 --grid grid.toml --seeds 2 --out OUT", same_runs),
     )
@@ -113,6 +115,9 @@ def make_inputs(folder: Path, store: str) -> None:
             (folder / where).mkdir(parents=True, exist_ok=True)
             changed = sound[::-1] if where == "changed" and number % 5 == 0 else sound
             soundfile.write(folder / where / f"c{number:02}.wav", changed, 16_000)
+    (folder / "features").mkdir()
+    for number in range(60):
+        np.save(folder / "features" / f"c{number:02}.npy", rng.standard_normal((40, 64)).astype(np.float16))
     rows = [f"c{n:02},{'train' if n < 16 else 'valid'},s{n // 4},{rng.random():.3f}" for n in range(24)]
     (folder / "labels.csv").write_text("\n".join(["clip_id,split,speaker,joy", *rows]) + "\n")
     (folder / "grid.toml").write_text("[base]\nvad = false\n[grid]\nlr = [0.001, 0.01]\n")

@@ -1,0 +1,1 @@
+"""The layouts that can be imported, one module each."""

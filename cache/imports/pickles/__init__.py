@@ -1,0 +1,1 @@
+"""Pickles and torch files, followed without running anything of them."""
