@@ -23,7 +23,7 @@ from train.__main__ import app
 CLIPS = 180  # that are trained on
 # The last digits of the features depend on processor, libraries and threads, and hundreds of epochs with dropout on
 # what those are: the READMEs' figures are met about.
-TOLERANCE = 0.02
+TOLERANCE = 0.03
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -159,7 +159,7 @@ def test_the_readme_prints_what_each_encoder_gives(demo, run, root: Path, tmp_pa
     metrics = json.loads(
         (fit(tmp_path / "logmel", labels, config, tmp_path / "r").path / "metrics.json").read_text()
     )
-    assert_printed(line_of(readme, "| `logmel` |"), *ends(metrics))
+    assert_printed(line_of(readme, "| `logmel`, no VAD |"), *ends(metrics))
 
 
 def test_the_readme_prints_what_a_plan_says(demo, root: Path, tmp_path) -> None:

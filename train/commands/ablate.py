@@ -11,7 +11,16 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
-from train.commands.options import ConfigFile, Json, PaperRecipe, Strict, TuneMinutes, Workers, check_choice
+from train.commands.options import (
+    ByGroup,
+    ConfigFile,
+    Json,
+    PaperRecipe,
+    Strict,
+    TuneMinutes,
+    Workers,
+    check_choice,
+)
 from train.commands.parts import read_parts
 from train.config import SWITCHES, FitConfig
 from train.labels.fold_options import FoldOptions
@@ -58,12 +67,7 @@ def ablate(
     baselines: Annotated[
         bool, typer.Option(help="Put the baselines below the rows: constant, length, VAD, global mean.")
     ] = True,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            help="Every row's scores by group too: a column of the label table, speaker or duration."
-        ),
-    ] = None,
+    by: ByGroup = None,
     strict: Strict = False,
     json: Json = False,
 ) -> None:

@@ -43,6 +43,10 @@ Recipe = Annotated[
         show_default="auto",
     ),
 ]
+ByGroup = Annotated[
+    str | None,
+    typer.Option(help="Every row's scores by group too: a column of the label table, speaker or duration."),
+]
 PaperRecipe = Annotated[
     str | None,
     typer.Option(
