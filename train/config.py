@@ -33,8 +33,8 @@ from train.losses.registry import LOSSES, SUM, is_loss
 from train.scores.registry import CHOOSING
 
 SELECTIONS = ("inner", "last", "valid")
-STATISTICS, COMPONENTS = "statistics", "components"
-CLIP_VECTORS = ("mean", STATISTICS, COMPONENTS)
+MEAN, STATISTICS, COMPONENTS = "mean", "statistics", "components"
+CLIP_VECTORS = (MEAN, STATISTICS, COMPONENTS)
 STANDARDS = ("none", "train", "speaker")
 PRECISIONS = ("float32", "bfloat16")
 SWITCHES = ("lstm", "global_mean", "fusion_head", "vad")  # the method's parts, on or off
@@ -160,6 +160,16 @@ class FitConfig:
     def last_epoch(self) -> int:
         """The epoch that ends the fit at the latest, from 1."""
         return self.epochs if self.stop_after is None else min(self.epochs, self.stop_after)
+
+    @property
+    def describes_frames(self) -> bool:
+        """Whether a clip's vector is made from its frames, and is not the global mean that the cache holds."""
+        return self.global_mean and self.clip_vector != MEAN
+
+    @property
+    def takes_components(self) -> bool:
+        """Whether a clip's vector says what the principal components of its frames are like."""
+        return self.global_mean and self.clip_vector == COMPONENTS
 
     @property
     def loss_terms(self) -> tuple[str, ...]:

@@ -70,7 +70,6 @@ def read_like(path: Path | str) -> Like:
         LookupError,
         TypeError,
         RuntimeError,
-        NotImplementedError,
         zlib.error,
     ) as error:
         if isinstance(error, CacheError):

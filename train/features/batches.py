@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cache import CacheReader
 from cache.common.progress import OnProgress
-from train.config import COMPONENTS, STATISTICS, FitConfig
+from train.config import FitConfig
 from train.features.frames import ChosenFrames, FieldInMemory, FrameStore, MemoryFrames, ReaderFrames
 from train.features.inputs import Inputs, choose_inputs
 from train.features.padding import padded_length
@@ -135,17 +135,16 @@ def load_features(
     fits = not needed or needed <= (free_memory() * MEMORY_SHARE if budget is None else budget)
     frames: FrameStore | None = None
     means, lengths, chosen = None, bank.lengths[positions], bank.clip_ids != tuple(clip_ids)
-    takes_statistics = config.global_mean and config.clip_vector in (STATISTICS, COMPONENTS)
-    if config.lstm or takes_statistics:
+    if config.lstm or config.describes_frames:
         frames = bank.frames(inputs.fields, on_progress) if fits else ReaderFrames(reader, clip_ids, inputs)
-        if takes_statistics:
+        if config.describes_frames:
             means = bank.statistics(inputs, frames, on_progress)
             means = means[torch.from_numpy(positions)] if chosen else means
         frames = ChosenFrames(frames, positions) if chosen else frames
-    if config.global_mean and not takes_statistics:
+    if config.global_mean and not config.describes_frames:
         tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
         means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))
-    described = frames if config.clip_vector == COMPONENTS else None
+    described = frames if config.takes_components else None
     seen = frames if config.lstm else None
     return Features(tuple(clip_ids), lengths, seen, means, inputs.width, fits, described)
 

@@ -12,7 +12,6 @@ import torch
 from cache import CacheReader
 from cache.common.progress import Progress
 from cache.common.words import counted
-from train.config import COMPONENTS, FitConfig
 from train.features.batches import Features, FrameBank, load_features
 from train.features.components import VALUES, learn_components, number_of_components, with_components
 from train.features.standardise import by_speaker, learn_moments
@@ -42,7 +41,7 @@ def _say_read(progress: Progress, done: int, total: int) -> None:
 def shape_of(task: Task, features: Features) -> HeadShape:
     """Return the shape of a fit's head, from its config and the features of its cache."""
     config = task.config
-    components = number_of_components(features.width) if takes_components(config) else 0
+    components = number_of_components(features.width) if config.takes_components else 0
     clip_width = features.clip_width
     if components and features.global_mean is not None:
         clip_width = features.global_mean.shape[1] + VALUES * components
@@ -63,14 +62,9 @@ def shape_of(task: Task, features: Features) -> HeadShape:
     )
 
 
-def takes_components(config: FitConfig) -> bool:
-    """Whether a head is fed with what the components of the frames are like."""
-    return config.global_mean and config.clip_vector == COMPONENTS
-
-
 def as_taken(features: Features, head: FusionHead, task: Task, progress: Progress) -> Features:
     """Return the features as a head takes them: with the components that it holds, and by speaker."""
-    if takes_components(task.config):
+    if task.config.takes_components:
         report = partial(_say_components, progress)
         features = with_components(features, head.components, report)
     if task.config.standardise == "speaker":
@@ -94,7 +88,7 @@ def start_pass(training: Training, task: Task, features: Features, progress: Pro
     """
     head, fresh, where = training.head, not training.history, task.parts["fit"]
     with one_thread():  # whatever number of them the epochs take: the same bits with any
-        if fresh and takes_components(task.config):
+        if fresh and task.config.takes_components:
             learn_components(head.components, features, where)
         taken = as_taken(features, head, task, progress)
         if fresh and task.config.standardise == "train":

@@ -37,7 +37,7 @@ from train.checksums import (
     say_unchecked,
     verified,
 )
-from train.config import COMPONENTS, FitConfig
+from train.config import FitConfig
 from train.errors import RunError
 from train.files import CLIPS_FILE, CONFIG_FILE, ENSEMBLE_FILE, FOLDS_FILE, HEAD_FILE, METRICS_FILE
 from train.heads.head import FusionHead, HeadShape, require_tensors
@@ -212,7 +212,7 @@ def _loaded(path: Path, metrics: dict[str, Any]) -> Run:
             targets = _targets_in(values["targets"], shape.targets)
             config, layer = FitConfig.from_dict(values["config"]), values["layer"]
             recipe = Recipe(**values["recipe"])
-            if bool(shape.components) != (config.global_mean and config.clip_vector == COMPONENTS):
+            if bool(shape.components) != config.takes_components:
                 raise ValueError("its config and its tensors do not agree on components")
     except RuntimeError as error:
         raise RunError(f"{file}: not a head that this version knows ({error})") from None

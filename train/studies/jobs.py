@@ -127,7 +127,7 @@ def filled_bank(
     """
     parts = [cached(part, reader) for each in labels for part in (each.train, each.valid)]
     bank = FrameBank(reader, tuple(dict.fromkeys(clip for part in parts for clip in part.clip_ids)))
-    needing = [each for each in configs if each.lstm or (each.global_mean and each.clip_vector != "mean")]
+    needing = [each for each in configs if each.lstm or each.describes_frames]
     names = {name for each in needing for name in choose_inputs(reader, each.layer, each.vad).fields}
     if names and bank.num_bytes(sorted(names)) <= free_memory() * MEMORY_SHARE:
         bank.frames(

@@ -22,7 +22,7 @@ from cache.imports.values import UnreadableError
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a torch file from before it was a zip
 LOCAL_HEADER = 30  # bytes of a zip's entry before its name
 Place = tuple[int, int]
-BAD_ZIP = (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, RuntimeError, zlib.error, OSError)
+BAD_ZIP = (zipfile.BadZipFile, ValueError, EOFError, RuntimeError, zlib.error, OSError)
 
 
 def read_pickle(path: Path) -> Any:

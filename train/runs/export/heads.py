@@ -10,6 +10,7 @@ import numpy as np
 
 from cache.compaction.projection import Projection
 from cache.format.schema import HIDDEN_STATES
+from train.config import MEAN
 from train.errors import RunError
 from train.features.inputs import VAD
 from train.heads.standardise import Standardise
@@ -27,7 +28,6 @@ FORMAT = "emi-fusion head 1"
 OUTPUT, GLOBAL_MEAN = "intensities", "global_mean"
 VAD_WIDTH = 3
 MOST_BYTES = 2**31 - 2**24  # of weights: an ONNX file holds 2 GB, with nodes and metadata
-MEAN = "mean"  # the clip vector that a cache holds
 
 
 @dataclass(frozen=True)
