@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import TextIO
 from cache.common.console import escaped, in_one_line, terminal_of
 
 TTY_INTERVAL = 0.2  # seconds between two updates of a live line
+SIMPLE_TERMINALS = ("dumb", "linux")  # with few signs beyond ASCII
 LOG_INTERVAL = 10.0  # seconds between two lines in a log file
 
 OnProgress = Callable[[int, int], None]  # called with what is done, and what there is to do in all
@@ -53,6 +55,29 @@ class Progress:
         self._live = self._stream.isatty()
         self._last = now() if not self._live else float("-inf")
         self._shown = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody looks at a terminal."""
+        return self._live
+
+    @property
+    def columns(self) -> int:
+        """Width of the terminal; 80 where it does not say."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    def shows(self, signs: str) -> bool:
+        """Whether the terminal has these signs: not a simple one, nor one of another encoding."""
+        if os.environ.get("TERM") in SIMPLE_TERMINALS:
+            return False
+        try:
+            signs.encode(self._stream.encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
 
     def update(self, text: Callable[[], str]) -> None:
         """Show ``text()`` if the last line is old enough; ``text`` is only called then."""

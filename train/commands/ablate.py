@@ -25,6 +25,7 @@ from train.commands.parts import read_parts
 from train.config import SWITCHES, FitConfig
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
+from train.runs.tracking.options import TrackOptions
 
 if TYPE_CHECKING:
     from train.audit.checks import Audit
@@ -39,6 +40,7 @@ SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, 
 @options_from(LabelFiles, "files")
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", without=SET_BY_ROWS)
+@options_from(TrackOptions, "tracking")
 def ablate(
     caches: Annotated[
         list[Path],
@@ -68,14 +70,17 @@ def ablate(
         bool, typer.Option(help="Put the baselines below the rows: constant, length, VAD, global mean.")
     ] = True,
     by: ByGroup = None,
+    tracking: Mapping[str, Any],
     strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Fit every row with every seed, in parallel; stopped at any instant, the same command goes on."""
     if tune is not None:
         check_choice("--tune", tune, ("lr", "all"))
+    told_to = TrackOptions(**tracking)
     from train.commands.config_options import Start, build_config
     from train.recipes.registry import PAPER
+    from train.runs.tracking.follow import tracked
     from train.studies.ablation import ablate as run_ablation
     from train.studies.confirm import confirm_rows, require_confirmable
     from train.studies.floor.baselines import with_baselines
@@ -92,12 +97,14 @@ def ablate(
         _require_one_config(tune, parts)
         require_confirmable(confirm, parts, rows[0])
     checked = _audited(named, parts, rows, strict, said)
-    study = run_ablation(named, parts, rows, options)
+    with tracked(told_to, out):
+        study = run_ablation(named, parts, rows, options)
     checked.save(out)
     confirmed = confirm_rows(study, confirm, parts, options) if confirm else None
     if baselines:
         study = with_baselines(study, named[rows[0].cache], parts, rows[0].config)
-    _show(study, confirmed, groups, json=json)
+    with tracked(told_to, out):
+        _show(study, confirmed, groups, json=json)
 
 
 def _audited(named: dict[str, Path], parts: Parts, rows: list[Row], strict: bool, said: list[str]) -> Audit:
@@ -185,6 +192,7 @@ def audit_aloud(named: dict[str, Path], parts: Parts, strict: bool, standardise:
 def _show(study: Study, confirmed: Study | None, groups: Groups | None, *, json: bool) -> None:
     """Write the tables, and print them or what machines read."""
     from train.report.table import groups_text, write_tables
+    from train.runs.tracking.whole import tell_study
     from train.studies.scored import describe, score_rows, scores_by_group
 
     scores = score_rows(study)
@@ -197,6 +205,7 @@ def _show(study: Study, confirmed: Study | None, groups: Groups | None, *, json:
         scores = score_rows(confirmed)
         text += f"\n\nconfirmed on {confirmed.rows[0].cache}\n{write_tables(confirmed, scores)}"
         described["confirmed"] = describe(confirmed, scores)
+    tell_study(study.path, study.metric, described["rows"])
     if json:
         print_json(described)
     else:

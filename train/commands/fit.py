@@ -16,6 +16,7 @@ from train.commands.parts import folding_of
 from train.config import FitConfig
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
+from train.runs.tracking.options import TrackOptions
 
 if TYPE_CHECKING:
     from train.labels.folds import Folding
@@ -51,6 +52,7 @@ class Place(NamedTuple):
 @options_from(LabelFiles, "files")
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen")
+@options_from(TrackOptions, "tracking")
 def fit(
     cache: CachePath,
     *,
@@ -77,15 +79,17 @@ def fit(
     floor: Annotated[
         bool, typer.Option("--floor/--no-floor", help="At the end: what the best simple model reaches.")
     ] = True,
+    tracking: Mapping[str, Any],
     strict: Strict = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     json: Json = False,
 ) -> None:
     """Fit one head. Stopped at any instant, the same command goes on where it was."""
-    folding = folding_of(division)
+    folding, told_to = folding_of(division), TrackOptions(**tracking)
     from train.commands.config_options import Start, build_config
     from train.machine import threads_of
     from train.recipes.registry import AUTO
+    from train.runs.tracking.follow import tracked
 
     place = Place(cache, LabelFiles(**files), out, overwrite, strict, floor, folding, ensemble)
     with threads_of(threads):
@@ -93,11 +97,12 @@ def fit(
         start = Start(recipe, AUTO, cache, _trained_on(labels, folding))
         built, said = build_config(chosen, config, like, start)
         configs = _search(place, labels, built, tune_minutes, frozenset(chosen)) if tune else {}
-        text, found = _fitted(place, labels, built, Made(tuple(said), configs))
+        with tracked(told_to, out) as told:
+            text, found = _fitted(place, labels, built, Made(tuple(said), configs))
     if json:
         print_json({"run": str(out), **found})
     else:
-        typer.echo(f"{text}\n\nrun folder: {out}")
+        typer.echo(f"{text}\n\nrun folder: {out}" + (f"\n{told.line()}" if told else ""))
 
 
 Result = tuple[str, dict[str, Any]]  # what a person reads, and what a machine reads
@@ -186,20 +191,24 @@ def _fit_one(place: Place, labels: Splits, config: FitConfig, said: tuple[str, .
 def _fit_ensemble(place: Place, labels: Splits, config: FitConfig, repeat: RepeatOptions) -> Result:
     from train.report.terminal import ensemble_text
     from train.runs.run_folder import load_run
+    from train.runs.tracking.whole import tell_ensemble
     from train.studies.ensemble import fit_seeds
 
     ensemble = fit_seeds(place.cache, labels, config, place.heads, repeat)
     loaded = load_run(place.out)
+    tell_ensemble(place.out)
     line, floor = _floor(place, [(labels, [loaded, *loaded.others])])
     return ensemble_text(ensemble) + line, {**ensemble.to_dict(), **floor}
 
 
 def _fit_folds(place: Place, labels: Labels, config: FitConfig, repeat: RepeatOptions) -> Result:
     from train.report.terminal import folds_text
+    from train.runs.tracking.whole import tell_folds
     from train.studies.cross_validation import fit_folds
 
     assert place.folding is not None  # noqa: S101 - all labels are read for folds
     found = fit_folds(place.cache, labels, config, place.folding, repeat, place.heads)
+    tell_folds(place.out)
     line, floor = _floor(place, found.fits)
     return folds_text(found.result) + line, {**found.result, **floor}
 

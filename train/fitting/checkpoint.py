@@ -86,6 +86,12 @@ class Training:
             self.best_epoch, self.best_score = row.epoch, row.score
             self.best_weights = {name: t.detach().cpu().clone() for name, t in self.head.state_dict().items()}
 
+    def passes(self) -> dict[str, list[EpochRecord]]:
+        """Return the epochs that were taken, by pass: "epoch", and "refit" once there is a second one."""
+        if self.choice is None:
+            return {"epoch": self.history}
+        return {"epoch": list(self.choice.history), "refit": self.history}
+
     def is_over(self, config: FitConfig) -> bool:
         """Whether all epochs are done, or the score has not become better for ``patience`` of them."""
         done = len(self.history)

@@ -19,6 +19,7 @@ from train.errors import RunError
 from train.features.batches import Batch, BatchFeed, Features
 from train.features.order import epoch_batches
 from train.fitting.checkpoint import Training
+from train.fitting.curve import with_curve
 from train.fitting.progress_lines import step_line
 from train.fitting.task import Task
 from train.losses.loss import LossValue
@@ -95,7 +96,8 @@ def _trained(training: Training, task: Task, features: Features, progress: Progr
                     f"the loss became {loss.value.item()} in epoch {epoch + 1}, step {step + 1}; "
                     f"lower --lr (now {config.lr:g}) or use --precision float32"
                 )
-        progress.live(partial(step_line, epoch, step + 1, len(batches), config, started))
+        line = partial(step_line, epoch, step + 1, len(batches), config, started)
+        progress.live(lambda line=line: with_curve(line(), training, task, progress))
     training.waited += feed.waited
     if not done:
         raise RunError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from cache import CacheReader
 from cache.common.progress import Progress
@@ -16,6 +16,7 @@ from train.features.batches import Features, FrameBank
 from train.files import CHECKPOINT_FILE, CONFIG_FILE, write_json
 from train.fitting.begun import as_begun
 from train.fitting.checkpoint import Training, save_checkpoint
+from train.fitting.curve import curve_line, with_curve
 from train.fitting.epoch import run_epoch
 from train.fitting.progress_lines import TOLD_EPOCHS, epoch_line, is_told
 from train.fitting.refresh import refresh
@@ -29,6 +30,7 @@ from train.labels.weights import weight_lines
 from train.machine import choose_device, deterministic, kept_memory, threads_as_chosen
 from train.runs.claim import claim, keep_run_folder
 from train.runs.run_folder import Run, load_run
+from train.runs.tracking.follow import Follower, following
 
 SAVE_EVERY = 1.0  # seconds at most that a kill costs where epochs are many and short
 
@@ -44,6 +46,7 @@ class SharedFit:
         audited: the audit was made already, for all fits at once.
         said: lines on its config, before the audit.
         audit: that of this fit, made and said already, to be kept in the run.
+        followed: whether the tracker around, if there is one, is told of this fit as it goes.
     """
 
     bank: FrameBank | None = None
@@ -52,6 +55,14 @@ class SharedFit:
     audited: bool = False
     said: tuple[str, ...] = ()
     audit: Audit | None = None
+    followed: bool = True
+
+
+class Told(NamedTuple):
+    """Who is told of a fit while it runs: who looks at the terminal, and a tracker."""
+
+    progress: Progress
+    follower: Follower
 
 
 def fit(
@@ -93,12 +104,13 @@ def fit(
         config = config if overwrite else as_begun(config, [out], progress)
         task = plan_fit(reader, labels, config)
         checked = _audit(reader, labels, config, shared)
-        with keep_run_folder(out):
+        with keep_run_folder(out), following(out, wanted=shared.followed) as follower:
             if claim(out, task.identity, overwrite):
                 progress.line(f"{out}: this fit is finished already, nothing to do (--overwrite fits again)")
                 if refresh(out, FitInputs(reader, labels, task)):
                     progress.line(f"{out}: its interval and its audit are computed again for these speakers")
                 settle_as_before(out)
+                follower.finish()
                 return load_run(out)
             write_json(out / CONFIG_FILE, config.to_dict())
             if checked is not None:
@@ -108,7 +120,8 @@ def fit(
                 checked.save(out)
             elif shared.audit is not None:
                 shared.audit.save(out)
-            _fit_in(out, FitInputs(reader, labels, task), shared, progress)
+            _fit_in(out, FitInputs(reader, labels, task), shared, Told(progress, follower))
+            follower.finish()
     return load_run(out)
 
 
@@ -119,8 +132,9 @@ def _audit(reader: CacheReader, labels: Splits, config: FitConfig, shared: Share
     return audit_splits(reader, labels, strict=shared.strict, standardise=config.standardise)
 
 
-def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, progress: Progress) -> None:
+def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, told: Told) -> None:
     """Take the epochs that are left, and write the run; its folder is this fit's own."""
+    progress = told.progress
     whole, reader, checkpoint = inputs.task, inputs.reader, out / CHECKPOINT_FILE
     device = choose_device(whole.config.device, compact=is_compact(reader))
     with deterministic(device), threads_as_chosen() as choice:
@@ -129,31 +143,32 @@ def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, progress: Progress)
         task = refit_task(whole, training.choice)
         taken = start_pass(training, task, features, progress)
         settle_threads(choice, training, task, taken, progress)
-        _take_epochs(training, task, taken, checkpoint, progress)
+        _take_epochs(training, task, taken, checkpoint, told)
         if whole.config.refit and training.choice is None:
             training = begin_again(training, whole, progress)
             save_checkpoint(checkpoint, training)
             task = refit_task(whole, training.choice)
             taken = start_pass(training, task, features, progress)
-            _take_epochs(training, task, taken, checkpoint, progress)
+            _take_epochs(training, task, taken, checkpoint, told)
         write_results(out, inputs, taken, training, pictures=shared.pictures)
     checkpoint.unlink()
 
 
-def _take_epochs(
-    training: Training, task: Task, features: Features, checkpoint: Path, progress: Progress
-) -> None:
+def _take_epochs(training: Training, task: Task, features: Features, checkpoint: Path, told: Told) -> None:
     """Take the epochs that are left of a pass."""
-    saved = time.monotonic()
+    saved, progress = time.monotonic(), told.progress
     while not training.is_over(task.config):
         run_epoch(training, task, features, progress)
         if _is_due(training, task, saved):
             save_checkpoint(checkpoint, training)
             saved = time.monotonic()
         if is_told(training, task):
-            progress.line(epoch_line(training, task))
+            progress.line(with_curve(epoch_line(training, task), training, task, progress))
         else:
-            progress.update(partial(epoch_line, training, task))
+            progress.update(lambda: with_curve(epoch_line(training, task), training, task, progress))
+        told.follower.epochs(training.passes)
+    if curve := curve_line(training, task, progress):
+        progress.line(curve)
 
 
 def _is_due(training: Training, task: Task, saved: float) -> bool:

@@ -20,7 +20,7 @@ from train.labels.tables import Splits
 from train.runs.run_folder import load_run
 from train.studies.caption import caption
 from train.studies.grid import Row
-from train.studies.jobs import Job, StudyContext, cached_everywhere, study_context
+from train.studies.jobs import RUNS, Job, StudyContext, cached_everywhere, study_context
 from train.studies.options import StudyOptions
 from train.studies.parts import Parts, whole
 from train.studies.study import RowResult, Study, reported, row_result, save_study
@@ -68,7 +68,7 @@ def run_study(context: StudyContext, rows: Sequence[Row], options: StudyOptions)
     fitted = _chosen(context, rows, options, tried)
     jobs = {
         row.name: [
-            Job(mine, mine.with_seed(seed), context.out / "runs" / mine.slug / name / f"seed-{seed}", part)
+            Job(mine, mine.with_seed(seed), context.out / RUNS / mine.slug / name / f"seed-{seed}", part)
             for part in parts.all
             for name, mine in [(part.name, fitted[row.name, part.name])]
             for seed in seeds
@@ -131,7 +131,7 @@ def rows_as_begun(context: StudyContext, rows: Sequence[Row]) -> Sequence[Row]:
     """Return the rows with the schedule under which their study was begun: the same for all of them."""
     before = [replace(row, config=older(row.config)) for row in rows]
     for was, row in zip(before, rows, strict=True):
-        for folder in (context.out / "runs" / was.slug, context.out / "tuning" / was.slug):
+        for folder in (context.out / RUNS / was.slug, context.out / "tuning" / was.slug):
             if was.slug != row.slug and folder.exists():
                 say_older(context.out, context.progress)
                 return before

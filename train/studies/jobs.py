@@ -26,11 +26,15 @@ from train.labels.coverage import cached, is_compact
 from train.labels.tables import Labels, Splits
 from train.machine import choose_device, free_memory
 from train.runs.claim import is_finished
+from train.runs.tracking.follow import tell_run
 from train.studies.claim_folder import STUDY, TABLES, claim_folder, require_same_kind
 from train.studies.grid import Row
 from train.studies.options import StudyOptions
 from train.studies.parts import Part, Parts, kept
 from train.studies.processes import run_all
+
+
+RUNS = "runs"  # folder of the fits whose scores count
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,19 @@ class StudyContext:
         if not is_finished(job.out, task.identity, replaceable=False):
             return False
         refresh(job.out, FitInputs(reader, job.part.labels, task))
+        self._tell(job)
         return True
+
+    def _tell(self, job: Job) -> None:
+        """Tell the tracker around of a finished fit, unless it only chose something."""
+        if job.out.is_relative_to(self.out / RUNS):
+            tell_run(job.out)
 
     def _fit_on(self, reader: CacheReader, jobs: Sequence[Job], until: float) -> bool:
         labels = [part.labels for part in dict.fromkeys(job.part for job in jobs)]
         bank = filled_bank(reader, labels, [job.config for job in jobs], self.progress)
-        shared = SharedFit(bank, pictures=False, audited=True)  # the command audits once, for all
+        # The command audits once, for all; the tracker hears of fits here, one after the other.
+        shared = SharedFit(bank, pictures=False, audited=True, followed=False)
         quiet, started, ended = Quiet(), time.perf_counter(), 0
         cuda = choose_device(jobs[0].config.device, compact=is_compact(reader)).type == "cuda"
 
@@ -105,6 +116,7 @@ class StudyContext:
             nonlocal ended
             ended += 1
             job, spent = jobs[position], time.perf_counter() - started
+            self._tell(job)
             left = clock(spent / ended * (len(jobs) - ended))
             where = [self.parts.spoken(job.part), job.out.relative_to(self.out).as_posix()]
             said = "  ".join(filter(None, where))
