@@ -78,7 +78,7 @@ endif
 predict: setup ## new clips to intensities, by a finished run (CLIPS= RUN= OUT= MODEL=)
 	@[ -n "$(CLIPS)" ] && [ -n "$(GIVEN_RUN)" ] || \
 	  { echo "error: make predict needs CLIPS and RUN, for example CLIPS=new/ RUN=runs/one"; exit 1; }
-	@[ -d "$(RUN)" ] || { echo "error: $(RUN): no folder; RUN is that of a run, or of an unpacked bundle"; exit 1; }
+	@[ -e "$(RUN)" ] || { echo "error: $(RUN): not there; RUN is the folder of a run, or a bundle"; exit 1; }
 	@cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
 	{ $(BIN)/emi-extract run $(CLIPS) --like $(RUN) --out "$$cache/cache" $(if $(MODEL),--model $(MODEL)) \
 	  $(EXTRACT_OPTIONS) $(LISTED_IS_FINE); } && \

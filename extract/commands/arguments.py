@@ -30,3 +30,16 @@ def build_options(encoder: Mapping[str, Any], options: Mapping[str, Any]) -> Ext
         ExtractError: a value is out of its range; the message starts with its flag.
     """
     return ExtractOptions(encoder=EncoderOptions(**encoder), **options)
+
+
+def chosen_options(encoder: Mapping[str, Any], options: Mapping[str, Any]) -> ExtractOptions:
+    """Return the options of what was typed; with ``like``, all else as what the clips are to be like was made.
+
+    Raises:
+        ExtractError: a value is out of its range, or contradicts that.
+    """
+    if "like" not in options:
+        return build_options(encoder, options)
+    from extract.run.like import options_like
+
+    return options_like(options["like"], encoder, options)

@@ -11,12 +11,12 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, print_json
 from cache.common.progress import Progress
-from extract.commands.arguments import Json, Out, Sources, build_options
+from extract.commands.arguments import Json, Out, Sources, chosen_options
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 
 
-@options_from(ExtractOptions, "options", only=("media", "max_seconds", "num_workers", "audio_stream"))
+@options_from(ExtractOptions, "options", only=("media", "max_seconds", "num_workers", "audio_stream", "like"))
 @options_from(EncoderOptions, "encoder", only=("model", "revision", "layers"))
 def plan(
     source: Sources,
@@ -34,7 +34,7 @@ def plan(
     planned = plan(
         source,
         out,
-        build_options(encoder, options),
+        chosen_options(encoder, options),
         lambda done, total: progress.update(lambda: f"headers {done}/{total}"),
     )
     progress.close()

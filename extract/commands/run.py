@@ -9,7 +9,7 @@ import typer
 
 from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, EXIT_STOPPED, print_json
-from extract.commands.arguments import Json, Out, Sources, build_options
+from extract.commands.arguments import Json, Out, Sources, chosen_options
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 
@@ -26,15 +26,9 @@ def run(
 ) -> None:
     """Extract every clip that the cache does not hold yet. Run it again to continue: nothing is redone."""
     from extract.run.extract import extract
-    from extract.run.like import options_like
     from extract.run.summary import as_json, as_text
 
-    chosen = (
-        options_like(options["like"], encoder, options)
-        if "like" in options
-        else build_options(encoder, options)
-    )
-    summary = extract(source, out, chosen)
+    summary = extract(source, out, chosen_options(encoder, options))
     if json:
         print_json(as_json(summary))
     else:

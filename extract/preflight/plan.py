@@ -6,13 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from cache.commit.failures import Failure
 from cache.common.errors import NotACacheError
 from cache.common.progress import OnProgress
 from cache.common.words import counted
+from cache.compaction.compact import made_with
+from cache.compaction.fields import compact_fields
+from cache.compaction.like import read_like
 from cache.format import catalog
-from cache.format.schema import SAMPLING_RATE
+from cache.format.schema import SAMPLING_RATE, FrameField
 from extract.audio.clip_length import clip_seconds, segment_error, used_samples
 from extract.audio.headers import Header, read_headers
 from extract.encoders.base import EncoderDescription
@@ -112,7 +116,7 @@ def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, on_progres
         to_do=len(samples),
         hours=sum(split.seconds for split in splits.values()) / 3600,
         hours_to_do=sum(samples) / SAMPLING_RATE / 3600,
-        gigabytes=_bytes_to_write(samples, encoder) / 1e9,
+        gigabytes=_bytes_to_write(samples, encoder, options.like) / 1e9,
         splits=splits,
         failures=(*source.failures, *unusable),
         warnings=tuple(_warnings(splits)),
@@ -123,11 +127,23 @@ def plan(sources: Sequence[Path], out: Path, options: ExtractOptions, on_progres
     )
 
 
-def _bytes_to_write(samples: Sequence[int], encoder: EncoderDescription) -> int:
-    """Return the bytes that clips of so many samples each will take in shards and records."""
-    frames = sum(map(encoder.num_frames, samples))
-    frame_bytes = sum(frame_field.bytes_per_frame for frame_field in encoder.fields)
-    clip_bytes = BYTES_PER_CLIP + 4 * sum(frame_field.width for frame_field in encoder.fields)
+class _Full(NamedTuple):
+    """The full cache that is not made."""
+
+    path: Path
+    frame_fields: dict[str, FrameField]
+
+
+def _bytes_to_write(samples: Sequence[int], encoder: EncoderDescription, like: Path | None) -> int:
+    """Return the bytes that clips of so many samples each will take in shards and records, compacted or not."""
+    fields, pool = encoder.fields, 1
+    if like is not None and (model := read_like(like)).projection is not None:
+        made = made_with(model.recipe)
+        full = _Full(like, {frame_field.name: frame_field for frame_field in fields})
+        fields, pool = tuple(compact_fields(full, made).values()), made.pool
+    frames = sum(-(-encoder.num_frames(count) // pool) for count in samples)
+    frame_bytes = sum(frame_field.bytes_per_frame for frame_field in fields)
+    clip_bytes = BYTES_PER_CLIP + 4 * sum(frame_field.width for frame_field in fields)
     return frames * frame_bytes + len(samples) * clip_bytes
 
 

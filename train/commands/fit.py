@@ -102,7 +102,7 @@ def fit(
     if json:
         print_json({"run": str(out), **found})
     else:
-        typer.echo(f"{text}\n\nrun folder: {out}" + (f"\n{told.line()}" if told else ""))
+        typer.echo(f"{text}\n\nrun folder: {out}" + (told.line() if told else ""))
 
 
 Result = tuple[str, dict[str, Any]]  # what a person reads, and what a machine reads

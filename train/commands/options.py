@@ -10,7 +10,7 @@ import typer
 from train.recipes.registry import RECIPES
 
 CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the feature cache.")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run, or a bundle of one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]
 Annotators = Annotated[

@@ -124,7 +124,7 @@ def predict(
     config = FitConfig(**chosen)
     with threads_of(threads):
         loaded = load_run(run)
-        require_output(out, loaded, ids)
+        require_output(out, loaded, ids, run)
         wanted = read_ids(ids) if ids else None
         predictions = run_predict(
             loaded,

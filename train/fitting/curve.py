@@ -1,9 +1,9 @@
-"""The curve of a fit so far as a line of text, for a terminal: scores of its epochs, or losses where none has one."""
+"""The curve of a fit so far in a line of text, for a terminal: scores of its epochs, else their losses."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -41,8 +41,9 @@ def signs_for(progress: Progress) -> str:
     return BLOCKS if progress.shows(BLOCKS) else PLAIN
 
 
-def with_curve(line: str, training: Training, task: Task, progress: Progress) -> str:
+def with_curve(text: Callable[[], str], training: Training, task: Task, progress: Progress) -> str:
     """Return a line with the curve so far at its end, where the terminal has room for it."""
+    line = text()
     signs, room = signs_for(progress), min(WIDEST, progress.columns - len(line) - 3)
     if not signs or room < NARROWEST or len(training.history) < 2:
         return line

@@ -97,7 +97,7 @@ def _trained(training: Training, task: Task, features: Features, progress: Progr
                     f"lower --lr (now {config.lr:g}) or use --precision float32"
                 )
         line = partial(step_line, epoch, step + 1, len(batches), config, started)
-        progress.live(lambda line=line: with_curve(line(), training, task, progress))
+        progress.live(partial(with_curve, line, training, task, progress))
     training.waited += feed.waited
     if not done:
         raise RunError(

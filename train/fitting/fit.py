@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,10 +163,11 @@ def _take_epochs(training: Training, task: Task, features: Features, checkpoint:
         if _is_due(training, task, saved):
             save_checkpoint(checkpoint, training)
             saved = time.monotonic()
+        line = partial(with_curve, partial(epoch_line, training, task), training, task, progress)
         if is_told(training, task):
-            progress.line(with_curve(epoch_line(training, task), training, task, progress))
+            progress.line(line())
         else:
-            progress.update(lambda: with_curve(epoch_line(training, task), training, task, progress))
+            progress.update(line)
         told.follower.epochs(training.passes)
     if curve := curve_line(training, task, progress):
         progress.line(curve)

@@ -39,6 +39,7 @@ from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
 from train.machine import threads_of
 from train.runs.run_folder import load_run
+from train.runs.unpacking.unpack import require_folder
 
 COMPARED = (CONFIG_FILE, HEAD_FILE, HISTORY_FILE, REFIT_FILE, PREDICTIONS_FILE, METRICS_FILE)
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device")
@@ -81,6 +82,7 @@ def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progre
         RunError: if a run does not say where its inputs are, or it was fitted with changing threads; nothing is
             fitted then.
     """
+    require_folder(run)
     loaded = load_run(run)
     if not loaded.others:
         return _again(_plan(run, loaded.config, cache, files), progress)

@@ -17,6 +17,7 @@ from train.report.read_folds import read_folds
 from train.report.run_study import study_of_run
 from train.runs.run_folder import load_run
 from train.runs.settings import compared, settings_of
+from train.runs.unpacking.unpack import require_folder
 from train.scores.estimates import Difference, Interval
 from train.scores.folds import Fold, FoldScores
 from train.scores.holm import holm
@@ -113,6 +114,7 @@ def side_by_side(paths: Sequence[Path], metric: str | None = None) -> SideBySide
 
 
 def _told(path: Path) -> Told:
+    require_folder(path)
     run = load_run(path)
     settings = settings_of(run.config.to_dict(), run)
     if (path / FOLDS_FILE).exists():

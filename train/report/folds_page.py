@@ -28,6 +28,7 @@ from train.report.sections import (
 )
 from train.report.styles import markdown_table
 from train.report.table import interval_cell
+from train.report.weights_section import weights_sections
 from train.runs.history import read_history
 from train.runs.run_folder import load_run
 from train.runs.settings import in_a_line, settings_of
@@ -81,6 +82,7 @@ def folds_sections(found: Folds) -> list[str]:
     """
     first = found.folds[0].run
     return [
+        *weights_sections({found.path.name: [fold.run for fold in found.folds]}),
         "## Chance",
         *_chance(found),
         "## Audit",

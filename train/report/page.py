@@ -42,6 +42,7 @@ from train.report.sections import (
 )
 from train.report.settings_section import settings_section
 from train.report.table import build_table
+from train.report.weights_section import weights_sections
 from train.runs.confusion import plot_confusion
 from train.runs.history import read_history
 from train.runs.plots import ScatterNote, plot_scatter
@@ -127,7 +128,9 @@ def study_sections(study: Study) -> list[str]:
     first = path / study.row(study.reference).runs[0]
     heads = [Fold(study.truth, together(study), study.speakers)] if is_ensemble(study) else None
     null = permuted_within(heads or study.scored(study.row(study.reference)), study.metric)
-    parts = ["## Chance", null_section(study, null, TOGETHER if is_ensemble(study) else None)]
+    runs = {row.name: [path / run for run in row.runs] for row in study.rows}
+    of_whom = TOGETHER if is_ensemble(study) else None
+    parts = [*weights_sections(runs), "## Chance", null_section(study, null, of_whom)]
     parts += ["## Audit", audit_section(path if (path / AUDIT_FILE).exists() else first)]
     parts += [
         "## Coverage",
@@ -135,9 +138,7 @@ def study_sections(study: Study) -> list[str]:
     ]
     parts += [f"## Environment of {in_markdown(first.resolve().name)}", environment_section(first)]
     parts += ["## Settings", settings_section(study)]
-    parts += ["## Reproduce", SAME_BITS]
-    parts.append(reproduce_section(study))
-    return parts
+    return [*parts, "## Reproduce", SAME_BITS, reproduce_section(study)]
 
 
 def _take(out: Path, overwrite: bool) -> None:

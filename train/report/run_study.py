@@ -19,6 +19,7 @@ from train.labels.read_tables import read_all_labels
 from train.labels.tables import Labels, require_speakers
 from train.runs.run_folder import load_run
 from train.runs.submission import predictions_in
+from train.runs.unpacking.unpack import require_folder
 from train.scores.registry import METRICS
 from train.scores.targets import mean_score
 from train.studies.study import Study, reported, row_result
@@ -34,6 +35,7 @@ def study_of_run(path: Path) -> Study:
         RunError: if the folder holds no finished run, or one that left no clip to report on.
         LabelError: if the labels have moved or changed.
     """
+    require_folder(path)
     run = load_run(path)
     if run.metrics["valid"] is None:
         raise RunError(f"{path}: was trained on train and valid together, no clip is left to report on")

@@ -44,6 +44,7 @@ from train.files import (
 from train.runs.model_card import header
 from train.runs.run_folder import Run, load_run
 from train.runs.settings import in_a_line, settings_of
+from train.runs.unpacking.unpack import require_folder
 from train.scores.wording import interval_text, score_text
 
 PACKED = (HEAD_FILE, CONFIG_FILE, PROJECTION_FILE)
@@ -68,6 +69,7 @@ def bundle(run: Path, out: Path, *, overwrite: bool = False, onnx: bool = False)
         RunError: if the run is damaged, or ``out`` is no zip file's name; if it has no ONNX form.
         StorageError: if ``out`` exists and holds something else, or cannot be written.
     """
+    require_folder(run)
     loaded = load_run(run)
     if out.suffix != ".zip":
         raise RunError(f"{out}: expected the name of a .zip file")

@@ -43,6 +43,7 @@ from train.files import CLIPS_FILE, CONFIG_FILE, ENSEMBLE_FILE, FOLDS_FILE, HEAD
 from train.heads.head import FusionHead, HeadShape, require_tensors
 from train.labels.missing import range_of
 from train.runs.tensors import read_tensors, write_tensors
+from train.runs.unpacking.unpack import is_bundle, unpacked
 
 FloatArray = npt.NDArray[np.float64]
 METRICS_FIELDS: dict[str, Any] = {  # what others take from metrics.json, and its kind
@@ -143,20 +144,18 @@ def save_head(path: Path, head: FusionHead, targets: Targets, described: Mapping
 
 
 def load_run(path: Path | str) -> Run:
-    """Load a finished run, an ensemble, or the heads of a cross-validation, whose mean counts.
+    """Load a finished run, an ensemble, or the heads of a cross-validation, whose mean counts; or a bundle of one.
 
     Raises:
-        RunError: if the folder holds no finished run.
+        RunError: if the folder, or the bundle, holds no finished run.
     """
     path = Path(path)
+    if is_bundle(path):
+        path = unpacked(path)
     if (path / ENSEMBLE_FILE).exists():
         return _load_several(path, path / ENSEMBLE_FILE)
     if (path / FOLDS_FILE).exists():
         return _load_several(path, path / FOLDS_FILE)
-    if path.is_file() and path.suffix == ".zip":
-        raise RunError(
-            f"{path}: a bundle, not a run folder; unpack it and give the folder: unzip {path} -d DIR"
-        )
     if not path.is_dir():
         raise RunError(f"{path}: no such run folder; emi-train fit writes one")
     if not (path / METRICS_FILE).exists():

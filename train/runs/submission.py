@@ -47,19 +47,19 @@ def read_ids(path: Path) -> Wanted:
     return Wanted(tuple(table.ids()), tuple(table.written_ids()))
 
 
-def require_output(path: Path, run: Run, ids: Path | None = None) -> None:
+def require_output(path: Path, run: Run, *others: Path | None) -> None:
     """Refuse, before anything is predicted, to write predictions over what they come from.
 
     Args:
         path: where they are to go.
         run: that predicts.
-        ids: the table of clips that are asked for.
+        others: the table of clips that are asked for, the bundle that the run was in.
 
     Raises:
-        RunError: if ``path`` is that table, a label table of the run, or one of its files.
+        RunError: if ``path`` is one of these, a label table of the run, or one of its files.
     """
     tables = read_json(run.path / ENVIRONMENT_FILE).get("label_files") if _has_environment(run) else None
-    inputs = [*([ids] if ids else []), *(Path(name) for name in tables or ())]
+    inputs = [*filter(None, others), *(Path(name) for name in tables or ())]
     folders = {each.path.resolve() for each in (run, *run.others)}
     is_ours = path.name in RUN_FILES and path.resolve().parent in folders
     if is_ours or any(path.resolve() == each.resolve() for each in inputs):

@@ -33,7 +33,6 @@ from train.studies.options import StudyOptions
 from train.studies.parts import Part, Parts, kept
 from train.studies.processes import run_all
 
-
 RUNS = "runs"  # folder of the fits whose scores count
 
 

@@ -18,7 +18,7 @@ from train.runs.tensors import read_tensors, write_tensors
 
 def test_what_is_no_run_is_refused(tmp_path):
     (tmp_path / "head.zip").write_bytes(b"PK")
-    with pytest.raises(RunError, match="a bundle, not a run folder; unpack it"):
+    with pytest.raises(RunError, match="no readable bundle"):
         load_run(tmp_path / "head.zip")
     with pytest.raises(RunError, match="no such run folder"):
         load_run(tmp_path / "none")

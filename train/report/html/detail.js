@@ -7,6 +7,7 @@ class View {
     this.part = null;
     this.target = null;
     this.text = '';
+    this.cell = null; // of classes: the label's, and the one that is predicted highest
     this.hovered = null;
     this.pinned = null;
     this.filtered = [];
@@ -29,20 +30,29 @@ class View {
     const before = this.source;
     this.row = row;
     if (this.source !== before) {
-      this.part = this.target = this.pinned = this.hovered = null;
+      this.part = this.target = this.cell = this.pinned = this.hovered = null;
       if (this.source.targets.length > MOST_PANELS) this.target = 0;
     }
     this.refilter();
     this.repoint();
   }
 
+  setCell(cell) {
+    this.cell = cell;
+    this.refilter();
+    say(`${this.clips.length} clips`);
+  }
+
   refilter() {
     const { source } = this;
     const wanted = this.text.trim().toLowerCase();
-    this.clips = source.ids.map((id, at) => at).filter((at) => {
+    this.everywhere = source.ids.map((id, at) => at).filter((at) => {
       if (this.part !== null && source.parts[at] !== this.part) return false;
       if (!wanted) return true;
       return [source.ids[at], source.speakers[at], source.groups[at]].some((text) => text && text.toLowerCase().includes(wanted));
+    });
+    this.clips = this.cell === null ? this.everywhere : this.everywhere.filter((clip) => {
+      return classOf(source.truth, clip) === this.cell[0] && classOf(this.predictions, clip) === this.cell[1];
     });
     for (const call of this.filtered) call();
   }

@@ -28,6 +28,7 @@ function drawPage() {
   addScores(main, data);
   if (!several) addBlocks(main, data.sources[0].tables, 2);
   const predictions = addPredictions(main, data, view);
+  addConfusion(predictions, view);
   addWorst(predictions, view);
   view.refilter();
   for (const source of data.sources) {

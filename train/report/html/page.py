@@ -23,7 +23,10 @@ LOG = logging.getLogger(__name__)
 PAGE = "report.html"
 MARK = '<meta name="generator" content="emi-train report">'  # every page of ours has it
 HERE = "train.report.html"
-PROGRAMS = ("dom.js", "tables.js", "scores.js", "detail.js", "scatter.js", "worst.js", "curves.js", "main.js")
+PROGRAMS = (  # in the order in which they stand in the page
+    *("dom.js", "tables.js", "scores.js", "detail.js", "scatter.js"),
+    *("confusion.js", "worst.js", "curves.js", "main.js"),
+)
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from cache.common.console import json_ready
 from cache.common.words import in_one_line
+from train.labels.classes import is_one_hot, short_names
 from train.report.html.blocks import blocks_in
 from train.report.html.contest import Contestant, comparable, contestants, differences, scored_rows
 from train.report.html.source import Source
@@ -22,6 +23,7 @@ FloatArray = npt.NDArray[np.float64]
 MOST_NUMBERS = 900_000  # labels and predictions of a page: about 7 MB
 MOST_CURVES = 24  # rows, or folds, of a folder whose learning curves are drawn
 MOST_GROUPS = 100
+MOST_CLASSES = 60  # of a table of which was taken for which
 OTHER_FOLDERS = "Folders that do not report on the same clips in the same folds have no differences."
 IN_HTML = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
@@ -73,6 +75,7 @@ def _source(
         "caption": in_one_line(source.caption),
         "targets": _texts(source.names[:kept]),
         "all_targets": len(source.names),
+        "classes": _classes(source, kept),
         "ids": _texts(clips.ids),
         "parts": _texts(clips.parts),
         "speakers": [None if who is None else in_one_line(who) for who in clips.speakers],
@@ -127,6 +130,13 @@ def _predictions(found: Sequence[Contestant], sources: Sequence[Source]) -> list
 def _kept_targets(source: Source) -> int:
     """Return how many targets a page shows clip by clip: all, unless they are thousands."""
     return max(1, min(len(source.names), MOST_NUMBERS // (3 * max(1, len(source.clips.ids)))))
+
+
+def _classes(source: Source, kept: int) -> list[str] | None:
+    """Return the names of classes, where the targets are some and all are shown; None where they are not."""
+    if kept < len(source.names) or len(source.names) > MOST_CLASSES or not is_one_hot(source.clips.truth):
+        return None
+    return _texts(short_names(source.names))
 
 
 def _deviations(truth: FloatArray) -> FloatArray:

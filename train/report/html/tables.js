@@ -30,9 +30,11 @@ function sortBy(table, column, header) {
 function makeTable(header, rows, { label, numeric = false, sortable = true, cellLength = NAME_LENGTH } = {}) {
   const head = element('tr');
   const table = element('table', {}, element('thead', {}, head), element('tbody'));
+  sortable = sortable && rows.length > 1 && header.some((text) => text); // names and values stay in their order
+  if (header.every((text) => !text)) table.tHead.hidden = true;
   header.forEach((text, column) => {
     const cell = element('th', { scope: 'col', class: numeric && column ? 'number' : '' });
-    if (sortable && rows.length > 1) {
+    if (sortable) {
       const button = element('button', { type: 'button', onclick: () => sortBy(table, column, cell) }, named(text || 'name'));
       if (!text) button.setAttribute('aria-label', 'sort by name');
       cell.append(button);

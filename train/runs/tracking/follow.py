@@ -46,10 +46,8 @@ class Tracking:
         return whole.relative_to(self.root).as_posix() if whole.is_relative_to(self.root) else whole.name
 
     def line(self) -> str:
-        """Say where to look; nothing where tracking failed."""
-        if self.broken:
-            return ""
-        return f"tracked: {TRACKERS.get(self.kind).look(self.place)}"
+        """Return a line more that says where to look; nothing where tracking failed."""
+        return "" if self.broken else f"\ntracked: {TRACKERS.get(self.kind).look(self.place)}"
 
     def safely(self, tell: Callable[[], Any]) -> Any:
         """Do something at the tracker; a failure of any kind is said, once, and is the end of tracking."""

@@ -1,4 +1,4 @@
-"""Ensembles, folds and studies are told to a tracker as a whole, too: a run of its own with the scores that count."""
+"""Ensembles, folds and studies are told to a tracker as a whole, too: a run with the scores that count."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def tell_study(out: Path, metric: str, rows: Sequence[Mapping[str, Any]]) -> Non
         metric: that leads its table.
         rows: each with its "name" and, by the metric's name, "estimate", "low" and "high".
     """
-    names, scores = unlike(str(row["name"]) for row in rows), {}
+    names = unlike(str(row["name"]) for row in rows)
+    scores: dict[str, Any] = {}
     for row in rows:
         scores |= _with_ends(f"rows/{names[str(row['name'])]}/{metric}", row[metric])
     _tell(out, {"metric": metric, "rows": len(rows)}, scores)

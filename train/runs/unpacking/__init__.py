@@ -1,0 +1,1 @@
+"""Unpacking: a bundle is used as it is, wherever a run folder is taken."""
