@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from extract.errors import ExtractError
     from extract.options import ExtractOptions
     from extract.run.extract import extract
+    from extract.run.like import options_like
     from extract.run.summary import Summary
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "extract",
     "load_encoder",
     "make_demo",
+    "options_like",
 ]
 
 __getattr__, __dir__ = lazy_attributes(
@@ -38,6 +40,7 @@ __getattr__, __dir__ = lazy_attributes(
         "errors": ("ExtractError",),
         "options": ("ExtractOptions",),
         "run.extract": ("extract",),
+        "run.like": ("options_like",),
         "run.summary": ("Summary",),
     },
 )

@@ -12,8 +12,9 @@ import pytest
 import soundfile
 
 from cache import CompactOptions, compact
-from extract import EncoderOptions, ExtractOptions, extract
-from train import FitConfig, fit, read_splits
+from extract import EncoderOptions, ExtractOptions, extract, options_like
+from train import FitConfig, fit, load_run, predict, read_splits
+from train.runs.bundle import bundle
 
 CONFIG = FitConfig(hidden=5, epochs=2, vad=False, device="cpu", batch_size=8, select="last")
 
@@ -93,13 +94,41 @@ def test_clips_of_the_training_cache_get_the_same_to_the_last_digit(
     assert list(found.values())[1:] == list(known.values())[1:]
 
 
+def test_ten_clips_and_a_broken_one_by_a_bundle_in_three_lines_of_python(corpus, tmp_path) -> None:
+    """The same from a run, a bundle and the training cache; the broken clip is listed."""
+    new = tmp_path / "new"
+    new.mkdir()
+    ids = [f"c{number:02}" for number in range(3, 13)]
+    for name in ids:
+        (new / f"{name}.wav").write_bytes((corpus / "media" / f"{name}.wav").read_bytes())
+    (new / "broken.wav").write_text("no sound")
+    bundle(corpus / "run-small", tmp_path / "head.zip")
+    summary = extract(new, tmp_path / "cache", options_like(tmp_path / "head.zip"))
+    assert [each.clip_id for each in summary.failures] == ["broken"]
+    found = predict(load_run(tmp_path / "head.zip"), tmp_path / "cache", ids)
+    np.testing.assert_array_equal(
+        found.values, predict(load_run(corpus / "run-small"), corpus / "small", ids).values
+    )
+
+
+def test_make_takes_a_bundle(corpus, make, tmp_path) -> None:
+    bundle(corpus / "run", tmp_path / "head.zip")
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / "c05.wav").write_bytes((corpus / "media" / "c05.wav").read_bytes())
+    for run, out in ((tmp_path / "head.zip", "a.csv"), (corpus / "run", "b.csv")):
+        done = make("predict", f"CLIPS={new}", f"RUN={run}", f"OUT={tmp_path / out}")
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
 def test_what_is_missing_or_cannot_be_had_is_one_line(corpus, make, tmp_path) -> None:
     done = make("predict", f"CLIPS={corpus / 'media'}")
     assert done.returncode != 0
     assert "needs CLIPS and RUN" in done.stdout
     done = make("predict", f"CLIPS={corpus / 'media'}", "RUN=head.zip")
     assert done.returncode != 0
-    assert "error: head.zip: no folder" in done.stdout
+    assert "error: head.zip: not there; RUN is the folder of a run, or a bundle" in done.stdout
     done = make("predict", f"CLIPS={corpus / 'media'}", f"RUN={tmp_path}", f"OUT={tmp_path / 'out.csv'}")
     assert done.returncode != 0
     assert "expected a cache, a run or a bundle" in done.stderr

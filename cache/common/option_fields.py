@@ -7,6 +7,7 @@ import types
 import typing
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from cache.common.registry import near_miss
@@ -77,8 +78,9 @@ def check_options(instance: Any, error: Callable[[str], Exception]) -> None:
     Raises:
         Exception: ``error``, if a value is of another type, out of range or not among the choices.
     """
-    hints = typing.get_type_hints(type(instance))
-    for name, declared in options_of(type(instance)).items():
+    cls = type(instance)
+    hints = _hints_of(cls)
+    for name, declared in _options_of(cls).items():
         value = _typed(instance, name, hints[name], error)
         if value is None:
             continue
@@ -87,6 +89,16 @@ def check_options(instance: Any, error: Callable[[str], Exception]) -> None:
             raise error(f"{name}: found {value!r}, expected {choices}{near_miss(value, declared.choices)}")
         if declared.within and not declared.within.holds(value):
             raise error(f"{name}: found {value}, expected {declared.within.expected}")
+
+
+@cache
+def _hints_of(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+@cache
+def _options_of(cls: type) -> dict[str, Option]:
+    return options_of(cls)
 
 
 def require_known(fields: Collection[str], cls: type, where: str, error: Callable[[str], Exception]) -> None:

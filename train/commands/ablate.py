@@ -29,6 +29,7 @@ from train.runs.tracking.options import TrackOptions
 
 if TYPE_CHECKING:
     from train.audit.checks import Audit
+    from train.runs.tracking.follow import Tracking
     from train.studies.grid import Row
     from train.studies.options import StudyOptions
     from train.studies.parts import Parts
@@ -82,7 +83,7 @@ def ablate(
     from train.recipes.registry import PAPER
     from train.runs.tracking.follow import tracked
     from train.studies.ablation import ablate as run_ablation
-    from train.studies.confirm import confirm_rows, require_confirmable
+    from train.studies.confirm import confirm_rows
     from train.studies.floor.baselines import with_baselines
     from train.studies.options import StudyOptions
 
@@ -93,18 +94,15 @@ def ablate(
     rows = _rows(grid, base, named)
     groups = _groups(named[rows[0].cache], parts, by)
     options = _options(StudyOptions(out, range(seeds), processes), rows, tune, tune_minutes, chosen)
-    if confirm is not None:
-        _require_one_config(tune, parts)
-        require_confirmable(confirm, parts, rows[0])
+    _require_confirmable(confirm, tune, parts, rows[0])
     checked = _audited(named, parts, rows, strict, said)
-    with tracked(told_to, out):
+    with tracked(told_to, out) as told:
         study = run_ablation(named, parts, rows, options)
-    checked.save(out)
-    confirmed = confirm_rows(study, confirm, parts, options) if confirm else None
-    if baselines:
-        study = with_baselines(study, named[rows[0].cache], parts, rows[0].config)
-    with tracked(told_to, out):
-        _show(study, confirmed, groups, json=json)
+        checked.save(out)
+        confirmed = confirm_rows(study, confirm, parts, options) if confirm else None
+        if baselines:
+            study = with_baselines(study, named[rows[0].cache], parts, rows[0].config)
+        _show(study, confirmed, groups, told, json=json)
 
 
 def _audited(named: dict[str, Path], parts: Parts, rows: list[Row], strict: bool, said: list[str]) -> Audit:
@@ -128,18 +126,22 @@ def _options(
     return replace(plain, tune=tune == "lr", search=search)
 
 
-def _require_one_config(tune: str | None, parts: Parts) -> None:
-    """Refuse to confirm rows that have another config in each fold.
+def _require_confirmable(confirm: Path | None, tune: str | None, parts: Parts, row: Row) -> None:
+    """Refuse to confirm rows on a cache that does not fit, or that have another config in each fold.
 
     Raises:
-        ConfigError: if they have.
+        ConfigError: if they have, or it does not.
     """
     from train.errors import ConfigError
+    from train.studies.confirm import require_confirmable
 
+    if confirm is None:
+        return
     if tune == "all" and parts.are_folds:
         raise ConfigError(
             "--confirm with --tune all: each fold has a config of its own; use --tune lr, or confirm without folds"
         )
+    require_confirmable(confirm, parts, row)
 
 
 class Groups(NamedTuple):
@@ -189,7 +191,9 @@ def audit_aloud(named: dict[str, Path], parts: Parts, strict: bool, standardise:
     return checked
 
 
-def _show(study: Study, confirmed: Study | None, groups: Groups | None, *, json: bool) -> None:
+def _show(
+    study: Study, confirmed: Study | None, groups: Groups | None, told: Tracking | None, *, json: bool
+) -> None:
     """Write the tables, and print them or what machines read."""
     from train.report.table import groups_text, write_tables
     from train.runs.tracking.whole import tell_study
@@ -209,7 +213,7 @@ def _show(study: Study, confirmed: Study | None, groups: Groups | None, *, json:
     if json:
         print_json(described)
     else:
-        typer.echo(f"{text}\n\ntables, chart and runs: {study.path}")
+        typer.echo(f"{text}\n\ntables, chart and runs: {study.path}" + (told.line() if told else ""))
 
 
 def named_caches(paths: list[Path]) -> dict[str, Path]:

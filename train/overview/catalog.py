@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +138,13 @@ def _number(value: Any) -> float:
 
 def _changed(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that differ from the paper's recipe; the seed says nothing of it."""
-    standard = asdict(FitConfig())
-    own = asdict(FitConfig.from_dict(dict(config)))
+    own, standard = asdict(FitConfig.from_dict(dict(config))), _standard()
     return {name: value for name, value in own.items() if value != standard[name] and name != "seed"}
+
+
+@cache
+def _standard() -> dict[str, Any]:
+    return asdict(FitConfig())
 
 
 def _ensemble(path: Path, found: dict[str, Any]) -> dict[str, Any]:

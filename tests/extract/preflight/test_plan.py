@@ -8,6 +8,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
+from cache import CompactOptions, compact
 from extract.__main__ import app
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
@@ -106,3 +107,15 @@ def test_lengths_that_headers_do_not_say_are_counted_and_so_are_tracks(tmp_path,
     report = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
     assert (report["unknown_lengths"], report["several_tracks"]) == (1, 0)
     assert report["hours"] * 3600 == pytest.approx(3.0)
+
+
+def test_a_plan_like_a_cache_takes_its_recipe_and_counts_what_is_compacted(corpus, tmp_path) -> None:
+    options = ExtractOptions(EncoderOptions("logmel"), max_seconds=2.0)
+    extract(corpus / "raw", tmp_path / "full", options)
+    compact(tmp_path / "full", tmp_path / "small", CompactOptions(pool=4, project=8))
+    plain = json.loads(run(corpus, "--json", "--model", "logmel"))
+    like_full = json.loads(run(corpus, "--json", "--like", str(tmp_path / "full")))
+    like_small = json.loads(run(corpus, "--json", "--like", str(tmp_path / "small")))
+    assert like_full["hours_to_do"] == like_small["hours_to_do"] < plain["hours_to_do"], "at most 2 s of each"
+    assert like_small["gigabytes"] < like_full["gigabytes"] / 4
+    run(corpus, "--like", str(tmp_path / "full"), "--max-seconds", "3", expect=1)

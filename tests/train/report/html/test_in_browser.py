@@ -11,6 +11,7 @@ import pytest
 from train.report.html.page import page_text, write_html
 from train.report.html.payload import json_in_html, payload
 from train.report.html.sounds import find_sounds, linked
+from train.scores.classes import confusion
 
 LONG = "x" * 10_000
 HOSTILE = [
@@ -274,3 +275,35 @@ def test_folders_side_by_side_change_their_clips_with_the_row(opened, folded, ke
     assert "90 of 90 clips" in browser.run("return document.body.textContent")
     browser.type("section:nth-of-type(2) .controls label:nth-of-type(1) select", kept.name)
     assert "30 of 30 clips" in browser.run("return document.body.textContent")
+
+
+def test_classes_are_counted_and_a_cell_leaves_its_clips(opened, source_of, tmp_path):
+    """By mouse and keyboard; the counts are those of the statistics, and of the split that is chosen."""
+    source = source_of(2, 60, ("mood=<b>calm", "mood=glad", "mood=sad"))
+    labels = np.eye(3)[np.arange(60) % 3]
+    noise = np.random.default_rng(3).uniform(0, 1.2, (1, 60, 3))
+    rows = tuple(
+        dataclasses.replace(row, folds=(row.folds[0]._replace(truth=labels, predictions=labels + k * noise),))
+        for k, row in enumerate(source.rows, 1)
+    )
+    parts = ("fold-1",) * 30 + ("fold-2",) * 30
+    clips = dataclasses.replace(source.clips, truth=labels, parts=parts)
+    page = tmp_path / "report.html"
+    shown = payload([dataclasses.replace(source, rows=rows, clips=clips)], {})
+    assert shown["sources"][0]["classes"] == ["<b>calm", "glad", "sad"]
+    page.write_text(page_text(json_in_html(shown)), encoding="utf-8")
+    browser = opened(page)
+    rows_of = "[...document.querySelectorAll('.confusion tbody tr')]"
+    cells = f"return {rows_of}.map(r => [...r.cells].slice(1, -1).map(c => +c.textContent))"
+    counts = confusion(labels, (labels + noise)[0])
+    assert browser.run(cells) == counts.tolist()
+    assert "<b>calm" in browser.run("return document.querySelector('.confusion').textContent")
+    label, taken = np.argwhere((counts > 0) & ~np.eye(3, dtype=bool))[0]
+    browser.click(f"[data-cell='{label},{taken}']")
+    assert len(column(browser, ".worst", 0)) == counts[label, taken]
+    assert browser.run(cells) == counts.tolist(), "the table itself stays"
+    assert browser.run("return document.activeElement.dataset.cell") == f"{label},{taken}"
+    browser.press("Enter")
+    assert "60 of 60 clips" in browser.run("return document.body.textContent")
+    browser.type("section:nth-of-type(2) .controls label:nth-of-type(2) select", "fold-2")
+    assert browser.run(cells) == confusion(labels[30:], (labels + noise)[0, 30:]).tolist()
