@@ -78,7 +78,7 @@ def check_options(instance: Any, error: Callable[[str], Exception]) -> None:
     Raises:
         Exception: ``error``, if a value is of another type, out of range or not among the choices.
     """
-    cls = type(instance)
+    cls: Any = type(instance)
     hints = _hints_of(cls)
     for name, declared in _options_of(cls).items():
         value = _typed(instance, name, hints[name], error)

@@ -76,9 +76,7 @@ def ablate(
     json: Json = False,
 ) -> None:
     """Fit every row with every seed, in parallel; stopped at any instant, the same command goes on."""
-    if tune is not None:
-        check_choice("--tune", tune, ("lr", "all"))
-    told_to = TrackOptions(**tracking)
+    told_to = _checked(tune, tracking)
     from train.commands.config_options import Start, build_config
     from train.recipes.registry import PAPER
     from train.runs.tracking.follow import tracked
@@ -103,6 +101,13 @@ def ablate(
         if baselines:
             study = with_baselines(study, named[rows[0].cache], parts, rows[0].config)
         _show(study, confirmed, groups, told, json=json)
+
+
+def _checked(tune: str | None, tracking: Mapping[str, Any]) -> TrackOptions:
+    """Refuse what no ablation takes before anything is read; return whom it is told to."""
+    if tune is not None:
+        check_choice("--tune", tune, ("lr", "all"))
+    return TrackOptions(**tracking)
 
 
 def _audited(named: dict[str, Path], parts: Parts, rows: list[Row], strict: bool, said: list[str]) -> Audit:

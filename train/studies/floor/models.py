@@ -29,18 +29,46 @@ TUBE = 0.1  # errors that cost nothing, in standard deviations of a target
 CONSTANT = 1e-6  # a column that varies less, relative to its size, says nothing
 
 
+class Learned(NamedTuple):
+    """What is learned from: labels (clips, targets), and how much each clip counts (clips,); None: all alike."""
+
+    labels: FloatArray
+    weights: FloatArray | None
+
+    @classmethod
+    def of(cls, labels: Labels) -> Learned:
+        """Return that of some clips; weights have a mean of 1, and where all are 0 they say nothing."""
+        weights = labels.weights
+        if weights is None or not weights.any():
+            return cls(labels.targets, None)
+        return cls(labels.targets, weights / weights.mean())
+
+    def mean(self) -> Predicted:
+        """Return the mean (targets,) of the labels."""
+        if self.weights is None:
+            return np.asarray(self.labels.mean(0), dtype=np.float64)
+        return np.asarray(np.average(self.labels, axis=0, weights=self.weights))
+
+    def deviation(self) -> Predicted:
+        """Return the standard deviation (targets,) of the labels."""
+        if self.weights is None:
+            return np.asarray(self.labels.std(0), dtype=np.float64)
+        squares = np.average((self.labels - self.mean()) ** 2, axis=0, weights=self.weights)
+        return np.asarray(np.sqrt(squares))
+
+
 class Model(NamedTuple):
     """A model that works on products of columns.
 
     Attributes:
         products: of standardised columns (clips, features) with others.
-        fitted: from products of the clips to learn from, their labels (clips, targets) and a strength to what
-            it says of others, given their products with those (others, clips).
+        fitted: from products of the clips to learn from, those clips and a strength to what it says of others,
+            given their products with those (others, clips).
         strengths: to choose from.
     """
 
     products: Callable[[FloatArray, FloatArray], FloatArray]
-    fitted: Callable[[FloatArray, FloatArray, FloatArray, float], Predicted]
+    fitted: Callable[[FloatArray, Learned, FloatArray, float], Predicted]
     strengths: tuple[float, ...]
 
 
@@ -60,15 +88,15 @@ def predicted(columns: FloatArray, model: str, train: Labels, config: FitConfig)
     if np.isnan(train.targets).any():
         return _predicted_apart(columns, model, train, config)
     if model == "mean":
-        return np.tile(train.targets.mean(0), (len(columns) - count, 1))
+        return np.tile(Learned.of(train).mean(), (len(columns) - count, 1))
     learned, others = _standardised(columns[:count], columns[count:])
     some = _some(count, config.seed)
     strength = _chosen(MODELS[model], learned[some], train.take(some), config)
     if model == "ridge":
-        return _ridge_of_all(learned, train.targets, others, strength)
-    way, labels = MODELS[model], train.targets[some]
+        return _ridge_of_all(learned, Learned.of(train), others, strength)
+    way = MODELS[model]
     products = way.products(learned[some], learned[some])
-    return way.fitted(products, labels, way.products(others, learned[some]), strength)
+    return way.fitted(products, Learned.of(train.take(some)), way.products(others, learned[some]), strength)
 
 
 def _predicted_apart(columns: FloatArray, model: str, train: Labels, config: FitConfig) -> Predicted:
@@ -93,7 +121,7 @@ def _chosen(model: Model, columns: FloatArray, labels: Labels, config: FitConfig
                 labels.targets[held],
                 model.fitted(
                     products[np.ix_(fit, fit)],
-                    labels.targets[fit],
+                    Learned.of(labels.take(fit)),
                     products[np.ix_(held, fit)],
                     strength,
                 ),
@@ -137,11 +165,11 @@ def _standardised(learned: FloatArray, others: FloatArray) -> tuple[FloatArray, 
     return (learned - mean) / deviation, (others - mean) / deviation
 
 
-def _ridge_of_all(learned: FloatArray, labels: FloatArray, others: FloatArray, strength: float) -> Predicted:
+def _ridge_of_all(columns: FloatArray, clips: Learned, others: FloatArray, strength: float) -> Predicted:
     from sklearn.linear_model import Ridge
 
-    found = Ridge(strength).fit(learned, labels).predict(others)
-    return np.asarray(found, dtype=np.float64).reshape(len(others), labels.shape[1])
+    found = Ridge(strength).fit(columns, clips.labels, clips.weights).predict(others)
+    return np.asarray(found, dtype=np.float64).reshape(len(others), clips.labels.shape[1])
 
 
 def _linear(one: FloatArray, other: FloatArray) -> FloatArray:
@@ -149,11 +177,11 @@ def _linear(one: FloatArray, other: FloatArray) -> FloatArray:
     return products
 
 
-def _ridge(products: FloatArray, labels: FloatArray, others: FloatArray, strength: float) -> Predicted:
+def _ridge(products: FloatArray, clips: Learned, others: FloatArray, strength: float) -> Predicted:
     from sklearn.kernel_ridge import KernelRidge
 
-    mean = labels.mean(0)
-    found = KernelRidge(alpha=strength, kernel="precomputed").fit(products, labels - mean).predict(others)
+    mean, model = clips.mean(), KernelRidge(alpha=strength, kernel="precomputed")
+    found = model.fit(products, clips.labels - mean, clips.weights).predict(others)
     return np.asarray(found + mean, dtype=np.float64)
 
 
@@ -165,14 +193,14 @@ def _rbf(one: FloatArray, other: FloatArray) -> FloatArray:
     return np.asarray(rbf_kernel(one, other, gamma=1 / varies))
 
 
-def _svr(products: FloatArray, labels: FloatArray, others: FloatArray, strength: float) -> Predicted:
+def _svr(products: FloatArray, clips: Learned, others: FloatArray, strength: float) -> Predicted:
     from sklearn.svm import SVR
 
-    mean, deviation = labels.mean(0), labels.std(0)
+    mean, deviation = clips.mean(), clips.deviation()
     found = np.tile(mean, (len(others), 1))
     for target in np.flatnonzero(deviation > CONSTANT * np.abs(mean)):
         model = SVR(kernel="precomputed", C=strength, epsilon=TUBE)
-        model.fit(products, (labels[:, target] - mean[target]) / deviation[target])
+        model.fit(products, (clips.labels[:, target] - mean[target]) / deviation[target], clips.weights)
         found[:, target] += model.predict(others) * deviation[target]
     return found
 

@@ -108,3 +108,35 @@ def test_each_target_is_learned_from_the_clips_that_have_it(model, labels_of) ->
     rows = np.concatenate([columns[there], columns[90:]])
     second = labels_of(targets[:90]).take(there).of_targets([1])
     np.testing.assert_allclose(found[:, 1:], predicted(rows, model, second, FitConfig()))
+
+
+@pytest.mark.parametrize("model", ["mean", *MODELS])
+def test_a_clip_of_weight_two_counts_like_two_and_one_of_zero_not_at_all(
+    labels_of, monkeypatch, model
+) -> None:
+    columns, targets = drawn(80, 10)
+    if model in MODELS:
+        monkeypatch.setitem(MODELS, model, MODELS[model]._replace(strengths=(3.0,)))
+    # Columns are standardised by all clips alike: so that both ways have the same, no clip differs in these.
+    monkeypatch.setattr(models, "_standardised", lambda learned, others: (learned / 100, others / 100))
+    weights = np.where(np.arange(60) < 20, 2.0, np.where(np.arange(60) < 50, 1.0, 0.0))
+    weighted = replace(labels_of(targets[:60]), weights=weights, weighted_by="votes")
+    twice = [*range(50), *range(20)]
+    # Weights have a mean of 1, which for 70 clips among 60 is 7 / 6 times as much.
+    found = predicted(columns, model, weighted, FitConfig())
+    if model in MODELS:
+        strength = 3.0 * 7 / 6 if model == "ridge" else 3.0 * 6 / 7
+        monkeypatch.setitem(MODELS, model, MODELS[model]._replace(strengths=(strength,)))
+    rows = np.concatenate([columns[twice], columns[60:]])
+    expected = predicted(rows, model, labels_of(targets[twice]), FitConfig())
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=5e-3 if model == "svr" else 1e-8)
+    plain = predicted(columns, model, labels_of(targets[:60]), FitConfig())
+    assert np.abs(found - plain).max() > 1e-2
+
+
+def test_weights_that_are_alike_change_nothing(labels_of) -> None:
+    columns, targets = drawn(80, 10)
+    labels = labels_of(targets[:60])
+    for model in ("mean", "ridge"):
+        found = predicted(columns, model, replace(labels, weights=np.full(60, 7.0)), FitConfig())
+        np.testing.assert_allclose(found, predicted(columns, model, labels, FitConfig()), rtol=1e-9)
