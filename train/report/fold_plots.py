@@ -63,7 +63,7 @@ def plot_pooled(path: Path, folds: Sequence[Fold], names: Sequence[str], metric:
 
 
 def plot_fold_histories(
-    path: Path, histories: Mapping[str, FloatArray], chosen: Sequence[int], what: str
+    path: Path, histories: Mapping[str, FloatArray], chosen: Sequence[int], what: str, *, heights: bool = True
 ) -> None:
     """Draw one panel per fold with its curve and a dot where its epoch was kept.
 
@@ -72,10 +72,12 @@ def plot_fold_histories(
         histories: name of each fold → value per epoch.
         chosen: (folds,) epoch kept, from 1.
         what: what the values are.
+        heights: whether those of panels compare: not where folds have losses of their own.
     """
     from matplotlib.ticker import MaxNLocator
 
-    with panels_of(path, len(histories), min(CURVES_IN_A_ROW, len(histories)), share=True) as (figure, axes):
+    columns = min(CURVES_IN_A_ROW, len(histories))
+    with panels_of(path, len(histories), columns, share=True, heights=heights) as (figure, axes):
         for axis, (name, values), epoch in zip(axes, histories.items(), chosen, strict=True):
             axis.plot(np.arange(1, len(values) + 1), values, color=BLUE, linewidth=1.5, zorder=2)
             if 1 <= epoch <= len(values):

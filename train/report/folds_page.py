@@ -13,10 +13,10 @@ import numpy as np
 
 from cache.common.words import counted, in_markdown
 from train.checksums import known_fields, read_json
-from train.files import AUDIT_FILE, ENVIRONMENT_FILE, HISTORY_FILE
+from train.files import AUDIT_FILE, CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE
 from train.report.fit_command import fit_command
 from train.report.fold_plots import plot_fold_histories, plot_pooled
-from train.report.plots import Curves
+from train.report.plots import Curves, same_loss
 from train.report.read_folds import Folds, HeldOut
 from train.report.sections import (
     SKIPPED,
@@ -203,8 +203,10 @@ def _pictures(found: Folds, out: Path) -> list[str]:
     curves, what = folds_curves(found)
     drawn = dict(list(curves.items())[:MOST_CURVES])
     if drawn:
-        values = {name: each.values[0] for name, each in drawn.items()}
-        plot_fold_histories(out / CURVES_PICTURE, values, [each.chosen[0] for each in drawn.values()], what)
+        alike = same_loss(drawn)
+        values = {name if alike else f"{name} ({each.loss})": each.values[0] for name, each in drawn.items()}
+        epochs = [each.chosen[0] for each in drawn.values()]
+        plot_fold_histories(out / CURVES_PICTURE, values, epochs, what, heights=alike)
         some = f"The first {MOST_CURVES} of {len(curves)} folds." if len(curves) > MOST_CURVES else ""
         parts += ["## Learning curves", *filter(None, [some]), f"![learning curves]({CURVES_PICTURE})"]
     return parts
@@ -222,7 +224,8 @@ def folds_curves(found: Folds) -> tuple[dict[str, Curves], str]:
     for fold in found.folds:
         if (fold.run / HISTORY_FILE).exists():
             values = np.array(read_history(fold.run / HISTORY_FILE)[column])
-            curves[fold.part] = Curves([fold.run.name], [values], [int(fold.metrics["epoch"])])
+            loss = str(read_json(fold.run / CONFIG_FILE)["loss"]) if column == "loss" else ""
+            curves[fold.part] = Curves([fold.run.name], [values], [int(fold.metrics["epoch"])], loss=loss)
     return curves, what
 
 

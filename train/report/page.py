@@ -260,6 +260,7 @@ def curves_of(study: Study, rows: Sequence[RowResult]) -> tuple[dict[str, Curves
             [np.array(read_history(run / HISTORY_FILE)[column]) for run in runs],
             [_epoch(run / METRICS_FILE) for run in runs],
             on_other_clips=column == "score" and len(set(map(_inner_part, runs))) > 1,
+            loss=str(row.config["loss"]) if column == "loss" else "",
         )
     return histories, title
 

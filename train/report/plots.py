@@ -166,12 +166,19 @@ class Curves(NamedTuple):
         values: of each, value per epoch.
         chosen: epoch that each kept, from 1.
         on_other_clips: whether each is measured on clips of its own, so that their levels do not compare.
+        loss: whose values these are; empty for scores. Panels of several losses have heights of their own.
     """
 
     names: Sequence[str]
     values: Sequence[FloatArray]
     chosen: Sequence[int]
     on_other_clips: bool = False
+    loss: str = ""
+
+
+def same_loss(histories: Mapping[str, Curves]) -> bool:
+    """Whether the curves of all rows are of one loss, or scores: their heights compare."""
+    return len({curves.loss for curves in histories.values()}) < 2
 
 
 def plot_histories(path: Path, histories: Mapping[str, Curves], title: str) -> None:
@@ -188,10 +195,11 @@ def plot_histories(path: Path, histories: Mapping[str, Curves], title: str) -> N
     from matplotlib.ticker import MaxNLocator
 
     own = any(curves.on_other_clips for curves in histories.values())
-    with panels_of(path, len(histories), min(COLUMNS, len(histories)), share=True) as (figure, axes):
+    alike, columns = same_loss(histories), min(COLUMNS, len(histories))
+    with panels_of(path, len(histories), columns, share=True, heights=alike) as (figure, axes):
         for axis, (name, curves) in zip(axes, histories.items(), strict=True):
             _draw_curves(axis, curves)
-            axis.set_title(name, loc="left", fontsize=10)
+            axis.set_title(name if alike else f"{name} ({curves.loss})", loc="left", fontsize=10)
             axis.grid(axis="y", color=GRID, zorder=0)
             axis.margins(x=0.05, y=0.12)
             axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))

@@ -174,13 +174,14 @@ def figure_of(path: Path, size: tuple[float, float]) -> Iterator[Axes]:
 
 @contextmanager
 def panels_of(
-    path: Path, panels: int, columns: int, share: bool = False
+    path: Path, panels: int, columns: int, share: bool = False, heights: bool = True
 ) -> Iterator[tuple[Figure, list[Axes]]]:
-    """Give a figure with ``panels`` axes, which may share their scales, and save it."""
+    """Give a figure with ``panels`` axes, which may share their scales, but for ``heights``, and save it."""
     rows = -(-panels // columns)
     size = (3.4 * columns + 0.6, 3.3 * rows + 0.8) if columns > 1 else (6.4, 2.9 * rows + 0.3)
     with _drawn(path, size) as figure:
-        grid = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel().tolist()
+        every = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share and heights)
+        grid = every.ravel().tolist()
         for spare in grid[panels:]:
             spare.remove()
         for lowest in grid[max(0, panels - columns) : panels]:  # also above a spare one

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from train.report import plots
+from train.report import fold_plots, plots
 from train.report.page import _inner_part
-from train.report.plots import Bar, Curves, draw_bars, plot_differences, plot_histories, plot_rows
-from train.runs.plots import BLUE, MUTED
+from train.report.plots import Bar, Curves, draw_bars, plot_differences, plot_histories, plot_rows, same_loss
+from train.runs.plots import BLUE, MUTED, panels_of
 from train.scores.estimates import Interval
 from train.studies.scored import score_rows
 
@@ -126,3 +126,31 @@ def test_seeds_that_divide_train_alike_lie_over_each_other(ensembled, tmp_path) 
     assert parts[0] == _inner_part(ensembled / "seed-0")
     assert len(parts[0]) == len(parts[1]) > 0
     assert _inner_part(tmp_path) is None, "a run of an older version does not say"
+
+
+@pytest.mark.parametrize("losses", [("mse", "mse"), ("mse", "ccc")])
+def test_panels_of_several_losses_have_heights_of_their_own(losses, tmp_path, monkeypatch) -> None:
+    drawn = []
+
+    @contextmanager
+    def watched(*args, **kwargs):
+        with panels_of(*args, **kwargs) as (figure, axes):
+            yield figure, axes
+            drawn.extend(axes)
+
+    for home in (plots, fold_plots):
+        monkeypatch.setattr(home, "panels_of", watched)
+    values = [np.array([9.0, 1.0]), np.array([0.5, 0.25])]
+    curves = {
+        name: Curves(["s"], [v], [2], loss=loss) for name, v, loss in zip("ab", values, losses, strict=True)
+    }
+    alike = losses[0] == losses[1]
+    assert same_loss(curves) == alike
+    plots.plot_histories(tmp_path / "rows.png", curves, "loss")
+    fold_plots.plot_fold_histories(
+        tmp_path / "folds.png", dict(zip("ab", values, strict=True)), [2, 2], "loss", heights=alike
+    )
+    for one, other in (drawn[:2], drawn[2:]):
+        assert (one.get_ylim() == other.get_ylim()) == alike
+        assert one.get_xlim() == other.get_xlim()
+    assert drawn[1].get_title(loc="left") == ("b" if alike else "b (ccc)")

@@ -11,9 +11,15 @@ function addCurves(main, source, level) {
     place.append(element('p', { class: 'quiet', text: 'Nothing was recorded.' }));
     return;
   }
-  const range = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+  const several = new Set(source.curves.map((curve) => curve.loss)).size > 1; // losses do not compare in height
+  const rangeOfLoss = (loss) => source.curves.filter((curve) => curve.loss === loss)
+    .flatMap((curve) => curve.runs.flatMap((run) => run.values)).filter((value) => value !== null)
+    .reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
   const panels = element('div', { class: 'panels' });
-  for (const curve of source.curves) panels.append(curveFigure(curve, range));
+  for (const curve of source.curves) {
+    const title = several ? `${curve.title} (${curve.loss})` : curve.title;
+    panels.append(curveFigure({ ...curve, title }, rangeOfLoss(curve.loss)));
+  }
   place.append(panels);
   if (source.curves_left_out) place.append(element('p', { class: 'quiet', text: `${source.curves_left_out} more are not drawn.` }));
 }

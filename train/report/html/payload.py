@@ -173,6 +173,7 @@ def _curve(title: str, curves: Curves) -> dict[str, Any]:
     return {
         "title": in_one_line(title),
         "own": curves.on_other_clips,
+        "loss": in_one_line(curves.loss),
         "runs": [
             {"name": in_one_line(name), "values": _numbers(values), "epoch": int(epoch)}
             for name, values, epoch in runs
