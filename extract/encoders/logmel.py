@@ -49,12 +49,10 @@ class LogMel:
     def __init__(self, options: EncoderOptions) -> None:
         if options.layers != "last" or options.precision not in {"auto", "float32"}:
             raise EncoderError(
-                "log-mel frames have no --layers and are computed in float32 only; leave both out"
+                "--model logmel, and a student, has no --layers and computes in float32 only; leave both out"
             )
         if any(name.strip() not in {"auto", "cpu"} for name in options.device.split(",")):
-            raise EncoderError(
-                f"--device {options.device}: log-mel frames, and students that hear them, run on the CPU"
-            )
+            raise EncoderError(f"--device {options.device}: --model logmel, and a student, runs on the CPU")
         self._devices = ["cpu" for _ in options.device.split(",")]
         digest = hashlib.sha256(canonical_json(SETTINGS).encode()).hexdigest()
         self.fields: tuple[FrameField, ...] = (FrameField("logmel", BANDS + 1, np.dtype(np.float16)),)

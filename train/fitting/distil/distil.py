@@ -50,7 +50,7 @@ def distil(
         progress: where to report; default: stderr.
 
     Returns:
-        Its metrics: ``scores`` on clips that it had not heard, ``parameters``, ``bytes``, ``times_real_time``, ….
+        Its metrics: ``scores`` on clips that it had not heard, ``parameters``, ``bytes``, and so on.
 
     Raises:
         ConfigError: if the caches lack what is to be learned.
@@ -62,12 +62,9 @@ def distil(
         lessons = read_lessons(heard, said, options, _shown(progress))
         passes = plan_passes(lessons.clip_ids, held_out, options.folds)
         speakers = speakers_of(lessons.clip_ids, held_out)
-        identity = {
-            "config": asdict(options),
-            "logmel": heard.recipe_id,
-            "teacher": said.recipe_id,
-            "clips": _digest([lessons.clip_ids, speakers, [each.held.tolist() for each in passes]]),
-        }
+        who = _digest([lessons.clip_ids, speakers, [each.held.tolist() for each in passes]])
+        recipes = {"logmel": heard.recipe_id, "teacher": said.recipe_id}
+        identity = {"config": asdict(options), **recipes, "clips": who}
         if claim(out, identity, overwrite, KEPT):
             progress.line(
                 f"{out}: this student is finished already, nothing to do (--overwrite makes it again)"
@@ -78,20 +75,16 @@ def distil(
         layout = layout_of(options.size, lessons.dimensions, options.hidden)
         progress.line(_first_line(lessons, layout, passes))
         training = _trained(out / CHECKPOINT_FILE, lessons, layout, options, passes, progress)
-        metrics = write_student(
-            out,
-            lessons,
-            layout,
-            tensors_of(training, lessons, passes[-1]),
-            {
-                "scores": scores_of(lessons, training.held, training.sums, speakers),
-                "seconds": training.seconds,
-                "teacher": _named(said),
-                "logmel": heard.recipe,
-                "licence": said.description.licence,
-                "options": asdict(options),
-            },
-        )
+        described = {
+            "scores": scores_of(lessons, training.held, training.sums, speakers),
+            "seconds": training.seconds,
+            "teacher": _named(said),
+            "logmel": heard.recipe,
+            "licence": said.description.licence,
+            "options": asdict(options),
+        }
+        tensors = tensors_of(training, lessons, passes[-1])
+        metrics = write_student(out, lessons, layout, tensors, described)
         (out / CHECKPOINT_FILE).unlink(missing_ok=True)
     return metrics
 
