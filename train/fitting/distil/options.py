@@ -53,7 +53,7 @@ class DistilOptions:
         "Parts by speaker, each held out once for the scores, before it learns from all.",
         within=SOME_FOLDS,
     )
-    epochs: int = option(60, "Epochs of each training.", within=ONE_OR_MORE)
+    epochs: int = option(40, "Epochs of each training.", within=ONE_OR_MORE)
     batch_size: int = option(16, "Clips a step.", within=SOME_FOLDS)
     lr: float = option(2e-3, "Highest learning rate.", within=POSITIVE)
     weight_decay: float = option(0.01, "Of AdamW.", within=ZERO_OR_MORE)
