@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cache.common.student.hearing import BANDS
+
 MODEL_TYPE = "emi-student"  # in the config.json of its folder
 VERSION = 1
-CHANNELS_IN = 81  # of a log-mel frame: 80 bands and the energy
+CHANNELS_IN = BANDS + 1  # of a log-mel frame: its bands and the energy
 CONVOLUTIONS = 7
 LARGEST = 4096  # channels, bands, outputs: more is no student
 TEMPORAL = 5  # frames that a temporal convolution sees
