@@ -22,7 +22,7 @@ from cache.format.schema import VAD_DIMS, FrameField
 from extract.encoders.base import Encoded, EncoderOptions
 from extract.encoders.hub import ModelFiles
 from extract.encoders.logmel import LogMel
-from extract.encoders.speech.weight_files import safetensors_sha256, weight_paths
+from extract.encoders.speech.weight_files import weight_paths
 from extract.errors import EncoderError
 
 FEATURES, VAD, READ_OUT = "features", "vad", "readout"
@@ -71,7 +71,7 @@ class Student:
         return {
             "model": self._files.model,
             "revision": self._files.revision,
-            "weights_sha256": safetensors_sha256(*weight_paths(self._files)) or "of unknown dtypes",
+            "weights_sha256": self._sha256(),
             "config_sha256": hashlib.sha256(canonical_json(settings).encode()).hexdigest(),
             "layers": [],
             "vad": list(VAD_DIMS) if self._has_vad else [],
@@ -109,6 +109,11 @@ class Student:
             if self._has_vad:
                 found[VAD] = said.frame_readout
         return Encoded(found, {name: values.mean(axis=0) for name, values in found.items()}, of_clip)
+
+    def _sha256(self) -> str:
+        (path,) = weight_paths(self._files)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     @cached_property
     def _tensors(self) -> dict[str, NDArray[np.float32]]:
