@@ -1,6 +1,6 @@
 """What a student costs and gives: learned from caches, then an encoder; its agreement on people it has not heard.
 
-    python tests/bench/bench_student.py MEDIA --whisper DIR [--sizes 10k,72k,2m] [--epochs 40] [--work DIR]
+    python tests/bench/bench_student.py MEDIA --whisper DIR [--sizes 10k,72k,2m] [--epochs 40] [--kills 0]
     python tests/bench/bench_student.py MEDIA --teacher CACHE --speakers SPEAKERS.csv
 
 MEDIA is a folder of sound. The teacher is a cache of the same clips, or the encoder of a Whisper in CTranslate2's
@@ -15,10 +15,12 @@ import argparse
 import csv
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +30,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from cache import CacheReader  # noqa: E402
+from extract.audio.decode import decode  # noqa: E402
 from extract.encoders.base import EncoderOptions  # noqa: E402
 from extract.encoders.lookup import load_encoder  # noqa: E402
+from extract.sources.clips import SourceClip  # noqa: E402
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 RATE = 16_000
@@ -44,6 +48,7 @@ class Outcome(NamedTuple):
         extraction: seconds of sound a second of processor time: of the encoder, and of the whole command.
         differing: clips whose features from the file are not, to the bit, those from the cache.
         clips: that were compared.
+        onnx: largest difference between one file from waveform to two made-up targets, and student, cache and head.
     """
 
     metrics: dict[str, Any]
@@ -51,6 +56,7 @@ class Outcome(NamedTuple):
     extraction: tuple[float, float]
     differing: int
     clips: int
+    onnx: float
 
 
 def command(name: str, *arguments: object) -> float:
@@ -101,7 +107,9 @@ def whisper_frames(media: Path, model: Path, out: Path) -> Path:
     return out
 
 
-def measure(media: Path, logmel: Path, teacher: Path, work: Path, options: list[object]) -> Outcome:
+def measure(
+    media: Path, logmel: Path, teacher: Path, work: Path, options: list[object], *, onnx: bool = True
+) -> Outcome:
     """Distil a student, extract with it, and compare its features with those that it gives of the cache."""
     student, said = work / "student", work / "said"
     seconds = command("train", "distil", logmel, teacher, "--out", student, *options)
@@ -119,7 +127,66 @@ def measure(media: Path, logmel: Path, teacher: Path, work: Path, options: list[
             differing += not all(same)
         sound, clips = float(found.clip_table("clips/num_samples").sum()) / RATE, len(found)
     metrics = json.loads((student / "metrics.json").read_text())
-    return Outcome(metrics, seconds, (encoder_speed(student), sound / extracting), differing, clips)
+    speed = encoder_speed(student), sound / extracting
+    difference = onnx_difference(media, student, said, work) if onnx else float("nan")
+    return Outcome(metrics, seconds, speed, differing, clips, difference)
+
+
+def killed(logmel: Path, teacher: Path, work: Path, options: list[object], kills: int) -> bool:
+    """Kill a distillation at random instants, each time giving the command again; whether its bits are the same."""
+    whole, torn, chance, began = work / "whole", work / "torn", random.Random(0), time.monotonic()
+    command("train", "distil", logmel, teacher, "--out", whole, *options)
+    took = time.monotonic() - began
+    arguments = [logmel, teacher, "--out", torn, *options]
+    code = "from train.__main__ import main; main()"
+    for _ in range(kills):
+        running = subprocess.Popen(
+            [sys.executable, "-c", code, "distil", *map(str, arguments)],
+            cwd=ROOT,
+            env={**os.environ, **ONE_THREAD},
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            running.wait(chance.uniform(0.2, 0.9) * took)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+    command("train", "distil", *arguments)
+    decided = ("model.safetensors", "config.json", "student.json")
+    return all((whole / name).read_bytes() == (torn / name).read_bytes() for name in decided)
+
+
+def onnx_difference(media: Path, student: Path, said: Path, work: Path) -> float:
+    """Fit a head on a student's features, write both as one file, and run it on the sound of every clip."""
+    import onnxruntime
+
+    with CacheReader(said) as reader:
+        ids, level, length = (
+            reader.clip_ids,
+            *(reader.clip_table(f"clips/{name}") for name in ("rms_db", "duration")),
+        )
+    with (work / "labels.csv").open("w", newline="") as file:
+        rows = [
+            (clip, -x / 60, min(1, y), "valid" if at % 4 == 0 else "train")
+            for at, (clip, x, y) in enumerate(zip(ids, level.tolist(), length.tolist(), strict=True))
+        ]
+        csv.writer(file).writerows([("clip_id", "level", "length", "split"), *rows])
+    head, onnx, table = work / "head", work / "head.onnx", work / "predictions.csv"
+    command(
+        "train", "fit", said, "--labels", work / "labels.csv", "--out", head, "--no-floor", "--threads", 1
+    )
+    command("train", "export", head, "--onnx", onnx, "--with-student", student)
+    command("train", "predict", head, said, "--clip", "none", "--out", table)
+    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    with table.open(newline="") as file:
+        for line in csv.DictReader(file):
+            path = media / f"{line['clip_id']}.wav"
+            samples = decode(SourceClip(line["clip_id"], path, path.name), 12.0).samples
+            found = session.run(None, {"waveform": samples[None]})[0][0]
+            worst = max(worst, float(np.abs(found - [float(line["level"]), float(line["length"])]).max()))
+    return worst
 
 
 def encoder_speed(student: Path, seconds: float = 12.0) -> float:
@@ -156,7 +223,7 @@ def row(size: str, found: Outcome) -> str:
     return (
         f"| `{size}` | {found.metrics['parameters']:,} | {found.metrics['bytes'] / 1e3:.0f} KB "
         f"| {' | '.join(said)} | {hidden} | {found.metrics['epoch_seconds']:.2f} s "
-        f"| {found.extraction[0]:.0f} × | {found.differing} of {found.clips} |"
+        f"| {found.extraction[0]:.0f} × | {found.differing} of {found.clips} | {found.onnx:.1e} |"
     )
 
 
@@ -170,6 +237,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="10k,72k,2m")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--hidden", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--work", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -192,6 +260,13 @@ def main() -> None:
         for size in options.sizes.split(","):
             given = ["--size", size, "--targets-from", kind, "--folds", people, "--epochs", options.epochs]
             given += ["--hidden", options.hidden, "--speakers", who, "--threads", 1]
+            if options.kills:
+                same = killed(logmel, teacher, work / size, given, options.kills)
+                print(
+                    f"{size}, {options.kills} SIGKILLs: {'the same bits' if same else 'OTHER BITS'}",
+                    flush=True,
+                )
+                continue
             print(row(size, measure(options.media, logmel, teacher, work / size, given)), flush=True)
 
 

@@ -61,7 +61,7 @@ class Bundle:
             )
         if self.described["frames"] == OF_SOUND:
             raise BundleError(
-                f"{where}: takes sound, no frames: run it with onnxruntime, {OF_SOUND!r} is (clips, samples) at 16 kHz"
+                f"{where}: takes sound, no frames: run it in onnxruntime, {OF_SOUND} is (clips, samples) at 16 kHz"
             )
         self.targets: tuple[str, ...] = tuple(self.described["targets"])
         self.low, self.high = (np.array(self.described[name], np.float32) for name in ("low", "high"))
