@@ -17,6 +17,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -139,7 +140,8 @@ def killed(logmel: Path, teacher: Path, work: Path, options: list[object], kills
     took = time.monotonic() - began
     arguments = [logmel, teacher, "--out", torn, *options]
     code = "from train.__main__ import main; main()"
-    for _ in range(kills):
+    met = 0
+    while met < kills:
         running = subprocess.Popen(
             [sys.executable, "-c", code, "distil", *map(str, arguments)],
             cwd=ROOT,
@@ -148,10 +150,13 @@ def killed(logmel: Path, teacher: Path, work: Path, options: list[object], kills
             stdout=subprocess.DEVNULL,
         )
         try:
-            running.wait(chance.uniform(0.2, 0.9) * took)
+            running.wait(chance.uniform(0.2, 0.6) * took)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
+            met += 1
+        else:
+            shutil.rmtree(torn)  # it was quicker than the kill: begin again
     command("train", "distil", *arguments)
     decided = ("model.safetensors", "config.json", "student.json")
     return all((whole / name).read_bytes() == (torn / name).read_bytes() for name in decided)
