@@ -10,6 +10,7 @@ import typer
 from cache.common.console import run_command_line
 from train.commands.ablate import ablate
 from train.commands.compare import baseline, fidelity
+from train.commands.distil import distil
 from train.commands.fit import fit
 from train.commands.keep import bundle, export, reproduce
 from train.commands.overview import compare, runs
@@ -36,6 +37,7 @@ COMMANDS = (
     report,
     runs,
     compare,
+    distil,
 )
 for command in COMMANDS:
     app.command()(command)

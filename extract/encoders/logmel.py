@@ -1,7 +1,6 @@
 """The encoder without weights: 80 log-mel bands and the energy, what every other one has to beat.
 
-It needs numpy alone: no download, no torch. Loudness is kept, since it carries much of an emotion; a constant
-shift and scale, the same for every clip, brings the values to the size that a head's other inputs have.
+It needs numpy alone: no download, no torch. The frames are those that a student hears.
 """
 
 from __future__ import annotations
@@ -13,22 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cache.common.student.hearing import BANDS, SETTINGS, Hearing, num_frames
 from cache.format.recipe import canonical_json
-from cache.format.schema import SAMPLING_RATE, FrameField
+from cache.format.schema import FrameField
 from extract.encoders.base import Encoded, EncoderOptions
 from extract.errors import EncoderError
-
-BANDS = 80
-WINDOW, HOP, FFT = 400, 320, 1024  # samples: 25 ms every 20 ms, the frames of wav2vec 2.0
-LOWEST, HIGHEST = 20.0, 8_000.0  # Hz
-FLOOR = 1e-10  # of power; -100 dB re full scale
-CENTRE, SCALE = -50.0, 5.0  # dB, and natural logarithms a unit: the floor is -2.3, full scale 2.3
-BLOCK = 3_000  # frames computed at once
-SETTINGS = {
-    "bands": BANDS, "window": WINDOW, "hop": HOP, "fft": FFT, "lowest": LOWEST, "highest": HIGHEST,
-    "floor": FLOOR, "taper": "hann", "scale": "mel (HTK), natural logarithm of power", "energy": "mean square",
-    "centre": CENTRE, "unit": SCALE,
-}  # fmt: skip
 
 
 def describe(options: EncoderOptions) -> LogMel:
@@ -48,9 +36,11 @@ class LogMel:
 
     def __init__(self, options: EncoderOptions) -> None:
         if options.layers != "last" or options.precision not in {"auto", "float32"}:
-            raise EncoderError("--model logmel has no --layers and computes in float32 only; leave both out")
+            raise EncoderError(
+                "--model logmel, and a student, has no --layers and computes in float32 only; leave both out"
+            )
         if any(name.strip() not in {"auto", "cpu"} for name in options.device.split(",")):
-            raise EncoderError(f"--device {options.device}: --model logmel runs on the CPU")
+            raise EncoderError(f"--device {options.device}: --model logmel, and a student, runs on the CPU")
         self._devices = ["cpu" for _ in options.device.split(",")]
         digest = hashlib.sha256(canonical_json(SETTINGS).encode()).hexdigest()
         self.fields: tuple[FrameField, ...] = (FrameField("logmel", BANDS + 1, np.dtype(np.float16)),)
@@ -63,8 +53,7 @@ class LogMel:
         self.chunking = "none"
         self.batch_seconds = 0.0
         self.memory_seconds = float("inf")
-        self._taper = np.hanning(WINDOW + 1)[:WINDOW].astype(np.float32)
-        self._slopes = _Slopes()
+        self._hearing = Hearing()
 
     def devices(self) -> list[str]:
         """Return ``cpu`` for every worker asked for."""
@@ -76,54 +65,12 @@ class LogMel:
 
     def num_frames(self, num_samples: int) -> int:
         """Return the frames of ``num_samples`` samples; 0 when they are too few."""
-        return max(0, (num_samples - WINDOW) // HOP + 1)
+        return num_frames(num_samples)
 
     def encode(self, clips: Sequence[NDArray[np.float32]]) -> list[Encoded]:
         """Return (frames, 81) float32 of every clip: the bands from low to high, then the energy."""
         return [self._encode(clip) for clip in clips]
 
     def _encode(self, clip: NDArray[np.float32]) -> Encoded:
-        frames = np.lib.stride_tricks.sliding_window_view(clip, WINDOW)[::HOP]
-        values = np.empty((len(frames), BANDS + 1), np.float32)
-        for start in range(0, len(frames), BLOCK):
-            block = frames[start : start + BLOCK]
-            spectrum = np.fft.rfft(block * self._taper, FFT).astype(np.complex64)
-            power = np.square(spectrum.real) + np.square(spectrum.imag)
-            values[start : start + BLOCK, :BANDS] = self._slopes.bands(power)
-            values[start : start + BLOCK, BANDS] = np.mean(np.square(block), axis=1)
-        np.log(np.maximum(values, FLOOR, out=values), out=values)
-        values -= np.float32(CENTRE / 10 * np.log(10))
-        values /= np.float32(SCALE)
+        values = self._hearing.frames(clip)
         return Encoded({"logmel": values}, {"logmel": values.mean(axis=0)}, {})
-
-
-class _Slopes:
-    """Triangles equally wide on the mel scale; a sine of full scale gives 1 to 4.
-
-    Each bin lies on the falling slope of one band and the rising one of the next, so the sums run over stretches
-    of bins. A matrix product would do the same, in an order that depends on how many threads it has.
-    """
-
-    def __init__(self) -> None:
-        frequencies = np.arange(FFT // 2 + 1) * SAMPLING_RATE / FFT
-        lowest, highest = _mel(np.array([LOWEST, HIGHEST]))
-        position = (_mel(frequencies) - lowest) / (highest - lowest) * (BANDS + 1)
-        self._bins = np.flatnonzero((position >= 0) & (position < BANDS + 1))
-        position = position[self._bins]
-        self._starts = np.searchsorted(position, np.arange(BANDS + 1))
-        scale = 4.0 / (WINDOW / 2) ** 2
-        self._rising = (scale * (position % 1.0)).astype(np.float32)
-        self._falling = (scale * (1.0 - position % 1.0)).astype(np.float32)
-
-    def bands(self, power: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (frames, bands) of a power spectrum (frames, bins)."""
-        used = power[:, self._bins]
-        rising = np.add.reduceat(used * self._rising, self._starts, axis=1)
-        falling = np.add.reduceat(used * self._falling, self._starts, axis=1)
-        summed: NDArray[np.float32] = rising[:, :-1] + falling[:, 1:]
-        return summed
-
-
-def _mel(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
-    mel: NDArray[np.float64] = 2595.0 * np.log10(1.0 + frequency / 700.0)
-    return mel

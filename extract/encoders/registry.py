@@ -30,3 +30,8 @@ CHECKPOINTS.add(
 )
 CHECKPOINTS.add("hubert", "extract.encoders.hubert:describe", "HuBERT")
 CHECKPOINTS.add("wavlm", "extract.encoders.wavlm:describe", "WavLM")
+CHECKPOINTS.add(
+    "emi-student",
+    "extract.encoders.student:describe",
+    "a student of `emi-train distil`: log-mel frames and a small network, without torch",
+)

@@ -69,14 +69,19 @@ def export(
     *,
     onnx: Annotated[Path, typer.Option(help="ONNX file to write.")],
     options: Mapping[str, Any],
+    with_student: Annotated[
+        Path | None,
+        typer.Option(help="Student whose features the head takes: a waveform at 16 kHz goes in."),
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Write head (or the mean of all heads) as one ONNX file: frames and lengths in, intensities out; checked."""
     from train.runs.export.export import export as write
 
-    difference = write(run, onnx, ExportOptions(**options), overwrite=overwrite)
+    difference = write(run, onnx, ExportOptions(**options), student=with_student, overwrite=overwrite)
     if json:
         print_json({"onnx": str(onnx), "largest_difference": difference})
     else:
-        typer.echo(f"{onnx}: differs from torch by at most {difference:.1e} on clips of 1 to 3,000 frames")
+        what = "clips of 1 to 3,000 frames" if with_student is None else "sounds of 1 to 600 frames"
+        typer.echo(f"{onnx}: differs from torch by at most {difference:.1e} on {what}")

@@ -136,7 +136,7 @@ def save_checkpoint(path: Path, training: Training) -> None:
         **({"choice": asdict(training.choice)} if training.choice else {}),
         "rates": list(training.rates.items()),
     }
-    write_tensors(path, tensors, {**rest, SEAL: _digest(tensors, rest)})
+    write_tensors(path, tensors, {**rest, SEAL: state_digest(tensors, rest)})
 
 
 def load_checkpoint(path: Path, training: Training) -> None:
@@ -147,11 +147,11 @@ def load_checkpoint(path: Path, training: Training) -> None:
     """
     tensors, rest = read_tensors(path)
     seal = rest.pop(SEAL, None)  # older versions wrote none
-    if seal is not None and seal != _digest(tensors, rest):
+    if seal is not None and seal != state_digest(tensors, rest):
         raise RunError(f"{path}: does not hold what its own checksum says; start over with --overwrite")
     try:
-        training.head.load_state_dict(_below(HEAD, tensors))
-        training.optimiser.restore(_below(OPTIMISER, tensors), rest["steps"])
+        training.head.load_state_dict(below(HEAD, tensors))
+        training.optimiser.restore(below(OPTIMISER, tensors), rest["steps"])
         training.history = [EpochRecord.from_dict(row) for row in rest["history"]]
         training.best_epoch, training.best_score = rest["best_epoch"], rest["best_score"]
         training.seconds, training.waited = rest["seconds"], rest["waited"]
@@ -160,10 +160,10 @@ def load_checkpoint(path: Path, training: Training) -> None:
         training.rates = dict(rest.get("rates", []))  # older versions measured none
     except (KeyError, TypeError, RuntimeError, ValueError, AttributeError):
         raise RunError(f"{path}: not a checkpoint of this head; start over with --overwrite") from None
-    training.best_weights = _below(BEST, tensors)
+    training.best_weights = below(BEST, tensors)
 
 
-def _digest(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> str:
+def state_digest(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> str:
     """Return the checksum of a state: of every tensor's name, dtype, shape and bytes, and of the rest."""
     about = {name: [str(each.dtype), list(each.shape)] for name, each in sorted(tensors.items())}
     text = json.dumps(json_ready([about, dict(rest)]), sort_keys=True, allow_nan=False)
@@ -173,5 +173,6 @@ def _digest(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,20 @@ def batches_of_epoch(task: Task, features: Features, epoch: int) -> list[IntArra
     return [where[batch] for batch in batches]
 
 
-def learning_rate(step: int, steps_per_epoch: int, config: FitConfig) -> float:
+class Schedule(Protocol):
+    """The fields of a config that decide the learning rate."""
+
+    @property
+    def lr(self) -> float: ...  # noqa: D102
+    @property
+    def epochs(self) -> int: ...  # noqa: D102
+    @property
+    def warmup_epochs(self) -> float: ...  # noqa: D102
+    @property
+    def warmup_from(self) -> int: ...  # noqa: D102
+
+
+def learning_rate(step: int, steps_per_epoch: int, config: Schedule) -> float:
     """Return the learning rate of a step (from 0): linear warm-up 0, 1/n, 2/n …, then half a cosine down to 0.
 
     Source: arXiv 2403.11879; the schedule is that of transformers' ``get_cosine_schedule_with_warmup``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cache.common.durable import fsync_folder, storage_errors
 from train.checksums import read_json
@@ -22,26 +22,42 @@ from train.files import (
 )
 
 
+class Kept(NamedTuple):
+    """What a kind of folder is known by.
+
+    Attributes:
+        marker: file that holds what decided its content.
+        files: of it, in the order in which one that is replaced loses them: ``metrics.json`` first.
+    """
+
+    marker: str
+    files: tuple[str, ...]
+
+
+RUN = Kept(ENVIRONMENT_FILE, RUN_FILES)
+
+
 @contextmanager
-def keep_run_folder(out: Path) -> Iterator[None]:
+def keep_run_folder(out: Path, kept: Kept = RUN) -> Iterator[None]:
     """Make ``out`` a folder that only this fit writes; nothing is made where no run may be.
 
     Raises:
         RunError: if another fit is writing it, or it holds other files.
     """
-    _present(out)
+    _present(out, kept)
     make_folder(out)
     with lock_folder(out, "another fit is writing this folder"):
         yield
 
 
-def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
+def claim(out: Path, identity: Mapping[str, Any], overwrite: bool, kept: Kept = RUN) -> bool:
     """Make ``out`` the folder of a fit, or find that it already is.
 
     Args:
         out: run folder.
         identity: what decides the result, in parts: config, cache recipe, labels.
         overwrite: whether a run in the folder may be replaced.
+        kept: the kind of folder.
 
     Returns:
         Whether the folder holds the finished run of this very fit.
@@ -49,9 +65,9 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
     Raises:
         RunError: if the folder holds another run, finished or not, or other files.
     """
-    present = _present(out)
-    if ENVIRONMENT_FILE in present and not overwrite:
-        finished = is_finished(out, identity)
+    present = _present(out, kept)
+    if kept.marker in present and not overwrite:
+        finished = is_finished(out, identity, kept=kept)
         remove_leftovers(out)
         if not finished:  # checksums of a fit that was stopped before its last file
             (out / CHECKSUMS_FILE).unlink(missing_ok=True)
@@ -59,30 +75,33 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
     make_folder(out)
     with storage_errors(out):
         remove_leftovers(out)
-        for name in RUN_FILES:  # metrics.json first, so that a half-removed run is no finished one
+        for name in kept.files:  # metrics.json first, so that a half-removed run is no finished one
             (out / name).unlink(missing_ok=True)
             if name == METRICS_FILE and name in present:
                 fsync_folder(out)
-    write_json(out / ENVIRONMENT_FILE, {"identity": identity})
+    write_json(out / kept.marker, {"identity": identity})
     return False
 
 
-def is_finished(out: Path, identity: Mapping[str, Any], *, replaceable: bool = True) -> bool:
+def is_finished(
+    out: Path, identity: Mapping[str, Any], *, replaceable: bool = True, kept: Kept = RUN
+) -> bool:
     """Whether a folder holds the finished run of this very fit; nothing is written.
 
     Args:
         out: run folder, or where one will be.
         identity: as ``claim`` takes it.
         replaceable: whether the command has an ``--overwrite``, for the message.
+        kept: the kind of folder.
 
     Raises:
         RunError: if the folder holds another run, finished or not, or other files.
     """
-    present = _present(out)
-    if ENVIRONMENT_FILE not in present:
+    present = _present(out, kept)
+    if kept.marker not in present:
         return False
     finished = METRICS_FILE in present
-    parts = _differing(identity_in(out), identity)
+    parts = _differing(identity_in(out, kept), identity)
     if parts:
         state = "a finished run" if finished else "an unfinished run"
         way = ", or replace it with --overwrite" if replaceable else ""
@@ -93,24 +112,24 @@ def is_finished(out: Path, identity: Mapping[str, Any], *, replaceable: bool = T
     return finished
 
 
-def identity_in(out: Path) -> dict[str, Any]:
+def identity_in(out: Path, kept: Kept = RUN) -> dict[str, Any]:
     """Return what decided the run in a folder, in parts; empty where it does not say.
 
     Raises:
-        RunError: if its ``environment.json`` is damaged.
+        RunError: if its marker, of a run ``environment.json``, is damaged.
     """
-    found = read_json(out / ENVIRONMENT_FILE).get("identity")
+    found = read_json(out / kept.marker).get("identity")
     return found if isinstance(found, dict) else {}
 
 
-def _present(out: Path) -> set[str]:
+def _present(out: Path, kept: Kept) -> set[str]:
     """Return the names of what lies in a run folder; none if it is not there yet."""
     if out.exists() and not out.is_dir():
         raise RunError(f"{out}: is a file; give a folder with --out")
     # Hidden files are what a killed process left half written, or the system's.
     names = [entry.name for entry in out.iterdir()] if out.exists() else []
     present = {name for name in names if not name.startswith(".")}
-    if present and ENVIRONMENT_FILE not in present:
+    if present and kept.marker not in present:
         raise RunError(f"{out}: holds files that are no run; give a new folder with --out")
     return present
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cache.format.recipe import Recipe
 from train.runs.run_folder import Run
 
 # Owners of encoders → the licence of their weights, which holds for what is computed with them, in the hub's words.
@@ -32,9 +33,9 @@ def header(
         onnx: whether the bundle holds the head as ONNX too.
     """
     fields: dict[str, Any] = {
-        **_licence(run),
+        **licence_of(run.recipe.encoder),
         "library_name": "emi-fusion",
-        **_base_model(run),
+        **base_model(run.recipe.encoder),
         "tags": [*TAGS, *(["onnx"] if onnx else [])],
     }
     metrics = _metrics(run.config.metric, scores or {}, interval or {})
@@ -43,12 +44,18 @@ def header(
         fields["model-index"] = [
             {"name": f"Intensity of {', '.join(run.targets.names)}", "results": [result]}
         ]
+    return as_header(fields)
+
+
+def as_header(fields: Mapping[str, Any]) -> str:
+    """Return fields as YAML between two lines of dashes."""
     return "---\n" + "".join(f"{name}:{_yaml(value)}\n" for name, value in fields.items()) + "---\n\n"
 
 
-def _licence(run: Run) -> dict[str, str]:
-    model = str(run.recipe.encoder.get("model"))
-    if run.recipe.encoder.get("revision") == BUILT_IN:
+def licence_of(encoder: Recipe) -> dict[str, str]:
+    """Return the licence of what was made with an encoder's weights, in the hub's words."""
+    model = str(encoder.get("model"))
+    if encoder.get("revision") == BUILT_IN:
         return {}  # no weights but the head's own: whoever trained it decides
     known = next((licence for owner, licence in LICENCES.items() if model.startswith(owner)), None)
     return (
@@ -56,8 +63,9 @@ def _licence(run: Run) -> dict[str, str]:
     )
 
 
-def _base_model(run: Run) -> dict[str, str]:
-    model = str(run.recipe.encoder.get("model"))
+def base_model(encoder: Recipe) -> dict[str, str]:
+    """Return the hub id of an encoder, if it has one."""
+    model = str(encoder.get("model"))
     return {"base_model": model} if model.count("/") == 1 else {}
 
 

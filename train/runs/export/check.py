@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,14 @@ from train.losses.registry import SOFTMAX
 from train.runs.export.heads import GLOBAL_MEAN, Plan
 from train.runs.export.libraries import library
 from train.runs.export.options import FULL, GIVEN, STORED
+from train.runs.export.sound import WAVEFORM, LoadedStudent, made_up_sounds
 from train.runs.run_folder import Run
 
 Array = npt.NDArray[Any]
 TOLERANCE = 1e-5  # of a value up to 1, and of the largest beyond
+OF_SOUND = (
+    1e-4  # likewise, of sound: another Fourier transform rounds some log-mel values to the next float16
+)
 LONGEST = 3_000  # frames: a minute
 BATCH = 32
 WORK = 2e11  # multiplications that one comparison may take, in torch and in onnxruntime each
@@ -55,20 +59,36 @@ def compare(data: bytes, plan: Plan, seed: int = 0) -> float:
     Raises:
         RunError: if it is above the tolerance, or onnxruntime cannot run the file.
     """
-    session = session_of(data)
+    session, tolerance = session_of(data), TOLERANCE if plan.student is None else OF_SOUND
     rng, worst = np.random.default_rng(seed), 0.0
-    for lengths in random_lengths(plan, rng):
-        clips = make_clips(plan, lengths, rng)
+    for clips in _made_up(plan, rng):
+        lengths = [len(each) for each in clips.frames]
         found = session.run(None, clips.inputs)[0]
         expected = expected_of(plan, clips)
         difference = np.abs(found - expected).max() / max(1.0, np.abs(expected).max())
         worst = max(worst, float(difference))  # NaN is refused below
-        if not difference <= TOLERANCE:
+        if not difference <= tolerance:
             raise RunError(
                 f"{plan.runs[0].path}: the ONNX file differs from torch by {difference:.1e} on clips of "
-                f"{min(lengths)} to {max(lengths)} frames, expected at most {TOLERANCE:g}; nothing is written"
+                f"{min(lengths)} to {max(lengths)} frames, expected at most {tolerance:g}; nothing is written"
             )
     return worst
+
+
+def _made_up(plan: Plan, rng: np.random.Generator) -> Iterator[Clips]:
+    """Yield the clips of each comparison: frames, or sounds where a student hears them."""
+    if plan.student is None:
+        for lengths in random_lengths(plan, rng):
+            yield make_clips(plan, lengths, rng)
+        return
+    for sounds in made_up_sounds(rng):
+        yield heard_clips(plan, plan.student, sounds)
+
+
+def heard_clips(plan: Plan, student: LoadedStudent, sounds: npt.NDArray[np.float32]) -> Clips:
+    """Return clips of sounds (clips, samples): what a student says of them, in numpy."""
+    said = [student.said(each, plan.fields) for each in sounds]
+    return Clips({WAVEFORM: sounds}, [frames for frames, _ in said], np.stack([mean for _, mean in said]))
 
 
 def session_of(data: bytes) -> Any:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 HEAD, CHECKSUMS = "head.onnx", "checksums.json"
 FORMAT = "emi-fusion head 1"
-AS_STORED = "stored"
+AS_STORED, OF_SOUND = "stored", "waveform"
 MAX_BYTES = 1 << 31  # what a file of this format can have
 BATCH = 32  # clips at once
 
@@ -58,6 +58,10 @@ class Bundle:
         if self.described["frames"] == AS_STORED:
             raise BundleError(
                 f"{where}: takes fields as a cache stores them; export it without --frames stored"
+            )
+        if self.described["frames"] == OF_SOUND:
+            raise BundleError(
+                f"{where}: takes sound, no frames: run it in onnxruntime, {OF_SOUND} is (clips, samples) at 16 kHz"
             )
         self.targets: tuple[str, ...] = tuple(self.described["targets"])
         self.low, self.high = (np.array(self.described[name], np.float32) for name in ("low", "high"))

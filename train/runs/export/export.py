@@ -10,18 +10,27 @@ from train.runs.export.check import compare
 from train.runs.export.heads import Plan, onnx_file
 from train.runs.export.libraries import library
 from train.runs.export.options import ExportOptions
+from train.runs.export.sound import LoadedStudent
 from train.runs.run_folder import Run, load_run
 
 SUFFIX = ".onnx"
 
 
-def export(run: Path, out: Path, options: ExportOptions | None = None, *, overwrite: bool = False) -> float:
+def export(
+    run: Path,
+    out: Path,
+    options: ExportOptions | None = None,
+    *,
+    student: Path | None = None,
+    overwrite: bool = False,
+) -> float:
     """Write the ONNX file of a run; of an ensemble or a cross-validation, the mean of all heads.
 
     Args:
         run: folder of it, finished.
         out: file to write, ``.onnx``.
         options: what goes in and comes out.
+        student: folder of the student whose features the heads take; then a waveform goes in.
         overwrite: replace a file of that name, whatever it is.
 
     Returns:
@@ -34,15 +43,16 @@ def export(run: Path, out: Path, options: ExportOptions | None = None, *, overwr
     """
     if out.suffix != SUFFIX:
         raise RunError(f"{out}: expected the name of a {SUFFIX} file")
-    data, difference = exported(load_run(run), options or ExportOptions())
+    heard = None if student is None else LoadedStudent.read(student)
+    data, difference = exported(load_run(run), options or ExportOptions(), heard)
     write_output(out, data, overwrite)
     return difference
 
 
-def exported(run: Run, options: ExportOptions) -> tuple[bytes, float]:
+def exported(run: Run, options: ExportOptions, student: LoadedStudent | None = None) -> tuple[bytes, float]:
     """Return the ONNX file of a loaded run, and its largest difference from torch; see ``export``."""
     for name in ("onnx", "onnxruntime"):
         library(name)  # before the minutes that a large head may take
-    plan = Plan.of(run, options)
+    plan = Plan.of(run, options, student)
     data = onnx_file(plan)
     return data, compare(data, plan)

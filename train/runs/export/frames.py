@@ -73,7 +73,7 @@ def input_frames(graph: Graph, kind: str, fields: Sequence[Field], projection: P
     else:
         joined = graph.input("frames", np.float32, [CLIPS, TIME, sum(field.width for field in fields)])
     lengths = graph.input("lengths", np.int64, [CLIPS])
-    return _masked(graph, joined, lengths, sum(field.width for field in fields))
+    return masked_frames(graph, joined, lengths, sum(field.width for field in fields))
 
 
 def input_widths(kind: str, fields: Sequence[Field], projection: Projection | None) -> dict[str, int]:
@@ -83,7 +83,8 @@ def input_widths(kind: str, fields: Sequence[Field], projection: Projection | No
     return {field.name: full.get(field.name, field.width) for field in fields}
 
 
-def _masked(graph: Graph, values: Value, lengths: Value, width: int) -> Frames:
+def masked_frames(graph: Graph, values: Value, lengths: Value, width: int) -> Frames:
+    """Return values (clips, frames, width) as frames, 0 behind each clip's length."""
     valid = _valid(graph, graph.size(values, 1), lengths)
     kept = graph.op("Where", valid, values, graph.constant(0.0))
     return Frames(kept, lengths, valid, width)
@@ -110,7 +111,7 @@ def _projected(graph: Graph, fields: Sequence[Field], projection: Projection) ->
     """Return the frames of a compact cache from those of its full one: mean over windows, then projection."""
     widths = input_widths(FULL, fields, projection)
     given = graph.input("frames", np.float32, [CLIPS, TIME, sum(widths.values())])
-    full = _masked(graph, given, graph.input("lengths", np.int64, [CLIPS]), sum(widths.values()))
+    full = masked_frames(graph, given, graph.input("lengths", np.int64, [CLIPS]), sum(widths.values()))
     pooled = _pooled(graph, full, projection.pool) if projection.pool > 1 else full
     parts, first = [], 0
     for field in fields:
@@ -122,7 +123,7 @@ def _projected(graph: Graph, fields: Sequence[Field], projection: Projection) ->
             part = graph.op("MatMul", moved, graph.constant(axes.basis))
         parts.append(part)
     joined = graph.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
-    return _masked(graph, joined, pooled.lengths, sum(field.width for field in fields))
+    return masked_frames(graph, joined, pooled.lengths, sum(field.width for field in fields))
 
 
 def _pooled(graph: Graph, full: Frames, pool: int) -> Frames:

@@ -19,7 +19,8 @@ from train.runs.export.clip_vector import clip_vector
 from train.runs.export.frames import CLIPS, Field, Frames, input_frames, input_widths
 from train.runs.export.fusion import FUSION, fused
 from train.runs.export.graph import Graph, Value
-from train.runs.export.options import AS_TRAINED, FULL, GIVEN, ExportOptions
+from train.runs.export.options import AS_TRAINED, FULL, GIVEN, INSIDE, STORED, ExportOptions
+from train.runs.export.sound import WAVEFORM, LoadedStudent, heard_frames
 from train.runs.export.temporal import TEMPORAL
 from train.runs.recipe_match import projection_of
 from train.runs.run_folder import Run
@@ -39,16 +40,18 @@ class Plan:
         options: of the graph.
         fields: of what the heads were trained on.
         projection: to be applied inside; None for none.
+        student: makes the frames of a waveform inside; None where frames go in.
     """
 
     runs: tuple[Run, ...]
     options: ExportOptions
     fields: tuple[Field, ...]
     projection: Projection | None
+    student: LoadedStudent | None = None
 
     @classmethod
-    def of(cls, run: Run, options: ExportOptions) -> Plan:
-        """Look whether a run, with the others of its ensemble, can become a graph.
+    def of(cls, run: Run, options: ExportOptions, student: LoadedStudent | None = None) -> Plan:
+        """Look whether a run, with the others of its ensemble, can become a graph; with a student, of sound.
 
         Raises:
             RunError: if it cannot; the message says why.
@@ -76,7 +79,14 @@ class Plan:
                     f"{run.path}: was trained on the full cache, nothing is to be projected; leave --frames out"
                 )
             projection = projection_of(run, "the graph is to project frames")
-        return cls(runs, options, _fields_of(run, options.frames), projection)
+        if student is None:
+            return cls(runs, options, _fields_of(run, options.frames), projection)
+        student.require_trained(run)
+        if (options.frames, options.global_mean) != (AS_TRAINED, INSIDE):
+            raise RunError(
+                f"{run.path}: with a student a waveform goes in; leave --frames and --global-mean out"
+            )
+        return cls(runs, options, _fields_of(run, STORED), None, student)
 
     @property
     def widths(self) -> dict[str, int]:
@@ -87,8 +97,11 @@ class Plan:
 def onnx_file(plan: Plan) -> bytes:
     """Return the ONNX file of some heads: inputs as ``input_frames`` says, output ``intensities``."""
     graph, first = Graph(), plan.runs[0]
-    frames = input_frames(graph, plan.options.frames, plan.fields, plan.projection)
     mean = None
+    if plan.student is not None:
+        frames, mean = heard_frames(graph, plan.student, plan.fields)
+    else:
+        frames = input_frames(graph, plan.options.frames, plan.fields, plan.projection)
     if plan.options.global_mean == GIVEN:
         mean = graph.input(GLOBAL_MEAN, np.float32, [CLIPS, frames.width])
     outputs = [_output(graph, run, frames, mean) for run in plan.runs]
@@ -164,7 +177,7 @@ def _metadata(plan: Plan) -> dict[str, str]:
         "low": first.targets.low.tolist(),
         "high": first.targets.high.tolist(),
         "clipped": plan.options.clip,
-        "frames": plan.options.frames,
+        "frames": plan.options.frames if plan.student is None else WAVEFORM,
         "fields": plan.widths,
         "layer": first.layer,
         "heads": len(runs),

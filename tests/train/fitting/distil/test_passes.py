@@ -1,0 +1,44 @@
+"""Who is held out: every speaker once, or what a table names; nobody is heard and held out at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from train.errors import LabelError
+from train.fitting.distil.passes import HeldOut, plan_passes
+
+IDS = [f"c{number}" for number in range(12)]
+WHO = {clip_id: f"s{number % 4}" for number, clip_id in enumerate(IDS)}
+
+
+def test_every_speaker_is_held_out_once_and_then_all_are_heard() -> None:
+    *folds, last = plan_passes(IDS, HeldOut(WHO, None, Path("w.csv")), 4)
+    assert sorted(at for each in folds for at in each.held) == list(range(12))
+    for each in folds:
+        assert not {WHO[IDS[at]] for at in each.held} & {WHO[IDS[at]] for at in each.heard}
+    assert (len(last.heard), len(last.held)) == (12, 0)
+
+
+def test_without_speakers_clips_are_divided() -> None:
+    assert len(plan_passes(IDS, HeldOut(None, None, Path("cache")), 3)) == 4
+
+
+def test_clips_that_a_table_names_are_never_heard(tmp_path) -> None:
+    table = tmp_path / "valid.csv"
+    table.write_text("clip_id\nc3\nc7\nelsewhere\n")
+    (only,) = plan_passes(IDS, HeldOut(WHO, table, Path("w.csv")), 5)
+    assert only.held.tolist() == [3, 7]
+    assert np.intersect1d(only.held, only.heard).size == 0
+    table.write_text("clip_id\nelsewhere\n")
+    with pytest.raises(LabelError, match="names 0 of the 12 clips"):
+        plan_passes(IDS, HeldOut(WHO, table, Path("w.csv")), 5)
+
+
+def test_incomplete_and_too_few_speakers_are_refused() -> None:
+    with pytest.raises(LabelError, match=r"w\.csv: 1 of 12 clips have no known speaker"):
+        plan_passes(IDS, HeldOut({k: v for k, v in WHO.items() if k != "c0"}, None, Path("w.csv")), 3)
+    with pytest.raises(LabelError, match="4 speakers for 5 folds; use fewer --folds"):
+        plan_passes(IDS, HeldOut(WHO, None, Path("w.csv")), 5)

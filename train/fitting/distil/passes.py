@@ -1,0 +1,89 @@
+"""Which clips a student hears and which are held out: folds by speaker and then all, or what a table names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cache import read_table
+from train.errors import LabelError
+from train.labels.folds import SPEAKER, Folding, divide
+from train.labels.tables import Labels
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Who is held out, as the user says it.
+
+    Attributes:
+        speakers: clip id → who speaks; None where that is not known.
+        valid: table of the clips that are held out; None for folds.
+        where: the table of speakers, or the cache, for messages.
+    """
+
+    speakers: Mapping[str, str] | None
+    valid: Path | None
+    where: Path
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One training.
+
+    Attributes:
+        name: for the progress.
+        heard: positions of the clips that are learned from.
+        held: positions of the clips that are held out; none when a student learns from all.
+    """
+
+    name: str
+    heard: IntArray
+    held: IntArray
+
+
+def plan_passes(clip_ids: Sequence[str], held_out: HeldOut, folds: int) -> list[Pass]:
+    """Return the trainings, in their order; the student is that of the last.
+
+    Raises:
+        LabelError: if speakers are incomplete, or too few for the folds, or a table names no or all clips.
+    """
+    everything = np.arange(len(clip_ids))
+    if held_out.valid is not None:
+        named = set(read_table(held_out.valid).ids())
+        held = np.array([at for at, name in enumerate(clip_ids) if name in named], dtype=np.int64)
+        if not 2 <= len(held) < len(clip_ids):
+            raise LabelError(
+                f"{held_out.valid}: names {len(held)} of the {len(clip_ids)} clips of both caches, expected at "
+                "least two, and others to learn from"
+            )
+        return [Pass("the student", np.setdiff1d(everything, held), held)]
+    who = speakers_of(clip_ids, held_out)
+    labels = Labels(
+        path=held_out.where,
+        clip_ids=tuple(clip_ids),
+        written_ids=tuple(clip_ids),
+        targets=np.zeros((len(clip_ids), 1)),
+        names=("said",),
+        id_column="clip_id",
+        speakers=who,
+        ignored=(),
+    )
+    known = who[0] is not None
+    parts = divide(labels, Folding(folds, SPEAKER if known else None, allow_overlap=not known))
+    found = [
+        Pass(f"part {number + 1} of {len(parts)}", np.setdiff1d(everything, part.positions), part.positions)
+        for number, part in enumerate(parts)
+    ]
+    return [*found, Pass("the student, of all clips", everything, np.empty(0, np.int64))]
+
+
+def speakers_of(clip_ids: Sequence[str], held_out: HeldOut) -> tuple[str | None, ...]:
+    """Return who speaks in each clip; None for all where that is not known."""
+    known = held_out.speakers or {}
+    return tuple(known.get(clip_id) for clip_id in clip_ids)
