@@ -33,8 +33,8 @@ from train.fitting.checkpoint import new_training
 from train.fitting.epoch import batches_of_epoch, take_step
 from train.fitting.task import plan_fit
 from train.fitting.threads import fastest, measured_rates, numbers_to_try
-from train.heads import gru_cpu
 from train.heads.head import new_head
+from train.heads.temporal import gru_cpu
 from train.machine import kept_memory, threads_of
 
 MODELS = ("lstm", "gru", "bilstm", "attention")

@@ -18,7 +18,7 @@ from train.errors import ConfigError
 from train.heads.components import Components
 from train.heads.registry import FUSIONS, MOST_LAYERS, MOST_UNITS, TEMPORAL_MODELS
 from train.heads.standardise import Standardise
-from train.heads.temporal import TemporalModel
+from train.heads.temporal.model import TemporalModel
 
 PLAIN_FUSION = "linear"  # with the component switched off
 LATER = {"fusion": "concat", "standardise": False, "clip_width": None, "dropout": 0.0, "components": 0}

@@ -9,7 +9,7 @@ from train.errors import ConfigError
 
 if TYPE_CHECKING:
     from train.heads.fusion import MakeFusion
-    from train.heads.temporal import MakeTemporal
+    from train.heads.temporal.model import MakeTemporal
 
 MOST_UNITS, MOST_LAYERS = (
     100_000,
@@ -17,13 +17,15 @@ MOST_UNITS, MOST_LAYERS = (
 )  # of a temporal model; what asks for more is a mistake, or means harm
 
 TEMPORAL_MODELS: Registry[MakeTemporal] = Registry("temporal model", ConfigError)
-TEMPORAL_MODELS.add("lstm", "train.heads.lstm:LastOutputLSTM", "the method's, read at the last valid frame")
-TEMPORAL_MODELS.add("gru", "train.heads.gru:LastOutputGRU", "read at the last valid frame")
 TEMPORAL_MODELS.add(
-    "bilstm", "train.heads.bilstm:TwoWayLSTM", "an LSTM in each direction, each read where it ends"
+    "lstm", "train.heads.temporal.lstm:LastOutputLSTM", "the method's, read at the last valid frame"
+)
+TEMPORAL_MODELS.add("gru", "train.heads.temporal.gru:LastOutputGRU", "read at the last valid frame")
+TEMPORAL_MODELS.add(
+    "bilstm", "train.heads.temporal.bilstm:TwoWayLSTM", "an LSTM in each direction, each read where it ends"
 )
 TEMPORAL_MODELS.add(
-    "attention", "train.heads.attention:AttentionPooling", "weighted mean over the valid frames"
+    "attention", "train.heads.temporal.attention:AttentionPooling", "weighted mean over the valid frames"
 )
 
 FUSIONS: Registry[MakeFusion] = Registry("fusion", ConfigError)

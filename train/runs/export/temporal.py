@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from train.heads.attention import AttentionPooling
-from train.heads.bilstm import TwoWayLSTM
+from train.heads.temporal.attention import AttentionPooling
+from train.heads.temporal.bilstm import TwoWayLSTM
 from train.runs.export.frames import Frames
 from train.runs.export.graph import Graph, Value
 

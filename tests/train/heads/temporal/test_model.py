@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from train import fit, load_run, predict
 from train.heads.head import HeadShape, new_head
 from train.heads.registry import TEMPORAL_MODELS
-from train.heads.temporal import at_last_frame
+from train.heads.temporal.model import at_last_frame
 
 
 @pytest.mark.parametrize("name", TEMPORAL_MODELS)
