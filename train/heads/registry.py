@@ -28,6 +28,17 @@ TEMPORAL_MODELS.add(
 TEMPORAL_MODELS.add(
     "attention", "train.heads.temporal.attention:AttentionPooling", "weighted mean over the valid frames"
 )
+TEMPORAL_MODELS.add("mean", "train.heads.temporal.mean:MeanPooling", "no model: mean over the valid frames")
+TEMPORAL_MODELS.add(
+    "mamba",
+    "train.heads.temporal.mamba:TwoWayMamba",
+    "selective state spaces in each direction, each read where it ends",
+)
+TEMPORAL_MODELS.add(
+    "two-scale",
+    "train.heads.temporal.two_scale:TwoScaleAttention",
+    "attention within windows and over the whole clip",
+)
 
 FUSIONS: Registry[MakeFusion] = Registry("fusion", ConfigError)
 FUSIONS.add("concat", "train.heads.fusion:Concat", "the method's: joined, then Linear, Tanh, Linear")

@@ -98,6 +98,19 @@ def test_one_clip_can_be_trained_on_and_every_value_learns(name, fusion, states,
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_in_bfloat16_it_says_much_the_same(name, fusion, states, widths):
+    module = fusion(name).float().eval()
+    given = [
+        state._replace(vectors=tuple(each.float() for each in state.vectors), frames=state.frames.float())
+        for state in states(widths, 3)
+    ]
+    expected = module(given)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = module(given)
+    torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_no_head_is_large(name, fusion, widths):
     wide = [each._replace(vectors=(1027, 512), frame=1027) for each in widths]
     assert sum(each.numel() for each in fusion(name, wide, 6).parameters() if name != "late") < 6e6
