@@ -15,7 +15,9 @@ OF_INNER = ("patience", "refit", "inner_share")  # fields that ask for clips tha
 OF_TEMPORAL = ("temporal", "hidden", "lstm_layers")  # fields that say nothing with the temporal model off
 
 
-def chosen_recipe(name: str, cache: CacheReader | Path | str, clips: int, layer: int | None = None) -> Recipe:
+def chosen_recipe(
+    name: str, cache: CacheReader | Path | str, clips: int, layer: int | str | None = None
+) -> Recipe:
     """Return what a recipe chooses for a cache.
 
     Args:

@@ -65,7 +65,7 @@ class MambaLayer(nn.Module):
             self.dt_proj.bias.copy_(steps + (-torch.expm1(-steps)).log())  # softplus of it is a step
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Return (clips, frames, width) of frames (clips, frames, width); no frame has an effect on those before."""
+        """Return (clips, frames, width) of frames (clips, frames, width); none has an effect on those before."""
         frames = frames.to(torch.promote_types(frames.dtype, torch.float32))  # what layers add to stays wide
         sequence = self.norm(frames).transpose(0, 1)
         given, gate = self.in_proj(sequence).chunk(2, dim=2)

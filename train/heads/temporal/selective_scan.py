@@ -1,11 +1,11 @@
 """The recurrence of a selective state space: some frames at a time, so that its states never fill the memory.
 
-hₜ = exp(Δₜ A) ⊙ hₜ₋₁ + Δₜ xₜ Bₜ and yₜ = hₜ Cₜ. A state has inner · 16 values a clip and frame: kept for all frames,
-they would take a gigabyte a layer. Kept are those that a chunk begins with; backward, the chunk is computed again.
+hₜ = exp(Δₜ A) ⊙ hₜ₋₁ + Δₜ xₜ Bₜ and yₜ = hₜ Cₜ. A state has inner · 16 values a clip and frame: those of all frames
+would take a gigabyte a layer. Kept are the states that a chunk begins with; backward, the chunk is computed again.
 Within a chunk everything but one product and sum a frame is done for all its frames at once.
 
-Source: Gu, Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", arXiv 2312.00752, there fused for
-CUDA in the same way.
+Source: Gu, Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", arXiv 2312.00752, which does the
+same on CUDA.
 """
 
 from __future__ import annotations

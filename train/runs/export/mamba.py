@@ -1,4 +1,4 @@
-"""Selective state spaces as ONNX operators: everything over all frames at once but the recurrence, which is a Scan."""
+"""Selective state spaces as ONNX operators: all frames at once, but for the recurrence, which is a Scan."""
 
 from __future__ import annotations
 
