@@ -12,6 +12,7 @@ from train.commands.ablate import ablate
 from train.commands.compare import baseline, fidelity
 from train.commands.fit import fit
 from train.commands.keep import bundle, export, reproduce
+from train.commands.layers import layers
 from train.commands.overview import compare, runs
 from train.commands.report import report
 from train.commands.use import evaluate, predict
@@ -30,6 +31,7 @@ COMMANDS = (
     ablate,
     baseline,
     fidelity,
+    layers,
     reproduce,
     bundle,
     export,

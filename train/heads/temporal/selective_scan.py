@@ -4,8 +4,8 @@ hₜ = exp(Δₜ A) ⊙ hₜ₋₁ + Δₜ xₜ Bₜ and yₜ = hₜ Cₜ. A sta
 would take a gigabyte a layer. Kept are the states that a chunk begins with; backward, the chunk is computed again.
 Within a chunk everything but one product and sum a frame is done for all its frames at once.
 
-Source: Gu, Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", arXiv 2312.00752, which does the
-same on CUDA.
+Source: Gu, Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", arXiv 2312.00752, which does
+the same on CUDA.
 """
 
 from __future__ import annotations
