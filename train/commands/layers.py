@@ -12,7 +12,7 @@ from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
 from train.commands.ablate import audit_aloud
-from train.commands.options import CachePath, Json, Strict, Workers
+from train.commands.options import Json, Strict, Workers
 from train.commands.parts import read_parts
 from train.config import FitConfig
 from train.labels.fold_options import FoldOptions
@@ -25,7 +25,7 @@ HEAD_NEEDS = "fits a head a layer and keeps them; add --out DIR"
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", without=("layer", "seed", "train_on_all"))
 def layers(
-    cache: CachePath,
+    cache: Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the feature cache.")],
     *,
     files: Mapping[str, Any],
     division: Mapping[str, Any],
