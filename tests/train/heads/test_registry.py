@@ -47,19 +47,19 @@ def added(tmp_path, monkeypatch):
     (tmp_path / "gated_fusion.py").write_text(GATED)
     monkeypatch.syspath_prepend(tmp_path)
     TEMPORAL_MODELS.add("projected", "mean_pooling:MeanPooling", "the mean, projected")
-    FUSIONS.add("gated", "gated_fusion:Gated", "a learned mean of one linear layer each")
+    FUSIONS.add("shared", "gated_fusion:Gated", "a learned mean of one linear layer each")
     yield
     TEMPORAL_MODELS.remove("projected")
-    FUSIONS.remove("gated")
+    FUSIONS.remove("shared")
 
 
 def test_an_added_temporal_model_and_fusion_are_fitted_and_used(added, cli, corpus, tmp_path):
-    options = ["--temporal", "projected", "--fusion", "gated", "--hidden", 4, "--epochs", 2]
+    options = ["--temporal", "projected", "--fusion", "shared", "--hidden", 4, "--epochs", 2]
     code, _, err = cli("fit", corpus.cache, "--labels", corpus.labels, "--out", tmp_path / "run", *options)
     assert code == 0, err
     names = load_run(tmp_path / "run").head.state_dict()
     assert {"projected.project.weight", "fusion_head.gate"} <= set(names)
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["fusion"] == "gated"
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["fusion"] == "shared"
     assert cli("evaluate", tmp_path / "run", corpus.cache, "--labels", corpus.labels)[0] == 0
 
 
