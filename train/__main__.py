@@ -13,6 +13,7 @@ from train.commands.compare import baseline, fidelity
 from train.commands.distil import distil
 from train.commands.fit import fit
 from train.commands.keep import bundle, export, reproduce
+from train.commands.layers import layers
 from train.commands.overview import compare, runs
 from train.commands.report import report
 from train.commands.use import evaluate, predict
@@ -31,6 +32,7 @@ COMMANDS = (
     ablate,
     baseline,
     fidelity,
+    layers,
     reproduce,
     bundle,
     export,

@@ -33,6 +33,7 @@ from train.losses.registry import LOSSES, SUM, is_loss
 from train.scores.registry import CHOOSING
 
 SELECTIONS = ("inner", "last", "valid")
+WEIGHTED = "weighted"  # all cached layers, summed with learned weights
 MEAN, STATISTICS, COMPONENTS = "mean", "statistics", "components"
 CLIP_VECTORS = (MEAN, STATISTICS, COMPONENTS)
 STANDARDS = ("none", "train", "speaker")
@@ -50,8 +51,16 @@ LATER_FIELDS: dict[str, Any] = {
 SEEDS = Range("0 to 2^63 - 1", lambda value: 0 <= value < 2**63)
 LESS_THAN_ALL = Range("at least 0 and below 1", lambda value: 0 <= value < 1)
 UNITS = Range(f"1 to {MOST_UNITS:,}", lambda value: 1 <= value <= MOST_UNITS)
+LAYER = Range(
+    f"a layer's number or {WEIGHTED}", lambda value: value == WEIGHTED or not isinstance(value, str)
+)
 ZERO_OR_ONE = Range("0 or 1", lambda value: value in (0, 1))
 LAYERS = Range(f"1 to {MOST_LAYERS:,}", lambda value: 1 <= value <= MOST_LAYERS)
+
+
+def parse_layer(text: str) -> int | str:
+    """Return what a command line says of the layer: its number, or text as it is."""
+    return int(text) if text.removeprefix("-").isdecimal() else text
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ class FitConfig:
     """Every choice that decides the values of one head, beside its cache and its labels.
 
     Attributes:
-        layer: cached encoder layer; None takes the last one.
+        layer: cached encoder layer; None takes the last one, "weighted" a sum of all by learned weights.
         global_mean: feed the mean over the clip's frames to the head.
         clip_vector: what feeds the head as the global mean: that ("mean", the method's), or "statistics" of the
             frames: per channel mean, deviation, five quantiles, and mean size and deviation of its steps; or
@@ -100,7 +109,14 @@ class FitConfig:
         ConfigError: if a value is out of range or switches do not go together.
     """
 
-    layer: int | None = option(None, "Encoder layer.", shown="the last one cached")
+    layer: int | str | None = option(
+        None,
+        "Encoder layer, or weighted: all cached ones, by learned weights.",
+        within=LAYER,
+        shown="the last one cached",
+        typed=str,
+        parse=parse_layer,
+    )
     global_mean: bool = option(True, "Global mean vector.")
     clip_vector: str = option(
         "mean",
@@ -219,6 +235,11 @@ class FitConfig:
         if not (self.lstm or self.global_mean):
             raise ConfigError(
                 "lstm and global_mean are both off: nothing would feed the head; leave one of them on"
+            )
+        if self.layer == WEIGHTED and self.describes_frames:
+            raise ConfigError(
+                f"layer {WEIGHTED} and clip_vector {self.clip_vector}: statistics are taken before a head sees the "
+                f"layers that it is to weigh; use --clip-vector {MEAN} or one layer"
             )
         if self.select == "last" and self.patience is not None:
             raise ConfigError("patience needs a score for each epoch; leave it out, or use --select inner")

@@ -1,10 +1,10 @@
 """Temporal models side by side on a CPU: clips per second by threads, and the GRU's step beside the LSTM's.
 
 The first tables train each model with 1 thread, with all, and with the number that a fit measures and takes: the
-last must not be slower than the best. The second compares a whole training step (loss, gradients, AdamW) of a GRU,
-ours and torch's own, with that of an LSTM of the same width. Alternatives take turns, so that a busy neighbour
-slows all of them; figures are of the fastest turn, so that ratios are what counts, and "default" is the rate
-with the number that was taken.
+last must not be slower than the best. The next divides a whole training step (loss, gradients, AdamW) of every
+model by that of an LSTM of the same width; the last those of a GRU, ours and torch's own. Alternatives take turns,
+so that a busy neighbour slows all of them; figures are of the fastest turn, so that ratios are what counts, and
+"default" is the rate with the number that was taken.
 
     python tests/bench/bench_temporal.py [--turns 5] [--batches 6] [--widths 32 64 128 256] [--lengths 20 100 300]
 """
@@ -33,8 +33,9 @@ from train.fitting.checkpoint import new_training
 from train.fitting.epoch import batches_of_epoch, take_step
 from train.fitting.task import plan_fit
 from train.fitting.threads import fastest, measured_rates, numbers_to_try
-from train.heads import gru_cpu
 from train.heads.head import new_head
+from train.heads.registry import TEMPORAL_MODELS
+from train.heads.temporal import gru_cpu
 from train.machine import kept_memory, threads_of
 
 MODELS = ("lstm", "gru", "bilstm", "attention")
@@ -102,21 +103,43 @@ def beside_lstm(widths: list[int], lengths: list[int], turns: int) -> None:
                 print(f"{width:6}" + "".join(f"{cell:>16}" for cell in cells), flush=True)
 
 
-def _ratio(width: int, length: int, turns: int) -> str:
+def every_model(widths: list[int], length: int, turns: int) -> None:
+    """Print the step of every temporal model divided by the LSTM's, on one thread."""
+    print(
+        f"\nstep / LSTM step, {length} frames, 1 thread\n{'units':>12}"
+        + "".join(f"{width:8}" for width in widths)
+    )
+    with threads_of(1):
+        table = [
+            in_turns({name: _step(name, width, length) for name in TEMPORAL_MODELS}, turns, time.process_time)
+            for width in widths
+        ]
+    for name in TEMPORAL_MODELS:
+        print(f"{name:12}" + "".join(f"{found[name] / found['lstm']:8.2f}" for found in table), flush=True)
+
+
+def _step(model: str, width: int, length: int) -> Callable[[], None]:
+    """Return a whole training step of a model."""
     channels = max(131, width)
     batch = Batch(
         torch.randn(CLIPS, length, channels), torch.full((CLIPS,), length), torch.randn(CLIPS, channels)
     )
-    wanted = torch.rand(CLIPS, TARGETS)
+    wanted, config = torch.rand(CLIPS, TARGETS), FitConfig(hidden=width, temporal=model)
+    training = new_training(new_head(HeadShape(channels, TARGETS, width, temporal=model), 0), config)
 
+    def step() -> None:
+        take_step(training, batch, wanted, config, 1e-3)
+
+    return step
+
+
+def _ratio(width: int, length: int, turns: int) -> str:
     def way(model: str, ours: bool = True) -> Callable[[], None]:
-        config = FitConfig(hidden=width, temporal=model)
-        shape = HeadShape(channels, TARGETS, width, temporal=model)
-        training = new_training(new_head(shape, 0), config)
+        take = _step(model, width, length)
 
         def step() -> None:
             with mock.patch.object(gru_cpu, "is_faster", return_value=ours):
-                take_step(training, batch, wanted, config, 1e-3)
+                take()
 
         return step
 
@@ -138,6 +161,7 @@ def main() -> None:
     kept_memory()
     for case in CASES:
         by_threads(case, given.turns, given.batches)
+    every_model([64, 256], given.lengths[-1], given.turns)
     beside_lstm(given.widths, given.lengths, 2 * given.turns)
 
 

@@ -36,7 +36,7 @@ from train.features.order import epoch_batches
 from train.fitting.checkpoint import new_training
 from train.fitting.epoch import take_step
 from train.heads.head import new_head
-from train.heads.lstm_cpu import WIDE
+from train.heads.temporal.lstm_cpu import WIDE
 from train.machine import choose_device, deterministic, environment, kept_memory
 from train.runs.precision import runs_in_bfloat16
 

@@ -50,6 +50,8 @@ class Features:
         width: channels of a frame.
         in_memory: whether the frames stay in memory.
         described: where the frames come from that clip vectors are taken from, whatever the head sees of them.
+        layers: how many encoder layers come first in a frame, for the head to weigh; 0 if it takes one as it is.
+        layer_width: channels of each of those.
     """
 
     clip_ids: tuple[str, ...]
@@ -59,6 +61,8 @@ class Features:
     width: int
     in_memory: bool
     described: FrameStore | None = None
+    layers: int = 0
+    layer_width: int = 0
 
     @property
     def clip_width(self) -> int | None:
@@ -146,7 +150,8 @@ def load_features(
         means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))
     described = frames if config.takes_components else None
     seen = frames if config.lstm else None
-    return Features(tuple(clip_ids), lengths, seen, means, inputs.width, fits, described)
+    layers = (len(inputs.layers), inputs.widths[0]) if inputs.weighted else (0, 0)
+    return Features(tuple(clip_ids), lengths, seen, means, inputs.width, fits, described, *layers)
 
 
 def _bank_of(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache import CacheReader
+from cache.format.schema import HIDDEN_STATES
+from train.config import WEIGHTED
 from train.errors import ConfigError
 
 VAD = "vad"
@@ -18,15 +20,39 @@ class Inputs:
     Attributes:
         fields: frame fields, for example ("hidden_states/12", "vad").
         widths: channels of each.
+        weighted: whether a head sums all encoder layers with weights; they come first.
     """
 
     fields: tuple[str, ...]
     widths: tuple[int, ...]
+    weighted: bool = False
 
     @property
     def width(self) -> int:
         """Channels of a joined frame."""
         return sum(self.widths)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The numbers of the encoder layers among the fields."""
+        return tuple(layer_of(name) for name in self.fields if name.startswith(HIDDEN_STATES))
+
+    @property
+    def head_width(self) -> int:
+        """Channels that remain of a joined frame once a head has summed the layers that it weighs."""
+        return self.width - (sum(self.widths[1 : len(self.layers)]) if self.weighted else 0)
+
+    @property
+    def layer(self) -> int | tuple[int, ...] | None:
+        """What runs say of the layer: its number, or those that are weighted; None if the cache has none."""
+        if self.weighted:
+            return self.layers
+        return self.layers[0] if self.layers else None
+
+
+def layer_of(field: str) -> int:
+    """Return the number of the encoder layer that a field holds."""
+    return int(field.removeprefix(HIDDEN_STATES))
 
 
 def has_vad(reader: CacheReader) -> bool:
@@ -34,13 +60,13 @@ def has_vad(reader: CacheReader) -> bool:
     return VAD in reader.frame_fields
 
 
-def choose_inputs(reader: CacheReader, layer: int | None, vad: bool) -> Inputs:
+def choose_inputs(reader: CacheReader, layer: int | str | None, vad: bool) -> Inputs:
     """Find the cached fields that a config asks for.
 
     Raises:
         ConfigError: if the cache has no such layer, or no vad.
     """
-    names = [_main_field(reader, layer)]
+    names = _all_layers(reader) if layer == WEIGHTED else [_main_field(reader, layer)]
     if vad:
         if not has_vad(reader):
             found = ", ".join(reader.frame_fields)
@@ -50,30 +76,36 @@ def choose_inputs(reader: CacheReader, layer: int | None, vad: bool) -> Inputs:
             )
         names.append(VAD)
     fields = [reader.frame_fields[name] for name in names]
-    return Inputs(tuple(names), tuple(field.width for field in fields))
+    return Inputs(tuple(names), tuple(field.width for field in fields), layer == WEIGHTED)
 
 
-def require_inputs(reader: CacheReader, layer: int | None, vad: bool, width: int, head: Path) -> None:
+def require_inputs(
+    reader: CacheReader, layer: int | tuple[int, ...] | None, vad: bool, width: int, head: Path
+) -> None:
     """Refuse a cache that has not what a finished head takes; nobody can choose its layer any more.
 
     Args:
         reader: the cache.
-        layer: the head's; None if it was trained on a cache without layers.
+        layer: the head's; all of them if it weighs them; None if it was trained on a cache without layers.
         vad: whether it takes VAD.
-        width: channels of its frames.
+        width: channels of its frames, as they are given.
         head: folder of its run, for the message.
 
     Raises:
         ConfigError: if a field is missing, or the frames have another number of channels.
     """
-    needed = ([] if layer is None else [f"hidden_states/{layer}"]) + ([VAD] if vad else [])
+    layers = () if layer is None else layer if isinstance(layer, tuple) else (layer,)
+    needed = [f"{HIDDEN_STATES}{each}" for each in layers] + ([VAD] if vad else [])
     way = "give a cache of the encoder, layer and recipe that it was trained on"
-    if any(name not in reader.frame_fields for name in needed):
+    weighted = isinstance(layer, tuple)
+    if any(name not in reader.frame_fields for name in needed) or (
+        weighted and _layers_in(reader) != sorted(layers)
+    ):
         raise ConfigError(
             f"{reader.path}: the head of {head} needs {' and '.join(needed)} of its encoder, the cache has "
             f"{', '.join(reader.frame_fields)}; {way}"
         )
-    found = choose_inputs(reader, layer, vad)
+    found = choose_inputs(reader, WEIGHTED if isinstance(layer, tuple) else layer, vad)
     if found.width != width:
         raise ConfigError(
             f"{reader.path}: {' + '.join(found.fields)} are {found.width} channels, the head of {head} needs "
@@ -81,17 +113,34 @@ def require_inputs(reader: CacheReader, layer: int | None, vad: bool, width: int
         )
 
 
-def _main_field(reader: CacheReader, layer: int | None) -> str:
-    prefix = "hidden_states/"
-    layers = sorted(int(name.removeprefix(prefix)) for name in reader.frame_fields if name.startswith(prefix))
-    others = [name for name in reader.frame_fields if not name.startswith(prefix) and name != VAD]
+def _layers_in(reader: CacheReader) -> list[int]:
+    return sorted(layer_of(name) for name in reader.frame_fields if name.startswith(HIDDEN_STATES))
+
+
+def _all_layers(reader: CacheReader) -> list[str]:
+    """Return the fields of all encoder layers, the lowest first."""
+    names = [f"{HIDDEN_STATES}{layer}" for layer in _layers_in(reader)]
+    widths = {reader.frame_fields[name].width for name in names}
+    if len(names) < 2 or len(widths) > 1:
+        found = ", ".join(names) or "none"
+        sizes = f", of {' and '.join(map(str, sorted(widths)))} channels" if len(widths) > 1 else ""
+        raise ConfigError(
+            f"{reader.path}: layer {WEIGHTED} weighs encoder layers of one width, found {found}{sizes}; leave "
+            "--layer out, or extract again with several --layers"
+        )
+    return names
+
+
+def _main_field(reader: CacheReader, layer: int | str | None) -> str:
+    layers = _layers_in(reader)
+    others = [name for name in reader.frame_fields if not name.startswith(HIDDEN_STATES) and name != VAD]
     if layers:
         if layer is not None and layer not in layers:
             found = ", ".join(map(str, layers))
             raise ConfigError(
                 f"{reader.path}: layer {layer} is not in this cache, found {found}; choose one with --layer"
             )
-        return f"{prefix}{layers[-1] if layer is None else layer}"
+        return f"{HIDDEN_STATES}{layers[-1] if layer is None else layer}"
     if layer is not None:
         raise ConfigError(
             f"{reader.path}: no encoder layers in this cache, found {', '.join(others)}; leave --layer out"

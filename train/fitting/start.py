@@ -46,7 +46,7 @@ def shape_of(task: Task, features: Features) -> HeadShape:
     if components and features.global_mean is not None:
         clip_width = features.global_mean.shape[1] + VALUES * components
     return HeadShape(
-        width=features.width,
+        width=features.width - max(0, features.layers - 1) * features.layer_width,
         targets=len(task.train.names),
         hidden=config.hidden,
         lstm_layers=config.lstm_layers,
@@ -59,6 +59,8 @@ def shape_of(task: Task, features: Features) -> HeadShape:
         clip_width=clip_width,
         dropout=config.dropout,
         components=components,
+        layers=features.layers,
+        layer_width=features.layer_width,
     )
 
 

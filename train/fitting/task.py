@@ -53,7 +53,7 @@ class Task:
     valid: Labels
     parts: dict[str, IntArray]
     inner_by: str | None
-    layer: int | None
+    layer: int | tuple[int, ...] | None
     coverage: dict[str, Any]
     identity: dict[str, Any]
     speakers: str
@@ -104,9 +104,7 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     weights = normalised((train, valid), parts["fit"])
     _require_classes(train, valid, config)
     inputs = choose_inputs(reader, config.layer, config.vad)
-    require_precision(config, inputs.width, choose_device(config.device, compact=is_compact(reader)))
-    field = inputs.fields[0]
-    layer = int(field.rpartition("/")[2]) if "/" in field else None
+    require_precision(config, inputs.head_width, choose_device(config.device, compact=is_compact(reader)))
     identity = {
         "config": config.to_dict(),
         "recipe_id": reader.recipe_id,
@@ -116,7 +114,7 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
     digest = hashlib.sha256(speakers.encode()).hexdigest()
     if config.standardise == "speaker":  # then they decide the head, too
         identity["speakers"] = digest
-    return Task(config, train, valid, parts, inner_by, layer, covered, identity, digest, weights)
+    return Task(config, train, valid, parts, inner_by, inputs.layer, covered, identity, digest, weights)
 
 
 def _coverage(reader: CacheReader, labels: Splits, least: float) -> dict[str, Any]:

@@ -34,6 +34,8 @@ from train.files import (
 )
 from train.fitting.checkpoint import Choice, Training
 from train.fitting.task import Task
+from train.heads.head import FusionHead
+from train.heads.layers import layer_shares
 from train.labels.agreement import agreements
 from train.labels.coverage import is_compact
 from train.labels.missing import missing_counts
@@ -41,7 +43,7 @@ from train.labels.tables import Splits
 from train.machine import environment
 from train.runs.forward import apply_head
 from train.runs.history import EpochRecord, write_history
-from train.runs.run_folder import Targets, require_finite, save_head
+from train.runs.run_folder import LAYER_WEIGHTS, Targets, require_finite, save_head
 from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
 from train.scores.wording import score_text
@@ -118,6 +120,7 @@ def _metrics(task: Task, training: Training, choice: Choice) -> dict[str, Any]:
         "ignored_columns": [*task.train.ignored, *task.train.numbering],
         **_missing(task),
         **_agreement(task),
+        **_layer_weights(task, training.head),
         **({"weighted_by": task.train.weighted_by} if task.weights is not None else {}),
     }
 
@@ -137,6 +140,13 @@ def _agreement(task: Task) -> dict[str, Any]:
     parts = {"train": task.train, "valid": task.valid}
     found = {split: agreements(labels.ratings, labels.names) for split, labels in parts.items()}
     return {"agreement": found} if any(found.values()) else {}
+
+
+def _layer_weights(task: Task, head: FusionHead) -> dict[str, Any]:
+    """Return what share of the sum each encoder layer has; nothing where a head takes one as it is."""
+    if not isinstance(task.layer, tuple):
+        return {}
+    return {LAYER_WEIGHTS: layer_shares(head.layer_weights, task.layer)}
 
 
 def _epochs(training: Training) -> list[EpochRecord]:

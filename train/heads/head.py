@@ -16,12 +16,21 @@ from torch import Tensor, nn
 
 from train.errors import ConfigError
 from train.heads.components import Components
+from train.heads.layers import layer_sum
 from train.heads.registry import FUSIONS, MOST_LAYERS, MOST_UNITS, TEMPORAL_MODELS
 from train.heads.standardise import Standardise
-from train.heads.temporal import TemporalModel
+from train.heads.temporal.model import TemporalModel
 
 PLAIN_FUSION = "linear"  # with the component switched off
-LATER = {"fusion": "concat", "standardise": False, "clip_width": None, "dropout": 0.0, "components": 0}
+LATER = {
+    "fusion": "concat",
+    "standardise": False,
+    "clip_width": None,
+    "dropout": 0.0,
+    "components": 0,
+    "layers": 0,
+    "layer_width": 0,
+}
 MOST = {"width": 1_000_000, "targets": 100_000, "lstm_layers": MOST_LAYERS}
 MOST_IF_GIVEN = {"clip_width": 10_000_000, "hidden": MOST_UNITS}
 
@@ -31,7 +40,7 @@ class HeadShape:
     """What fixes the tensors of a head.
 
     Attributes:
-        width: channels of a frame and of the global mean, 1027 with the real encoder and VAD.
+        width: channels of a frame and of the global mean, 1027 with the real encoder and VAD; of one layer.
         targets: number of intensities.
         hidden: units of the temporal model; None takes ``width``.
         lstm_layers: its layers.
@@ -44,6 +53,8 @@ class HeadShape:
         clip_width: values of the vector that sums up a clip; None takes ``width``, as a global mean has.
         dropout: share of the values that reach the fusion which is left out at random in training.
         components: how many principal components of the frames its clip vectors describe; 0 for none.
+        layers: how many encoder layers it is given, to take a weighted sum of; 0 where it takes one as it is.
+        layer_width: channels of each of those.
 
     Raises:
         ConfigError: if neither the LSTM nor the global mean feeds the head, or a size is out of range.
@@ -62,6 +73,8 @@ class HeadShape:
     clip_width: int | None = None
     dropout: float = 0.0
     components: int = 0
+    layers: int = 0
+    layer_width: int = 0
 
     def __post_init__(self) -> None:
         if not (self.lstm or self.global_mean):
@@ -78,6 +91,23 @@ class HeadShape:
             raise ConfigError(
                 f"components of a head: found {self.components!r}, expected 0 to its width, {self.width}"
             )
+        self._check_layers()
+
+    def _check_layers(self) -> None:
+        sizes = (self.layers, self.layer_width)
+        if sizes == (0, 0):
+            return
+        valid = all(type(each) is int for each in sizes) and 1 <= self.layers <= MOST_LAYERS
+        if not (valid and 1 <= self.layer_width <= self.width) or self.clip_width or self.components:
+            raise ConfigError(
+                f"layers of a head: found {self.layers!r} of {self.layer_width!r} channels, expected 1 to "
+                f"{MOST_LAYERS:,} of 1 to {self.width}, and the global mean as its clip vector"
+            )
+
+    @property
+    def given_width(self) -> int:
+        """Channels of a frame, and of a global mean, as they are given: of all layers where they are summed."""
+        return self.width + max(0, self.layers - 1) * self.layer_width
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values; what older heads do not name, at its value for them, is left out."""
@@ -97,7 +127,9 @@ class FusionHead(nn.Module):
         super().__init__()
         self.shape = shape
         if shape.standardise:
-            self.standardise = Standardise(shape.width, shape.clip_width or shape.width)
+            self.standardise = Standardise(shape.given_width, shape.clip_width or shape.given_width)
+        if shape.layers:
+            self.layer_weights = nn.Parameter(torch.zeros(shape.layers))  # equal shares
         if shape.components:
             self.components = Components(shape.width, shape.components)
         widths = [shape.clip_width or shape.width] if shape.global_mean else []
@@ -117,7 +149,7 @@ class FusionHead(nn.Module):
         """Return the intensities of a batch.
 
         Args:
-            frames: (clips, frames, width) float32, padded behind each clip; None without LSTM.
+            frames: (clips, frames, given width) float32, padded behind each clip; None without LSTM.
             lengths: (clips,) valid frames.
             global_mean: (clips, clip width) float32, the vector that sums up each clip; None without.
 
@@ -130,12 +162,17 @@ class FusionHead(nn.Module):
         parts = []
         if self.shape.global_mean:
             clips = _given(global_mean, "global mean")
-            parts.append(self.standardise.clips(clips) if self.shape.standardise else clips)
+            clips = self.standardise.clips(clips) if self.shape.standardise else clips
+            parts.append(self._summed(clips))
         if self.shape.lstm:
             given = _given(frames, "frames")
             given = self.standardise.frames(given, lengths) if self.shape.standardise else given
-            parts.append(self.temporal.summarise(given, lengths))
+            parts.append(self.temporal.summarise(self._summed(given), lengths))
         return self.fusion_head(*parts)  # type: ignore[no-any-return]
+
+    def _summed(self, values: Tensor) -> Tensor:
+        """Return values (…, given width) with all layers summed to one, (…, width)."""
+        return layer_sum(values, self.layer_weights, self.shape.layer_width) if self.shape.layers else values
 
     def num_parameters(self) -> int:
         """Return the number of trainable values."""

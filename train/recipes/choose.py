@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cache import CacheReader
-from train.config import FitConfig
+from train.config import MEAN, WEIGHTED, FitConfig
 from train.recipes.recipe import Recipe, known_of
 from train.recipes.registry import AUTO, RECIPES
 
@@ -15,7 +15,9 @@ OF_INNER = ("patience", "refit", "inner_share")  # fields that ask for clips tha
 OF_TEMPORAL = ("temporal", "hidden", "lstm_layers")  # fields that say nothing with the temporal model off
 
 
-def chosen_recipe(name: str, cache: CacheReader | Path | str, clips: int, layer: int | None = None) -> Recipe:
+def chosen_recipe(
+    name: str, cache: CacheReader | Path | str, clips: int, layer: int | str | None = None
+) -> Recipe:
     """Return what a recipe chooses for a cache.
 
     Args:
@@ -38,6 +40,8 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     fields = {**recipe.fields, **given}
     if any(name in given for name in OF_TEMPORAL) or given.get("global_mean") is False:
         fields["lstm"] = given.get("lstm", True)
+    if given.get("layer") == WEIGHTED and "clip_vector" not in given:
+        fields["clip_vector"] = MEAN  # statistics are taken of one layer
     if "select" not in given and any(given.get(name) for name in OF_INNER):
         fields["select"] = "inner"
     if "refit" not in given and (fields.get("select", "inner") != "inner" or fields.get("train_on_all")):

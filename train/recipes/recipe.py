@@ -60,7 +60,7 @@ class Recipe:
 MakeRecipe = Callable[[Known], Recipe]
 
 
-def known_of(cache: CacheReader | Path | str, clips: int, layer: int | None = None) -> Known:
+def known_of(cache: CacheReader | Path | str, clips: int, layer: int | str | None = None) -> Known:
     """Return what a recipe chooses by; no feature is read.
 
     Args:

@@ -219,11 +219,17 @@ def _divided(listed: Mapping[str, Any]) -> str:
     return f"divided {in_markdown(str(listed.get('divided', 'as folds.json says')))}"
 
 
+def _layer(run: Run) -> str:
+    if isinstance(run.layer, tuple):
+        return f"layers {', '.join(map(str, run.layer))}, weighted"
+    return f"layer {run.layer}"
+
+
 def _encoder(run: Run) -> str:
     source = run.recipe.encoder
     return (
         f"- Encoder: {source.get('model', 'unknown')}, revision {source.get('revision', 'unknown')}, "
-        f"layer {run.layer}; frozen."
+        f"{_layer(run)}; frozen."
     )
 
 

@@ -8,8 +8,8 @@ import torch
 
 from train.config import FitConfig
 from train.errors import ConfigError
-from train.heads.lstm_cpu import WIDE
 from train.heads.registry import TEMPORAL_MODELS
+from train.heads.temporal.lstm_cpu import WIDE
 
 
 def require_precision(config: FitConfig, width: int, device: torch.device) -> None:

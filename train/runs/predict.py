@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cache import CacheReader
 from cache.common.ids import KnownIds, nearly_matching
 from cache.common.words import counted
-from train.config import FitConfig
+from train.config import WEIGHTED, FitConfig
 from train.errors import LabelError, RunError
 from train.features.batches import Features, load_features
 from train.features.components import with_components
@@ -156,8 +156,9 @@ def _mean_of_members(run: Run, reader: CacheReader, clips: _Clips, device: str) 
 
 def _output(run: Run, reader: CacheReader, clips: _Clips, device: str) -> FloatArray:
     """Return one head's output (clips, targets)."""
-    config, where = replace(run.config, layer=run.layer), choose_device(device)
-    require_inputs(reader, run.layer, config.vad, run.head.shape.width, run.path)
+    layer, where = run.layer, choose_device(device)
+    config = replace(run.config, layer=WEIGHTED if isinstance(layer, tuple) else layer)
+    require_inputs(reader, layer, config.vad, run.head.shape.given_width, run.path)
     require_precision(config, run.head.shape.width, where)
     features, positions = clips.features(run, reader, config)
     with deterministic(where):

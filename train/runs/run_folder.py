@@ -46,6 +46,7 @@ from train.runs.tensors import read_tensors, write_tensors
 from train.runs.unpacking.unpack import is_bundle, unpacked
 
 FloatArray = npt.NDArray[np.float64]
+LAYER_WEIGHTS = "layer_weights"  # in metrics.json: each layer's share, where a head weighs them
 METRICS_FIELDS: dict[str, Any] = {  # what others take from metrics.json, and its kind
     "valid": dict | None,
     "valid_clipped": dict | None,
@@ -93,7 +94,7 @@ class Run:
         head: the head, in evaluation mode, on the CPU.
         targets: names and training statistics of its outputs.
         recipe: recipe of the cache it was trained on.
-        layer: encoder layer that was used; None for a cache without layers.
+        layer: encoder layer that was used, or all that are weighted; None for a cache without layers.
         metrics: content of ``metrics.json``.
         others: the other runs of an ensemble: predictions are the mean over all of them.
     """
@@ -103,7 +104,7 @@ class Run:
     head: FusionHead
     targets: Targets
     recipe: Recipe
-    layer: int | None
+    layer: int | tuple[int, ...] | None
     metrics: dict[str, Any]
     others: tuple[Run, ...] = ()
 
@@ -210,9 +211,12 @@ def _loaded(path: Path, metrics: dict[str, Any]) -> Run:
             head.load_state_dict(tensors)
             targets = _targets_in(values["targets"], shape.targets)
             config, layer = FitConfig.from_dict(values["config"]), values["layer"]
+            layer = tuple(map(int, layer)) if isinstance(layer, list) else layer
             recipe = Recipe(**values["recipe"])
             if bool(shape.components) != config.takes_components:
                 raise ValueError("its config and its tensors do not agree on components")
+            if shape.layers != (len(layer) if isinstance(layer, tuple) else 0):
+                raise ValueError("its layers and its tensors do not agree")
     except RuntimeError as error:
         raise RunError(f"{file}: not a head that this version knows ({error})") from None
     require_finite(head, file)

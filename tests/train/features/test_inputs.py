@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cache import CacheWriter, ClipFeatures, CompactOptions, compact
+from cache import CacheReader, CacheWriter, ClipFeatures, CompactOptions, compact
 from cache.format.schema import FrameField
 from train import fit
+from train.errors import ConfigError
+from train.features.inputs import choose_inputs, require_inputs
 from train.studies.grid import component_rows, read_grid
 
 SMALL = ["--seeds", 1, "--epochs", 1, "--hidden", 3, "--workers", 1]
@@ -138,3 +140,27 @@ def test_a_cache_that_cannot_confirm_is_refused_before_the_fits(cli, corpus, log
     assert not (tmp_path / "out").exists()
     assert cli(*args, "--confirm", tmp_path / "nowhere")[0] == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_all_layers_come_first_where_they_are_weighted(corpus):
+    with CacheReader(corpus.cache) as reader:
+        found = choose_inputs(reader, "weighted", vad=True)
+        assert found.fields == ("hidden_states/1", "hidden_states/2", "vad")
+        assert (found.layer, found.width, found.head_width) == ((1, 2), 19, 11)
+        one = choose_inputs(reader, None, vad=True)
+        assert (one.layer, one.width, one.head_width) == (2, 11, 11)
+        require_inputs(reader, (1, 2), True, 19, corpus.cache)
+        for layers in ((1, 2, 3), (2,)):  # one is missing; there is one more than the head knows
+            with pytest.raises(
+                ConfigError, match="of its encoder, the cache has hidden_states/1, hidden_states/2"
+            ):
+                require_inputs(reader, layers, True, 19, corpus.cache)
+
+
+def test_nothing_is_weighed_without_layers(corpus, logmel):
+    with CacheReader(logmel) as reader:
+        assert choose_inputs(reader, None, vad=False).layer is None
+        with pytest.raises(
+            ConfigError, match="layer weighted weighs encoder layers of one width, found none; leave"
+        ):
+            choose_inputs(reader, "weighted", vad=False)

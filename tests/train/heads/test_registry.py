@@ -46,26 +46,26 @@ def added(tmp_path, monkeypatch):
     (tmp_path / "mean_pooling.py").write_text(MEAN_POOLING)
     (tmp_path / "gated_fusion.py").write_text(GATED)
     monkeypatch.syspath_prepend(tmp_path)
-    TEMPORAL_MODELS.add("mean", "mean_pooling:MeanPooling", "the mean, projected")
-    FUSIONS.add("gated", "gated_fusion:Gated", "a learned mean of one linear layer each")
+    TEMPORAL_MODELS.add("projected", "mean_pooling:MeanPooling", "the mean, projected")
+    FUSIONS.add("shared", "gated_fusion:Gated", "a learned mean of one linear layer each")
     yield
-    TEMPORAL_MODELS.remove("mean")
-    FUSIONS.remove("gated")
+    TEMPORAL_MODELS.remove("projected")
+    FUSIONS.remove("shared")
 
 
 def test_an_added_temporal_model_and_fusion_are_fitted_and_used(added, cli, corpus, tmp_path):
-    options = ["--temporal", "mean", "--fusion", "gated", "--hidden", 4, "--epochs", 2]
+    options = ["--temporal", "projected", "--fusion", "shared", "--hidden", 4, "--epochs", 2]
     code, _, err = cli("fit", corpus.cache, "--labels", corpus.labels, "--out", tmp_path / "run", *options)
     assert code == 0, err
     names = load_run(tmp_path / "run").head.state_dict()
-    assert {"mean.project.weight", "fusion_head.gate"} <= set(names)
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["fusion"] == "gated"
+    assert {"projected.project.weight", "fusion_head.gate"} <= set(names)
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["fusion"] == "shared"
     assert cli("evaluate", tmp_path / "run", corpus.cache, "--labels", corpus.labels)[0] == 0
 
 
 def test_an_unknown_name_lists_those_there_are(cli, corpus, tmp_path):
     code, _, err = cli(
-        "fit", corpus.cache, "--labels", corpus.labels, "--out", tmp_path, "--temporal", "mean"
+        "fit", corpus.cache, "--labels", corpus.labels, "--out", tmp_path, "--temporal", "middle"
     )
     assert code == 1
-    assert "temporal: found 'mean', expected lstm or gru or bilstm or attention" in err
+    assert f"temporal: found 'middle', expected {' or '.join(TEMPORAL_MODELS)}" in err

@@ -23,6 +23,8 @@ LIKE_AUTO = Recipe("auto", {"lstm": False, "refit": True, "temporal": "gru", "ep
         ({"hidden": 9, "lstm": False}, {"lstm": False}),
         ({"global_mean": False}, {"lstm": True}),
         ({"patience": 3}, {"select": "inner"}),
+        ({"layer": "weighted"}, {"clip_vector": "mean"}),
+        ({"layer": "weighted", "clip_vector": "statistics"}, {}),  # refused later, too
         ({"refit": True}, {"select": "inner"}),
         ({"inner_share": 0.3, "select": "last"}, {"select": "last"}),
         ({"train_on_all": True, "select": "last"}, {"refit": False}),

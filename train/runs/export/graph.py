@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,9 @@ Shape = Sequence[int | str]
 class Graph:
     """Nodes, constants, inputs and outputs of a graph."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
         self._onnx = library("onnx")
+        self._prefix = prefix
         self._nodes: list[Any] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Value] = {}
         self._initializers: list[Any] = []
@@ -32,7 +33,7 @@ class Graph:
 
     def _name(self, kind: str) -> Value:
         self._names += 1
-        return f"{kind}_{self._names}"
+        return f"{self._prefix}{kind}_{self._names}"
 
     def input(self, name: str, dtype: Any, shape: Shape) -> Value:
         """Add an input and return its name; a dimension is a number or, where it varies, a name."""
@@ -98,10 +99,36 @@ class Graph:
         none, one = self.constant(0, np.int64), self.constant(1, np.int64)
         return self.insert(self.op("Range", none, self.reshape(count), one), 0)
 
+    def last(self, value: Value, lengths: Value, width: int) -> Value:
+        """Return (clips, width) of a tensor (clips, frames, width) at each clip's last valid frame."""
+        before = self.op("Sub", self.insert(lengths, 1, 2), self.constant(1, np.int64))
+        index = self.op("Expand", before, self.constant([1, 1, width], np.int64))
+        return self.reshape(self.op("GatherElements", value, index, axis=1), 0, width)
+
+    def scan(self, step: Callable[..., tuple[Value, Value]], first: Value, given: Sequence[Value]) -> Value:
+        """Return what a step puts out each time it is taken, along axis 0; all is float32.
+
+        Args:
+            step: writes the step: from a graph of its own, the state before it, and what it is given, to the state
+                after it and what it puts out.
+            first: the state before the first step.
+            given: tensors whose first axis is the steps.
+        """
+        body = Graph(f"{self._name('step')}_")
+        state, *each = (body._name("given") for _ in range(1 + len(given)))
+        outputs = [body.op("Identity", value) for value in step(body, state, *each)]
+        helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
+        infos = [
+            [helper.make_tensor_value_info(name, kind, None) for name in names]
+            for names in ((state, *each), outputs)
+        ]
+        made = helper.make_graph(body._nodes, body._prefix, *infos, body._initializers)
+        return self.several("Scan", [first, *given], 2, body=made, num_scan_inputs=len(given))[1]
+
     def linear(self, value: Value, layer: Any) -> Value:
         """Return what a linear layer of torch makes of the last axis."""
         product = self.op("MatMul", value, self.constant(layer.weight.t()))
-        return self.op("Add", product, self.constant(layer.bias))
+        return product if layer.bias is None else self.op("Add", product, self.constant(layer.bias))
 
     def model(self, output: Value, name: str, shape: Shape, metadata: Mapping[str, str]) -> bytes:
         """Return the file of the graph, checked, with one output ``name`` float32.

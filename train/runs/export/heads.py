@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from cache.format.schema import HIDDEN_STATES
 from train.config import MEAN
 from train.errors import RunError
 from train.features.inputs import VAD
+from train.heads.head import FusionHead
 from train.heads.standardise import Standardise
 from train.losses.registry import SOFTMAX
 from train.runs.export.clip_vector import clip_vector
@@ -132,9 +133,10 @@ def _fields_of(run: Run, kind: str) -> tuple[Field, ...]:
     stored = run.recipe.get("stored_dtype")
     stored = stored if isinstance(stored, dict) else {}
     others = [name for name in stored if not name.startswith(HIDDEN_STATES) and name != VAD]
-    main = others[0] if run.layer is None and others else f"{HIDDEN_STATES}{run.layer}"
+    layers = run.layer if isinstance(run.layer, tuple) else (run.layer,)
+    mains = others[:1] if run.layer is None and others else [f"{HIDDEN_STATES}{layer}" for layer in layers]
     width = run.head.shape.width - VAD_WIDTH * run.config.vad
-    wanted = {main: width, **({VAD: VAD_WIDTH} if run.config.vad else {})}
+    wanted = {**dict.fromkeys(mains, width), **({VAD: VAD_WIDTH} if run.config.vad else {})}
     if kind != AS_TRAINED and any(name not in stored for name in wanted):
         raise RunError(
             f"{run.path}: its recipe does not say how {' and '.join(wanted)} are stored; leave --frames out"
@@ -149,14 +151,14 @@ def _output(graph: Graph, run: Run, frames: Frames, mean: Value | None) -> Value
     if head.shape.global_mean:
         given = mean is not None and config.clip_vector == MEAN
         vector = mean if mean is not None and given else clip_vector(graph, frames, config.clip_vector, head)
-        vectors.append(
-            _standardised(graph, vector, head.standardise, "clip") if head.shape.standardise else vector
-        )
+        moved = _standardised(graph, vector, head.standardise, "clip") if head.shape.standardise else vector
+        vectors.append(_summed(graph, moved, head, axis=1))
     if head.shape.lstm:
         seen = frames
         if head.shape.standardise:
             values = frames.masked(graph, _standardised(graph, frames.values, head.standardise, "frame"))
-            seen = Frames(values, frames.lengths, frames.valid, frames.width)
+            seen = replace(frames, values=values)
+        seen = replace(seen, values=_summed(graph, seen.values, head, axis=2), width=head.shape.width)
         vectors.append(TEMPORAL[head.shape.temporal](graph, head.temporal, seen))
     name = head.shape.fusion if head.shape.fusion_head else "linear"
     output = fused(graph, name, head.fusion_head, vectors)
@@ -166,6 +168,24 @@ def _output(graph: Graph, run: Run, frames: Frames, mean: Value | None) -> Value
 def _standardised(graph: Graph, values: Value, standardise: Standardise, part: str) -> Value:
     mean, deviation = (standardise.get_buffer(f"{part}_{name}") for name in ("mean", "deviation"))
     return graph.op("Div", graph.op("Sub", values, graph.constant(mean)), graph.constant(deviation))
+
+
+def _summed(graph: Graph, values: Value, head: FusionHead, *, axis: int) -> Value:
+    """Return values with all layers summed to one by the head's weights, where it has any."""
+    count, width = head.shape.layers, head.shape.layer_width
+    if not count:
+        return values
+    shares = head.layer_weights.softmax(0)
+    parts = [
+        graph.op(
+            "Mul",
+            graph.slice(values, place * width, (place + 1) * width, axis),
+            graph.constant(shares[place]),
+        )
+        for place in range(count)
+    ]
+    rest = graph.slice(values, count * width, np.iinfo(np.int64).max, axis)
+    return graph.op("Concat", graph.op("Sum", *parts), rest, axis=axis)
 
 
 def _metadata(plan: Plan) -> dict[str, str]:

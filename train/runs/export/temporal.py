@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from train.heads.attention import AttentionPooling
-from train.heads.bilstm import TwoWayLSTM
+from train.heads.temporal.attention import AttentionPooling
+from train.heads.temporal.bilstm import TwoWayLSTM
 from train.runs.export.frames import Frames
 from train.runs.export.graph import Graph, Value
+from train.runs.export.mamba import write_mamba
+from train.runs.export.two_scale import write_two_scale
 
 Write = Callable[[Graph, Any, Frames], Value]
 LSTM_GATES = (0, 3, 1, 2)  # torch has input, forget, cell, output; ONNX input, output, forget, cell
@@ -40,8 +42,21 @@ def _attention(graph: Graph, model: AttentionPooling, frames: Frames) -> Value:
     return graph.total(graph.op("Mul", weights, frames.values), 1)
 
 
+def _mean(graph: Graph, _model: nn.Module, frames: Frames) -> Value:
+    count = graph.insert(graph.cast(frames.lengths, np.float32), 1)
+    return graph.op("Div", graph.total(frames.values, 1), count)
+
+
 # Temporal model's name → what writes it into a graph: (graph, module, frames) to (clips, output width).
-TEMPORAL: dict[str, Write] = {"lstm": _lstm, "gru": _gru, "bilstm": _bilstm, "attention": _attention}
+TEMPORAL: dict[str, Write] = {
+    "lstm": _lstm,
+    "gru": _gru,
+    "bilstm": _bilstm,
+    "attention": _attention,
+    "mean": _mean,
+    "mamba": write_mamba,
+    "two-scale": write_two_scale,
+}
 
 
 def _recurrent(graph: Graph, layers: Sequence[Sequence[tuple[nn.RNNBase, int]]], frames: Frames) -> Value:

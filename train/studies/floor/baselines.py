@@ -18,7 +18,7 @@ from cache import CacheReader
 from cache.common.progress import Progress
 from cache.common.words import counted
 from train.checksums import finish_run
-from train.config import FitConfig
+from train.config import WEIGHTED, FitConfig
 from train.features.batches import load_features
 from train.features.inputs import VAD, choose_inputs, has_vad
 from train.files import (
@@ -171,7 +171,7 @@ def _of_some(count: int) -> str:
 
 
 def all_baselines(
-    reader: CacheReader, ids: Sequence[str], layer: int | None, progress: Progress
+    reader: CacheReader, ids: Sequence[str], layer: int | str | None, progress: Progress
 ) -> list[Baseline]:
     """Return the baselines that the cache has columns for, with those of the clips ``ids``."""
     baselines = [
@@ -180,6 +180,7 @@ def all_baselines(
     ]
     if has_vad(reader):
         baselines.append(Baseline("VAD, ridge", means(reader, ids, [VAD]), "ridge"))
+    layer = None if layer == WEIGHTED else layer  # nothing is learned of layers here: the last one
     whole = means(reader, ids, choose_inputs(reader, layer, vad=has_vad(reader)).fields)
     inputs = FitConfig(layer=layer, vad=has_vad(reader), lstm=False, clip_vector="statistics")
 

@@ -37,3 +37,17 @@ def test_what_it_computes() -> None:
     np.testing.assert_array_equal(found[:, 1:3], given[:, 1:])
     np.testing.assert_array_equal(found[:, 3:], np.tile([0, 1, 2], (4, 1)))
     assert {each.key: each.value for each in onnx.load_from_string(data).metadata_props} == {"what": "a test"}
+
+
+def test_a_scan_takes_a_step_for_each_part_along_the_first_axis() -> None:
+    graph = Graph()
+    value, first = graph.input("x", np.float32, ["steps", 2]), graph.input("first", np.float32, [2])
+
+    def step(body: Graph, state: str, given: str) -> tuple[str, str]:
+        after = body.op("Add", state, given)
+        return after, body.op("Mul", after, body.constant(10.0))
+
+    data = graph.model(graph.scan(step, first, [value]), "y", ["steps", 2], {})
+    given = np.arange(6, dtype=np.float32).reshape(3, 2)
+    found = session_of(data).run(None, {"x": given, "first": np.ones(2, np.float32)})[0]
+    np.testing.assert_array_equal(found, 10 * (1 + given.cumsum(0)))

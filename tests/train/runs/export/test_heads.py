@@ -26,6 +26,8 @@ EVERY = [
         for name in TEMPORAL_MODELS
     ),
     *({"fusion": name, "dropout": 0.4} for name in FUSIONS),
+    {"layer": "weighted", "standardise": "train"},
+    {"layer": "weighted", "vad": False, "temporal": "gru"},
     {"lstm": False},
     {"fusion_head": False},
     {"vad": False, "lstm_layers": 1},

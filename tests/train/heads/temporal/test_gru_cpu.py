@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from train.heads import gru_cpu
-from train.heads.gru import LastOutputGRU
+from train.heads.temporal import gru_cpu
+from train.heads.temporal.gru import LastOutputGRU
 
 ON_CPU = torch.backends.mkldnn.is_available()
 

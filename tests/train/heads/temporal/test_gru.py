@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from train.heads.gru import LastOutputGRU
+from train.heads.temporal.gru import LastOutputGRU
 
 
 def test_it_reads_the_last_valid_frame():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from train.heads.bilstm import TwoWayLSTM
+from train.heads.temporal.bilstm import TwoWayLSTM
 
 
 def test_the_two_way_lstm_equals_torchs_on_a_clip_alone():

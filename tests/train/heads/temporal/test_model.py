@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from train import fit, load_run, predict
 from train.heads.head import HeadShape, new_head
 from train.heads.registry import TEMPORAL_MODELS
-from train.heads.temporal import at_last_frame
+from train.heads.temporal.model import at_last_frame
 
 
 @pytest.mark.parametrize("name", TEMPORAL_MODELS)
@@ -39,13 +39,29 @@ def test_each_model_is_short():
         assert len(inspect.getsource(TEMPORAL_MODELS.get(name)).splitlines()) <= 40
 
 
+@pytest.mark.parametrize("name", TEMPORAL_MODELS)
+def test_in_bfloat16_it_says_much_the_same(name):
+    torch.manual_seed(0)
+    model, frames, lengths = (
+        TEMPORAL_MODELS.get(name)(8, 16, 2),
+        torch.randn(3, 40, 8),
+        torch.tensor([40, 7, 20]),
+    )
+    expected = model.summarise(frames, lengths)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model.summarise(frames, lengths).float()
+    torch.testing.assert_close(found, expected, atol=0.05, rtol=0.05)
+    if list(model.parameters()):
+        found.sum().backward()
+
+
 def test_the_last_frame_is_that_of_each_clip():
     outputs = torch.arange(24.0).view(2, 4, 3)
     found = at_last_frame(outputs, torch.tensor([2, 4]))
     torch.testing.assert_close(found, torch.stack([outputs[0, 1], outputs[1, 3]]))
 
 
-@pytest.mark.parametrize("temporal", ["gru", "bilstm", "attention"])
+@pytest.mark.parametrize("temporal", ["gru", "bilstm", "attention", "mean", "mamba", "two-scale"])
 def test_other_temporal_models_learn(corpus, splits, small, quiet, tmp_path, temporal):
     run = fit(
         corpus.cache, splits, replace(small, temporal=temporal, lr=0.02), tmp_path / "run", progress=quiet

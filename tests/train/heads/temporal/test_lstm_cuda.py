@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from train.heads.lstm_cuda import run_padded, run_wider
+from train.heads.temporal.lstm_cuda import run_padded, run_wider
 
 
 @pytest.mark.parametrize(("width", "hidden", "layers"), [(5, 7, 2), (3, 16, 1), (8, 3, 3)])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from train.heads import lstm_cpu
-from train.heads.lstm_cuda import run_padded
-from train.heads.temporal import at_last_frame
+from train.heads.temporal import lstm_cpu
+from train.heads.temporal.lstm_cuda import run_padded
+from train.heads.temporal.model import at_last_frame
 
 
 class LastOutputLSTM(nn.LSTM):

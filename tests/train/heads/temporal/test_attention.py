@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from train.heads.attention import AttentionPooling
+from train.heads.temporal.attention import AttentionPooling
 
 
 def test_equal_frames_give_that_frame_and_the_weights_sum_to_one():

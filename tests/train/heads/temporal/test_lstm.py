@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from train.heads.lstm import LastOutputLSTM
+from train.heads.temporal.lstm import LastOutputLSTM
 
 
 def test_it_reads_the_last_valid_frame():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from train.heads import gru_cpu
-from train.heads.temporal import at_last_frame
+from train.heads.temporal import gru_cpu
+from train.heads.temporal.model import at_last_frame
 
 
 class LastOutputGRU(nn.GRU):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from train.heads import lstm_cpu
 from train.heads.head import HeadShape, new_head
+from train.heads.temporal import lstm_cpu
 
 
 def run(lstm, frames):

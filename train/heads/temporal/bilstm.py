@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from train.heads.temporal import at_last_frame
+from train.heads.temporal.model import at_last_frame
 
 
 class TwoWayLSTM(nn.Module):
