@@ -26,8 +26,8 @@ from train.files import (
     CHECKSUMS_FILE,
     LOG,
     METRICS_FILE,
-    RUN_FILES,
     json_text,
+    run_files,
     sha256,
     write_json,
     write_text,
@@ -46,7 +46,7 @@ def finish_run(folder: Path, metrics: Mapping[str, Any]) -> None:
     Everything before is on the disk by then: after a power cut there is no ``metrics.json`` without its head.
     """
     text = json_text(metrics)
-    names = [name for name in RUN_FILES if name not in (METRICS_FILE, CHECKSUMS_FILE, CHECKPOINT_FILE)]
+    names = [name for name in run_files(folder) if name not in (METRICS_FILE, CHECKSUMS_FILE, CHECKPOINT_FILE)]
     sums = {name: [sha256(folder / name)] for name in names if (folder / name).exists()}
     _write_sums(folder, {**sums, METRICS_FILE: [_sha256(text)]})
     _force(folder)

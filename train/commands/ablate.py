@@ -104,8 +104,8 @@ def _audited(named: dict[str, Path], parts: Parts, rows: list[Row], strict: bool
     """Say the lines on the recipe, and audit once for all fits."""
     for line in said:
         typer.echo(line, err=True)
-    by_speaker = any(row.config.standardise == "speaker" for row in rows)
-    return audit_aloud(named, parts, strict, "speaker" if by_speaker else "none")
+    by_speaker = any(row.config.by_speaker for row in rows)
+    return audit_aloud(named, parts, strict, by_speaker)
 
 
 def _options(
@@ -169,14 +169,14 @@ def _rows(grid: str, base: FitConfig, named: dict[str, Path]) -> list[Row]:
     return rows
 
 
-def audit_aloud(named: dict[str, Path], parts: Parts, strict: bool, standardise: str = "none") -> Audit:
+def audit_aloud(named: dict[str, Path], parts: Parts, strict: bool, by_speaker: bool = False) -> Audit:
     """Check labels and caches once for all fits, and say what was found and which targets were taken."""
     from train.audit.folds import audit_parts
     from train.labels.tables import target_lines
     from train.labels.weights import weight_lines
 
     labels = parts.all[0].labels
-    checked = audit_parts(named, parts.by_name, strict=strict, standardise=standardise)
+    checked = audit_parts(named, parts.by_name, strict=strict, by_speaker=by_speaker)
     lines = [*target_lines(labels.train, labels.valid), *weight_lines(labels.train), checked.text()]
     typer.echo("\n".join(lines), err=True)
     return checked

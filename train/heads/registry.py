@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from cache.common.registry import Registry
@@ -9,6 +10,7 @@ from train.errors import ConfigError
 
 if TYPE_CHECKING:
     from train.heads.fusion import MakeFusion
+    from train.heads.streams import MakeStreamFusion
     from train.heads.temporal.model import MakeTemporal
 
 MOST_UNITS, MOST_LAYERS = (
@@ -32,3 +34,21 @@ FUSIONS: Registry[MakeFusion] = Registry("fusion", ConfigError)
 FUSIONS.add("concat", "train.heads.fusion:Concat", "the method's: joined, then Linear, Tanh, Linear")
 FUSIONS.add("linear", "train.heads.fusion:ConcatLinear", "joined, then one linear layer")
 FUSIONS.add("mlp", "train.heads.mlp:Network", "joined, then Linear, ReLU, Linear with 128 units between")
+
+STREAM_FUSIONS: Registry[MakeStreamFusion] = Registry("fusion of streams", ConfigError)
+
+
+class _Fusions(Collection[str]):
+    """The names of all fusions: those of vectors, then those that only several streams have."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in FUSIONS or name in STREAM_FUSIONS
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (*FUSIONS, *STREAM_FUSIONS)
+
+    def __len__(self) -> int:
+        return len(FUSIONS) + len(STREAM_FUSIONS)
+
+
+ALL_FUSIONS: Collection[str] = _Fusions()

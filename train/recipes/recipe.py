@@ -9,7 +9,7 @@ from typing import Any
 
 from cache import CacheReader
 from train.features.inputs import choose_inputs, has_vad
-from train.labels.coverage import is_compact, opened
+from train.labels.coverage import is_compact, opened_alone
 
 HIDDEN_STATES = "hidden_states/"
 
@@ -71,6 +71,6 @@ def known_of(cache: CacheReader | Path | str, clips: int, layer: int | None = No
     Raises:
         ConfigError: if the cache has no such layer.
     """
-    with opened(cache) as reader:
+    with opened_alone(cache) as reader:
         inputs = choose_inputs(reader, layer, vad=False)
         return Known(inputs.fields[0], inputs.widths[0], has_vad(reader), is_compact(reader), clips)

@@ -14,10 +14,10 @@ from train.files import (
     CHECKSUMS_FILE,
     ENVIRONMENT_FILE,
     METRICS_FILE,
-    RUN_FILES,
     lock_folder,
     make_folder,
     remove_leftovers,
+    run_files,
     write_json,
 )
 
@@ -59,7 +59,7 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
     make_folder(out)
     with storage_errors(out):
         remove_leftovers(out)
-        for name in RUN_FILES:  # metrics.json first, so that a half-removed run is no finished one
+        for name in run_files(out):  # metrics.json first, so that a half-removed run is no finished one
             (out / name).unlink(missing_ok=True)
             if name == METRICS_FILE and name in present:
                 fsync_folder(out)

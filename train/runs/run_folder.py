@@ -10,7 +10,8 @@ audit.json        what could make the scores too good: passed, failed or not che
 coverage.json     labelled clips that the cache does not hold, and the other way round
 checksums.json    sha256 of every other file; older runs have none
 metrics.json      scores: written last, it marks the run as finished
-projection.npz    how a compact cache was made from the full one, if the head was fitted on a compact one
+projection.npz    how a compact cache was made from the full one, if the head was fitted on a compact one; of several
+                  streams projection.<name>.npz
 checkpoint.safetensors  only while unfinished
 
 An ensemble's folder holds one run a seed and ensemble.json, which names them.
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ from train.config import FitConfig
 from train.errors import RunError
 from train.files import CLIPS_FILE, CONFIG_FILE, ENSEMBLE_FILE, FOLDS_FILE, HEAD_FILE, METRICS_FILE
 from train.heads.head import FusionHead, HeadShape, require_tensors
+from train.heads.streams_head import AnyShape, Head, StreamsHead, shape_in
 from train.labels.missing import range_of
+from train.runs.recipe_match import Side
 from train.runs.tensors import read_tensors, write_tensors
 
 FloatArray = npt.NDArray[np.float64]
@@ -91,20 +94,44 @@ class Run:
         config: what it was fitted with.
         head: the head, in evaluation mode, on the CPU.
         targets: names and training statistics of its outputs.
-        recipe: recipe of the cache it was trained on.
-        layer: encoder layer that was used; None for a cache without layers.
+        recipe: recipe of the cache it was trained on; of several streams an empty one, each has its own.
+        layer: encoder layer that was used; None for a cache without layers, and for several streams.
         metrics: content of ``metrics.json``.
         others: the other runs of an ensemble: predictions are the mean over all of them.
+        streams: what it takes of each stream, in the order of their names; empty for one cache.
     """
 
     path: Path
     config: FitConfig
-    head: FusionHead
+    head: Head
     targets: Targets
     recipe: Recipe
     layer: int | None
     metrics: dict[str, Any]
     others: tuple[Run, ...] = ()
+    streams: Mapping[str, Side] = field(default_factory=dict)
+
+    @property
+    def sole_head(self) -> FusionHead:
+        """The head of a run of one cache.
+
+        Raises:
+            RunError: if the head takes several streams.
+        """
+        if isinstance(self.head, StreamsHead):
+            raise RunError(
+                f"{self.path}: its head takes several streams ({', '.join(self.streams)}), which one ONNX file does "
+                "not hold; use emi-train predict, or bundle it without --onnx"
+            )
+        return self.head
+
+    @property
+    def sides(self) -> dict[str, Side]:
+        """What it takes of its cache, under no name; of several streams what of each, by its name."""
+        if isinstance(self.head, StreamsHead):
+            return dict(self.streams)
+        own = replace(self.config, layer=self.layer)
+        return {"": Side(self.path, "", own, self.head, self.recipe)}
 
     def trained_on(self) -> set[str] | None:
         """Return the ids of the clips that shaped this head: trained on, or used to choose the epoch.
@@ -124,14 +151,15 @@ class Run:
         return mine
 
 
-def save_head(path: Path, head: FusionHead, targets: Targets, described: Mapping[str, Any]) -> None:
+def save_head(path: Path, head: Head, targets: Targets, described: Mapping[str, Any]) -> None:
     """Write a head with what ``load_run`` needs to use it.
 
     Args:
         path: of the safetensors file.
         head: to save.
         targets: names and training statistics of its outputs.
-        described: further JSON values: config, recipe, recipe_id, layer.
+        described: further JSON values: config, and of the cache recipe, recipe_id and layer; or ``streams``, with
+            these and vad of each.
     """
     values = {
         "format": 1,
@@ -205,19 +233,42 @@ def _loaded(path: Path, metrics: dict[str, Any]) -> Run:
     tensors, values = read_tensors(file)
     try:
         with known_fields(file, "a head"):
-            shape = HeadShape(**values["head"])
+            shape = shape_in(values["head"])
             require_tensors(shape, tensors)
-            head = FusionHead(shape)
+            head = shape.head()
             head.load_state_dict(tensors)
             targets = _targets_in(values["targets"], shape.targets)
-            config, layer = FitConfig.from_dict(values["config"]), values["layer"]
-            recipe = Recipe(**values["recipe"])
-            if bool(shape.components) != config.takes_components:
+            config = FitConfig.from_dict(values["config"])
+            streams = _streams(path, head, config, values)
+            layer = None if streams else values["layer"]
+            recipe = Recipe() if streams else Recipe(**values["recipe"])
+            if any(bool(each.components) != own.takes_components for each, own in _shapes(shape, config)):
                 raise ValueError("its config and its tensors do not agree on components")
     except RuntimeError as error:
         raise RunError(f"{file}: not a head that this version knows ({error})") from None
     require_finite(head, file)
-    return Run(path, config, head.eval(), targets, recipe, layer, metrics)
+    return Run(path, config, head.eval(), targets, recipe, layer, metrics, streams=streams)
+
+
+def _shapes(shape: AnyShape, config: FitConfig) -> list[tuple[HeadShape, FitConfig]]:
+    """Return the shape and the config of a head's only cache, or of each stream."""
+    if isinstance(shape, HeadShape):
+        return [(shape, config)]
+    return [(own, config.of_stream(name)) for name, own in shape.streams.items()]
+
+
+def _streams(path: Path, head: Head, config: FitConfig, values: Mapping[str, Any]) -> dict[str, Side]:
+    """Return what a head takes of each stream, as its file says; nothing for one cache."""
+    if isinstance(head, FusionHead):
+        return {}
+    if values["streams"].keys() != head.shape.streams.keys():
+        raise ValueError("its tensors are of other streams")
+    found = {}
+    for name in head.shape.streams:
+        about = values["streams"][name]
+        own = replace(config.of_stream(name), layer=about["layer"], vad=about["vad"])
+        found[name] = Side(path, name, own, head.inputs(name), Recipe(**about["recipe"]))
+    return found
 
 
 def _targets_in(values: Mapping[str, Any], count: int) -> Targets:
@@ -230,7 +281,7 @@ def _targets_in(values: Mapping[str, Any], count: int) -> Targets:
     return Targets(str(values["id_column"]), names, **arrays)
 
 
-def require_finite(head: FusionHead, where: Path) -> None:
+def require_finite(head: Head, where: Path) -> None:
     """Refuse a head that would predict nothing.
 
     Raises:

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cache.common.option_fields import options_of
-from train.config import FitConfig
+from train.config import LATER_FIELDS, FitConfig
 from train.runs.run_folder import Run
+from train.streams.settings import STREAMS
 
 NO_LAYERS = "none cached"
+NOT_THERE = "–"  # a setting of a stream that a fit has not
+OF_STREAMS = ("stream_dropout", "missing", "query")
 NOT_A_SETTING = ("seed",)  # of the repetitions, not of the recipe
 
 
@@ -36,23 +39,43 @@ def settings_of(fields: Mapping[str, Any], run: Run | None = None) -> dict[str, 
     Raises:
         ConfigError: if the fields are no config.
     """
-    values = dataclasses.asdict(FitConfig.from_dict(dict(fields)))
+    config = FitConfig.from_dict(dict(fields))
+    values = {name: value for name, value in dataclasses.asdict(config).items() if name != STREAMS}
     if run is not None:
-        found = {"layer": run.layer, "hidden": run.head.shape.hidden or run.head.shape.width}
-        values |= {name: found[name] if values[name] is None else values[name] for name in found}
-        values["layer"] = NO_LAYERS if values["layer"] is None else values["layer"]
+        values |= _found(run, values)
+    if not config.streams and (run is None or not run.streams):
+        values = {name: value for name, value in values.items() if name not in OF_STREAMS or value != LATER_FIELDS[name]}
     options = options_of(FitConfig)
-    return {
+    told = {
         name.replace("_", " "): _words(value, options[name].shown)
         for name, value in values.items()
         if name not in NOT_A_SETTING
     }
+    sides = run.streams if run is not None else {}
+    for stream in sorted({*sides, *config.streams}):
+        own = dict(config.streams.get(stream, {}))
+        own |= {"layer": NO_LAYERS if sides[stream].config.layer is None else sides[stream].config.layer} if sides else {}
+        told |= {
+            f"{stream} {name.replace('_', ' ')}": _words(value, options[name].shown)
+            for name, value in own.items()
+        }
+    return told
+
+
+def _found(run: Run, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the layer and the width that a run of one cache found, where its config leaves them open."""
+    if run.streams:
+        return {}
+    shape = run.sole_head.shape
+    found = {"layer": run.layer, "hidden": shape.hidden or shape.width}
+    told = {name: found[name] if values[name] is None else values[name] for name in found}
+    return {**told, "layer": NO_LAYERS if told["layer"] is None else told["layer"]}
 
 
 def compared(settings: Sequence[Mapping[str, str]]) -> Compared:
     """Return what several fits have in common, and where they differ."""
-    names = list(settings[0]) if settings else []
-    values = {name: [each[name] for each in settings] for name in names}
+    names = list(dict.fromkeys(name for each in settings for name in each))
+    values = {name: [each.get(name, NOT_THERE) for each in settings] for name in names}
     same = {name for name, each in values.items() if len(set(each)) == 1}
     return Compared(
         {name: values[name][0] for name in names if name in same},

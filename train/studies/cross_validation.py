@@ -99,7 +99,7 @@ def fit_folds(
     with CacheReader(cache) as reader:
         for part in parts.all:  # before anything is written
             plan_fit(reader, part.labels, config)
-        audits = audit_folds(reader, parts.by_name, config.standardise)
+        audits = audit_folds(reader, parts.by_name, config.by_speaker)
         said = joined(audits)
         for line in [*options.said, *target_lines(labels), *weight_lines(labels), said.text()]:
             progress.line(line)

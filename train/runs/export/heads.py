@@ -56,7 +56,7 @@ class Plan:
         runs = (run, *run.others)
         for each in runs:
             _require_known(each)
-        if len({(each.layer, each.config.vad, each.head.shape.width) for each in runs}) > 1:
+        if len({(each.layer, each.config.vad, each.sole_head.shape.width) for each in runs}) > 1:
             raise RunError(
                 f"{run.path}: its heads take different layers or fields, and one file takes one; export each alone"
             )
@@ -66,7 +66,7 @@ class Plan:
                 f"{run.path}: {len(runs)} heads of {size / len(runs) / 1e6:.0f} MB, and one ONNX file holds "
                 f"{MOST_BYTES / 1e9:.1f} GB; export fewer of them, each by its own folder"
             )
-        needs_mean = any(each.head.shape.global_mean and each.config.clip_vector == MEAN for each in runs)
+        needs_mean = any(each.sole_head.shape.global_mean and each.config.clip_vector == MEAN for each in runs)
         if options.global_mean == GIVEN and not needs_mean:
             raise RunError(f"{run.path}: takes no global mean; leave --global-mean out")
         projection = None
@@ -75,7 +75,7 @@ class Plan:
                 raise RunError(
                     f"{run.path}: was trained on the full cache, nothing is to be projected; leave --frames out"
                 )
-            projection = projection_of(run, "the graph is to project frames")
+            projection = projection_of(run.sides[""], "the graph is to project frames")
         return cls(runs, options, _fields_of(run, options.frames), projection)
 
     @property
@@ -100,7 +100,7 @@ def onnx_file(plan: Plan) -> bytes:
 
 
 def _require_known(run: Run) -> None:
-    shape = run.head.shape
+    shape = run.sole_head.shape
     if run.config.standardise == "speaker":
         raise RunError(
             f"{run.path}: its inputs are standardised by all clips of a speaker, which a graph of single clips "
@@ -120,7 +120,7 @@ def _fields_of(run: Run, kind: str) -> tuple[Field, ...]:
     stored = stored if isinstance(stored, dict) else {}
     others = [name for name in stored if not name.startswith(HIDDEN_STATES) and name != VAD]
     main = others[0] if run.layer is None and others else f"{HIDDEN_STATES}{run.layer}"
-    width = run.head.shape.width - VAD_WIDTH * run.config.vad
+    width = run.sole_head.shape.width - VAD_WIDTH * run.config.vad
     wanted = {main: width, **({VAD: VAD_WIDTH} if run.config.vad else {})}
     if kind != AS_TRAINED and any(name not in stored for name in wanted):
         raise RunError(
@@ -131,7 +131,7 @@ def _fields_of(run: Run, kind: str) -> tuple[Field, ...]:
 
 def _output(graph: Graph, run: Run, frames: Frames, mean: Value | None) -> Value:
     """Return what one head predicts, (clips, targets)."""
-    head, config = run.head, run.config
+    head, config = run.sole_head, run.config
     vectors = []
     if head.shape.global_mean:
         given = mean is not None and config.clip_vector == MEAN
