@@ -46,7 +46,9 @@ def finish_run(folder: Path, metrics: Mapping[str, Any]) -> None:
     Everything before is on the disk by then: after a power cut there is no ``metrics.json`` without its head.
     """
     text = json_text(metrics)
-    names = [name for name in run_files(folder) if name not in (METRICS_FILE, CHECKSUMS_FILE, CHECKPOINT_FILE)]
+    names = [
+        name for name in run_files(folder) if name not in (METRICS_FILE, CHECKSUMS_FILE, CHECKPOINT_FILE)
+    ]
     sums = {name: [sha256(folder / name)] for name in names if (folder / name).exists()}
     _write_sums(folder, {**sums, METRICS_FILE: [_sha256(text)]})
     _force(folder)

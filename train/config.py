@@ -77,8 +77,8 @@ class FitConfig:
             that are trained on ("train", kept in the run), over each speaker's clips ("speaker"), or not ("none",
             the method's).
         temporal: the temporal model: "lstm" is the method's; or another of ``TEMPORAL_MODELS``.
-        fusion: how the global mean and the temporal model's output are fused: one of ``FUSIONS``; those of several streams, also
-            one of ``STREAM_FUSIONS``.
+        fusion: how the global mean and the temporal model's output are fused: one of ``FUSIONS``; of several
+            streams those of all, or by one of ``STREAM_FUSIONS``.
         dropout: share of the values that reach the fusion which is left out at random in training; 0 as published.
         hidden: units of the temporal model (per direction); None takes the input width.
         lstm_layers: its layers.
@@ -169,9 +169,7 @@ class FitConfig:
         typed=list[str],
         parse=parse_settings,
     )
-    stream_dropout: float = option(
-        0.0, "Of a clip's streams, in training; never all.", within=LESS_THAN_ALL
-    )
+    stream_dropout: float = option(0.0, "Of a clip's streams, in training; never all.", within=LESS_THAN_ALL)
     missing: str = option(
         TOKEN,
         "A clip that a stream lacks: refuse, a learned token, or drop the clip.",

@@ -45,9 +45,7 @@ def audit(reader: Source, splits: Mapping[str, Labels]) -> Audit:
         splits: labels by name; "train" first, each of the others is one that is reported.
     """
     train, *others = sides = [_Side(name, labels, reader) for name, labels in splits.items()]
-    whole = [
-        _coverage(side, reader, most=LARGEST_LOSS if side is train else 0.0) for side in sides
-    ]
+    whole = [_coverage(side, reader, most=LARGEST_LOSS if side is train else 0.0) for side in sides]
     whole += [
         check
         for side in sides
@@ -88,9 +86,7 @@ def _absent(side: _Side) -> Check:
     )
 
 
-def audit_splits(
-    reader: Source, splits: Splits, *, strict: bool = False, by_speaker: bool = False
-) -> Audit:
+def audit_splits(reader: Source, splits: Splits, *, strict: bool = False, by_speaker: bool = False) -> Audit:
     """Audit the two splits of a fit.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+
 from train.audit.audit import audit_splits
 from train.audit.checks import FAILED, NOT_CHECKED, PASSED, Audit, Check
 from train.labels.coverage import opened
@@ -42,9 +43,7 @@ def audit_parts(
     return found
 
 
-def audit_folds(
-    reader: Source, folds: Mapping[str, Splits], by_speaker: bool = False
-) -> dict[str, Audit]:
+def audit_folds(reader: Source, folds: Mapping[str, Splits], by_speaker: bool = False) -> dict[str, Audit]:
     """Audit each fold's split.
 
     Args:

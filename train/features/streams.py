@@ -71,8 +71,9 @@ class StreamFeatures:
 
     def places(self, name: str, positions: IntArray) -> IntArray:
         """Return where the clips at ``positions`` are among those of a stream, without those that it lacks."""
-        at: IntArray = self.at[name][positions]
-        return at[at != ABSENT]
+        at = self.at[name][positions]
+        held: IntArray = at[at != ABSENT]
+        return held
 
     def batcher(self, device: torch.device) -> StreamsBatcher:
         """Return what fills batches of these features, into buffers of its own."""
@@ -83,7 +84,9 @@ AnyFeatures = Features | StreamFeatures
 
 
 def joined_streams(
-    clip_ids: Sequence[str], present: Mapping[str, BoolArray], load: Callable[[str, tuple[str, ...]], Features]
+    clip_ids: Sequence[str],
+    present: Mapping[str, BoolArray],
+    load: Callable[[str, tuple[str, ...]], Features],
 ) -> StreamFeatures:
     """Get the features of some clips ready, of each stream those of the clips that it holds.
 
@@ -157,7 +160,7 @@ class StreamsBatcher:
 def kept_streams(
     present: Mapping[str, BoolArray], share: float, seed: int, epoch: int
 ) -> dict[str, BoolArray]:
-    """Choose which streams of each clip a head sees in an epoch: of those that hold it all but a share, at least one.
+    """Choose which streams of each clip a head sees in an epoch: all that hold it but a share, at least one.
 
     It is drawn from ``(seed, epoch)`` alone, so that a resumed fit gives the same bits.
 

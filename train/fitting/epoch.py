@@ -90,9 +90,8 @@ def _trained(training: Training, task: Task, features: AnyFeatures, progress: Pr
     total, done, skipped, lr, started = 0.0, 0, 0, 0.0, time.perf_counter()
     kept = _kept_streams(features, config, epoch)
     training.head.train()
-    for step, (part, batch) in enumerate(feed(batches)):
-        if kept:
-            batch = batch.keeping({name: each[part] for name, each in kept.items()})
+    for step, (part, whole) in enumerate(feed(batches)):
+        batch = whole.keeping({name: each[part] for name, each in kept.items()}) if kept else whole
         lr = learning_rate(epoch * len(batches) + step, len(batches), config)
         these = torch.from_numpy(part)
         each = None if weights is None else weights[these]
@@ -135,10 +134,8 @@ def take_step(
     """
     head = training.head
     with autocast(config, batch.lengths.device):
-        if isinstance(head, StreamsHead) and head.apart:
-            predictions = [*head.outputs(*batch)]
-        else:
-            predictions = [head(*batch)]
+        apart = head.outputs if isinstance(head, StreamsHead) and head.apart else None
+        predictions = [head(*batch)] if apart is None else [*apart(*batch)]
     loss = summed([batch_loss(config.loss_terms, each.float(), targets, weights) for each in predictions])
     if loss.value is not None:
         training.optimiser.zero_grad()

@@ -71,7 +71,9 @@ def _read_streams(reader: StreamSet, task: Task, bank: Bank | None, progress: Pr
 def _read_line(features: Features) -> str:
     total, frames = len(features.clip_ids), int(features.lengths.sum())
     where = "in memory" if features.in_memory else "read per batch"
-    return f"{counted(total, 'clip')}, {counted(frames, 'frame')}, {counted(features.width, 'channel')}, {where}"
+    return (
+        f"{counted(total, 'clip')}, {counted(frames, 'frame')}, {counted(features.width, 'channel')}, {where}"
+    )
 
 
 def takes_frames(config: FitConfig) -> bool:
@@ -90,9 +92,7 @@ def shape_of(task: Task, features: AnyFeatures) -> AnyShape:
     config, targets = task.config, len(task.train.names)
     if isinstance(features, Features):
         own = _inputs_shape(config, features, targets)
-        return replace(
-            own, fusion_head=config.fusion_head, fusion=config.fusion, dropout=config.dropout
-        )
+        return replace(own, fusion_head=config.fusion_head, fusion=config.fusion, dropout=config.dropout)
     streams = {
         name: _inputs_shape(task.streams[name].config, own, targets) for name, own in features.streams.items()
     }

@@ -75,7 +75,8 @@ def _require_number(fusion: str, names: Sequence[str]) -> None:
         expected = f"{least} or more" if most is None else f"{least} to {most}"
         found = f"{len(names)} ({', '.join(names)})" if names else "one cache without a name"
         raise ConfigError(
-            f"fusion {fusion}: takes {expected} streams, found {found}; {WAY}, or choose another --fusion, such as concat"
+            f"fusion {fusion}: takes {expected} streams, found {found}; {WAY}, or choose another "
+            "--fusion, such as concat"
         )
 
 
@@ -90,9 +91,9 @@ def require_everywhere(reader: StreamSet, clip_ids: Sequence[str]) -> None:
         if lacking:
             more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
             raise LabelError(
-                f"{name}={reader.readers[name].path}: lacks {len(lacking)} of {counted(len(clip_ids), 'clip')} that "
-                f"another stream holds: {', '.join(lacking[:SHOWN])}{more}; extract them, or go on with --missing "
-                "token (learned values stand in) or drop"
+                f"{name}={reader.readers[name].path}: lacks {len(lacking)} of {counted(len(clip_ids), 'clip')} "
+                f"that another stream holds: {', '.join(lacking[:SHOWN])}{more}; extract them, or go on with "
+                "--missing token (learned values stand in) or drop"
             )
 
 

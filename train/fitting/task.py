@@ -125,9 +125,7 @@ def plan_fit(reader: Source, labels: Splits, config: FitConfig) -> Task:
     digest = hashlib.sha256(speakers.encode()).hexdigest()
     if config.by_speaker:  # then they decide the head, too
         identity["speakers"] = digest
-    return Task(
-        config, train, valid, parts, inner_by, layer, covered, identity, digest, weights, streams
-    )
+    return Task(config, train, valid, parts, inner_by, layer, covered, identity, digest, weights, streams)
 
 
 def _layer(reader: CacheReader, config: FitConfig) -> int | None:

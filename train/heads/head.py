@@ -24,7 +24,7 @@ PLAIN_FUSION = "linear"  # with the component switched off
 LATER = {"fusion": "concat", "standardise": False, "clip_width": None, "dropout": 0.0, "components": 0}
 MOST = {"width": 1_000_000, "targets": 100_000, "lstm_layers": MOST_LAYERS}
 MOST_IF_GIVEN = {"clip_width": 10_000_000, "hidden": MOST_UNITS}
-Made = TypeVar("Made", bound=nn.Module, covariant=True)
+Made_co = TypeVar("Made_co", bound=nn.Module, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -177,22 +177,22 @@ def number_of_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-class Shape(Protocol[Made]):
+class Shape(Protocol[Made_co]):
     """What fixes the tensors of a head, of one cache or of several streams."""
 
-    def head(self) -> Made:
+    def head(self) -> Made_co:
         """Return a head of this shape."""
         ...
 
 
-def new_head(shape: Shape[Made], seed: int) -> Made:
+def new_head(shape: Shape[Made_co], seed: int) -> Made_co:
     """Return a head with torch's default initialisation from ``seed``, whatever was drawn before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return shape.head()
 
 
-def require_tensors(shape: Shape[Made], tensors: Mapping[str, Tensor]) -> None:
+def require_tensors(shape: Shape[Made_co], tensors: Mapping[str, Tensor]) -> None:
     """Refuse tensors that are not those of a head of this shape, before one is made: no memory is taken for it.
 
     Raises:

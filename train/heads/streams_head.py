@@ -81,7 +81,7 @@ class StreamsShape:
 class StreamsHead(nn.Module):
     """Of each stream its clip vector and its temporal model's output, then a fusion of all.
 
-    Tensors of a stream are those of a head of its own, below ``stream-<name>``; of the fusion below ``fusion_head``.
+    Tensors of a stream are those of a head of its own, below ``stream-<name>``; the fusion's ``fusion_head``.
     A fusion of vectors (``FUSIONS``) takes those of all streams, in the order of the streams' names.
 
     Raises:
@@ -209,4 +209,5 @@ def shape_in(values: Mapping[str, Any]) -> AnyShape:
 
 def made(shape: AnyShape, seed: int) -> Head:
     """Return a head with torch's default initialisation from ``seed``, whatever was drawn before."""
-    return new_head(shape, seed) if isinstance(shape, HeadShape) else new_head(shape, seed)
+    head: Head = new_head(cast(Any, shape), seed)
+    return head

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from cache import CacheReader
@@ -31,16 +30,6 @@ def opened(cache: Caches, missing: str | None = None) -> Iterator[Source]:
         yield as_missing(cache, missing) if missing else cache
     else:
         with open_source(cache, missing or TOKEN) as reader:
-            yield reader
-
-
-@contextmanager
-def opened_alone(cache: CacheReader | Path | str) -> Iterator[CacheReader]:
-    """Give a reader of one cache; one that was opened here is closed here."""
-    if isinstance(cache, CacheReader):
-        yield cache
-    else:
-        with CacheReader(cache) as reader:
             yield reader
 
 

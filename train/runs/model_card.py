@@ -47,18 +47,25 @@ def header(
 
 
 def _licence(run: Run) -> dict[str, str]:
-    model = str(run.recipe.encoder.get("model"))
-    if run.recipe.encoder.get("revision") == BUILT_IN:
+    """Return the licence of the encoder's weights; of several, one that is that of all."""
+    encoders = [side.recipe.encoder for side in run.sides.values()]
+    models = [str(each.get("model")) for each in encoders if each.get("revision") != BUILT_IN]
+    if not models:
         return {}  # no weights but the head's own: whoever trained it decides
-    known = next((licence for owner, licence in LICENCES.items() if model.startswith(owner)), None)
-    return (
-        {"license": known} if known else {"license": "other", "license_name": "that-of-the-encoder-s-weights"}
-    )
+    known = {
+        next((licence for owner, licence in LICENCES.items() if model.startswith(owner)), None)
+        for model in models
+    }
+    (licence,) = known if len(known) == 1 else (None,)
+    if licence is not None:
+        return {"license": licence}
+    return {"license": "other", "license_name": "that-of-the-encoder-s-weights"}
 
 
-def _base_model(run: Run) -> dict[str, str]:
-    model = str(run.recipe.encoder.get("model"))
-    return {"base_model": model} if model.count("/") == 1 else {}
+def _base_model(run: Run) -> dict[str, Any]:
+    models = [str(side.recipe.encoder.get("model")) for side in run.sides.values()]
+    named = list(dict.fromkeys(model for model in models if model.count("/") == 1))
+    return {"base_model": named if len(named) > 1 else named[0]} if named else {}
 
 
 def _metrics(leading: str, scores: Mapping[str, Any], interval: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -110,7 +110,9 @@ def require_streams(run: Run, reader: Source) -> dict[str, CacheReader]:
     found, wanted = readers_of(reader), run.sides
     if found.keys() != wanted.keys():
         given = ", ".join(found) if "" not in found else "one cache without a name"
-        asked = " ".join(f"{name}=CACHE" for name in wanted) if "" not in wanted else "one CACHE without a name"
+        asked = (
+            " ".join(f"{name}=CACHE" for name in wanted) if "" not in wanted else "one CACHE without a name"
+        )
         raise RunError(f"{reader.path}: found {given}, the head of {run.path} takes others; give {asked}")
     return found
 
@@ -134,7 +136,9 @@ class _Clips(NamedTuple):
         streams, at = {}, {}
         for name, side in run.sides.items():
             here = np.array([clip in sources[name] for clip in self.clip_ids], dtype=np.bool_)
-            mine = self._replace(clip_ids=[clip for clip, there in zip(self.clip_ids, here, strict=True) if there])
+            mine = self._replace(
+                clip_ids=[clip for clip, there in zip(self.clip_ids, here, strict=True) if there]
+            )
             at[name] = np.full(len(here), ABSENT, dtype=np.int64)
             streams[name], at[name][here] = mine._of_side(side, sources[name], run.head.takes_frames)
         return StreamFeatures(tuple(self.clip_ids), streams, at), np.arange(len(self.clip_ids))
@@ -147,8 +151,8 @@ class _Clips(NamedTuple):
             return _taken(side, reader, self.clip_ids, frames_too), np.arange(len(self.clip_ids))
         if self.speakers is None:
             raise LabelError(
-                f"{side.path}: its inputs are standardised by speaker, and no speakers are given; name those of all "
-                "clips with --speakers"
+                f"{side.path}: its inputs are standardised by speaker, and no speakers are given; name those of "
+                "all clips with --speakers"
             )
         ids = KnownIds(reader.clip_ids)
         named = {ids.find(text): speaker for text, speaker in self.speakers.items()}
@@ -192,9 +196,7 @@ def _absent_text(run: Run, reader: Source, absent: Sequence[str], total: int) ->
     )
 
 
-def _mean_of_members(
-    run: Run, sources: Mapping[str, CacheReader], clips: _Clips, device: str
-) -> FloatArray:
+def _mean_of_members(run: Run, sources: Mapping[str, CacheReader], clips: _Clips, device: str) -> FloatArray:
     """Return the mean output (clips, targets) of a run's head and of the others of its ensemble."""
     with ExitStack() as stack:
         seen = {

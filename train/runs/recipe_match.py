@@ -1,4 +1,4 @@
-"""What a finished head takes of a cache, and whether one fits, by its recipe; a full cache stands in for its compact one."""
+"""What a finished head takes of a cache, and whether one fits by recipe; a full one serves for its compact one."""
 
 from __future__ import annotations
 

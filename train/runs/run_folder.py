@@ -10,8 +10,8 @@ audit.json        what could make the scores too good: passed, failed or not che
 coverage.json     labelled clips that the cache does not hold, and the other way round
 checksums.json    sha256 of every other file; older runs have none
 metrics.json      scores: written last, it marks the run as finished
-projection.npz    how a compact cache was made from the full one, if the head was fitted on a compact one; of several
-                  streams projection.<name>.npz
+projection.npz    how a compact cache was made from the full one, if the head was fitted on a compact one; of
+                  several streams projection.<name>.npz
 checkpoint.safetensors  only while unfinished
 
 An ensemble's folder holds one run a seed and ensemble.json, which names them.
@@ -120,8 +120,8 @@ class Run:
         """
         if isinstance(self.head, StreamsHead):
             raise RunError(
-                f"{self.path}: its head takes several streams ({', '.join(self.streams)}), which one ONNX file does "
-                "not hold; use emi-train predict, or bundle it without --onnx"
+                f"{self.path}: its head takes several streams ({', '.join(self.streams)}), which one ONNX file "
+                "does not hold; use emi-train predict, or bundle it without --onnx"
             )
         return self.head
 

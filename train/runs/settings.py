@@ -39,27 +39,30 @@ def settings_of(fields: Mapping[str, Any], run: Run | None = None) -> dict[str, 
     Raises:
         ConfigError: if the fields are no config.
     """
-    config = FitConfig.from_dict(dict(fields))
+    config, options = FitConfig.from_dict(dict(fields)), options_of(FitConfig)
     values = {name: value for name, value in dataclasses.asdict(config).items() if name != STREAMS}
     if run is not None:
         values |= _found(run, values)
-    if not config.streams and (run is None or not run.streams):
-        values = {name: value for name, value in values.items() if name not in OF_STREAMS or value != LATER_FIELDS[name]}
-    options = options_of(FitConfig)
+    streams = _of_streams(config, run)
+    unused = set() if streams else {name for name in OF_STREAMS if values[name] == LATER_FIELDS[name]}
     told = {
         name.replace("_", " "): _words(value, options[name].shown)
         for name, value in values.items()
-        if name not in NOT_A_SETTING
+        if name not in unused and name not in NOT_A_SETTING
     }
-    sides = run.streams if run is not None else {}
-    for stream in sorted({*sides, *config.streams}):
-        own = dict(config.streams.get(stream, {}))
-        own |= {"layer": NO_LAYERS if sides[stream].config.layer is None else sides[stream].config.layer} if sides else {}
-        told |= {
-            f"{stream} {name.replace('_', ' ')}": _words(value, options[name].shown)
-            for name, value in own.items()
-        }
+    for stream, own in streams.items():
+        named = {f"{stream} {name.replace('_', ' ')}": (name, value) for name, value in own.items()}
+        told |= {shown: _words(value, options[name].shown) for shown, (name, value) in named.items()}
     return told
+
+
+def _of_streams(config: FitConfig, run: Run | None) -> dict[str, dict[str, Any]]:
+    """Return stream → its own fields, and the layer that a run found."""
+    sides = run.streams if run is not None else {}
+    found = {name: dict(config.streams.get(name, {})) for name in sorted({*sides, *config.streams})}
+    for name, side in sides.items():
+        found[name]["layer"] = NO_LAYERS if side.config.layer is None else side.config.layer
+    return found
 
 
 def _found(run: Run, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from cache.common.foreign_json import ForeignJsonError, read_json_file
 from cache.common.ids import KnownIds
 from train.checksums import known_fields, read_json
 from train.errors import RunError
-from train.files import ENVIRONMENT_FILE, run_files, csv_text, write_json, write_text
+from train.files import ENVIRONMENT_FILE, csv_text, run_files, write_json, write_text
 from train.runs.predict import Predictions
 from train.runs.run_folder import Run
 

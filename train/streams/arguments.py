@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -58,3 +59,33 @@ def named_caches(texts: Sequence[str]) -> list[Path] | dict[str, Path]:
         if text.endswith("="):
             raise ConfigError(f"{text}: names no cache; {WAY}")
     return {name: path for name, path in found if name is not None}
+
+
+def places_in(told: object) -> Path | dict[str, Path]:
+    """Return where the cache of a run is, or those of its streams by name, from what its files say.
+
+    Args:
+        told: a path; the paths of streams by name; or these as one text, as a command line has them.
+    """
+    if isinstance(told, Mapping):
+        return {str(name): Path(str(path)) for name, path in sorted(told.items())}
+    text = str(told)
+    pieces = [piece.partition("=") for piece in re.split(rf" (?={NAME.pattern}=)", text)]
+    if Path(text).exists() or not all(equals and NAME.fullmatch(name) for name, equals, _ in pieces):
+        return Path(text)
+    return {name: Path(path) for name, _, path in pieces}
+
+
+def cache_words(place: Path | Mapping[str, Path]) -> list[str]:
+    """Return caches as a command line names them, a word each."""
+    if isinstance(place, Mapping):
+        return [f"{name}={path}" for name, path in place.items()]
+    return [str(place)]
+
+
+def cache_name(told: object) -> str:
+    """Return the name of a cache's folder; of streams, that of each: ``audio=logmel text=e5``."""
+    place = places_in(told)
+    if isinstance(place, Mapping):
+        return " ".join(f"{name}={path.name}" for name, path in place.items())
+    return place.name

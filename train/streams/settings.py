@@ -1,12 +1,13 @@
 """Settings of streams: what a config says of one stream alone, in files, grids and on the command line.
 
-    [streams.text]
-    temporal = "attention"
-    --set streams.text.temporal=attention
+[streams.text]
+temporal = "attention"
+--set streams.text.temporal=attention
 """
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -89,6 +90,11 @@ def parse_settings(texts: Sequence[str]) -> StreamSettings:
     return StreamSettings(found)
 
 
+def settings_texts(settings: StreamSettings) -> list[str]:
+    """Return what ``--set`` takes for settings, one text for each."""
+    return [f"{path}={json.dumps(value)}" for path, value in flattened({STREAMS: settings}).items()]
+
+
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields of a config with others over them; of streams, field by field."""
     fields = {**below, **above}
@@ -136,7 +142,7 @@ def _fields_of(streams: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _check(name: Any, fields: Any) -> None:
     require_name(str(name))
     if not isinstance(fields, Mapping):
-        raise ConfigError(f"streams.{name}: found {fields!r}, expected fields such as temporal = \"attention\"")
+        raise ConfigError(f'streams.{name}: found {fields!r}, expected fields such as temporal = "attention"')
     for field in fields:
         if field not in STREAM_FIELDS:
             _refuse_field(name, str(field))

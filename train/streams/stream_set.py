@@ -151,6 +151,13 @@ def places_of(reader: Source) -> str | dict[str, str]:
     return {name: str(each.path) for name, each in reader.readers.items()}
 
 
+def resolved(cache: CachePlace) -> str | dict[str, str]:
+    """Return the whole path of a cache; of streams, that of each, by name."""
+    if isinstance(cache, Mapping):
+        return {name: str(Path(path).resolve()) for name, path in cache.items()}
+    return str(Path(cache).resolve())
+
+
 def _require_common(readers: Mapping[str, CacheReader]) -> None:
     """Refuse a stream that has no clip in common with any other.
 

@@ -66,7 +66,9 @@ class Plan:
                 f"{run.path}: {len(runs)} heads of {size / len(runs) / 1e6:.0f} MB, and one ONNX file holds "
                 f"{MOST_BYTES / 1e9:.1f} GB; export fewer of them, each by its own folder"
             )
-        needs_mean = any(each.sole_head.shape.global_mean and each.config.clip_vector == MEAN for each in runs)
+        needs_mean = any(
+            each.sole_head.shape.global_mean and each.config.clip_vector == MEAN for each in runs
+        )
         if options.global_mean == GIVEN and not needs_mean:
             raise RunError(f"{run.path}: takes no global mean; leave --global-mean out")
         projection = None
