@@ -139,10 +139,15 @@ def make_text() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def pair(corpus: Corpus, make_text: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pair(
+    corpus: Corpus, make_text: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """Two streams of the corpus; the text lacks every seventh clip."""
     lacking = [clip for clip in corpus.truth if int(clip) % 7 == 0]
-    return {"audio": corpus.cache, "text": make_text(tmp_path_factory.mktemp("text") / "cache", corpus.truth, lacking)}
+    return {
+        "audio": corpus.cache,
+        "text": make_text(tmp_path_factory.mktemp("text") / "cache", corpus.truth, lacking),
+    }
 
 
 @pytest.fixture(scope="session")

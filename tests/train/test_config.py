@@ -32,7 +32,8 @@ def test_every_field_is_an_option_of_fit():
 def other_value(name):
     default = FitConfig.__dataclass_fields__[name].default
     others = {"layer": 2, "hidden": 3, "stop_after": 3, "patience": 4, "temporal": "gru", "fusion": "linear"}
-    others |= {"standardise": "train", "clip_vector": "statistics"}
+    others |= {"standardise": "train", "clip_vector": "statistics", "missing": "drop", "query": "text"}
+    others |= {"streams": {"text": {"temporal": "gru"}}}
     others |= {"loss": "ccc", "metric": "ccc", "select": "valid", "precision": "bfloat16", "device": "cpu"}
     if name in others:
         return others[name]
@@ -44,7 +45,8 @@ def test_every_field_is_one_of_the_grid_and_of_a_config_file(name, tmp_path):
     value, more = other_value(name), {"select": "last"} if name == "train_on_all" else {}
     (tmp_path / "config.json").write_text(json.dumps({name: value, **more}))
     assert getattr(FitConfig.load(tmp_path / "config.json"), name) == value
-    (tmp_path / "grid.toml").write_text(f"[grid]\n{name} = [{json.dumps(value)}]\n")
+    shown = json.dumps(value).replace(": ", " = ")  # as TOML has a table
+    (tmp_path / "grid.toml").write_text(f"[grid]\n{name} = [{shown}]\n")
     if options_of(FitConfig)[name].vary:
         (row,) = read_grid(str(tmp_path / "grid.toml"), FitConfig(), ["cache"])
         assert getattr(row.config, name) == value

@@ -25,8 +25,7 @@ from train.commands.parts import read_parts
 from train.config import SWITCHES, FitConfig
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
-from train.streams.arguments import CACHES, named_caches
-from train.streams.stream_set import CachePlace
+from train.streams.arguments import CACHES, CachePlace, named_caches
 
 if TYPE_CHECKING:
     from train.audit.checks import Audit

@@ -11,8 +11,8 @@ from train.config import FitConfig, read_fields
 from train.errors import ConfigError
 from train.recipes.choose import chosen_recipe, with_recipe
 from train.runs.run_folder import Run, load_run
+from train.streams.arguments import CachePlace
 from train.streams.settings import overlaid
-from train.streams.stream_set import CachePlace
 
 
 class Start(NamedTuple):

@@ -16,8 +16,7 @@ from train.commands.parts import folding_of
 from train.config import FitConfig
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
-from train.streams.arguments import parse_caches
-from train.streams.stream_set import CachePlace
+from train.streams.arguments import CachePlace, parse_caches
 
 if TYPE_CHECKING:
     from train.labels.folds import Folding

@@ -9,7 +9,7 @@ import typer
 
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
-from train.streams.stream_set import CachePlace
+from train.streams.arguments import CachePlace
 
 if TYPE_CHECKING:
     from train.labels.folds import Folding

@@ -16,6 +16,7 @@ from train.errors import ConfigError, RunError
 from train.files import CONFIG_FILE, ENSEMBLE_FILE, ENVIRONMENT_FILE, FOLDS_FILE, METRICS_FILE
 from train.scores.wording import aligned, interval_text, score_text, typeset
 from train.streams.arguments import cache_name
+from train.streams.settings import flattened
 from train.studies.study import RESULTS
 
 SORTED_BY = ("date", "score", "seconds", "name", "cache")
@@ -140,7 +141,8 @@ def _changed(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that differ from the paper's recipe; the seed says nothing of it."""
     standard = asdict(FitConfig())
     own = asdict(FitConfig.from_dict(dict(config)))
-    return {name: value for name, value in own.items() if value != standard[name] and name != "seed"}
+    changed = {name: value for name, value in own.items() if value != standard[name] and name != "seed"}
+    return flattened(changed)
 
 
 def _ensemble(path: Path, found: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from train.errors import ConfigError
 from train.streams.settings import NAME
 
+CachePlace = Path | str | Mapping[str, Path | str]  # a cache, or those of streams by name
 CACHES = "[NAME=]CACHE…"  # as ``--help`` shows it
 WAY = "name each stream, NAME=CACHE, such as audio=data/audio text=data/text"
 

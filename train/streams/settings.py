@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from cache.common.registry import near_miss
-from cache.format.recipe import canonical_json
 from train.errors import ConfigError
 
 STREAMS = "streams"  # the field of a config
@@ -53,7 +52,7 @@ class StreamSettings(dict[str, dict[str, Any]]):
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = None  # type: ignore[assignment]
 
     def __hash__(self) -> int:  # type: ignore[override]
-        return hash(canonical_json(self))
+        return hash(json.dumps(self, sort_keys=True))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StreamSettings, (dict(self),)

@@ -15,6 +15,7 @@ from cache.common.errors import UnknownFieldError
 from cache.common.ids import nearly_matching
 from cache.common.types import Array
 from train.errors import ConfigError, LabelError
+from train.streams.arguments import CachePlace
 from train.streams.settings import DROP, TOKEN, require_name
 
 SHOWN = 3  # ids of either side when none meets
@@ -107,7 +108,6 @@ class StreamSet:
 
 
 Source = CacheReader | StreamSet
-CachePlace = Path | str | Mapping[str, Path | str]  # a cache, or those of streams by name
 Caches = Source | CachePlace | Mapping[str, CacheReader]
 
 

@@ -17,7 +17,7 @@ from train.fitting.begun import older, say_older
 from train.fitting.task import plan_fit
 from train.labels.tables import Splits
 from train.runs.run_folder import load_run
-from train.streams.stream_set import CachePlace
+from train.streams.arguments import CachePlace
 from train.studies.caption import caption
 from train.studies.grid import Row
 from train.studies.jobs import Job, StudyContext, cached_everywhere, study_context

@@ -44,7 +44,8 @@ from train.scores.evidence import described
 from train.scores.folds import Fold, FoldScores, mean_scores
 from train.scores.registry import METRICS
 from train.scores.targets import mean_score
-from train.streams.stream_set import CachePlace, Source, resolved
+from train.streams.arguments import CachePlace
+from train.streams.stream_set import Source, resolved
 from train.studies.claim_folder import CROSS_VALIDATION, claim_folder
 from train.studies.ensemble import fit_seeds
 from train.studies.jobs import filled_bank

@@ -28,7 +28,8 @@ from train.labels.coverage import cached, is_compact, opened
 from train.labels.tables import Labels, Splits
 from train.machine import choose_device, free_memory
 from train.runs.claim import is_finished
-from train.streams.stream_set import CachePlace, Source
+from train.streams.arguments import CachePlace
+from train.streams.stream_set import Source
 from train.studies.claim_folder import STUDY, TABLES, claim_folder, require_same_kind
 from train.studies.grid import Row
 from train.studies.options import StudyOptions

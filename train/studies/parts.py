@@ -22,7 +22,7 @@ from train.labels.folds import Fold, Folding, divide, shared_speakers
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
 from train.labels.tables import Labels, Splits, label_cell, listed
-from train.streams.stream_set import CachePlace
+from train.streams.arguments import CachePlace
 
 
 @dataclass(frozen=True, eq=False)

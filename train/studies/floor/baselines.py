@@ -36,8 +36,9 @@ from train.labels.missing import range_of
 from train.labels.tables import Splits
 from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
+from train.streams.arguments import CachePlace
 from train.streams.settings import StreamSettings
-from train.streams.stream_set import CachePlace, Source, places_of, readers_of, recipe_ids
+from train.streams.stream_set import Source, places_of, readers_of, recipe_ids
 from train.studies.claim_folder import BASELINES, TABLES, claim_folder, require_same_kind
 from train.studies.floor.models import FOLDS, MOST_CLIPS
 from train.studies.floor.vectors import Baseline, all_baselines, reference_of

@@ -27,7 +27,8 @@ from train.scores.folds import Fold, FoldScores
 from train.scores.registry import METRICS
 from train.scores.targets import scores_of
 from train.scores.wording import interval_text, p_text, score_text, typeset
-from train.streams.stream_set import CachePlace, Source
+from train.streams.arguments import CachePlace
+from train.streams.stream_set import Source
 from train.studies.floor.baselines import as_cached, layers_of
 from train.studies.floor.vectors import all_baselines
 
