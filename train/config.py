@@ -7,14 +7,11 @@ grids of ablations are made from these fields.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cache.common import gate
-from cache.common.foreign_json import parse_json
 from cache.common.option_fields import (
     INNER_SHARE,
     ONE_OR_MORE,
@@ -26,7 +23,7 @@ from cache.common.option_fields import (
     option,
     require_known,
 )
-from train.checksums import has_checksums, verified
+from train.config_file import read_fields
 from train.errors import ConfigError
 from train.heads.registry import ALL_FUSIONS, MOST_LAYERS, MOST_UNITS, TEMPORAL_MODELS
 from train.losses.registry import LOSSES, SUM, is_loss
@@ -280,28 +277,3 @@ class FitConfig:
                 f"train_on_all leaves no clip to choose the epoch on, found select {self.select!r}; "
                 "use --select last, or --from RUN to take the epochs that a run found"
             )
-
-
-def read_fields(path: Path) -> dict[str, Any]:
-    """Return the fields in a JSON or TOML file, the way a config is read before options override it.
-
-    Raises:
-        ConfigError: if the file is missing or holds no JSON object.
-    """
-    kind = "TOML" if path.suffix == ".toml" else "JSON"
-    if has_checksums(path.parent):  # config.json of a run
-        verified(path)
-    try:
-        data = gate.read_named(path)
-        fields = tomllib.loads(data.decode()) if kind == "TOML" else parse_json(data, object)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); give a JSON or TOML file of config fields"
-        ) from None
-    except RecursionError:
-        raise ConfigError(f"{path}: no valid {kind} (nested too deeply)") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: no valid {kind} ({error})") from None
-    if not isinstance(fields, dict):
-        raise ConfigError(f"{path}: found a {type(fields).__name__}, expected a JSON object of config fields")
-    return fields

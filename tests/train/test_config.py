@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import os
 import subprocess
 import sys
 
@@ -14,7 +13,6 @@ import pytest
 from cache.common.option_fields import options_of
 from train import FitConfig
 from train.commands.fit import fit
-from train.config import read_fields
 from train.errors import ConfigError
 from train.studies.grid import read_grid
 
@@ -90,9 +88,3 @@ def test_the_config_loads_neither_numpy_nor_torch():
 def test_what_cannot_be_is_refused(fields, message):
     with pytest.raises(ConfigError, match=message):
         FitConfig(**fields)
-
-
-def test_a_pipe_in_a_configs_place_is_refused_at_once(tmp_path) -> None:
-    os.mkfifo(tmp_path / "c.toml")
-    with pytest.raises(ConfigError, match=r"c.toml: cannot be read .found a pipe, expected a file"):
-        read_fields(tmp_path / "c.toml")

@@ -16,6 +16,7 @@ from train.commands.options import (
     ConfigFile,
     Json,
     PaperRecipe,
+    RowCaches,
     Strict,
     TuneMinutes,
     Workers,
@@ -25,7 +26,7 @@ from train.commands.parts import read_parts
 from train.config import SWITCHES, FitConfig
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
-from train.streams.arguments import CACHES, CachePlace, named_caches
+from train.streams.arguments import CachePlace, named_caches
 
 if TYPE_CHECKING:
     from train.audit.checks import Audit
@@ -41,13 +42,7 @@ SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, 
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", without=SET_BY_ROWS)
 def ablate(
-    caches: Annotated[
-        list[str],
-        typer.Argument(
-            metavar=CACHES,
-            help="Feature caches; several are compared on their common clips, or with names feed one head.",
-        ),
-    ],
+    caches: RowCaches,
     *,
     out: Annotated[Path, typer.Option(help="Folder of runs, tables and chart.")],
     grid: Annotated[

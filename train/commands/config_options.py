@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cache.common.option_fields import require_known
-from train.config import FitConfig, read_fields
+from train.config import FitConfig
+from train.config_file import read_fields
 from train.errors import ConfigError
 from train.recipes.choose import chosen_recipe, with_recipe
 from train.runs.run_folder import Run, load_run

@@ -16,6 +16,13 @@ CacheArguments = Annotated[
         metavar=CACHES, help="Folder of the feature cache; of several streams NAME=CACHE for each."
     ),
 ]
+RowCaches = Annotated[
+    list[str],
+    typer.Argument(
+        metavar=CACHES,
+        help="Feature caches; several are compared on their common clips, or with names feed one head.",
+    ),
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cache import CacheReader, Projection
 from cache.compaction.projected_reader import ProjectedReader
@@ -15,6 +16,7 @@ from train.config import FitConfig
 from train.errors import RunError
 from train.files import projection_file
 from train.heads.head import Inputs
+from train.heads.streams_head import Head, StreamsHead
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,24 @@ class Side:
     config: FitConfig
     inputs: Inputs
     recipe: Recipe
+
+
+def streams_in(path: Path, head: Head, config: FitConfig, values: Mapping[str, Any]) -> dict[str, Side]:
+    """Return what a head takes of each stream, as the values in its file say; nothing for one cache.
+
+    Raises:
+        ValueError, KeyError, TypeError: if they are of other streams, or do not say.
+    """
+    if not isinstance(head, StreamsHead):
+        return {}
+    if values["streams"].keys() != head.shape.streams.keys():
+        raise ValueError("its tensors are of other streams")
+    found = {}
+    for name in head.shape.streams:
+        about = values["streams"][name]
+        own = replace(config.of_stream(name), layer=about["layer"], vad=about["vad"])
+        found[name] = Side(path, name, own, head.inputs(name), Recipe(**about["recipe"]))
+    return found
 
 
 def checked_recipe(side: Side, reader: CacheReader, allow: bool) -> tuple[str, ...]:

@@ -41,10 +41,10 @@ from train.checksums import (
 from train.config import FitConfig
 from train.errors import RunError
 from train.files import CLIPS_FILE, CONFIG_FILE, ENSEMBLE_FILE, FOLDS_FILE, HEAD_FILE, METRICS_FILE
-from train.heads.head import FusionHead, HeadShape, require_tensors
-from train.heads.streams_head import AnyShape, Head, StreamsHead, shape_in
+from train.heads.head import FusionHead, require_tensors
+from train.heads.streams_head import Head, StreamsHead, shape_in
 from train.labels.missing import range_of
-from train.runs.recipe_match import Side
+from train.runs.recipe_match import Side, streams_in
 from train.runs.tensors import read_tensors, write_tensors
 
 FloatArray = npt.NDArray[np.float64]
@@ -239,36 +239,22 @@ def _loaded(path: Path, metrics: dict[str, Any]) -> Run:
             head.load_state_dict(tensors)
             targets = _targets_in(values["targets"], shape.targets)
             config = FitConfig.from_dict(values["config"])
-            streams = _streams(path, head, config, values)
+            streams = streams_in(path, head, config, values)
             layer = None if streams else values["layer"]
             recipe = Recipe() if streams else Recipe(**values["recipe"])
-            if any(bool(each.components) != own.takes_components for each, own in _shapes(shape, config)):
-                raise ValueError("its config and its tensors do not agree on components")
+            run = Run(path, config, head.eval(), targets, recipe, layer, metrics, streams=streams)
+            _require_agreement(run)
     except RuntimeError as error:
         raise RunError(f"{file}: not a head that this version knows ({error})") from None
     require_finite(head, file)
-    return Run(path, config, head.eval(), targets, recipe, layer, metrics, streams=streams)
+    return run
 
 
-def _shapes(shape: AnyShape, config: FitConfig) -> list[tuple[HeadShape, FitConfig]]:
-    """Return the shape and the config of a head's only cache, or of each stream."""
-    if isinstance(shape, HeadShape):
-        return [(shape, config)]
-    return [(own, config.of_stream(name)) for name, own in shape.streams.items()]
-
-
-def _streams(path: Path, head: Head, config: FitConfig, values: Mapping[str, Any]) -> dict[str, Side]:
-    """Return what a head takes of each stream, as its file says; nothing for one cache."""
-    if isinstance(head, FusionHead):
-        return {}
-    if values["streams"].keys() != head.shape.streams.keys():
-        raise ValueError("its tensors are of other streams")
-    found = {}
-    for name in head.shape.streams:
-        about = values["streams"][name]
-        own = replace(config.of_stream(name), layer=about["layer"], vad=about["vad"])
-        found[name] = Side(path, name, own, head.inputs(name), Recipe(**about["recipe"]))
-    return found
+def _require_agreement(run: Run) -> None:
+    """Refuse a head whose tensors are not those of its config."""
+    for side in run.sides.values():
+        if bool(side.inputs.shape.components) != side.config.takes_components:
+            raise ValueError("its config and its tensors do not agree on components")
 
 
 def _targets_in(values: Mapping[str, Any], count: int) -> Targets:

@@ -28,7 +28,8 @@ from typing import Any
 from cache.common.option_fields import options_of
 from cache.common.words import in_one_line
 from cache.format.recipe import canonical_json
-from train.config import FitConfig, read_fields
+from train.config import FitConfig
+from train.config_file import read_fields
 from train.errors import ConfigError
 from train.streams.settings import STREAMS, flattened, nested, overlaid
 
