@@ -26,8 +26,8 @@ from train.files import (
     CHECKSUMS_FILE,
     LOG,
     METRICS_FILE,
-    RUN_FILES,
     json_text,
+    run_files,
     sha256,
     write_json,
     write_text,
@@ -40,13 +40,14 @@ WAY_OUT = "restore it from a copy, or make it again"
 _said: list[Path] = []
 
 
-def finish_run(folder: Path, metrics: Mapping[str, Any], files: Sequence[str] = RUN_FILES) -> None:
+def finish_run(folder: Path, metrics: Mapping[str, Any], files: Sequence[str] = ()) -> None:
     """Write the checksums of the files of a run, or of another folder, then ``metrics.json``, which finishes it.
 
     Everything before is on the disk by then: after a power cut there is no ``metrics.json`` without its head.
     """
     text = json_text(metrics)
-    names = [name for name in files if name not in (METRICS_FILE, CHECKSUMS_FILE, CHECKPOINT_FILE)]
+    written = files or run_files(folder)
+    names = [name for name in written if name not in (METRICS_FILE, CHECKSUMS_FILE, CHECKPOINT_FILE)]
     sums = {name: [sha256(folder / name)] for name in names if (folder / name).exists()}
     _write_sums(folder, {**sums, METRICS_FILE: [_sha256(text)]})
     _force(folder)

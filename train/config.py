@@ -7,14 +7,11 @@ grids of ablations are made from these fields.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cache.common import gate
-from cache.common.foreign_json import parse_json
 from cache.common.option_fields import (
     INNER_SHARE,
     ONE_OR_MORE,
@@ -26,11 +23,12 @@ from cache.common.option_fields import (
     option,
     require_known,
 )
-from train.checksums import has_checksums, verified
+from train.config_file import read_fields
 from train.errors import ConfigError
-from train.heads.registry import FUSIONS, MOST_LAYERS, MOST_UNITS, TEMPORAL_MODELS
+from train.heads.registry import ALL_FUSIONS, MOST_LAYERS, MOST_UNITS, TEMPORAL_MODELS
 from train.losses.registry import LOSSES, SUM, is_loss
 from train.scores.registry import CHOOSING
+from train.streams.settings import MISSING, STREAMS, TOKEN, StreamSettings, parse_settings
 
 SELECTIONS = ("inner", "last", "valid")
 WEIGHTED = "weighted"  # all cached layers, summed with learned weights
@@ -47,6 +45,10 @@ LATER_FIELDS: dict[str, Any] = {
     "clip_vector": "mean",
     "dropout": 0.0,
     "refit": False,
+    "streams": StreamSettings(),
+    "stream_dropout": 0.0,
+    "missing": TOKEN,
+    "query": None,
 }
 SEEDS = Range("0 to 2^63 - 1", lambda value: 0 <= value < 2**63)
 LESS_THAN_ALL = Range("at least 0 and below 1", lambda value: 0 <= value < 1)
@@ -81,7 +83,8 @@ class FitConfig:
             that are trained on ("train", kept in the run), over each speaker's clips ("speaker"), or not ("none",
             the method's).
         temporal: the temporal model: "lstm" is the method's; or another of ``TEMPORAL_MODELS``.
-        fusion: how the global mean and the temporal model's output are fused: one of ``FUSIONS``.
+        fusion: how the global mean and the temporal model's output are fused: one of ``FUSIONS``; of several
+            streams those of all, or by one of ``STREAM_FUSIONS``.
         dropout: share of the values that reach the fusion which is left out at random in training; 0 as published.
         hidden: units of the temporal model (per direction); None takes the input width.
         lstm_layers: its layers.
@@ -104,6 +107,11 @@ class FitConfig:
         precision: "float32" or "bfloat16" autocast.
         device: "auto", "cpu", "cuda" or "cuda:N".
         min_coverage: least share of the labelled clips that the cache must hold, per split.
+        streams: of several caches, what one of them has other than the rest of the config says.
+        stream_dropout: share of a clip's streams that is left out at random in training, never all of them.
+        missing: a clip that a stream lacks is an error ("refuse"), has learned values in its place ("token"), or
+            is a clip that no stream has ("drop").
+        query: the stream that asks, where a fusion has one; None takes "text", else the first by name.
 
     Raises:
         ConfigError: if a value is out of range or switches do not go together.
@@ -131,7 +139,7 @@ class FitConfig:
         choices=STANDARDS,
     )  # fmt: skip
     temporal: str = option("lstm", f"{TEMPORAL_MODELS.choices()}.", choices=TEMPORAL_MODELS)
-    fusion: str = option("concat", f"{FUSIONS.choices()}.", choices=FUSIONS)
+    fusion: str = option("concat", f"{', '.join(ALL_FUSIONS)}.", choices=ALL_FUSIONS)
     dropout: float = option(0.0, "Of what reaches the fusion, in training.", within=LESS_THAN_ALL)
     hidden: int | None = option(None, "LSTM units.", within=UNITS, shown="the input width")
     lstm_layers: int = option(2, "LSTM layers.", within=LAYERS)
@@ -166,11 +174,43 @@ class FitConfig:
     precision: str = option("float32", "float32 or bfloat16.", choices=PRECISIONS)
     device: str = option("auto", "auto, cpu, cuda or cuda:N.")
     min_coverage: float = option(0.95, "Least share of labelled clips in the cache.", within=SHARE)
+    streams: StreamSettings = option(
+        StreamSettings(),
+        "Of one stream: streams.NAME.FIELD=VALUE, such as streams.text.temporal=attention; often.",
+        flag="--set",
+        shown="every stream as the rest says",
+        typed=list[str],
+        parse=parse_settings,
+    )
+    stream_dropout: float = option(0.0, "Of a clip's streams, in training; never all.", within=LESS_THAN_ALL)
+    missing: str = option(
+        TOKEN,
+        "A clip that a stream lacks: refuse, a learned token, or drop the clip.",
+        choices=MISSING,
+        vary=False,
+    )
+    query: str | None = option(None, "Stream that asks, in some fusions.", shown="text, else the first")
 
     def __post_init__(self) -> None:
+        if isinstance(self.streams, dict):  # as files have it
+            object.__setattr__(self, STREAMS, StreamSettings(self.streams))
         check_options(self, ConfigError)
         self._check_texts()
         self._check_combinations()
+        for name in self.streams:
+            self.of_stream(name)
+
+    def of_stream(self, name: str) -> FitConfig:
+        """Return the config of one stream: its own fields where it has any, else those that all have.
+
+        Raises:
+            ConfigError: if a value is out of range or fields do not go together; it names the stream.
+        """
+        others = {STREAMS: StreamSettings(), "stream_dropout": 0.0, "missing": TOKEN, "query": None}
+        try:
+            return dataclasses.replace(self, **{**others, **self.streams.get(name, {})})
+        except ConfigError as error:
+            raise ConfigError(f"streams.{name}: {error}") from None
 
     @property
     def last_epoch(self) -> int:
@@ -186,6 +226,11 @@ class FitConfig:
     def takes_components(self) -> bool:
         """Whether a clip's vector says what the principal components of its frames are like."""
         return self.global_mean and self.clip_vector == COMPONENTS
+
+    @property
+    def by_speaker(self) -> bool:
+        """Whether an input is standardised by speaker, of any stream."""
+        return "speaker" in {self.standardise, *(own.get("standardise") for own in self.streams.values())}
 
     @property
     def loss_terms(self) -> tuple[str, ...]:
@@ -253,28 +298,3 @@ class FitConfig:
                 f"train_on_all leaves no clip to choose the epoch on, found select {self.select!r}; "
                 "use --select last, or --from RUN to take the epochs that a run found"
             )
-
-
-def read_fields(path: Path) -> dict[str, Any]:
-    """Return the fields in a JSON or TOML file, the way a config is read before options override it.
-
-    Raises:
-        ConfigError: if the file is missing or holds no JSON object.
-    """
-    kind = "TOML" if path.suffix == ".toml" else "JSON"
-    if has_checksums(path.parent):  # config.json of a run
-        verified(path)
-    try:
-        data = gate.read_named(path)
-        fields = tomllib.loads(data.decode()) if kind == "TOML" else parse_json(data, object)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); give a JSON or TOML file of config fields"
-        ) from None
-    except RecursionError:
-        raise ConfigError(f"{path}: no valid {kind} (nested too deeply)") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: no valid {kind} ({error})") from None
-    if not isinstance(fields, dict):
-        raise ConfigError(f"{path}: found a {type(fields).__name__}, expected a JSON object of config fields")
-    return fields

@@ -49,6 +49,19 @@ RUN_FILES = (  # in the order in which a run that is replaced loses them
     ENVIRONMENT_FILE,
 )
 
+STREAM_PROJECTIONS = "projection.*.npz"  # of several streams, one each
+
+
+def projection_file(stream: str = "") -> str:
+    """Return the name of the projection of a run's cache, or of one of its streams."""
+    return f"projection.{stream}.npz" if stream else PROJECTION_FILE
+
+
+def run_files(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files that a run may have in a folder, with those of its streams that are there."""
+    return (*RUN_FILES, *sorted(path.name for path in folder.glob(STREAM_PROJECTIONS)))
+
+
 LOG = logging.getLogger(__name__)  # shown on stderr unless a program says otherwise
 LEFTOVER = ".emi-train.tmp"
 LOCK = ".lock"

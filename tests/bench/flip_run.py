@@ -32,7 +32,7 @@ from cache.common.progress import Progress
 from train import FitConfig, fit, load_run, read_labels, read_splits
 from train.audit.checks import Audit
 from train.checksums import read_json, read_sealed, verified
-from train.config import read_fields
+from train.config_file import read_fields
 from train.labels.folds import Folding
 from train.runs.bundle import bundle
 from train.runs.history import read_history

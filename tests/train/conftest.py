@@ -106,6 +106,63 @@ def make_cache() -> Callable[..., Path]:
     return make
 
 
+def text_features(clip_id: str, labels: np.ndarray, rng: np.random.Generator) -> ClipFeatures:
+    """Make a clip of a text stream: few frames, another width, no layers, no VAD."""
+    words = labels[::-1] - 0.5 + 0.2 * rng.standard_normal((int(rng.integers(1, 6)), len(labels)))
+    frames = {"words": np.hstack([words, rng.standard_normal((len(words), 2))]).astype(np.float32)}
+    return ClipFeatures(
+        clip_id=clip_id,
+        frames=frames,
+        global_mean={"words": frames["words"].mean(0)},
+        num_samples=16000,
+        rms_db=-20.0,
+        audio_sha256=f"{clip_id:1>64}",
+        clip={},
+        source=f"{clip_id}.txt",
+    )
+
+
+@pytest.fixture(scope="session")
+def make_text() -> Callable[..., Path]:
+    """Write a cache of a text stream of ``truth``, without the clips it is to lack."""
+
+    def make(path: Path, truth: dict[str, np.ndarray], lacking: Sequence[str] = ()) -> Path:
+        rng = np.random.default_rng(11)
+        fields = [FrameField("words", len(NAMES) + 2, np.dtype(np.float16), frame_shift=0.5)]
+        recipe = {"format_version": 1, "model": "words", "stored_dtype": {"words": "float16"}}
+        writer = CacheWriter.open(path, recipe, fields)
+        made = [text_features(clip_id, labels, rng) for clip_id, labels in truth.items()]
+        writer.commit([clip for clip in made if clip.clip_id not in lacking])
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pair(
+    corpus: Corpus, make_text: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Two streams of the corpus; the text lacks every seventh clip."""
+    lacking = [clip for clip in corpus.truth if int(clip) % 7 == 0]
+    return {
+        "audio": corpus.cache,
+        "text": make_text(tmp_path_factory.mktemp("text") / "cache", corpus.truth, lacking),
+    }
+
+
+@pytest.fixture(scope="session")
+def pair_run(
+    pair: dict[str, Path],
+    splits: Splits,
+    small: FitConfig,
+    quiet: Progress,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Run:
+    """A finished run of two streams."""
+    config = replace(small, standardise="train", streams={"text": {"temporal": "attention"}})
+    return fit(pair, splits, config, tmp_path_factory.mktemp("pair") / "run", progress=quiet)
+
+
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory, make_cache: Callable[..., Path]) -> Corpus:
     """60 training clips of 10 speakers, 30 validation clips of 5 others, 5 clips without a label."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,6 +26,7 @@ from train.audit.missing import missing_labels
 from train.audit.split_shift import chance_by_speaker, shift_between, summary
 from train.labels.coverage import cached, coverage
 from train.labels.tables import Labels, Splits
+from train.streams.stream_set import Source, readers_of
 
 NAMED = 5  # ids, speakers or files named in a line
 LARGEST_LOSS = 0.01  # share of the training clips that may be missing from the cache
@@ -35,46 +37,69 @@ APART = 0.99  # of names: two sides that have none in common are told whoever sp
 IntArray = npt.NDArray[np.int64]
 
 
-def audit(reader: CacheReader, splits: Mapping[str, Labels]) -> Audit:
-    """Look for what lets training see the clips that are reported.
+def audit(reader: Source, splits: Mapping[str, Labels]) -> Audit:
+    """Look for what lets training see the clips that are reported; of several streams, in each.
 
     Args:
-        reader: the cache.
+        reader: the cache, or those of the streams.
         splits: labels by name; "train" first, each of the others is one that is reported.
     """
-    train, *others = (_Side(name, labels, reader) for name, labels in splits.items())
-    checks = [check for side in others for check in _pair(train, side)]
-    checks += [
-        _coverage(side, reader, most=LARGEST_LOSS if side is train else 0.0) for side in [train, *others]
-    ]
-    checks += [
+    train, *others = sides = [_Side(name, labels, reader) for name, labels in splits.items()]
+    whole = [_coverage(side, reader, most=LARGEST_LOSS if side is train else 0.0) for side in sides]
+    whole += [
         check
-        for side in [train, *others]
+        for side in sides
         for check in (
             *missing_labels(side.name, side.cached, reported=side is not train),
             *annotators(side.name, side.cached),
         )
     ]
-    checks += [_fitted_outside(train, reader), _ENCODER]
-    return Audit(tuple(checks))
+    if isinstance(reader, CacheReader):
+        pairs = [check for side in others for check in (_speakers(train, side), *_pair(train, side))]
+        return Audit((*pairs, *whole, _fitted_outside(train, reader), _ENCODER))
+    speakers = [_speakers(train, side) for side in others]
+    streams = [
+        replace(check, name=f"{name}: {check.name}")
+        for name, each in reader.readers.items()
+        for check in _of_stream(each, sides)
+    ]
+    return Audit((*speakers, *whole, *streams, _ENCODER))
 
 
-def audit_splits(
-    reader: CacheReader, splits: Splits, *, strict: bool = False, standardise: str = "none"
-) -> Audit:
+def _of_stream(reader: CacheReader, sides: Sequence[_Side]) -> list[Check]:
+    """Return the checks of one stream, on the clips that it holds."""
+    train, *others = own = [_Side(side.name, side.cached, reader) for side in sides]
+    pairs = [check for side in others for check in _pair(train, side)]
+    return [*pairs, *map(_absent, own), _fitted_outside(train, reader)]
+
+
+def _absent(side: _Side) -> Check:
+    """Say how many clips a stream lacks, which other streams hold: a fact, which the score includes."""
+    held, count = {*side.cached.clip_ids}, len(side.labels)
+    lacking = [clip for clip in side.labels.clip_ids if clip not in held]
+    if not lacking:
+        return Check(f"absent clips, {side.name}", PASSED, f"none: it holds all {count}")
+    return Check(
+        f"absent clips, {side.name}",
+        PASSED,
+        f"{len(lacking)} of {count}, for which learned values stand in: {_some(lacking)}",
+    )
+
+
+def audit_splits(reader: Source, splits: Splits, *, strict: bool = False, by_speaker: bool = False) -> Audit:
     """Audit the two splits of a fit.
 
     Args:
         reader: the cache.
         splits: labels of the fit.
         strict: refuse to go on if a check failed.
-        standardise: of the fit's config; by speaker assumes something that is said.
+        by_speaker: whether inputs are standardised by speaker, which assumes something that is said.
 
     Raises:
         AuditError: if a check failed and ``strict`` is on.
     """
     made = audit(reader, {"train": splits.train, "valid": splits.valid})
-    if standardise == "speaker":
+    if by_speaker:
         made = Audit((*made.checks, _BY_SPEAKER))
     if strict:
         made.require()
@@ -84,7 +109,7 @@ def audit_splits(
 class _Side:
     """The clips of one split, and what the cache says about them."""
 
-    def __init__(self, name: str, labels: Labels, reader: CacheReader) -> None:
+    def __init__(self, name: str, labels: Labels, reader: Source) -> None:
         self.name = name
         self.labels = labels
         self.cached = cached(labels, reader)
@@ -113,7 +138,7 @@ def _pair(one: _Side, two: _Side) -> list[Check]:
         "loudness [dB]": ("rms_db", lambda table: table),
         "duration [s]": ("duration", lambda table: table),
     }
-    checks = [_speakers(one, two), _same_audio(one, two)]
+    checks = [_same_audio(one, two)]
     checks += [_shift(what, field, of, (one, two)) for what, (field, of) in compared.items()]
     codec = Check(f"codec, {one.name} and {two.name}", NOT_CHECKED, "a cache does not record codecs")
     return [*checks, codec]
@@ -190,12 +215,16 @@ def _chance_by_speaker(
     return chance_by_speaker(np.concatenate([one, two]), speakers, len(one))
 
 
-def _coverage(side: _Side, reader: CacheReader, most: float) -> Check:
+def _coverage(side: _Side, reader: Source, most: float) -> Check:
     name = f"coverage, {side.name}"
     missing = coverage(side.labels, reader)["missing"]
     if not missing:
         return Check(name, PASSED, f"all {len(side.labels)} labelled clips are in the cache")
-    why = {failure.clip_id: failure.reason for failure in read_failures(reader.path, set(reader.clip_ids))}
+    why = {
+        failure.clip_id: failure.reason
+        for each in readers_of(reader).values()
+        for failure in read_failures(each.path, set(each.clip_ids))
+    }
     reasons = Counter(why.get(clip_id, "not extracted") for clip_id in missing)
     listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     outcome = FAILED if len(missing) > most * len(side.labels) else PASSED

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from cache import CacheReader
 from train.audit.audit import audit_splits
 from train.audit.checks import FAILED, NOT_CHECKED, PASSED, Audit, Check
+from train.labels.coverage import opened
 from train.labels.tables import Splits
+from train.streams.stream_set import Caches, Source
 
 NAMED = 5  # folds whose findings are named in a line
 
 
 def audit_parts(
-    caches: Mapping[str, Path],
+    caches: Mapping[str, Caches],
     parts: Mapping[str, Splits],
     *,
     strict: bool = False,
-    standardise: str = "none",
+    by_speaker: bool = False,
 ) -> Audit:
     """Audit a study before its first fit: its split, or all of its folds.
 
@@ -27,15 +27,15 @@ def audit_parts(
         caches: by name; with several, each line names its cache.
         parts: labels of the fits by the folds' names, or a single split.
         strict: refuse to go on if a check failed.
-        standardise: "speaker" if a fit is standardised by speaker.
+        by_speaker: whether a fit is standardised by speaker.
 
     Raises:
         AuditError: if a check failed and ``strict`` is on.
     """
     checks: list[Check] = []
     for cache, path in caches.items():
-        with CacheReader(path) as reader:
-            own = joined(audit_folds(reader, parts, standardise)).checks
+        with opened(path) as reader:
+            own = joined(audit_folds(reader, parts, by_speaker)).checks
         checks += [replace(each, name=f"{cache}: {each.name}") for each in own] if len(caches) > 1 else own
     found = Audit(tuple(checks))
     if strict:
@@ -43,17 +43,15 @@ def audit_parts(
     return found
 
 
-def audit_folds(
-    reader: CacheReader, folds: Mapping[str, Splits], standardise: str = "none"
-) -> dict[str, Audit]:
+def audit_folds(reader: Source, folds: Mapping[str, Splits], by_speaker: bool = False) -> dict[str, Audit]:
     """Audit each fold's split.
 
     Args:
         reader: the cache.
         folds: labels by the folds' names.
-        standardise: of the fits' config.
+        by_speaker: whether a fit is standardised by speaker.
     """
-    return {name: audit_splits(reader, splits, standardise=standardise) for name, splits in folds.items()}
+    return {name: audit_splits(reader, splits, by_speaker=by_speaker) for name, splits in folds.items()}
 
 
 def joined(audits: Mapping[str, Audit]) -> Audit:

@@ -16,6 +16,7 @@ from train.commands.options import (
     ConfigFile,
     Json,
     PaperRecipe,
+    RowCaches,
     Strict,
     TuneMinutes,
     Workers,
@@ -26,6 +27,7 @@ from train.config import SWITCHES, FitConfig
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
 from train.runs.tracking.options import TrackOptions
+from train.streams.arguments import CachePlace, named_caches
 
 if TYPE_CHECKING:
     from train.audit.checks import Audit
@@ -43,10 +45,7 @@ SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, 
 @options_from(FitConfig, "chosen", without=SET_BY_ROWS)
 @options_from(TrackOptions, "tracking")
 def ablate(
-    caches: Annotated[
-        list[Path],
-        typer.Argument(metavar="CACHE…", help="Feature caches; several are compared on their common clips."),
-    ],
+    caches: RowCaches,
     *,
     out: Annotated[Path, typer.Option(help="Folder of runs, tables and chart.")],
     grid: Annotated[
@@ -85,14 +84,16 @@ def ablate(
     from train.studies.floor.baselines import with_baselines
     from train.studies.options import StudyOptions
 
-    named, processes = named_caches(caches), workers or available_cores()
+    named, processes = caches_of_rows(caches), workers or available_cores()
     parts = read_parts(LabelFiles(**files), list(named.values()), division)
-    start = Start(recipe, PAPER, caches[0], len(parts.all[0].labels.train)) if recipe else None
+    start = (
+        Start(recipe, PAPER, next(iter(named.values())), len(parts.all[0].labels.train)) if recipe else None
+    )
     base, said = build_config(chosen, config, start=start)
     rows = _rows(grid, base, named)
-    groups = _groups(named[rows[0].cache], parts, by)
+    groups = _groups(named[rows[0].cache], parts, by, base.missing)
     options = _options(StudyOptions(out, range(seeds), processes), rows, tune, tune_minutes, chosen)
-    _require_confirmable(confirm, tune, parts, rows[0])
+    _require_confirmable(confirm, tune, parts, rows[0], named)
     checked = _audited(named, parts, rows, strict, said)
     with tracked(told_to, out) as told:
         study = run_ablation(named, parts, rows, options)
@@ -110,12 +111,14 @@ def _checked(tune: str | None, tracking: Mapping[str, Any]) -> TrackOptions:
     return TrackOptions(**tracking)
 
 
-def _audited(named: dict[str, Path], parts: Parts, rows: list[Row], strict: bool, said: list[str]) -> Audit:
+def _audited(
+    named: Mapping[str, CachePlace], parts: Parts, rows: list[Row], strict: bool, said: list[str]
+) -> Audit:
     """Say the lines on the recipe, and audit once for all fits."""
     for line in said:
         typer.echo(line, err=True)
-    by_speaker = any(row.config.standardise == "speaker" for row in rows)
-    return audit_aloud(named, parts, strict, "speaker" if by_speaker else "none")
+    by_speaker = any(row.config.by_speaker for row in rows)
+    return audit_aloud(named, parts, strict, by_speaker)
 
 
 def _options(
@@ -131,8 +134,10 @@ def _options(
     return replace(plain, tune=tune == "lr", search=search)
 
 
-def _require_confirmable(confirm: Path | None, tune: str | None, parts: Parts, row: Row) -> None:
-    """Refuse to confirm rows on a cache that does not fit, or that have another config in each fold.
+def _require_confirmable(
+    confirm: Path | None, tune: str | None, parts: Parts, row: Row, named: Mapping[str, CachePlace]
+) -> None:
+    """Refuse to confirm rows of streams, on a cache that does not fit, or that have another config in each fold.
 
     Raises:
         ConfigError: if they have, or it does not.
@@ -142,6 +147,10 @@ def _require_confirmable(confirm: Path | None, tune: str | None, parts: Parts, r
 
     if confirm is None:
         return
+    if any(isinstance(place, Mapping) for place in named.values()):
+        raise ConfigError(
+            "--confirm: takes one full cache, found streams; ablate the full caches of the streams by themselves"
+        )
     if tune == "all" and parts.are_folds:
         raise ConfigError(
             "--confirm with --tune all: each fold has a config of its own; use --tune lr, or confirm without folds"
@@ -156,20 +165,19 @@ class Groups(NamedTuple):
     of: dict[str, str]
 
 
-def _groups(cache: Path, parts: Parts, by: str | None) -> Groups | None:
+def _groups(cache: CachePlace, parts: Parts, by: str | None, missing: str) -> Groups | None:
     """Return the groups that are asked for, of all clips that are reported on."""
     if by is None:
         return None
-    from cache import CacheReader
-    from train.labels.coverage import cached
+    from train.labels.coverage import cached, opened
     from train.scores.groups import group_of_clips
 
-    with CacheReader(cache) as reader:
+    with opened(cache, missing) as reader:
         labels = cached(parts.reported, reader)
         return Groups(by, dict(zip(labels.clip_ids, group_of_clips(labels, reader, by), strict=True)))
 
 
-def _rows(grid: str, base: FitConfig, named: dict[str, Path]) -> list[Row]:
+def _rows(grid: str, base: FitConfig, named: Mapping[str, CachePlace]) -> list[Row]:
     """Return the rows of a grid; say so where a cache without VAD leaves some out."""
     from train.studies.grid import COMPONENTS, read_grid
 
@@ -183,14 +191,16 @@ def _rows(grid: str, base: FitConfig, named: dict[str, Path]) -> list[Row]:
     return rows
 
 
-def audit_aloud(named: dict[str, Path], parts: Parts, strict: bool, standardise: str = "none") -> Audit:
+def audit_aloud(
+    named: Mapping[str, CachePlace], parts: Parts, strict: bool, by_speaker: bool = False
+) -> Audit:
     """Check labels and caches once for all fits, and say what was found and which targets were taken."""
     from train.audit.folds import audit_parts
     from train.labels.tables import target_lines
     from train.labels.weights import weight_lines
 
     labels = parts.all[0].labels
-    checked = audit_parts(named, parts.by_name, strict=strict, standardise=standardise)
+    checked = audit_parts(named, parts.by_name, strict=strict, by_speaker=by_speaker)
     lines = [*target_lines(labels.train, labels.valid), *weight_lines(labels.train), checked.text()]
     typer.echo("\n".join(lines), err=True)
     return checked
@@ -221,22 +231,32 @@ def _show(
         typer.echo(f"{text}\n\ntables, chart and runs: {study.path}" + (told.line() if told else ""))
 
 
-def named_caches(paths: list[Path]) -> dict[str, Path]:
-    """Name each cache by its folder, or by its whole path where two folders have one name."""
+def caches_of_rows(texts: list[str]) -> dict[str, CachePlace]:
+    """Return the caches that rows are fitted on, by name: each alone, or all as the streams of one head.
+
+    A cache is named by its folder, or by its whole path where two folders have one name; streams by all names.
+
+    Raises:
+        ConfigError: if two streams have one name, or only some have one.
+    """
+    paths = named_caches(texts)
+    if isinstance(paths, dict):
+        return {"+".join(sorted(paths)): paths}
     names = [path.resolve().name for path in paths]
     return {
         str(path) if names.count(name) > 1 else name: path for path, name in zip(paths, names, strict=True)
     }
 
 
-def caches_without_vad(named: dict[str, Path]) -> list[str]:
-    """Return the names of the caches that hold no VAD."""
-    from cache import CacheReader
+def caches_without_vad(named: Mapping[str, CachePlace]) -> list[str]:
+    """Return the names of the caches that hold no VAD; of streams, of those that hold none in any."""
     from train.features.inputs import has_vad
+    from train.labels.coverage import opened
+    from train.streams.stream_set import readers_of
 
     found = []
     for name, path in named.items():
-        with CacheReader(path) as reader:
-            if not has_vad(reader):
+        with opened(path) as reader:
+            if not any(has_vad(each) for each in readers_of(reader).values()):
                 found.append(name)
     return found

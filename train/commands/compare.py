@@ -13,18 +13,19 @@ from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
 from train.commands.ablate import audit_aloud, caches_without_vad
-from train.commands.options import CachePath, Json, Strict, Workers
+from train.commands.options import CacheArguments, Json, Strict, Workers
 from train.commands.parts import read_parts
 from train.config import FitConfig
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
+from train.streams.arguments import parse_caches
 
 
 @options_from(LabelFiles, "files")
 @options_from(FoldOptions, "division")
-@options_from(FitConfig, "chosen", only=("layer", "metric", "seed", "min_coverage"))
+@options_from(FitConfig, "chosen", only=("layer", "metric", "seed", "min_coverage", "streams", "missing"))
 def baseline(
-    cache: CachePath,
+    caches: CacheArguments,
     *,
     out: Annotated[Path, typer.Option(help="Folder of predictions and tables.")],
     files: Mapping[str, Any],
@@ -41,6 +42,7 @@ def baseline(
 
     # Every training clip is learned from, and no epoch is chosen: "last" divides nothing off.
     config, _ = build_config({**chosen, "select": "last"})
+    cache = parse_caches(caches)
     parts = read_parts(LabelFiles(**files), [cache], division)
     checked = audit_aloud({"cache": cache}, parts, strict)
     study = run_baseline(cache, parts, config, out)

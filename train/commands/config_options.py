@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cache.common.option_fields import require_known
-from train.config import FitConfig, read_fields
+from train.config import FitConfig
+from train.config_file import read_fields
 from train.errors import ConfigError
 from train.recipes.choose import chosen_recipe, with_recipe
 from train.runs.run_folder import Run, load_run
+from train.streams.arguments import CachePlace
+from train.streams.settings import overlaid
 
 
 class Start(NamedTuple):
@@ -19,13 +22,13 @@ class Start(NamedTuple):
     Attributes:
         recipe: name of the recipe that was asked for; None for the command's own.
         otherwise: name of the command's own.
-        cache: folder of the cache.
+        cache: folder of the cache; of several streams those by name.
         clips: that are trained on.
     """
 
     recipe: str | None
     otherwise: str
-    cache: Path
+    cache: CachePlace
     clips: int
 
 
@@ -48,7 +51,7 @@ def build_config(
         ConfigError: if a field is unknown or a value is not valid, or both a run and a recipe are to start from.
         RunError: if ``like`` is no finished run.
     """
-    fields = {**(read_fields(file) if file else {}), **options}
+    fields = overlaid(read_fields(file) if file else {}, options)
     where, said = str(file or "options"), []
     if like is not None:
         if start is not None and start.recipe is not None:
@@ -56,7 +59,7 @@ def build_config(
                 f"--recipe {start.recipe} and --from {like}: both say what to start from; leave one out"
             )
         run, final = load_run(like), options.get("train_on_all", False)
-        fields = {**(final_config(run) if final else run.config).to_dict(), **fields}
+        fields = overlaid((final_config(run) if final else run.config).to_dict(), fields)
     elif start is not None and not FitConfig.is_whole(fields):
         require_known(fields, FitConfig, where, ConfigError)
         name = start.recipe or start.otherwise

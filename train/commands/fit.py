@@ -11,12 +11,13 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
-from train.commands.options import CachePath, ConfigFile, FitThreads, Json, Recipe, Strict, TuneMinutes
+from train.commands.options import CacheArguments, ConfigFile, FitThreads, Json, Recipe, Strict, TuneMinutes
 from train.commands.parts import folding_of
 from train.config import FitConfig
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
 from train.runs.tracking.options import TrackOptions
+from train.streams.arguments import CachePlace, parse_caches
 
 if TYPE_CHECKING:
     from train.labels.folds import Folding
@@ -29,7 +30,7 @@ class Place(NamedTuple):
     """Where a fit reads and writes, and what it may do there.
 
     Attributes:
-        cache: folder of the cache.
+        cache: folder of the cache; of several streams those by name.
         files: the label tables.
         out: run folder.
         overwrite: replace the run in ``out``.
@@ -39,7 +40,7 @@ class Place(NamedTuple):
         heads: seeds whose mean prediction counts.
     """
 
-    cache: Path
+    cache: CachePlace
     files: LabelFiles
     out: Path
     overwrite: bool
@@ -54,7 +55,7 @@ class Place(NamedTuple):
 @options_from(FitConfig, "chosen")
 @options_from(TrackOptions, "tracking")
 def fit(
-    cache: CachePath,
+    caches: CacheArguments,
     *,
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     files: Mapping[str, Any],
@@ -91,6 +92,7 @@ def fit(
     from train.recipes.registry import AUTO
     from train.runs.tracking.follow import tracked
 
+    cache = parse_caches(caches)
     place = Place(cache, LabelFiles(**files), out, overwrite, strict, floor, folding, ensemble)
     with threads_of(threads):
         labels = _read(place)

@@ -13,6 +13,7 @@ from cache.common.console import EXIT_LISTED, print_json
 from train.commands.options import Json, Overwrite, RunPath
 from train.labels.label_files import LabelFiles
 from train.runs.export.options import ExportOptions
+from train.streams.arguments import parse_caches
 
 
 @options_from(LabelFiles, "files")
@@ -20,7 +21,11 @@ def reproduce(
     run: RunPath,
     *,
     cache: Annotated[
-        Path | None, typer.Option(help="Where the cache is now.", show_default="where it was")
+        list[str] | None,
+        typer.Option(
+            help="Where the cache is now; of streams NAME=CACHE, for each that moved.",
+            show_default="where it was",
+        ),
     ] = None,
     files: Mapping[str, Any],
     json: Json = False,
@@ -30,7 +35,7 @@ def reproduce(
     from train.fitting.reproduce import reproduce as run_again
     from train.fitting.reproduce import verdict
 
-    found = run_again(run, cache, LabelFiles(**files), Progress())
+    found = run_again(run, parse_caches(cache) if cache else None, LabelFiles(**files), Progress())
     if json:
         print_json(found)
     else:

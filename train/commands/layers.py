@@ -49,7 +49,7 @@ def layers(
 
     config, _ = build_config(chosen)
     parts = read_parts(LabelFiles(**files), [cache], division)
-    checked = audit_aloud({"cache": cache}, parts, strict, config.standardise)
+    checked = audit_aloud({"cache": cache}, parts, strict, config.by_speaker)
     table = probe_layers(cache, parts, config, Progress())
     described: dict[str, Any] = table.to_dict()
     text = table.text()

@@ -8,8 +8,21 @@ from typing import Annotated
 import typer
 
 from train.recipes.registry import RECIPES
+from train.streams.arguments import CACHES
 
-CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the feature cache.")]
+CacheArguments = Annotated[
+    list[str],
+    typer.Argument(
+        metavar=CACHES, help="Folder of the feature cache; of several streams NAME=CACHE for each."
+    ),
+]
+RowCaches = Annotated[
+    list[str],
+    typer.Argument(
+        metavar=CACHES,
+        help="Feature caches; several are compared on their common clips, or with names feed one head.",
+    ),
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run, or a bundle of one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]

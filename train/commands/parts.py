@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
+from train.streams.arguments import CachePlace
 
 if TYPE_CHECKING:
     from train.labels.folds import Folding
@@ -34,7 +34,7 @@ def folding_of(given: Mapping[str, Any]) -> Folding | None:
     return Folding(parse_folds(options.folds), options.group, options.allow_speaker_overlap)
 
 
-def read_parts(files: LabelFiles, caches: Sequence[Path], given: Mapping[str, Any]) -> Parts:
+def read_parts(files: LabelFiles, caches: Sequence[CachePlace], given: Mapping[str, Any]) -> Parts:
     """Read the labels of a command, and divide them where folds are asked for."""
     from train.labels.read_tables import read_all_labels, read_files
     from train.studies.parts import fold_parts, whole

@@ -13,7 +13,7 @@ from cache.common.console import print_json
 from cache.common.words import counted
 from train.commands.options import (
     Annotators,
-    CachePath,
+    CacheArguments,
     Json,
     Overwrite,
     RecipeDiff,
@@ -25,12 +25,13 @@ from train.commands.options import (
 )
 from train.config import FitConfig
 from train.scores.registry import METRICS
+from train.streams.arguments import parse_caches
 
 
 @options_from(FitConfig, "chosen", only=("min_coverage", "device"))
 def evaluate(
     run: RunPath,
-    cache: CachePath,
+    caches: CacheArguments,
     *,
     labels: Annotated[Path, typer.Option(help="Label table, or folder of <split>_split.csv.")],
     split: Annotated[
@@ -77,7 +78,7 @@ def evaluate(
         labelled = read_labels(labels, asked, split, known, annotators)
         result = scoring.evaluate(
             loaded,
-            cache,
+            parse_caches(caches),
             labelled,
             min_coverage=config.min_coverage,
             allow_recipe_diff=allow_recipe_diff,
@@ -93,7 +94,7 @@ def evaluate(
 @options_from(FitConfig, "chosen", only=("device",))
 def predict(
     run: RunPath,
-    cache: CachePath,
+    caches: CacheArguments,
     *,
     out: Annotated[Path, typer.Option(help="CSV to write: the training label file's columns.")],
     ids: Annotated[
@@ -128,7 +129,7 @@ def predict(
         wanted = read_ids(ids) if ids else None
         predictions = run_predict(
             loaded,
-            cache,
+            parse_caches(caches),
             wanted.written_ids if wanted else None,
             missing=missing,
             allow_recipe_diff=allow_recipe_diff,

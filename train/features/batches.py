@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,23 @@ class Features:
         width = self.width if self.global_mean is None else self.global_mean.shape[1]
         return None if width == self.width else width
 
+    def batcher(self, device: torch.device) -> Batcher:
+        """Return what fills batches of these features, into a buffer of its own."""
+        return Batcher(self, device)
+
+
+class Batches(Protocol):
+    """What batches are made of: the features of one cache, or those of several streams."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the frames stay in memory."""
+        ...
+
+    def batcher(self, device: torch.device) -> Callable[[IntArray], Any]:
+        """Return what fills batches, given positions of clips; a batch is valid until the next."""
+        ...
+
 
 class FrameBank:
     """Frame fields of some clips in memory, each loaded once, however many heads are fitted on them.
@@ -119,6 +136,7 @@ def load_features(
     bank: FrameBank | None = None,
     budget: float | None = None,
     on_progress: OnProgress = say_nothing,
+    frames_too: bool = False,
 ) -> Features:
     """Get the features of some clips ready: in memory, in their stored dtype, when they fit.
 
@@ -129,6 +147,7 @@ def load_features(
         bank: what is in memory already; it may hold more clips, in another order.
         budget: bytes that may be used; default: half of the memory that is free.
         on_progress: called with the number of clips read, and of all.
+        frames_too: whether a fusion takes the frames, whatever the config says.
 
     Raises:
         ConfigError: if the cache has not the fields that the config asks for.
@@ -139,7 +158,8 @@ def load_features(
     fits = not needed or needed <= (free_memory() * MEMORY_SHARE if budget is None else budget)
     frames: FrameStore | None = None
     means, lengths, chosen = None, bank.lengths[positions], bank.clip_ids != tuple(clip_ids)
-    if config.lstm or config.describes_frames:
+    seeing = config.lstm or frames_too
+    if seeing or config.describes_frames:
         frames = bank.frames(inputs.fields, on_progress) if fits else ReaderFrames(reader, clip_ids, inputs)
         if config.describes_frames:
             means = bank.statistics(inputs, frames, on_progress)
@@ -149,7 +169,7 @@ def load_features(
         tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
         means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))
     described = frames if config.takes_components else None
-    seen = frames if config.lstm else None
+    seen = frames if seeing else None
     layers = (len(inputs.layers), inputs.widths[0]) if inputs.weighted else (0, 0)
     return Features(tuple(clip_ids), lengths, seen, means, inputs.width, fits, described, *layers)
 
@@ -219,12 +239,12 @@ class BatchFeed:
         waited: seconds that whoever takes the batches has spent waiting for them.
     """
 
-    def __init__(self, features: Features, device: torch.device) -> None:
+    def __init__(self, features: Batches, device: torch.device) -> None:
         self._features = features
-        self._batchers = [Batcher(features, device) for _ in range(2)]
+        self._batchers = [features.batcher(device) for _ in range(2)]
         self.waited = 0.0
 
-    def __call__(self, batches: Sequence[IntArray]) -> Iterator[tuple[IntArray, Batch]]:
+    def __call__(self, batches: Sequence[IntArray]) -> Iterator[tuple[IntArray, Any]]:
         """Yield each of ``batches`` (positions) with its clips; a batch is valid until the next is asked for."""
         filled = self._on_the_spot(batches) if self._features.in_memory else self._ahead(batches)
         for positions in batches:
@@ -234,10 +254,10 @@ class BatchFeed:
             yield positions, batch
             kept_memory().trim()
 
-    def _on_the_spot(self, batches: Sequence[IntArray]) -> Iterator[Batch]:
+    def _on_the_spot(self, batches: Sequence[IntArray]) -> Iterator[Any]:
         yield from map(self._batchers[0], batches)
 
-    def _ahead(self, batches: Sequence[IntArray]) -> Iterator[Batch]:
+    def _ahead(self, batches: Sequence[IntArray]) -> Iterator[Any]:
         """Two buffers in turn: while a batch is in use, the next one is read into the other."""
         with ThreadPoolExecutor(1, "emi-train-read") as pool:
             coming = pool.submit(self._batchers[0], batches[0])

@@ -11,6 +11,9 @@ from train.config import WEIGHTED
 from train.errors import ConfigError
 
 VAD = "vad"
+Layer = (
+    int | tuple[int, ...] | None
+)  # that a head takes: one, all that it weighs, or none where there are none
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,16 @@ class Inputs:
         return self.width - (sum(self.widths[1 : len(self.layers)]) if self.weighted else 0)
 
     @property
-    def layer(self) -> int | tuple[int, ...] | None:
+    def layer(self) -> Layer:
         """What runs say of the layer: its number, or those that are weighted; None if the cache has none."""
         if self.weighted:
             return self.layers
         return self.layers[0] if self.layers else None
+
+
+def as_asked(layer: Layer) -> int | str | None:
+    """Return what a config says that takes this layer, or weighs all."""
+    return WEIGHTED if isinstance(layer, tuple) else layer
 
 
 def layer_of(field: str) -> int:
@@ -79,9 +87,7 @@ def choose_inputs(reader: CacheReader, layer: int | str | None, vad: bool) -> In
     return Inputs(tuple(names), tuple(field.width for field in fields), layer == WEIGHTED)
 
 
-def require_inputs(
-    reader: CacheReader, layer: int | tuple[int, ...] | None, vad: bool, width: int, head: Path
-) -> None:
+def require_inputs(reader: CacheReader, layer: Layer, vad: bool, width: int, head: Path) -> None:
     """Refuse a cache that has not what a finished head takes; nobody can choose its layer any more.
 
     Args:
@@ -105,7 +111,7 @@ def require_inputs(
             f"{reader.path}: the head of {head} needs {' and '.join(needed)} of its encoder, the cache has "
             f"{', '.join(reader.frame_fields)}; {way}"
         )
-    found = choose_inputs(reader, WEIGHTED if isinstance(layer, tuple) else layer, vad)
+    found = choose_inputs(reader, as_asked(layer), vad)
     if found.width != width:
         raise ConfigError(
             f"{reader.path}: {' + '.join(found.fields)} are {found.width} channels, the head of {head} needs "

@@ -20,7 +20,7 @@ from cache.common.console import json_ready
 from train.config import FitConfig
 from train.errors import RunError
 from train.fitting.adamw import AdamW
-from train.heads.head import FusionHead
+from train.heads.streams_head import Head
 from train.runs.history import EpochRecord
 from train.runs.tensors import read_tensors, write_tensors
 
@@ -67,7 +67,7 @@ class Training:
         rates: clips/s that were measured with one number of threads and another, before the first step.
     """
 
-    head: FusionHead
+    head: Head
     optimiser: AdamW
     history: list[EpochRecord] = field(default_factory=list)
     best_epoch: int | None = None
@@ -115,7 +115,7 @@ def is_better(score: float, best: float | None) -> bool:
     return not math.isnan(score) and (best is None or score > best)
 
 
-def new_training(head: FusionHead, config: FitConfig) -> Training:
+def new_training(head: Head, config: FitConfig) -> Training:
     """Return a head and its optimiser before the first step."""
     return Training(head, AdamW(head, config.weight_decay))
 

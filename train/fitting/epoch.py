@@ -17,14 +17,18 @@ import torch
 from cache.common.progress import Progress
 from train.config import FitConfig
 from train.errors import RunError
-from train.features.batches import Batch, BatchFeed, Features
+from train.features.batches import Batch, BatchFeed
 from train.features.order import epoch_batches
+from train.features.streams import AnyFeatures, StreamFeatures, StreamsBatch, kept_streams
 from train.fitting.checkpoint import Training
 from train.fitting.curve import with_curve
 from train.fitting.progress_lines import step_line
+from train.fitting.settle import settle
 from train.fitting.task import Task
+from train.heads.head import FusionHead
+from train.heads.streams_head import StreamsHead
 from train.losses.loss import LossValue
-from train.losses.total import batch_loss, looks_across_clips
+from train.losses.total import batch_loss, looks_across_clips, summed
 from train.runs.forward import apply_head, autocast
 from train.runs.history import EpochRecord
 from train.scores.registry import METRICS
@@ -33,19 +37,21 @@ from train.scores.targets import mean_score
 IntArray = npt.NDArray[np.int64]
 
 
-def run_epoch(training: Training, task: Task, features: Features, progress: Progress) -> None:
+def run_epoch(training: Training, task: Task, features: AnyFeatures, progress: Progress) -> None:
     """Train over every training clip once, score the head, and record both."""
     started = time.perf_counter()
-    with _chance_of(task.config, len(training.history), next(training.head.parameters()).device):
+    with _chance_of(training, task.config):
         trained = _trained(training, task, features, progress)
+    settle(training, task, features)
     training.record(replace(trained, score=_score(training, task, features)))
     training.seconds += time.perf_counter() - started
 
 
-def batches_of_epoch(task: Task, features: Features, epoch: int) -> list[IntArray]:
+def batches_of_epoch(task: Task, features: AnyFeatures, epoch: int) -> list[IntArray]:
     """Return the positions of the clips of each batch of an epoch (from 0), every training clip once."""
     config, where = task.config, task.parts["fit"]
-    by_length = config.lstm and not looks_across_clips(config.loss_terms)
+    temporal = [plan.config.lstm for plan in task.streams.values()] or [config.lstm]
+    by_length = any(temporal) and not looks_across_clips(config.loss_terms)
     batches = epoch_batches(features.lengths[where], config.batch_size, config.seed, epoch, by_length)
     return [where[batch] for batch in batches]
 
@@ -77,18 +83,19 @@ def learning_rate(step: int, steps_per_epoch: int, config: Schedule) -> float:
 
 
 @contextmanager
-def _chance_of(config: FitConfig, epoch: int, device: torch.device) -> Iterator[None]:
+def _chance_of(training: Training, config: FitConfig) -> Iterator[None]:
     """Have dropout draw from ``(seed, epoch)`` alone inside, so that a resumed fit gives the same bits."""
-    if not config.dropout:
+    if not config.dropout and isinstance(training.head, FusionHead):  # some fusions of streams have their own
         yield
         return
+    epoch, device = len(training.history), next(training.head.parameters()).device
     seed = np.random.SeedSequence([config.seed, 3, epoch]).generate_state(1, np.uint64)[0]
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(int(seed) % 2**63)
         yield
 
 
-def _trained(training: Training, task: Task, features: Features, progress: Progress) -> EpochRecord:
+def _trained(training: Training, task: Task, features: AnyFeatures, progress: Progress) -> EpochRecord:
     """Take one step per batch over every training clip; the score is still open (NaN)."""
     config, epoch = task.config, len(training.history)
     batches = batches_of_epoch(task, features, epoch)
@@ -96,8 +103,10 @@ def _trained(training: Training, task: Task, features: Features, progress: Progr
     weights = None if task.weights is None else torch.from_numpy(task.weights).float()
     feed = BatchFeed(features, next(training.head.parameters()).device)
     total, done, skipped, lr, started = 0.0, 0, 0, 0.0, time.perf_counter()
+    kept = _kept_streams(features, config, epoch)
     training.head.train()
-    for step, (part, batch) in enumerate(feed(batches)):
+    for step, (part, whole) in enumerate(feed(batches)):
+        batch = whole.keeping({name: each[part] for name, each in kept.items()}) if kept else whole
         lr = learning_rate(epoch * len(batches) + step, len(batches), config)
         these = torch.from_numpy(part)
         each = None if weights is None else weights[these]
@@ -123,7 +132,7 @@ def _trained(training: Training, task: Task, features: Features, progress: Progr
 
 def take_step(
     training: Training,
-    batch: Batch,
+    batch: Batch | StreamsBatch,
     targets: torch.Tensor,
     config: FitConfig,
     lr: float,
@@ -139,9 +148,11 @@ def take_step(
         lr: learning rate.
         weights: (clips,) of the clips in the loss; None: all count alike.
     """
+    head = training.head
     with autocast(config, batch.lengths.device):
-        predictions = training.head(*batch)
-    loss = batch_loss(config.loss_terms, predictions.float(), targets, weights)
+        apart = head.outputs if isinstance(head, StreamsHead) and head.apart else None
+        predictions = [head(*batch)] if apart is None else [*apart(*batch)]
+    loss = summed([batch_loss(config.loss_terms, each.float(), targets, weights) for each in predictions])
     if loss.value is not None:
         training.optimiser.zero_grad()
         loss.value.backward()  # type: ignore[no-untyped-call]
@@ -149,7 +160,14 @@ def take_step(
     return loss
 
 
-def _score(training: Training, task: Task, features: Features) -> float:
+def _kept_streams(features: AnyFeatures, config: FitConfig, epoch: int) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which streams of each clip an epoch sees; nothing where all are."""
+    if not config.stream_dropout or not isinstance(features, StreamFeatures):
+        return {}
+    return kept_streams(features.present, config.stream_dropout, config.seed, epoch)
+
+
+def _score(training: Training, task: Task, features: AnyFeatures) -> float:
     """Return the selection metric on the clips that choose the epoch; NaN if undefined, or if none do."""
     if not len(task.chooser):
         return math.nan

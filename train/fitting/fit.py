@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from cache import CacheReader
 from cache.common.progress import Progress
 from train.audit.audit import audit_splits
 from train.audit.checks import Audit
 from train.config import FitConfig
-from train.features.batches import Features, FrameBank
+from train.features.streams import AnyFeatures
 from train.files import CHECKPOINT_FILE, CONFIG_FILE, write_json
 from train.fitting.begun import as_begun
 from train.fitting.checkpoint import Training, save_checkpoint
@@ -21,7 +20,8 @@ from train.fitting.curve import curve_line, with_curve
 from train.fitting.epoch import run_epoch
 from train.fitting.progress_lines import TOLD_EPOCHS, epoch_line, is_told
 from train.fitting.refresh import refresh
-from train.fitting.start import begin, begin_again, read_features, refit_task, shape_of, start_pass
+from train.fitting.settle import why_alike
+from train.fitting.start import Bank, begin, begin_again, read_features, refit_task, shape_of, start_pass
 from train.fitting.task import Task, plan_fit
 from train.fitting.threads import settle_as_before, settle_threads
 from train.fitting.write_run import FitInputs, write_results
@@ -32,6 +32,7 @@ from train.machine import choose_device, deterministic, kept_memory, threads_as_
 from train.runs.claim import claim, keep_run_folder
 from train.runs.run_folder import Run, load_run
 from train.runs.tracking.follow import Follower, following
+from train.streams.stream_set import Caches, Source
 
 SAVE_EVERY = 1.0  # seconds at most that a kill costs where epochs are many and short
 
@@ -50,7 +51,7 @@ class SharedFit:
         followed: whether the tracker around, if there is one, is told of this fit as it goes.
     """
 
-    bank: FrameBank | None = None
+    bank: Bank | None = None
     pictures: bool = True
     strict: bool = False
     audited: bool = False
@@ -67,7 +68,7 @@ class Told(NamedTuple):
 
 
 def fit(
-    cache: CacheReader | Path | str,
+    cache: Caches,
     labels: Splits,
     config: FitConfig,
     out: Path | str,
@@ -82,7 +83,7 @@ def fit(
     measured before the first step, up to torch's own, unless a ``train.machine.threads_of`` around this sets it.
 
     Args:
-        cache: a cache folder or its reader.
+        cache: a cache folder or its reader; of several streams, those by name.
         labels: training and validation labels; where they came from is kept in the run, to reproduce it.
         config: the recipe.
         out: run folder.
@@ -101,7 +102,7 @@ def fit(
     """
     out, progress, shared = Path(out), progress or Progress(), shared or SharedFit()
     kept_memory()
-    with opened(cache) as reader:
+    with opened(cache, config.missing) as reader:
         config = config if overwrite else as_begun(config, [out], progress)
         task = plan_fit(reader, labels, config)
         checked = _audit(reader, labels, config, shared)
@@ -126,11 +127,11 @@ def fit(
     return load_run(out)
 
 
-def _audit(reader: CacheReader, labels: Splits, config: FitConfig, shared: SharedFit) -> Audit | None:
+def _audit(reader: Source, labels: Splits, config: FitConfig, shared: SharedFit) -> Audit | None:
     """Return the audit that is to be said; None where it was, for all fits at once."""
     if shared.audited or shared.audit is not None:
         return None
-    return audit_splits(reader, labels, strict=shared.strict, standardise=config.standardise)
+    return audit_splits(reader, labels, strict=shared.strict, by_speaker=config.by_speaker)
 
 
 def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, told: Told) -> None:
@@ -142,6 +143,9 @@ def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, told: Told) -> None
         features = read_features(reader, whole, shared.bank, progress)
         training = begin(whole, shape_of(whole, features), device, checkpoint, progress)
         task = refit_task(whole, training.choice)
+        alike = why_alike(training.head, whole)
+        if alike is not None:
+            progress.line(f"fusion {whole.config.fusion}: its streams count alike, since {alike}")
         taken = start_pass(training, task, features, progress)
         settle_threads(choice, training, task, taken, progress)
         _take_epochs(training, task, taken, checkpoint, told)
@@ -155,7 +159,7 @@ def _fit_in(out: Path, inputs: FitInputs, shared: SharedFit, told: Told) -> None
     checkpoint.unlink()
 
 
-def _take_epochs(training: Training, task: Task, features: Features, checkpoint: Path, told: Told) -> None:
+def _take_epochs(training: Training, task: Task, features: AnyFeatures, checkpoint: Path, told: Told) -> None:
     """Take the epochs that are left of a pass."""
     saved, progress = time.monotonic(), told.progress
     while not training.is_over(task.config):

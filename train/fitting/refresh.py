@@ -37,7 +37,7 @@ def refresh(out: Path, inputs: FitInputs) -> bool:
     texts = {METRICS_FILE: json_text(_metrics(out, inputs))}
     if (out / AUDIT_FILE).exists():
         texts[AUDIT_FILE] = audit_splits(
-            inputs.reader, inputs.labels, standardise=inputs.task.config.standardise
+            inputs.reader, inputs.labels, by_speaker=inputs.task.config.by_speaker
         ).to_json()
     texts[ENVIRONMENT_FILE] = json_text({**found, **origin_of(inputs)})  # last: until then it is done again
     replace_listed(out, texts)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cache import CacheReader, read_table
+from cache import read_table
 from cache.common.progress import Progress
 from train.checksums import (
     FILES,
@@ -35,13 +35,16 @@ from train.files import (
     sha256,
 )
 from train.fitting.fit import SharedFit, fit
+from train.labels.coverage import opened
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
 from train.machine import threads_of
 from train.runs.run_folder import load_run
 from train.runs.unpacking.unpack import require_folder
+from train.streams.arguments import cache_words, places_in
 
 COMPARED = (CONFIG_FILE, HEAD_FILE, HISTORY_FILE, REFIT_FILE, PREDICTIONS_FILE, METRICS_FILE)
+Moved = Path | Mapping[str, Path] | None
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device")
 
 
@@ -52,24 +55,24 @@ class Plan:
     Attributes:
         run: folder of the finished run.
         config: of its fit.
-        cache: where its cache is.
+        cache: where its cache is, or those of its streams by name.
         files: where its label tables are.
         threads: that it was fitted with.
     """
 
     run: Path
     config: FitConfig
-    cache: Path
+    cache: Path | dict[str, Path]
     files: LabelFiles
     threads: int
 
 
-def reproduce(run: Path, cache: Path | None, files: LabelFiles, progress: Progress) -> dict[str, Any]:
+def reproduce(run: Path, cache: Moved, files: LabelFiles, progress: Progress) -> dict[str, Any]:
     """Fit a run again with its config and as many threads, and compare; of several heads, each of them.
 
     Args:
         run: folder of a finished run, an ensemble or a cross-validation.
-        cache: where its cache is now; None: where it was.
+        cache: where its cache is now; of streams, where those are that have moved. None: where they were.
         files: where its label tables are now; what is not named is where it was. Those of folds lie beside them.
         progress: where to report.
 
@@ -140,7 +143,7 @@ def _tables_of_folds(path: Path, files: LabelFiles) -> dict[str, LabelFiles]:
     return tables
 
 
-def _plan(run: Path, config: FitConfig, cache: Path | None, files: LabelFiles) -> Plan:
+def _plan(run: Path, config: FitConfig, cache: Moved, files: LabelFiles) -> Plan:
     """Say how a run is fitted again."""
     verify_run(run)
     path = run / ENVIRONMENT_FILE
@@ -153,14 +156,33 @@ def _plan(run: Path, config: FitConfig, cache: Path | None, files: LabelFiles) -
         raise RunError(
             f"{run}: does not say where its labels were; name them with --labels or --train, --valid"
         )
-    return Plan(run, config, cache or Path(inputs["cache"]), files, _the_one(run, threads))
+    return Plan(run, config, _moved(run, places_in(inputs["cache"]), cache), files, _the_one(run, threads))
+
+
+def _moved(run: Path, before: Path | dict[str, Path], now: Moved) -> Path | dict[str, Path]:
+    """Return where the caches of a run are now.
+
+    Raises:
+        ConfigError: if a stream is named that the run has not.
+    """
+    if now is None:
+        return before
+    if isinstance(now, Path) and isinstance(before, Path):
+        return now
+    if isinstance(now, Mapping) and isinstance(before, Mapping) and now.keys() <= before.keys():
+        return {**before, **now}
+    streams = before if isinstance(before, Mapping) else {}
+    expected = ", ".join(f"{name}=CACHE" for name in streams) or "one CACHE without a name"
+    raise ConfigError(
+        f"--cache: found {', '.join(cache_words(now))}, the run {run} was fitted on others; give {expected}"
+    )
 
 
 def _again(plan: Plan, progress: Progress) -> dict[str, Any]:
     """Fit a run again, and compare."""
     shared = SharedFit(pictures=False, audited=True)
     with tempfile.TemporaryDirectory(prefix="emi-reproduce-") as folder, threads_of(plan.threads):
-        with CacheReader(plan.cache) as reader:
+        with opened(plan.cache, plan.config.missing) as reader:
             out, labels = Path(folder) / "run", read_files(plan.files)
             again = fit(reader, labels, plan.config, out, progress=progress, shared=shared)
         return _compared(plan.run, again.path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy.typing as npt
 from cache import CacheReader
 from train.config import FitConfig
 from train.errors import ConfigError, LabelError
-from train.features.inputs import choose_inputs
+from train.features.inputs import Layer, choose_inputs
+from train.fitting.stream_plan import StreamPlan, absent_clips, plan_streams, require_streams
 from train.labels.classes import require_one_hot, require_shares
 from train.labels.coverage import cached, check_coverage, coverage, is_compact
 from train.labels.divide import inner_split
@@ -25,6 +27,7 @@ from train.losses.total import looks_across_clips
 from train.machine import choose_device
 from train.runs.precision import require_precision
 from train.scores.registry import traits_of
+from train.streams.stream_set import Source, StreamSet, as_missing, recipe_ids
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -40,12 +43,13 @@ class Task:
         valid: validation labels of the clips in the cache.
         parts: positions of "fit", "inner" and "valid" among the train clips followed by the valid clips.
         inner_by: "speaker" or "clip"; None without an inner part.
-        layer: encoder layer; None for a cache without layers.
+        layer: encoder layer; None for a cache without layers, and for several streams.
         coverage: labelled and cached clips.
         identity: what decides the head and its predictions, in parts.
         weights: (clips,) of the train clips followed by the valid clips in the loss, the mean over those that are
             trained on being 1; None: all count alike.
         speakers: digest of the clips' speakers, which decide the interval too.
+        streams: what is taken of each stream, in the order of their names; empty for a single cache.
     """
 
     config: FitConfig
@@ -53,11 +57,12 @@ class Task:
     valid: Labels
     parts: dict[str, IntArray]
     inner_by: str | None
-    layer: int | tuple[int, ...] | None
+    layer: Layer
     coverage: dict[str, Any]
     identity: dict[str, Any]
     speakers: str
     weights: FloatArray | None = None
+    streams: Mapping[str, StreamPlan] = field(default_factory=dict)
 
     @property
     def clip_ids(self) -> tuple[str, ...]:
@@ -80,7 +85,7 @@ class Task:
         return self.parts.get(self.config.select, np.empty(0, dtype=np.int64))
 
 
-def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
+def plan_fit(reader: Source, labels: Splits, config: FitConfig) -> Task:
     """Join labels and cache, and divide the training clips; no feature is read.
 
     Raises:
@@ -94,30 +99,43 @@ def plan_fit(reader: CacheReader, labels: Splits, config: FitConfig) -> Task:
             f"loss {config.loss}: a correlation over a batch of one clip does not exist, found batch_size 1; "
             "use a larger --batch-size or --loss mse"
         )
+    require_streams(reader, config)
+    reader = as_missing(reader, config.missing)
     covered = _coverage(reader, labels, config.min_coverage)
     train, valid = (cached(part, reader) for part in (labels.train, labels.valid))
     require_speakers(train, valid)
-    if config.standardise == "speaker":
+    if config.by_speaker:
         require_known_speakers(train, valid)
     parts, inner_by = _divided(train, valid, config)
     _require_labels(train, valid, parts["fit"])
     weights = normalised((train, valid), parts["fit"])
     _require_classes(train, valid, config)
-    inputs = choose_inputs(reader, config.layer, config.vad)
-    require_precision(config, inputs.head_width, choose_device(config.device, compact=is_compact(reader)))
+    ids, layer, streams = train.clip_ids + valid.clip_ids, None, {}
+    if isinstance(reader, StreamSet):
+        streams = plan_streams(reader, config, ids, parts["fit"])
+        covered["streams"] = absent_clips(streams, ids, len(train))
+    else:
+        layer = _layer(reader, config)
     identity = {
         "config": config.to_dict(),
-        "recipe_id": reader.recipe_id,
+        "recipe_id": recipe_ids(reader),
         "clips and labels": _digest(reader, train, valid, parts, weights),
     }
     speakers = json.dumps([train.speakers, valid.speakers])
     digest = hashlib.sha256(speakers.encode()).hexdigest()
-    if config.standardise == "speaker":  # then they decide the head, too
+    if config.by_speaker:  # then they decide the head, too
         identity["speakers"] = digest
-    return Task(config, train, valid, parts, inner_by, inputs.layer, covered, identity, digest, weights)
+    return Task(config, train, valid, parts, inner_by, layer, covered, identity, digest, weights, streams)
 
 
-def _coverage(reader: CacheReader, labels: Splits, least: float) -> dict[str, Any]:
+def _layer(reader: CacheReader, config: FitConfig) -> Layer:
+    """Return the layer that a config takes of a cache, or all that it weighs; None for a cache without layers."""
+    inputs = choose_inputs(reader, config.layer, config.vad)
+    require_precision(config, inputs.head_width, choose_device(config.device, compact=is_compact(reader)))
+    return inputs.layer
+
+
+def _coverage(reader: Source, labels: Splits, least: float) -> dict[str, Any]:
     """Return which labelled clips are cached and which cached ones are not labelled."""
     covered = {"train": coverage(labels.train, reader), "valid": coverage(labels.valid, reader)}
     check_coverage(covered["train"], labels.train, reader, least)
@@ -156,15 +174,26 @@ def _require_classes(train: Labels, valid: Labels, config: FitConfig) -> None:
 
 
 def _digest(
-    reader: CacheReader, train: Labels, valid: Labels, parts: dict[str, IntArray], weights: FloatArray | None
+    reader: Source, train: Labels, valid: Labels, parts: dict[str, IntArray], weights: FloatArray | None
 ) -> str:
     """Return a hash of the clips, their sound, their labels, their parts and their weights."""
     ids = train.clip_ids + valid.clip_ids
     names = [train.names, ids, train.written_ids + valid.written_ids, train.id_column]
     text = json.dumps([names, {part: where.tolist() for part, where in parts.items()}])
     digest = hashlib.sha256(text.encode())
-    for array in (train.targets, valid.targets, reader.clip_table("clips/audio_sha256", ids)):
+    for array in (train.targets, valid.targets, *_sounds(reader, ids)):
         digest.update(np.ascontiguousarray(array).tobytes())
     if weights is not None:
         digest.update(weights.tobytes())
     return digest.hexdigest()
+
+
+def _sounds(reader: Source, ids: tuple[str, ...]) -> Iterator[npt.NDArray[Any]]:
+    """Yield the hashes of the clips' content; of each stream, which of them it holds and theirs."""
+    if not isinstance(reader, StreamSet):
+        yield reader.clip_table("clips/audio_sha256", ids)
+        return
+    for name, here in reader.present(ids).items():
+        held = [clip for clip, there in zip(ids, here, strict=True) if there]
+        yield here
+        yield reader.readers[name].clip_table("clips/audio_sha256", held)

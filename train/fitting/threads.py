@@ -14,26 +14,30 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from torch import Tensor
 
 from cache.common.progress import Progress
 from cache.common.words import counted
 from train.checksums import known_fields, read_json
-from train.features.batches import Batch, Batcher, Features
+from train.features.batches import Batch
+from train.features.streams import AnyFeatures, StreamsBatch
 from train.files import ENVIRONMENT_FILE
 from train.fitting.checkpoint import Training, new_training
 from train.fitting.epoch import batches_of_epoch, take_step
 from train.fitting.task import Task
+from train.heads.streams_head import StreamInput
 from train.machine import ThreadChoice, choice_around, threads_of
 
 ROUNDS = 5  # timed steps of each number, at most
 SECONDS = 1.0  # after which no round begins; the first one is always taken
 FRAMES = 128  # of a clip, at most: a step of the full head would take seconds
 HOPELESS = 1.5  # times the fastest step: such a number is not timed again
+AnyBatch = Batch | StreamsBatch
 GAIN = 1.05  # by which more threads must be faster than fewer: less is chance
 
 
 def settle_threads(
-    choice: ThreadChoice, training: Training, task: Task, features: Features, progress: Progress
+    choice: ThreadChoice, training: Training, task: Task, features: AnyFeatures, progress: Progress
 ) -> None:
     """Set the threads of a fit, and note them in ``training``.
 
@@ -83,7 +87,7 @@ def numbers_to_try(most: int) -> list[int]:
 
 
 def measured_rates(
-    training: Training, task: Task, features: Features, counts: Sequence[int]
+    training: Training, task: Task, features: AnyFeatures, counts: Sequence[int]
 ) -> dict[int, float]:
     """Return threads → clips/s of a step on a batch of usual length; ``training`` stays as it is.
 
@@ -93,7 +97,7 @@ def measured_rates(
     trial.head.train()
     batches = batches_of_epoch(task, features, 0)
     positions = sorted(batches, key=lambda batch: int(features.lengths[batch].max()))[len(batches) // 2]
-    whole = Batcher(features, torch.device("cpu"))(positions)
+    whole = features.batcher(torch.device("cpu"))(positions)
     batch, targets = _cut(whole), torch.from_numpy(task.truth[positions]).float()
     seconds: dict[int, list[float]] = {count: [] for count in counts}
     begun, left = time.perf_counter(), list(counts)
@@ -129,15 +133,27 @@ def rates_line(rates: dict[int, float]) -> str:
     return f"takes {counted(fastest(rates), 'thread')} ({each})"
 
 
-def _cut(batch: Batch) -> Batch:
-    """Leave out what lies behind the first ``FRAMES`` frames."""
+def _cut(batch: AnyBatch) -> AnyBatch:
+    """Leave out what lies behind the first ``FRAMES`` frames; of streams, in each."""
+    if isinstance(batch, StreamsBatch):
+        return StreamsBatch({name: own._replace(**_cut_frames(own)) for name, own in batch.streams.items()})
+    return batch._replace(**_cut_frames(batch))
+
+
+def _cut_frames(batch: Batch | StreamInput) -> dict[str, Tensor]:
+    """Return what is other without the frames behind the first ``FRAMES``."""
     if batch.frames is None or batch.frames.shape[1] <= FRAMES:
-        return batch
-    return Batch(batch.frames[:, :FRAMES].contiguous(), batch.lengths.clamp(max=FRAMES), batch.global_mean)
+        return {}
+    return {"frames": batch.frames[:, :FRAMES].contiguous(), "lengths": batch.lengths.clamp(max=FRAMES)}
 
 
-def _share(batch: Batch, whole: Batch) -> float:
-    """Return which part of the frames was left, 1 without frames."""
-    if batch.frames is None or whole.frames is None:
-        return 1.0
-    return batch.frames.shape[1] / whole.frames.shape[1]
+def _share(batch: AnyBatch, whole: AnyBatch) -> float:
+    """Return which part of the values of frames was left, 1 without frames."""
+    left, all_of_them = (
+        sum(each.frames.numel() for each in _parts(one) if each.frames is not None) for one in (batch, whole)
+    )
+    return left / all_of_them if all_of_them else 1.0
+
+
+def _parts(batch: AnyBatch) -> Sequence[Batch | StreamInput]:
+    return list(batch.streams.values()) if isinstance(batch, StreamsBatch) else [batch]

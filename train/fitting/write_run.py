@@ -14,7 +14,8 @@ from cache.common import gate
 from cache.common.words import counted
 from cache.compaction.projection import MAX_FILE_BYTES
 from train.checksums import finish_run
-from train.features.batches import Features
+from train.features.inputs import Layer
+from train.features.streams import AnyFeatures
 from train.files import (
     CLIPS_FILE,
     CONFUSION_PICTURE,
@@ -27,15 +28,18 @@ from train.files import (
     PROJECTION_FILE,
     REFIT_FILE,
     SCATTER_PICTURE,
+    projection_file,
     sha256,
     write_bytes,
     write_csv,
     write_json,
 )
 from train.fitting.checkpoint import Choice, Training
+from train.fitting.settle import weights_of_streams
 from train.fitting.task import Task
-from train.heads.head import FusionHead
+from train.heads.head import FusionHead, Inputs
 from train.heads.layers import layer_shares
+from train.heads.streams_head import Head
 from train.labels.agreement import agreements
 from train.labels.coverage import is_compact
 from train.labels.missing import missing_counts
@@ -47,6 +51,7 @@ from train.runs.run_folder import LAYER_WEIGHTS, Targets, require_finite, save_h
 from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
 from train.scores.wording import score_text
+from train.streams.stream_set import Source, StreamSet, places_of, readers_of, recipe_ids
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -56,18 +61,18 @@ class FitInputs:
     """What a fit is made from.
 
     Attributes:
-        reader: the cache.
+        reader: the cache, or those of several streams.
         labels: as read, before the join with the cache.
         task: as planned.
     """
 
-    reader: CacheReader
+    reader: Source
     labels: Splits
     task: Task
 
 
 def write_results(
-    out: Path, inputs: FitInputs, features: Features, training: Training, *, pictures: bool = True
+    out: Path, inputs: FitInputs, features: AnyFeatures, training: Training, *, pictures: bool = True
 ) -> None:
     """Give the head its chosen weights and write the run folder; ``metrics.json``, last, finishes it."""
     task, choice = inputs.task, training.choose()
@@ -122,7 +127,20 @@ def _metrics(task: Task, training: Training, choice: Choice) -> dict[str, Any]:
         **_agreement(task),
         **_layer_weights(task, training.head),
         **({"weighted_by": task.train.weighted_by} if task.weights is not None else {}),
+        **_streams(task, training),
     }
+
+
+def _streams(task: Task, training: Training) -> dict[str, Any]:
+    """Return, of several streams, how many clips each lacks, and the weights of those that are trained apart."""
+    if not task.streams:
+        return {}
+    absent = {
+        name: {part: int((~plan.present[where]).sum()) for part, where in task.parts.items()}
+        for name, plan in task.streams.items()
+    }
+    weights = weights_of_streams(training.head, task.train.names)
+    return {"absent_clips": absent, **({"stream_weights": weights} if weights else {})}
 
 
 def _missing(task: Task) -> dict[str, Any]:
@@ -142,11 +160,19 @@ def _agreement(task: Task) -> dict[str, Any]:
     return {"agreement": found} if any(found.values()) else {}
 
 
-def _layer_weights(task: Task, head: FusionHead) -> dict[str, Any]:
+def _layer_weights(task: Task, head: Head) -> dict[str, Any]:
     """Return what share of the sum each encoder layer has; nothing where a head takes one as it is."""
-    if not isinstance(task.layer, tuple):
-        return {}
-    return {LAYER_WEIGHTS: layer_shares(head.layer_weights, task.layer)}
+    if isinstance(head, FusionHead):
+        sides: list[tuple[str, Inputs, Layer]] = [("", head, task.layer)]
+    else:
+        sides = [(f"{name} ", head.inputs(name), plan.layer) for name, plan in task.streams.items()]
+    shares = {
+        f"{prefix}{layer}": share
+        for prefix, inputs, layers in sides
+        if isinstance(layers, tuple)
+        for layer, share in layer_shares(inputs.layer_weights, layers).items()
+    }
+    return {LAYER_WEIGHTS: shares} if shares else {}
 
 
 def _epochs(training: Training) -> list[EpochRecord]:
@@ -157,17 +183,23 @@ def _epochs(training: Training) -> list[EpochRecord]:
 def _save_head(out: Path, inputs: FitInputs, training: Training, targets: Targets, statement: str) -> None:
     """Write the head with all that is needed to use it."""
     reader, task = inputs.reader, inputs.task
-    about = {
-        "config": task.config.to_dict(),
-        "layer": task.layer,
-        "statement": statement,
-        "recipe": reader.recipe,
-        "recipe_id": reader.recipe_id,
-    }
+    about = {"config": task.config.to_dict(), "layer": task.layer, "statement": statement}
+    if isinstance(reader, StreamSet):
+        about["streams"] = {
+            name: {**_of_cache(reader.readers[name]), "layer": plan.layer, "vad": plan.config.vad}
+            for name, plan in task.streams.items()
+        }
+    else:
+        about |= _of_cache(reader)
     save_head(out / HEAD_FILE, training.head, targets, about)
-    if is_compact(reader):
-        content = gate.read(reader.path, reader.path / PROJECTION_FILE, MAX_FILE_BYTES)
-        write_bytes(out / PROJECTION_FILE, content)
+    for name, each in readers_of(reader).items():
+        if is_compact(each):
+            content = gate.read(each.path, each.path / PROJECTION_FILE, MAX_FILE_BYTES)
+            write_bytes(out / projection_file(name), content)
+
+
+def _of_cache(reader: CacheReader) -> dict[str, Any]:
+    return {"recipe": reader.recipe, "recipe_id": reader.recipe_id}
 
 
 def _report(out: Path, task: Task, targets: Targets, predictions: FloatArray) -> dict[str, Any]:
@@ -242,7 +274,7 @@ def _environment(inputs: FitInputs, training: Training) -> dict[str, Any]:
         "threads_of_each_sitting": training.threads,
         "clips_per_second_by_threads": {str(count): rate for count, rate in training.rates.items()},
         **origin_of(inputs),
-        "recipe_id": inputs.reader.recipe_id,
+        "recipe_id": recipe_ids(inputs.reader),
         "seconds": round(training.seconds, 3),
         "waited_for_data": round(training.waited / training.seconds, 4) if training.seconds else None,
         "clips_per_second": round(clips / training.seconds, 1) if training.seconds else None,
@@ -254,7 +286,7 @@ def origin_of(inputs: FitInputs) -> dict[str, Any]:
     files = inputs.labels.files
     table = files.speakers if files else None
     return {
-        "inputs": {**inputs.labels.origin, "cache": str(inputs.reader.path)},
+        "inputs": {**inputs.labels.origin, "cache": places_of(inputs.reader)},
         "label_files": {str(path): sha256(path) for path in inputs.labels.paths},
         "speakers": inputs.task.speakers,
         "speaker_table": {str(table): sha256(table)} if table else {},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,7 @@ LATER = {
 }
 MOST = {"width": 1_000_000, "targets": 100_000, "lstm_layers": MOST_LAYERS}
 MOST_IF_GIVEN = {"clip_width": 10_000_000, "hidden": MOST_UNITS}
+Made_co = TypeVar("Made_co", bound=nn.Module, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,17 @@ class HeadShape:
         fields = dataclasses.asdict(self)
         return {name: value for name, value in fields.items() if (name, value) not in LATER.items()}
 
+    def head(self) -> FusionHead:
+        """Return a head of this shape."""
+        return FusionHead(self)
 
-class FusionHead(nn.Module):
-    """concat[global mean, last LSTM output] → Linear → Tanh → Linear, without output activation.
 
-    Tensors keep the method's shape and torch's names: ``lstm.weight_ih_l0`` …, ``fusion_head.0.weight``,
-    ``fusion_head.2.weight``; with ``fusion_head`` off, ``fusion_head.weight``. Another temporal model's
-    tensors begin with its own name.
+class Inputs(nn.Module):
+    """What comes before the fusion: the clip vector and the temporal model's output, as far as a shape has them.
+
+    Attributes:
+        shape: what fixes its tensors.
+        widths: values of each of the vectors.
     """
 
     def __init__(self, shape: HeadShape) -> None:
@@ -132,18 +137,53 @@ class FusionHead(nn.Module):
             self.layer_weights = nn.Parameter(torch.zeros(shape.layers))  # equal shares
         if shape.components:
             self.components = Components(shape.width, shape.components)
-        widths = [shape.clip_width or shape.width] if shape.global_mean else []
+        self.widths = [shape.clip_width or shape.width] if shape.global_mean else []
         if shape.lstm:
             make = TEMPORAL_MODELS.get(shape.temporal)
             self.add_module(shape.temporal, make(shape.width, shape.hidden or shape.width, shape.lstm_layers))
-            widths.append(self.temporal.output_width)
-        fusion = FUSIONS.get(shape.fusion if shape.fusion_head else PLAIN_FUSION)
-        self.fusion_head = fusion(widths, shape.targets, shape.dropout)
+            self.widths.append(self.temporal.output_width)
 
     @property
     def temporal(self) -> TemporalModel:
         """The temporal model; there is none with ``lstm`` off."""
         return cast(TemporalModel, self.get_submodule(self.shape.temporal))
+
+    def clip_vector(self, global_mean: Tensor | None) -> Tensor:
+        """Return the vectors that sum up the clips (clips, clip width) as the fusion takes them.
+
+        Raises:
+            ConfigError: if there are none.
+        """
+        clips = _given(global_mean, "global mean")
+        return self._summed(self.standardise.clips(clips) if self.shape.standardise else clips)
+
+    def own_frames(self, frames: Tensor | None, lengths: Tensor) -> Tensor:
+        """Return frames (clips, frames, width) as the temporal model takes them.
+
+        Raises:
+            ConfigError: if there are none.
+        """
+        given = _given(frames, "frames")
+        given = self.standardise.frames(given, lengths) if self.shape.standardise else given
+        return self._summed(given)
+
+    def _summed(self, values: Tensor) -> Tensor:
+        """Return values (…, given width) with all layers summed to one, (…, width)."""
+        return layer_sum(values, self.layer_weights, self.shape.layer_width) if self.shape.layers else values
+
+
+class FusionHead(Inputs):
+    """concat[global mean, last LSTM output] → Linear → Tanh → Linear, without output activation.
+
+    Tensors keep the method's shape and torch's names: ``lstm.weight_ih_l0`` …, ``fusion_head.0.weight``,
+    ``fusion_head.2.weight``; with ``fusion_head`` off, ``fusion_head.weight``. Another temporal model's
+    tensors begin with its own name.
+    """
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__(shape)
+        fusion = FUSIONS.get(shape.fusion if shape.fusion_head else PLAIN_FUSION)
+        self.fusion_head = fusion(self.widths, shape.targets, shape.dropout)
 
     def forward(self, frames: Tensor | None, lengths: Tensor, global_mean: Tensor | None) -> Tensor:
         """Return the intensities of a batch.
@@ -159,41 +199,44 @@ class FusionHead(nn.Module):
         Raises:
             ConfigError: if an input that the switches ask for is missing.
         """
-        parts = []
-        if self.shape.global_mean:
-            clips = _given(global_mean, "global mean")
-            clips = self.standardise.clips(clips) if self.shape.standardise else clips
-            parts.append(self._summed(clips))
+        parts = [self.clip_vector(global_mean)] if self.shape.global_mean else []
         if self.shape.lstm:
-            given = _given(frames, "frames")
-            given = self.standardise.frames(given, lengths) if self.shape.standardise else given
-            parts.append(self.temporal.summarise(self._summed(given), lengths))
+            parts.append(self.temporal.summarise(self.own_frames(frames, lengths), lengths))
         return self.fusion_head(*parts)  # type: ignore[no-any-return]
-
-    def _summed(self, values: Tensor) -> Tensor:
-        """Return values (…, given width) with all layers summed to one, (…, width)."""
-        return layer_sum(values, self.layer_weights, self.shape.layer_width) if self.shape.layers else values
 
     def num_parameters(self) -> int:
         """Return the number of trainable values."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        return number_of_parameters(self)
 
 
-def new_head(shape: HeadShape, seed: int) -> FusionHead:
+def number_of_parameters(module: nn.Module) -> int:
+    """Return the number of trainable values of a module."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+class Shape(Protocol[Made_co]):
+    """What fixes the tensors of a head, of one cache or of several streams."""
+
+    def head(self) -> Made_co:
+        """Return a head of this shape."""
+        ...
+
+
+def new_head(shape: Shape[Made_co], seed: int) -> Made_co:
     """Return a head with torch's default initialisation from ``seed``, whatever was drawn before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return FusionHead(shape)
+        return shape.head()
 
 
-def require_tensors(shape: HeadShape, tensors: Mapping[str, Tensor]) -> None:
+def require_tensors(shape: Shape[Made_co], tensors: Mapping[str, Tensor]) -> None:
     """Refuse tensors that are not those of a head of this shape, before one is made: no memory is taken for it.
 
     Raises:
         ConfigError: naming the first that is missing, too much, or of another shape.
     """
     with torch.device("meta"):
-        wanted = {name: tuple(each.shape) for name, each in FusionHead(shape).state_dict().items()}
+        wanted = {name: tuple(each.shape) for name, each in shape.head().state_dict().items()}
     found = {name: tuple(each.shape) for name, each in tensors.items()}
     for name in sorted({*wanted, *found}):
         if wanted.get(name) != found.get(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from cache.common.registry import Registry
@@ -83,3 +84,19 @@ STREAM_FUSIONS.add(
     "train.heads.fusions.m2f:M2FFusion",
     "one stream's frames weighted by how they resemble the others'",
 )
+
+
+class _Fusions(Collection[str]):
+    """The names of all fusions: those of vectors, then those that only several streams have."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in FUSIONS or name in STREAM_FUSIONS
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (*FUSIONS, *STREAM_FUSIONS)
+
+    def __len__(self) -> int:
+        return len(FUSIONS) + len(STREAM_FUSIONS)
+
+
+ALL_FUSIONS: Collection[str] = _Fusions()

@@ -1,4 +1,4 @@
-"""What the streams of a head hand to its fusion: of each stream its vector and its frames, for the clips of a batch.
+"""What the streams of a head hand to its fusion: of each its vector and its frames, for the clips of a batch.
 
 A fusion of streams is a module made from the streams' widths, the number of intensities, and the share of what
 reaches it that is left out at random in training. It takes the states of all streams at once, in the order of

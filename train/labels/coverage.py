@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from cache import CacheReader
@@ -13,26 +12,33 @@ from cache.common.errors import TableError
 from cache.common.ids import KnownIds, nearly_matching
 from train.errors import LabelError
 from train.labels.tables import Labels
+from train.streams.settings import TOKEN
+from train.streams.stream_set import Caches, Source, StreamSet, as_missing, open_source, readers_of
 
 HINTED = 3  # ids shown from either side when none meets
 
 
 @contextmanager
-def opened(cache: CacheReader | Path | str) -> Iterator[CacheReader]:
-    """Give a reader; one that was opened here is closed here."""
-    if isinstance(cache, CacheReader):
-        yield cache
+def opened(cache: Caches, missing: str | None = None) -> Iterator[Source]:
+    """Give a reader of a cache, or of streams by name; one that was opened here is closed here.
+
+    Args:
+        cache: a cache folder or its reader; of several streams, those by name.
+        missing: what becomes of a clip that a stream lacks; None keeps to what is open.
+    """
+    if isinstance(cache, CacheReader | StreamSet):
+        yield as_missing(cache, missing) if missing else cache
     else:
-        with CacheReader(cache) as reader:
+        with open_source(cache, missing or TOKEN) as reader:
             yield reader
 
 
-def is_compact(reader: CacheReader) -> bool:
-    """Whether the cache was derived from another one: small enough that a CPU is the quicker place."""
-    return reader.recipe.is_compact
+def is_compact(reader: Source) -> bool:
+    """Whether all caches were derived from others: small enough that a CPU is the quicker place."""
+    return all(each.recipe.is_compact for each in readers_of(reader).values())
 
 
-def ids_in(labels: Labels, reader: CacheReader) -> list[str | None]:
+def ids_in(labels: Labels, reader: Source) -> list[str | None]:
     """Return the cache's id of every labelled clip, None where it holds none.
 
     Raises:
@@ -45,7 +51,7 @@ def ids_in(labels: Labels, reader: CacheReader) -> list[str | None]:
         raise LabelError(f"{labels.path}: {error}") from None
 
 
-def coverage(labels: Labels, reader: CacheReader) -> dict[str, Any]:
+def coverage(labels: Labels, reader: Source) -> dict[str, Any]:
     """Return how many of the labelled clips the cache holds, and which it does not.
 
     Returns:
@@ -57,14 +63,14 @@ def coverage(labels: Labels, reader: CacheReader) -> dict[str, Any]:
     return {"labelled": len(labels), "cached": cached, "share": cached / len(labels), "missing": missing}
 
 
-def cached(labels: Labels, reader: CacheReader) -> Labels:
+def cached(labels: Labels, reader: Source) -> Labels:
     """Return the labels of the clips that the cache holds, under the ids that it has for them."""
     ids = ids_in(labels, reader)
     kept = labels.take([i for i, clip_id in enumerate(ids) if clip_id is not None])
     return replace(kept, clip_ids=tuple(clip_id for clip_id in ids if clip_id is not None))
 
 
-def check_coverage(found: dict[str, Any], labels: Labels, reader: CacheReader, least: float) -> None:
+def check_coverage(found: dict[str, Any], labels: Labels, reader: Source, least: float) -> None:
     """Refuse labels of which the cache holds too few clips.
 
     Raises:

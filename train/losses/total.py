@@ -39,6 +39,11 @@ def batch_loss(
         each = torch.ones(len(targets)) if weights is None else weights
         each = each.to(predictions)
         values = [_of_some(term, predictions, targets, each) for term in terms]
+    return summed(values)
+
+
+def summed(values: Sequence[LossValue]) -> LossValue:
+    """Return the sum of some losses of one batch, as far as they are defined."""
     present = [value.value for value in values if value.value is not None]
     return LossValue(torch.stack(present).sum() if present else None, max(value.skipped for value in values))
 

@@ -16,6 +16,8 @@ from train.config import FitConfig
 from train.errors import ConfigError, RunError
 from train.files import CONFIG_FILE, ENSEMBLE_FILE, ENVIRONMENT_FILE, FOLDS_FILE, METRICS_FILE
 from train.scores.wording import aligned, interval_text, score_text, typeset
+from train.streams.arguments import cache_name
+from train.streams.settings import flattened
 from train.studies.study import RESULTS
 
 SORTED_BY = ("date", "score", "seconds", "name", "cache")
@@ -116,7 +118,7 @@ def _run(path: Path, metrics: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("no run of a head")
     return {
         "kind": "run",
-        "cache": Path(str(inputs.get("cache", ""))).name,
+        "cache": cache_name(inputs.get("cache", "")),
         "seconds": float(environment["seconds"]),
         "config": _changed(config),
         **_scored(metrics),
@@ -139,7 +141,8 @@ def _number(value: Any) -> float:
 def _changed(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that differ from the paper's recipe; the seed says nothing of it."""
     own, standard = asdict(FitConfig.from_dict(dict(config))), _standard()
-    return {name: value for name, value in own.items() if value != standard[name] and name != "seed"}
+    changed = {name: value for name, value in own.items() if value != standard[name] and name != "seed"}
+    return flattened(changed)
 
 
 @cache
@@ -181,7 +184,7 @@ def _folds(path: Path, found: dict[str, Any]) -> dict[str, Any]:
 
 def _study(_path: Path, found: dict[str, Any]) -> dict[str, Any]:
     rows = found["rows"]
-    caches = dict.fromkeys(Path(str(row["cache"])).name for row in rows)
+    caches = dict.fromkeys(cache_name(row["cache"]) for row in rows)
     return {
         "kind": f"study of {len(rows)} row{'s' if len(rows) != 1 else ''}",
         "cache": ", ".join(caches),

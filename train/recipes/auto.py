@@ -35,14 +35,16 @@ MEASURED: dict[str, Any] = {
 
 def auto(known: Known) -> Recipe:
     """Return the method for hidden states of a wide encoder with VAD, and ``MEASURED`` for everything else."""
-    if known.is_hidden_states and known.width >= WIDE and known.vad and not known.compact:
+    own = known.is_hidden_states and known.width >= WIDE and known.vad and not known.compact
+    if own and not known.streams:
         why = (
             f"the published method, for {known.field} with {known.width} channels and VAD; with the epoch that the "
             "inner part chooses it is fitted again on all of train (--no-refit leaves that out)"
         )
         return Recipe(AUTO, {"refit": True}, why)
     epochs = max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / math.ceil(known.clips / BATCH)))
-    fields = {**MEASURED, "vad": known.vad, "epochs": epochs}
+    vad = {} if known.streams else {"vad": known.vad}  # of a stream: where its cache has it
+    fields = {**MEASURED, **vad, "epochs": epochs}
     why = (
         f"statistics of frames and of their principal components into a small network, {fields['loss']}, {epochs} "
         f"epochs on all of train, dropout {fields['dropout']}: measured best on features like {_what(known)} "
@@ -52,6 +54,8 @@ def auto(known: Known) -> Recipe:
 
 
 def _what(known: Known) -> str:
+    if known.streams:
+        return f"those of {len(known.streams)} streams"
     if known.compact:
         return "those of a compact cache"
     vad = " without VAD" if known.is_hidden_states and not known.vad else ""

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from cache import CacheReader
 from train.config import MEAN, WEIGHTED, FitConfig
 from train.recipes.recipe import Recipe, known_of
 from train.recipes.registry import AUTO, RECIPES
+from train.streams.settings import overlaid
+from train.streams.stream_set import Caches
 
 OF_INNER = ("patience", "refit", "inner_share")  # fields that ask for clips that choose the epoch
 OF_TEMPORAL = ("temporal", "hidden", "lstm_layers")  # fields that say nothing with the temporal model off
 
 
-def chosen_recipe(
-    name: str, cache: CacheReader | Path | str, clips: int, layer: int | str | None = None
-) -> Recipe:
+def chosen_recipe(name: str, cache: Caches, clips: int, layer: int | str | None = None) -> Recipe:
     """Return what a recipe chooses for a cache.
 
     Args:
         name: of a registered recipe.
-        cache: folder of the cache, or its reader.
+        cache: folder of the cache, or its reader; of several streams those by name.
         clips: that are trained on.
         layer: encoder layer; None takes the last one cached.
 
@@ -37,7 +35,7 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
 
     What the user chose stands; what the recipe has gives way where the two do not go together.
     """
-    fields = {**recipe.fields, **given}
+    fields = overlaid(recipe.fields, given)
     if any(name in given for name in OF_TEMPORAL) or given.get("global_mean") is False:
         fields["lstm"] = given.get("lstm", True)
     if given.get("layer") == WEIGHTED and "clip_vector" not in given:
@@ -49,11 +47,11 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def recipe_config(cache: CacheReader | Path | str, clips: int, recipe: str = AUTO, **given: Any) -> FitConfig:
+def recipe_config(cache: Caches, clips: int, recipe: str = AUTO, **given: Any) -> FitConfig:
     """Return the config that ``emi-train fit`` takes for a cache: that of a recipe, changed by ``given``.
 
     Args:
-        cache: folder of the cache, or its reader.
+        cache: folder of the cache, or its reader; of several streams those by name.
         clips: that are trained on.
         recipe: "auto" or "paper".
         given: fields of the config.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cache import CacheReader
 from train.features.inputs import choose_inputs, has_vad
 from train.labels.coverage import is_compact, opened
+from train.streams.stream_set import Caches, StreamSet
 
 HIDDEN_STATES = "hidden_states/"
 
@@ -24,6 +24,7 @@ class Known:
         vad: whether the cache holds arousal, dominance and valence of each frame.
         compact: whether the cache was made from another one.
         clips: that are trained on.
+        streams: the same of each stream, where there are several; the rest is that of the first then.
     """
 
     field: str
@@ -31,6 +32,7 @@ class Known:
     vad: bool
     compact: bool
     clips: int
+    streams: tuple[Known, ...] = ()
 
     @property
     def is_hidden_states(self) -> bool:
@@ -60,11 +62,11 @@ class Recipe:
 MakeRecipe = Callable[[Known], Recipe]
 
 
-def known_of(cache: CacheReader | Path | str, clips: int, layer: int | str | None = None) -> Known:
+def known_of(cache: Caches, clips: int, layer: int | str | None = None) -> Known:
     """Return what a recipe chooses by; no feature is read.
 
     Args:
-        cache: folder of the cache, or its reader.
+        cache: folder of the cache, or its reader; of several streams those by name.
         clips: that are trained on.
         layer: encoder layer; None takes the last one cached.
 
@@ -72,5 +74,12 @@ def known_of(cache: CacheReader | Path | str, clips: int, layer: int | str | Non
         ConfigError: if the cache has no such layer.
     """
     with opened(cache) as reader:
-        inputs = choose_inputs(reader, layer, vad=False)
-        return Known(inputs.fields[0], inputs.widths[0], has_vad(reader), is_compact(reader), clips)
+        if isinstance(reader, StreamSet):
+            streams = tuple(_known(each, clips, None) for each in reader.readers.values())
+            return replace(streams[0], streams=streams)
+        return _known(reader, clips, layer)
+
+
+def _known(reader: CacheReader, clips: int, layer: int | str | None) -> Known:
+    inputs = choose_inputs(reader, layer, vad=False)
+    return Known(inputs.fields[0], inputs.widths[0], has_vad(reader), is_compact(reader), clips)

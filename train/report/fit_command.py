@@ -14,6 +14,8 @@ from train.checksums import known_fields, read_json
 from train.config import FitConfig
 from train.files import CONFIG_FILE, ENVIRONMENT_FILE
 from train.labels.label_files import COLUMNS, PATHS
+from train.streams.arguments import cache_words, places_in
+from train.streams.settings import STREAMS, settings_texts
 
 NO_COMMAND = (
     "no command: it does not say which label tables it was fitted from, or no option can name their targets"
@@ -42,7 +44,7 @@ def fit_command(
         named = dict(known.get("inputs") or {}) if inputs is None else inputs
         threads = sorted({int(count) for count in known.get("threads_of_each_sitting", [])})
         where = label_words(named)
-        cache = str(named.get("cache", ""))
+        cache = cache_words(places_in(named["cache"])) if named.get("cache") else []
     if not cache or where is None:
         return f"# {in_one_line(str(run))}: {NO_COMMAND}"
     same_threads = ["--threads", str(threads[0])] if len(threads) == 1 else []
@@ -50,7 +52,7 @@ def fit_command(
     start = (
         [] if "--from" in own else ["--recipe", "paper"]
     )  # whose values are those that no option is told for
-    words = ["emi-train", "fit", cache, *where, *start, *own, *same_threads, *more]
+    words = ["emi-train", "fit", *cache, *where, *start, *own, *same_threads, *more]
     return shlex.join([*words, "--out", out])
 
 
@@ -63,6 +65,9 @@ def config_words(config: FitConfig, run: Path) -> list[str]:
     for name, declared in options_of(FitConfig).items():
         value = getattr(config, name)
         if value == getattr(standard, name):
+            continue
+        if name == STREAMS:
+            words += [word for text in settings_texts(config.streams) for word in ("--set", text)]
             continue
         if not declared.offered:
             return ["--from", str(run), "--seed", str(config.seed)]

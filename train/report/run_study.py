@@ -22,6 +22,7 @@ from train.runs.submission import predictions_in
 from train.runs.unpacking.unpack import require_folder
 from train.scores.registry import METRICS
 from train.scores.targets import mean_score
+from train.streams.arguments import cache_words, places_in
 from train.studies.study import Study, reported, row_result
 
 ONE_HEAD = "one head, mean over seeds"  # the row of an ensemble
@@ -43,7 +44,7 @@ def study_of_run(path: Path) -> Study:
         inputs = read_json(run.path / ENVIRONMENT_FILE).get("inputs", {})
         asked = specs_of(run.targets.names, inputs.get("targets") or ())
         files = LabelFiles.from_dict({**inputs, "targets": asked})
-        cache = Path(inputs["cache"])
+        cache = " ".join(cache_words(places_in(inputs["cache"])))
     labels, first = reported_by(run.path, run.metrics, read_all_labels(files))
     folders = [run.path, *(other.path for other in run.others)]
     name, whose = (ONE_HEAD, "Of the first head: ") if run.others else (path.resolve().name, "")

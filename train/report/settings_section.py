@@ -15,6 +15,7 @@ from train.report.styles import markdown_table
 from train.runs.run_folder import LAYER_WEIGHTS, load_run, read_metrics
 from train.runs.settings import compared, in_a_line, settings_of
 from train.scores.wording import NOTHING
+from train.streams.arguments import cache_name
 from train.studies.study import RowResult, Study
 
 
@@ -53,7 +54,7 @@ def _settings(study: Study, row: RowResult) -> dict[str, str]:
     """Return a row's settings with its cache and its seeds."""
     seeds = [_seed(study.path / run) for run in row.runs]
     settings = settings_of(row.config, load_run(study.path / row.runs[0]))
-    return {"cache": Path(row.cache).name, **settings, "seeds": ", ".join(seeds)}
+    return {"cache": cache_name(row.cache), **settings, "seeds": ", ".join(seeds)}
 
 
 def _shares(study: Study, row: RowResult) -> str:

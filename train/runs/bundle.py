@@ -29,6 +29,7 @@ from train.checksums import (
     verified,
     verify_run,
 )
+from train.config import FitConfig
 from train.errors import RunError
 from train.files import (
     CHECKSUMS_FILE,
@@ -38,17 +39,18 @@ from train.files import (
     FOLDS_FILE,
     HEAD_FILE,
     METRICS_FILE,
-    PROJECTION_FILE,
     json_text,
+    projection_file,
 )
 from train.runs.model_card import header
+from train.runs.recipe_match import Side
 from train.runs.run_folder import Run, load_run
 from train.runs.settings import in_a_line, settings_of
 from train.runs.unpacking.unpack import require_folder
 from train.scores.wording import interval_text, score_text
 
-PACKED = (HEAD_FILE, CONFIG_FILE, PROJECTION_FILE)
 OF_THE_DATA = (FILES, "inputs")  # of a list of runs: label tables and where they were
+PROJECTION_SUFFIX = ".npz"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's first date: the same run gives the same bytes
 MACHINE = ("python", "versions", "platform", "cpu_capability", "device", "threads_of_each_sitting")
 
@@ -93,7 +95,8 @@ def _onnx(run: Run) -> dict[str, bytes]:
 def _one(run: Run, more: Mapping[str, bytes], *, with_card: bool) -> dict[str, bytes]:
     """Return name → content of the files of one head, and of ``more``."""
     verify_run(run.path)
-    packed = {name: _content(run.path / name) for name in PACKED if (run.path / name).exists()}
+    names = (HEAD_FILE, CONFIG_FILE, *map(projection_file, run.sides))
+    packed = {name: _content(run.path / name) for name in names if (run.path / name).exists()}
     texts = {
         METRICS_FILE: json_text(_aggregates(run.metrics)),
         "hashes.json": json_text(_hashes(run.path, packed)),
@@ -153,8 +156,8 @@ def card(run: Run, *, onnx: bool = False) -> str:
         score = f"Validation: mean {metrics['metric']} {score_text(scores[metrics['metric']]['mean'])}."
     parts = on_in(run)
     lines = [
-        f"- Head: {parts}; {metrics['parameters']:,} parameters; width {run.head.shape.width}.",
-        _encoder(run),
+        f"- Head: {parts}; {metrics['parameters']:,} parameters; {_width(run)}.",
+        *_encoders(run),
         _settings(run),
         f"- Training: {metrics['statement']}.",
         f"- {score}",
@@ -173,7 +176,7 @@ def card_of_several(run: Run, listed: Mapping[str, Any], *, folds: bool, onnx: b
         onnx: whether their mean lies beside them as an ONNX file.
     """
     heads, metric, metrics = [run, *run.others], run.config.metric, run.metrics
-    size = f"{metrics['parameters']:,} parameters, each {on_in(run)}; width {run.head.shape.width}"
+    size = f"{metrics['parameters']:,} parameters, each {on_in(run)}; {_width(run)}"
     if folds:
         found = listed["mean"]
         what = "the heads of a cross-validation on frozen speech features"
@@ -195,7 +198,7 @@ def card_of_several(run: Run, listed: Mapping[str, Any], *, folds: bool, onnx: b
             )
     lines = [
         f"- Heads: {len(heads)} of {size}. `emi-train predict` takes the mean of their predictions.",
-        *(_encoder(run), _settings(run), how, f"- {score}"),
+        *(*_encoders(run), _settings(run), how, f"- {score}"),
     ]
     scores = {metric: _mean_over_folds(listed)} if folds else listed["valid"]
     return header(run, scores, listed["mean"] if folds else None, onnx=onnx) + _text(what, run, lines)
@@ -208,29 +211,49 @@ def _mean_over_folds(listed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def on_in(run: Run) -> str:
-    """Return the method's parts that a head has: "LSTM, global mean, fusion head"."""
-    config = run.config
-    parts = {"LSTM": config.lstm, "global mean": config.global_mean, "fusion head": config.fusion_head}
-    parts |= {"VAD": config.vad}
+    """Return the method's parts that a head has: "LSTM, global mean, fusion head"; of several streams, of each."""
+    fusion = {"fusion head": run.config.fusion_head}
+    if not run.streams:
+        return _on(_parts(run.config, fusion))
+    each = [f"{name} ({_on(_parts(side.config, {}))})" for name, side in run.streams.items()]
+    return f"{', '.join(each)}, fused by {run.config.fusion}" if run.config.fusion_head else ", ".join(each)
+
+
+def _parts(config: FitConfig, fusion: Mapping[str, bool]) -> dict[str, bool]:
+    return {"LSTM": config.lstm, "global mean": config.global_mean, **fusion, "VAD": config.vad}
+
+
+def _on(parts: Mapping[str, bool]) -> str:
     return ", ".join(name for name, is_on in parts.items() if is_on)
+
+
+def _width(run: Run) -> str:
+    """Return how wide a frame is, of several streams in each."""
+    widths = [str(side.inputs.shape.width) for side in run.sides.values()]
+    return f"width {' + '.join(widths)}"
 
 
 def _divided(listed: Mapping[str, Any]) -> str:
     return f"divided {in_markdown(str(listed.get('divided', 'as folds.json says')))}"
 
 
-def _layer(run: Run) -> str:
-    if isinstance(run.layer, tuple):
-        return f"layers {', '.join(map(str, run.layer))}, weighted"
-    return f"layer {run.layer}"
+def _layer(side: Side) -> str:
+    if isinstance(side.layer, tuple):
+        return f"layers {', '.join(map(str, side.layer))}, weighted"
+    return f"layer {side.layer}"
 
 
-def _encoder(run: Run) -> str:
-    source = run.recipe.encoder
-    return (
-        f"- Encoder: {source.get('model', 'unknown')}, revision {source.get('revision', 'unknown')}, "
-        f"{_layer(run)}; frozen."
-    )
+def _encoders(run: Run) -> list[str]:
+    """Return a line on the encoder, or one for each stream."""
+    lines = []
+    for name, side in run.sides.items():
+        source = side.recipe.encoder
+        what = f"Encoder of {name}" if name else "Encoder"
+        lines.append(
+            f"- {what}: {source.get('model', 'unknown')}, revision {source.get('revision', 'unknown')}, "
+            f"{_layer(side)}; frozen."
+        )
+    return lines
 
 
 def _settings(run: Run) -> str:
@@ -259,7 +282,7 @@ def _aggregates(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def _content(path: Path) -> bytes:
     """Return a file of the run as the bundle holds it."""
-    if path.name == PROJECTION_FILE:
+    if path.suffix == PROJECTION_SUFFIX:
         return replace(Projection.from_file(verified(path)), fitted_on=()).to_bytes()
     return read_regular(verified(path), MAX_BYTES)
 

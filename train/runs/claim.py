@@ -15,6 +15,7 @@ from train.files import (
     ENVIRONMENT_FILE,
     METRICS_FILE,
     RUN_FILES,
+    STREAM_PROJECTIONS,
     lock_folder,
     make_folder,
     remove_leftovers,
@@ -28,13 +29,19 @@ class Kept(NamedTuple):
     Attributes:
         marker: file that holds what decided its content.
         files: of it, in the order in which one that is replaced loses them: ``metrics.json`` first.
+        others: pattern of the names of further files that it may have.
     """
 
     marker: str
     files: tuple[str, ...]
+    others: str = ""
+
+    def files_in(self, out: Path) -> list[str]:
+        """Return the names of the files that such a folder may have, with the others that are there."""
+        return [*self.files, *(sorted(path.name for path in out.glob(self.others)) if self.others else ())]
 
 
-RUN = Kept(ENVIRONMENT_FILE, RUN_FILES)
+RUN = Kept(ENVIRONMENT_FILE, RUN_FILES, STREAM_PROJECTIONS)
 
 
 @contextmanager
@@ -75,7 +82,7 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool, kept: Kept = 
     make_folder(out)
     with storage_errors(out):
         remove_leftovers(out)
-        for name in kept.files:  # metrics.json first, so that a half-removed run is no finished one
+        for name in kept.files_in(out):  # metrics.json first, so that a half-removed run is no finished one
             (out / name).unlink(missing_ok=True)
             if name == METRICS_FILE and name in present:
                 fsync_folder(out)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cache import CacheReader
 from cache.common.ids import KnownIds
 from train.errors import LabelError
 from train.labels.annotators import EITHER
@@ -15,10 +13,11 @@ from train.labels.columns import IS, specs_of
 from train.labels.coverage import cached, check_coverage, coverage, opened
 from train.labels.missing import missing_counts
 from train.labels.tables import SHOWN_COLUMNS, Labels, listed, require_speakers
-from train.runs.predict import predict
+from train.runs.predict import predict, require_streams
 from train.runs.run_folder import Run
 from train.scores.metrics import score_all
 from train.scores.registry import traits_of
+from train.streams.stream_set import Caches, Source
 
 if TYPE_CHECKING:
     from train.scores.evidence import EvidenceOptions
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     run: Run,
-    cache: CacheReader | Path | str,
+    cache: Caches,
     labels: Labels,
     *,
     min_coverage: float = 0.95,
@@ -39,7 +38,7 @@ def evaluate(
     Args:
         run: a finished run.
         cache: with the recipe that the run was trained on; for a compact one, also the full cache that it
-            was made from: the projection that lies in the run is applied.
+            was made from: the projection that lies in the run is applied; of several streams, those by name.
         labels: of the clips to score, of all targets of the head or some; clips that the cache does not hold are
             counted.
         min_coverage: least share of the labelled clips that the cache must hold.
@@ -62,9 +61,13 @@ def evaluate(
 
     options = options or EvidenceOptions()
     at = _targets_to_score(run, labels, options.metric or run.config.metric)
-    clips = _clips_to_score(cache, labels, min_coverage, options.by)
-    kept, diff = clips.labels, allow_recipe_diff
-    found = predict(run, cache, kept.clip_ids, allow_recipe_diff=diff, device=device, speakers=kept.by_clip)
+    with opened(cache, run.config.missing) as reader:
+        require_streams(run, reader)
+        clips = _clips_to_score(reader, labels, min_coverage, options.by)
+        kept, diff = clips.labels, allow_recipe_diff
+        found = predict(
+            run, reader, kept.clip_ids, allow_recipe_diff=diff, device=device, speakers=kept.by_clip
+        )
     values, within = found.values[:, at], run.targets.clipped(found.values)[:, at]
     shaped, missing = run.trained_on(), missing_counts(kept.targets, kept.names)
     trained_on = KnownIds(shaped or ())
@@ -89,15 +92,14 @@ class _Clips(NamedTuple):
     groups: Sequence[str] | None
 
 
-def _clips_to_score(cache: CacheReader | Path | str, labels: Labels, least: float, by: str | None) -> _Clips:
+def _clips_to_score(reader: Source, labels: Labels, least: float, by: str | None) -> _Clips:
     from train.scores.groups import group_of_clips
 
-    with opened(cache) as reader:
-        covered = coverage(labels, reader)
-        check_coverage(covered, labels, reader, least)
-        kept = cached(labels, reader)
-        require_speakers(kept)
-        return _Clips(kept, covered, group_of_clips(kept, reader, by) if by else None)
+    covered = coverage(labels, reader)
+    check_coverage(covered, labels, reader, least)
+    kept = cached(labels, reader)
+    require_speakers(kept)
+    return _Clips(kept, covered, group_of_clips(kept, reader, by) if by else None)
 
 
 def chosen_targets(run: Run, names: Sequence[str] | None) -> list[str]:

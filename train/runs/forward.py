@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from train.config import FitConfig
-from train.features.batches import BatchFeed, Features
+from train.features.batches import BatchFeed
 from train.features.order import scoring_batches
-from train.heads.head import FusionHead
+from train.features.streams import AnyFeatures
+from train.heads.streams_head import Head, StreamsHead
 from train.losses.registry import SOFTMAX
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
-def apply_head(head: FusionHead, features: Features, positions: IntArray, config: FitConfig) -> FloatArray:
+def apply_head(head: Head, features: AnyFeatures, positions: IntArray, config: FitConfig) -> FloatArray:
     """Return what the head predicts (clips, targets) for the clips at ``positions``, in that order.
 
     That is its output; with a loss of classes the softmax of it, the share that each class gets.
     """
+
+    def shares(batch: Any) -> Tensor:
+        values: Tensor = head(*batch).double()
+        return values.softmax(1) if config.loss in SOFTMAX else values
+
+    return _applied(head, shares, features, positions, config)
+
+
+def apply_each(
+    head: StreamsHead, features: AnyFeatures, positions: IntArray, config: FitConfig
+) -> FloatArray:
+    """Return what each stream's own head says (streams, clips, targets) of the clips at ``positions``."""
+
+    def each(batch: Any) -> Tensor:
+        return head.outputs(*batch).double().transpose(0, 1)
+
+    return _applied(head, each, features, positions, config).transpose(1, 0, 2)
+
+
+def _applied(
+    head: Head,
+    of: Callable[[Any], Tensor],
+    features: AnyFeatures,
+    positions: IntArray,
+    config: FitConfig,
+) -> FloatArray:
+    """Return (clips, …) float64: what ``of`` makes of the batches that hold the clips at ``positions``."""
     device = next(head.parameters()).device
-    feed = BatchFeed(features, device)
-    output = np.empty((len(positions), head.shape.targets), dtype=np.float64)
+    feed, parts = BatchFeed(features, device), scoring_batches(features.lengths[positions], config.batch_size)
+    found: list[FloatArray] = []
     head.eval()
     with torch.inference_mode():
-        parts = scoring_batches(features.lengths[positions], config.batch_size)
-        for part, (_, batch) in zip(parts, feed([positions[part] for part in parts]), strict=True):
+        for _, batch in feed([positions[part] for part in parts]):
             with autocast(config, device):
-                values = head(*batch).double()
-            output[part] = (values.softmax(1) if config.loss in SOFTMAX else values).cpu().numpy()
+                values = of(batch)
+            found.append(values.cpu().numpy())
+    output = np.concatenate(found)
+    output[np.concatenate(parts)] = output.copy()
     return output
 
 

@@ -32,10 +32,11 @@ def header(
             not known.
         onnx: whether the bundle holds the head as ONNX too.
     """
+    encoders = [side.recipe.encoder for side in run.sides.values()]
     fields: dict[str, Any] = {
-        **licence_of(run.recipe.encoder),
+        **licence_of(*encoders),
         "library_name": "emi-fusion",
-        **base_model(run.recipe.encoder),
+        **base_model(*encoders),
         "tags": [*TAGS, *(["onnx"] if onnx else [])],
     }
     metrics = _metrics(run.config.metric, scores or {}, interval or {})
@@ -52,21 +53,26 @@ def as_header(fields: Mapping[str, Any]) -> str:
     return "---\n" + "".join(f"{name}:{_yaml(value)}\n" for name, value in fields.items()) + "---\n\n"
 
 
-def licence_of(encoder: Recipe) -> dict[str, str]:
-    """Return the licence of what was made with an encoder's weights, in the hub's words."""
-    model = str(encoder.get("model"))
-    if encoder.get("revision") == BUILT_IN:
+def licence_of(*encoders: Recipe) -> dict[str, str]:
+    """Return the licence of what was made with encoders' weights, in the hub's words: that of all, if it is one."""
+    models = [str(each.get("model")) for each in encoders if each.get("revision") != BUILT_IN]
+    if not models:
         return {}  # no weights but the head's own: whoever trained it decides
-    known = next((licence for owner, licence in LICENCES.items() if model.startswith(owner)), None)
-    return (
-        {"license": known} if known else {"license": "other", "license_name": "that-of-the-encoder-s-weights"}
-    )
+    known = {
+        next((licence for owner, licence in LICENCES.items() if model.startswith(owner)), None)
+        for model in models
+    }
+    (licence,) = known if len(known) == 1 else (None,)
+    if licence is not None:
+        return {"license": licence}
+    return {"license": "other", "license_name": "that-of-the-encoder-s-weights"}
 
 
-def base_model(encoder: Recipe) -> dict[str, str]:
-    """Return the hub id of an encoder, if it has one."""
-    model = str(encoder.get("model"))
-    return {"base_model": model} if model.count("/") == 1 else {}
+def base_model(*encoders: Recipe) -> dict[str, Any]:
+    """Return the hub ids of encoders, of those that have one."""
+    models = [str(each.get("model")) for each in encoders]
+    named = list(dict.fromkeys(model for model in models if model.count("/") == 1))
+    return {"base_model": named if len(named) > 1 else named[0]} if named else {}
 
 
 def _metrics(leading: str, scores: Mapping[str, Any], interval: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ audit.json        what could make the scores too good: passed, failed or not che
 coverage.json     labelled clips that the cache does not hold, and the other way round
 checksums.json    sha256 of every other file; older runs have none
 metrics.json      scores: written last, it marks the run as finished
-projection.npz    how a compact cache was made from the full one, if the head was fitted on a compact one
+projection.npz    how a compact cache was made from the full one, if the head was fitted on a compact one; of
+                  several streams projection.<name>.npz
 checkpoint.safetensors  only while unfinished
 
 An ensemble's folder holds one run a seed and ensemble.json, which names them.
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,12 @@ from train.checksums import (
 )
 from train.config import FitConfig
 from train.errors import RunError
+from train.features.inputs import Layer, as_asked
 from train.files import CLIPS_FILE, CONFIG_FILE, ENSEMBLE_FILE, FOLDS_FILE, HEAD_FILE, METRICS_FILE
-from train.heads.head import FusionHead, HeadShape, require_tensors
+from train.heads.head import FusionHead, require_tensors
+from train.heads.streams_head import Head, StreamsHead, shape_in
 from train.labels.missing import range_of
+from train.runs.recipe_match import Side, layer_in, streams_in
 from train.runs.tensors import read_tensors, write_tensors
 from train.runs.unpacking.unpack import is_bundle, unpacked
 
@@ -93,20 +97,45 @@ class Run:
         config: what it was fitted with.
         head: the head, in evaluation mode, on the CPU.
         targets: names and training statistics of its outputs.
-        recipe: recipe of the cache it was trained on.
-        layer: encoder layer that was used, or all that are weighted; None for a cache without layers.
+        recipe: recipe of the cache it was trained on; of several streams an empty one, each has its own.
+        layer: encoder layer that was used, or all that are weighted; None for a cache without layers, and for
+            several streams.
         metrics: content of ``metrics.json``.
         others: the other runs of an ensemble: predictions are the mean over all of them.
+        streams: what it takes of each stream, in the order of their names; empty for one cache.
     """
 
     path: Path
     config: FitConfig
-    head: FusionHead
+    head: Head
     targets: Targets
     recipe: Recipe
-    layer: int | tuple[int, ...] | None
+    layer: Layer
     metrics: dict[str, Any]
     others: tuple[Run, ...] = ()
+    streams: Mapping[str, Side] = field(default_factory=dict)
+
+    @property
+    def sole_head(self) -> FusionHead:
+        """The head of a run of one cache.
+
+        Raises:
+            RunError: if the head takes several streams.
+        """
+        if isinstance(self.head, StreamsHead):
+            raise RunError(
+                f"{self.path}: its head takes several streams ({', '.join(self.streams)}), which one ONNX file "
+                "does not hold; use emi-train predict, or bundle it without --onnx"
+            )
+        return self.head
+
+    @property
+    def sides(self) -> dict[str, Side]:
+        """What it takes of its cache, under no name; of several streams what of each, by its name."""
+        if isinstance(self.head, StreamsHead):
+            return dict(self.streams)
+        own = replace(self.config, layer=as_asked(self.layer))
+        return {"": Side(self.path, "", own, self.layer, self.head, self.recipe)}
 
     def trained_on(self) -> set[str] | None:
         """Return the ids of the clips that shaped this head: trained on, or used to choose the epoch.
@@ -126,14 +155,15 @@ class Run:
         return mine
 
 
-def save_head(path: Path, head: FusionHead, targets: Targets, described: Mapping[str, Any]) -> None:
+def save_head(path: Path, head: Head, targets: Targets, described: Mapping[str, Any]) -> None:
     """Write a head with what ``load_run`` needs to use it.
 
     Args:
         path: of the safetensors file.
         head: to save.
         targets: names and training statistics of its outputs.
-        described: further JSON values: config, recipe, recipe_id, layer.
+        described: further JSON values: config, and of the cache recipe, recipe_id and layer; or ``streams``, with
+            these and vad of each.
     """
     values = {
         "format": 1,
@@ -205,22 +235,30 @@ def _loaded(path: Path, metrics: dict[str, Any]) -> Run:
     tensors, values = read_tensors(file)
     try:
         with known_fields(file, "a head"):
-            shape = HeadShape(**values["head"])
+            shape = shape_in(values["head"])
             require_tensors(shape, tensors)
-            head = FusionHead(shape)
+            head = shape.head()
             head.load_state_dict(tensors)
             targets = _targets_in(values["targets"], shape.targets)
-            config, layer = FitConfig.from_dict(values["config"]), values["layer"]
-            layer = tuple(map(int, layer)) if isinstance(layer, list) else layer
-            recipe = Recipe(**values["recipe"])
-            if bool(shape.components) != config.takes_components:
-                raise ValueError("its config and its tensors do not agree on components")
-            if shape.layers != (len(layer) if isinstance(layer, tuple) else 0):
-                raise ValueError("its layers and its tensors do not agree")
+            config = FitConfig.from_dict(values["config"])
+            streams = streams_in(path, head, config, values)
+            layer = None if streams else layer_in(values["layer"])
+            recipe = Recipe() if streams else Recipe(**values["recipe"])
+            run = Run(path, config, head.eval(), targets, recipe, layer, metrics, streams=streams)
+            _require_agreement(run)
     except RuntimeError as error:
         raise RunError(f"{file}: not a head that this version knows ({error})") from None
     require_finite(head, file)
-    return Run(path, config, head.eval(), targets, recipe, layer, metrics)
+    return run
+
+
+def _require_agreement(run: Run) -> None:
+    """Refuse a head whose tensors are not those of its config."""
+    for side in run.sides.values():
+        if bool(side.inputs.shape.components) != side.config.takes_components:
+            raise ValueError("its config and its tensors do not agree on components")
+        if side.inputs.shape.layers != (len(side.layer) if isinstance(side.layer, tuple) else 0):
+            raise ValueError("its layers and its tensors do not agree")
 
 
 def _targets_in(values: Mapping[str, Any], count: int) -> Targets:
@@ -233,7 +271,7 @@ def _targets_in(values: Mapping[str, Any], count: int) -> Targets:
     return Targets(str(values["id_column"]), names, **arrays)
 
 
-def require_finite(head: FusionHead, where: Path) -> None:
+def require_finite(head: Head, where: Path) -> None:
     """Refuse a head that would predict nothing.
 
     Raises:

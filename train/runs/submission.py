@@ -17,7 +17,7 @@ from cache.common.foreign_json import ForeignJsonError, read_json_file
 from cache.common.ids import KnownIds
 from train.checksums import known_fields, read_json
 from train.errors import RunError
-from train.files import ENVIRONMENT_FILE, RUN_FILES, csv_text, write_json, write_text
+from train.files import ENVIRONMENT_FILE, csv_text, run_files, write_json, write_text
 from train.runs.predict import Predictions
 from train.runs.run_folder import Run
 
@@ -61,7 +61,7 @@ def require_output(path: Path, run: Run, *others: Path | None) -> None:
     tables = read_json(run.path / ENVIRONMENT_FILE).get("label_files") if _has_environment(run) else None
     inputs = [*filter(None, others), *(Path(name) for name in tables or ())]
     folders = {each.path.resolve() for each in (run, *run.others)}
-    is_ours = path.name in RUN_FILES and path.resolve().parent in folders
+    is_ours = path.name in run_files(path.parent) and path.resolve().parent in folders
     if is_ours or any(path.resolve() == each.resolve() for each in inputs):
         raise RunError(f"{path}: is what the predictions come from; give another --out")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cache import CacheReader, read_table
+from cache import read_table
 from train.errors import LabelError
 from train.labels.tables import Labels
+from train.streams.stream_set import Source
 
 FloatArray = npt.NDArray[np.float64]
 BINS = 4  # of a column of numbers
@@ -15,7 +16,7 @@ MOST_VALUES = 10  # a column of more different numbers is divided into bins
 UNKNOWN = "(unknown)"
 
 
-def group_of_clips(labels: Labels, reader: CacheReader, by: str) -> tuple[str, ...]:
+def group_of_clips(labels: Labels, reader: Source, by: str) -> tuple[str, ...]:
     """Return the group of each clip.
 
     Args:

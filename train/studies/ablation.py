@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from train.fitting.begun import older, say_older
 from train.fitting.task import plan_fit
 from train.labels.tables import Splits
 from train.runs.run_folder import load_run
+from train.streams.arguments import CachePlace
 from train.studies.caption import caption
 from train.studies.grid import Row
 from train.studies.jobs import RUNS, Job, StudyContext, cached_everywhere, study_context
@@ -29,7 +29,7 @@ from train.studies.tuning.search import require_searchable, searched
 
 
 def ablate(
-    caches: Mapping[str, Path],
+    caches: Mapping[str, CachePlace],
     labels: Splits | Parts,
     rows: Sequence[Row],
     options: StudyOptions,

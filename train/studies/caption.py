@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from cache import CacheReader
 from cache.common.words import counted
+from train.streams.stream_set import Source, readers_of
 from train.studies.grid import Row
 from train.studies.parts import Parts
 
 
 def caption(
-    readers: Iterable[CacheReader],
+    readers: Iterable[Source],
     clips: int,
     rows: Sequence[Row],
     seeds: int,
@@ -29,7 +30,11 @@ def caption(
         parts: folds that the mean is over; None or a single one for a plain split.
     """
     metric = rows[0].config.metric
-    caches = "; ".join(_cache_line(reader) for reader in readers)
+    caches = "; ".join(
+        f"{name}: {_cache_line(each)}" if name else _cache_line(each)
+        for reader in readers
+        for name, each in readers_of(reader).items()
+    )
     hidden = sorted({str(row.config.hidden or "input width") for row in rows})
     chosen = {
         "inner": f"epoch chosen by {metric} on an inner part of the training clips",

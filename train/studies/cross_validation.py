@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cache import CacheReader, read_table
+from cache import read_table
 from cache.common.progress import Progress
 from train.audit.checks import Audit
 from train.audit.folds import audit_folds, joined
@@ -32,7 +32,7 @@ from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, make_f
 from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
 from train.fitting.task import plan_fit
-from train.labels.coverage import cached
+from train.labels.coverage import cached, opened
 from train.labels.folds import LEAVE_ONE_OUT, Folding
 from train.labels.label_files import LabelFiles
 from train.labels.tables import Labels, Splits, target_lines
@@ -44,6 +44,8 @@ from train.scores.evidence import described
 from train.scores.folds import Fold, FoldScores, mean_scores
 from train.scores.registry import METRICS
 from train.scores.targets import mean_score
+from train.streams.arguments import CachePlace
+from train.streams.stream_set import Source, resolved
 from train.studies.claim_folder import CROSS_VALIDATION, claim_folder
 from train.studies.ensemble import fit_seeds
 from train.studies.jobs import filled_bank
@@ -71,12 +73,17 @@ class CrossValidation(NamedTuple):
 
 
 def fit_folds(
-    cache: Path, labels: Labels, config: FitConfig, folding: Folding, options: RepeatOptions, seeds: int = 1
+    cache: CachePlace,
+    labels: Labels,
+    config: FitConfig,
+    folding: Folding,
+    options: RepeatOptions,
+    seeds: int = 1,
 ) -> CrossValidation:
     """Fit one head for each fold on the clips of the others, or an ensemble, and score it on its own.
 
     Args:
-        cache: folder of the cache.
+        cache: folder of the cache; of several streams those by name.
         labels: of all clips.
         config: the recipe.
         folding: how clips are divided.
@@ -96,10 +103,10 @@ def fit_folds(
     folders = [options.out / part.name for part in parts.all]
     for folder in folders if not options.overwrite else []:
         _require_same_seeds(folder, config.seed, seeds)
-    with CacheReader(cache) as reader:
+    with opened(cache, config.missing) as reader:
         for part in parts.all:  # before anything is written
             plan_fit(reader, part.labels, config)
-        audits = audit_folds(reader, parts.by_name, config.standardise)
+        audits = audit_folds(reader, parts.by_name, config.by_speaker)
         said = joined(audits)
         for line in [*options.said, *target_lines(labels), *weight_lines(labels), said.text()]:
             progress.line(line)
@@ -135,11 +142,11 @@ def _searched(config: FitConfig, options: RepeatOptions) -> dict[str, dict[str, 
     }
 
 
-def _inputs(cache: Path, files: LabelFiles, folding: Folding) -> dict[str, Any]:
+def _inputs(cache: CachePlace, files: LabelFiles, folding: Folding) -> dict[str, Any]:
     """Return what, beside the config, makes the same folds again."""
     return {
         **files.to_dict(),
-        "cache": str(cache.resolve()),
+        "cache": resolved(cache),
         "folds": LEAVE_ONE_OUT if folding.count is None else folding.count,
         "group": folding.group,
         "allow_speaker_overlap": folding.allow_overlap,
@@ -155,7 +162,7 @@ class _Shared(NamedTuple):
 
 
 def _fit_each(
-    reader: CacheReader, parts: Parts, config: FitConfig, options: RepeatOptions, shared: _Shared
+    reader: Source, parts: Parts, config: FitConfig, options: RepeatOptions, shared: _Shared
 ) -> list[tuple[Splits, list[Run]]]:
     """Fit the heads of each fold; the features are read once for all."""
     heads, fits = shared.heads, []
@@ -210,7 +217,7 @@ def _tables(part: Part, folder: Path) -> list[Path]:
 
 
 def _scores(
-    reader: CacheReader, parts: Parts, fits: Sequence[tuple[Splits, Sequence[Run]]], out: Path
+    reader: Source, parts: Parts, fits: Sequence[tuple[Splits, Sequence[Run]]], out: Path
 ) -> dict[str, Any]:
     """Score each fold's heads on its clips; write what every clip got into the pooled table."""
     metric = fits[0][1][0].config.metric

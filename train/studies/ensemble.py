@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cache import CacheReader
 from cache.common.progress import Progress
 from train.checksums import write_sealed
 from train.config import FitConfig
@@ -23,6 +22,7 @@ from train.machine import threads_as_chosen
 from train.runs.predict import predict
 from train.runs.run_folder import load_run
 from train.scores.metrics import score_all
+from train.streams.stream_set import Caches
 from train.studies.claim_folder import ENSEMBLE, claim_folder
 from train.studies.options import RepeatOptions
 
@@ -53,7 +53,7 @@ class Ensemble:
 
 
 def fit_seeds(
-    cache: CacheReader | Path,
+    cache: Caches,
     labels: Splits,
     config: FitConfig,
     count: int,
@@ -63,7 +63,7 @@ def fit_seeds(
     """Fit ``count`` seeds from the config's on, and score their mean prediction.
 
     Args:
-        cache: folder of the cache.
+        cache: folder of the cache; of several streams those by name.
         labels: of the fits.
         config: of the first run.
         count: how many seeds.
@@ -106,9 +106,10 @@ def fit_seeds(
     return ensemble
 
 
-def _mean_scores(out: Path, cache: CacheReader | Path, labels: Splits) -> dict[str, Any]:
-    with opened(cache) as reader:
+def _mean_scores(out: Path, cache: Caches, labels: Splits) -> dict[str, Any]:
+    run = load_run(out)
+    with opened(cache, run.config.missing) as reader:
         valid = cached(labels.valid, reader)
         speakers = {**cached(labels.train, reader).by_clip, **valid.by_clip}
-        values = predict(load_run(out), reader, valid.clip_ids, speakers=speakers).values
+        values = predict(run, reader, valid.clip_ids, speakers=speakers).values
     return score_all(valid.targets, values, valid.names)

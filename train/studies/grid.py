@@ -8,6 +8,7 @@ A grid file may hold config fields for every row (``[base]``), lists to combine 
     [grid]
     temporal = ["lstm", "gru"]
     lr = [1e-3, 3e-4]
+    "streams.text.layer" = [6, 12]
     [[rows]]
     name = "mean only"
     lstm = false
@@ -27,8 +28,10 @@ from typing import Any
 from cache.common.option_fields import options_of
 from cache.common.words import in_one_line
 from cache.format.recipe import canonical_json
-from train.config import FitConfig, read_fields
+from train.config import FitConfig
+from train.config_file import read_fields
 from train.errors import ConfigError
+from train.streams.settings import STREAMS, flattened, nested, overlaid
 
 SWITCHES = {"lstm": "LSTM", "global_mean": "global mean", "fusion_head": "fusion head", "vad": "VAD"}
 TABLES = ("base", "grid", "rows")
@@ -109,8 +112,8 @@ def _rows_of(content: Mapping[str, Any], path: Path, base: FitConfig, caches: Se
             close = difflib.get_close_matches(key, TABLES, n=1)
             hint = f"; did you mean [{close[0]}]?" if close else ""
             raise ConfigError(f"{path}: unknown table or field {key!r}, expected {', '.join(TABLES)}{hint}")
-    shared = {**base.to_dict(), **_table(content.get("base", {}), f"{path}, [base]")}
-    axes = _table(content.get("grid", {}), f"{path}, [grid]")
+    shared = overlaid(base.to_dict(), nested(_table(content.get("base", {}), f"{path}, [base]")))
+    axes = flattened(_table(content.get("grid", {}), f"{path}, [grid]"))
     for field, values in axes.items():
         if not isinstance(values, list) or not values:
             raise ConfigError(f"{path}, [grid], {field}: found {values!r}, expected a list of values")
@@ -149,7 +152,7 @@ def _table(value: Any, where: str) -> dict[str, Any]:
 
 
 def _config(shared: Mapping[str, Any], changes: Mapping[str, Any], where: str) -> FitConfig:
-    fields = {key: value for key, value in {**shared, **changes}.items() if key != "cache"}
+    fields = {key: value for key, value in overlaid(shared, nested(changes)).items() if key != "cache"}
     return FitConfig.from_dict(fields, where=where)
 
 
@@ -163,6 +166,9 @@ def _caches(changes: Mapping[str, Any], caches: Sequence[str], path: Path) -> Se
 
 def _spoken(field: str, value: Any) -> str:
     """Name a choice as people say it: "no VAD", "gru", "lr 0.001"."""
+    stream, _, own = field.removeprefix(f"{STREAMS}.").partition(".")
+    if own:  # streams.text.temporal is "text gru"
+        return f"{stream} {_spoken(own, value)}"
     label = SWITCHES.get(field, field)
     if isinstance(value, bool):
         return label if value else f"no {label}"

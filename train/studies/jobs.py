@@ -17,16 +17,20 @@ from train.config import FitConfig
 from train.errors import LabelError
 from train.features.batches import MEMORY_SHARE, FrameBank
 from train.features.inputs import choose_inputs
+from train.features.streams import stream_config
 from train.files import lock_folder, make_folder
 from train.fitting.fit import SharedFit, fit
 from train.fitting.refresh import refresh
+from train.fitting.start import Bank, takes_frames
 from train.fitting.task import plan_fit
 from train.fitting.write_run import FitInputs
-from train.labels.coverage import cached, is_compact
+from train.labels.coverage import cached, is_compact, opened
 from train.labels.tables import Labels, Splits
 from train.machine import choose_device, free_memory
 from train.runs.claim import is_finished
 from train.runs.tracking.follow import tell_run
+from train.streams.arguments import CachePlace
+from train.streams.stream_set import Source
 from train.studies.claim_folder import STUDY, TABLES, claim_folder, require_same_kind
 from train.studies.grid import Row
 from train.studies.options import StudyOptions
@@ -58,7 +62,7 @@ class StudyContext:
         progress: where to report.
     """
 
-    readers: Mapping[str, CacheReader]
+    readers: Mapping[str, Source]
     parts: Parts
     out: Path
     workers: int
@@ -99,7 +103,7 @@ class StudyContext:
         if job.out.is_relative_to(self.out / RUNS):
             tell_run(job.out)
 
-    def _fit_on(self, reader: CacheReader, jobs: Sequence[Job], until: float) -> bool:
+    def _fit_on(self, reader: Source, jobs: Sequence[Job], until: float) -> bool:
         labels = [part.labels for part in dict.fromkeys(job.part for job in jobs)]
         bank = filled_bank(reader, labels, [job.config for job in jobs], self.progress)
         # The command audits once, for all; the tracker hears of fits here, one after the other.
@@ -126,18 +130,34 @@ class StudyContext:
 
 
 def filled_bank(
-    reader: CacheReader, labels: Sequence[Splits], configs: Sequence[FitConfig], progress: Progress
-) -> FrameBank:
+    reader: Source, labels: Sequence[Splits], configs: Sequence[FitConfig], progress: Progress
+) -> Bank:
     """Load the frames that some fits need, if they fit: of all their clips, once, for processes to share.
 
     Args:
-        reader: the cache.
+        reader: the cache, or those of several streams.
         labels: of the fits; folds have the same clips.
         configs: of the fits.
         progress: where to report.
     """
     parts = [cached(part, reader) for each in labels for part in (each.train, each.valid)]
-    bank = FrameBank(reader, tuple(dict.fromkeys(clip for part in parts for clip in part.clip_ids)))
+    clips = tuple(dict.fromkeys(clip for part in parts for clip in part.clip_ids))
+    if isinstance(reader, CacheReader):
+        return _filled(reader, clips, configs, progress)
+    banks = {}
+    for name, each in reader.readers.items():
+        own = [stream_config(config, name, each) for config in configs]
+        pairs = zip(own, configs, strict=True)  # a fusion may take frames that no temporal model does
+        own = [replace(mine, lstm=mine.lstm or takes_frames(config)) for mine, config in pairs]
+        banks[name] = _filled(each, tuple(clip for clip in clips if clip in each), own, progress)
+    return banks
+
+
+def _filled(
+    reader: CacheReader, clips: tuple[str, ...], configs: Sequence[FitConfig], progress: Progress
+) -> FrameBank:
+    """Load the frames of one cache that some fits need, if they fit."""
+    bank = FrameBank(reader, clips)
     needing = [each for each in configs if each.lstm or each.describes_frames]
     names = {name for each in needing for name in choose_inputs(reader, each.layer, each.vad).fields}
     if names and bank.num_bytes(sorted(names)) <= free_memory() * MEMORY_SHARE:
@@ -150,7 +170,7 @@ def filled_bank(
 
 @contextmanager
 def study_context(
-    caches: Mapping[str, Path], parts: Parts, rows: Sequence[Row], options: StudyOptions
+    caches: Mapping[str, CachePlace], parts: Parts, rows: Sequence[Row], options: StudyOptions
 ) -> Iterator[StudyContext]:
     """Open the caches, take the study's folder, and keep the clips that all caches hold.
 
@@ -161,7 +181,8 @@ def study_context(
     """
     out = options.out
     with ExitStack() as stack:
-        readers = {name: stack.enter_context(CacheReader(path)) for name, path in caches.items()}
+        missing = rows[0].config.missing  # the same in all
+        readers = {name: stack.enter_context(opened(path, missing)) for name, path in caches.items()}
         claim_folder(out, STUDY)
         require_same_kind(out, STUDY, folds=parts.are_folds)
         for row, part in product(rows, parts.all if parts.are_folds else ()):
@@ -176,12 +197,12 @@ def study_context(
         yield StudyContext(readers, parts, out, options.workers, progress)
 
 
-def _common(labels: Splits, readers: Mapping[str, CacheReader]) -> Splits:
+def _common(labels: Splits, readers: Mapping[str, Source]) -> Splits:
     train, valid = (cached_everywhere(part, readers) for part in (labels.train, labels.valid))
     return replace(labels, train=train, valid=valid)
 
 
-def cached_everywhere(labels: Labels, readers: Mapping[str, CacheReader]) -> Labels:
+def cached_everywhere(labels: Labels, readers: Mapping[str, Source]) -> Labels:
     """Return the labels of the clips that every cache holds.
 
     Raises:

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from cache import CacheReader
 from cache.common.durable import write_output
 from cache.common.progress import Progress
 from cache.common.words import counted
 from train.errors import LabelError, RunError
 from train.files import csv_text
-from train.labels.coverage import ids_in
+from train.labels.coverage import ids_in, opened
 from train.labels.folds import Fold, Folding, divide, shared_speakers
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
 from train.labels.tables import Labels, Splits, label_cell, listed
+from train.streams.arguments import CachePlace
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def whole(labels: Splits | Parts) -> Parts:
     return labels if isinstance(labels, Parts) else Parts((Part(labels),))
 
 
-def fold_parts(caches: Sequence[Path], labels: Labels, folding: Folding) -> Parts:
+def fold_parts(caches: Sequence[CachePlace], labels: Labels, folding: Folding) -> Parts:
     """Divide labels into folds; nothing is written.
 
     Args:
@@ -178,18 +178,18 @@ def _labels_text(labels: Labels) -> str:
     return csv_text([labels.id_column, *labels.names, "speaker", labels.weighted_by], rows)
 
 
-def _cached_folds(cache: Path, labels: Labels, folds: Sequence[Fold]) -> list[Fold]:
+def _cached_folds(cache: CachePlace, labels: Labels, folds: Sequence[Fold]) -> list[Fold]:
     """Return the folds of which the cache holds a clip; say which have none.
 
     Raises:
         LabelError: if fewer than two are left.
     """
-    with CacheReader(cache) as reader:
-        ids = ids_in(labels, reader)
+    with opened(cache) as reader:
+        ids, where = ids_in(labels, reader), reader.path
     kept = [fold for fold in folds if any(ids[i] is not None for i in fold.positions)]
     gone = [fold.name or str(number) for number, fold in enumerate(folds, 1) if fold not in kept]
     if len(kept) < 2:
-        raise LabelError(f"{labels.path}: the cache {cache} holds clips of {counted(len(kept), 'fold')} only")
+        raise LabelError(f"{labels.path}: the cache {where} holds clips of {counted(len(kept), 'fold')} only")
     if gone:
         Progress().line(f"left out, none of their clips is in the cache: {listed(gone)}")
     return kept

@@ -217,7 +217,9 @@ def _row_in(values: dict[str, Any]) -> RowResult:
     return row
 
 
-def row_result(name: str, config: dict[str, Any], cache: Path, out: Path, runs: Sequence[Path]) -> RowResult:
+def row_result(
+    name: str, config: dict[str, Any], cache: Path | str, out: Path, runs: Sequence[Path]
+) -> RowResult:
     """Describe a row by what its finished runs say of themselves."""
     metrics = [read_metrics(run / METRICS_FILE) for run in runs]
     seconds = [_seconds(run / ENVIRONMENT_FILE) for run in runs]

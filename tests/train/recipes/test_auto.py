@@ -9,7 +9,8 @@ import pytest
 from tests.bench.noise_labels import Task, interval_of_each
 from train import FitConfig
 from train.recipes.auto import MEASURED, auto
-from train.recipes.recipe import Known
+from train.recipes.choose import recipe_config
+from train.recipes.recipe import Known, known_of
 
 METHODS = Known("hidden_states/12", 1024, True, False, 9000)
 
@@ -56,3 +57,14 @@ def test_it_finds_nothing_in_noise() -> None:
     ends = [interval_of_each(Task(number, ("auto",)))["auto"] for number in range(4)]
     assert sum(low <= 0 <= high for _, low, high in ends) >= 3, ends
     assert abs(sum(estimate for estimate, _, _ in ends) / 4) < 0.25
+
+
+def test_of_several_streams_it_is_the_measured_one_whatever_they_are(pair):
+    known = known_of(pair, 60)
+    assert [each.field for each in known.streams] == ["hidden_states/2", "words"]
+    made = auto(known)
+    assert "vad" not in made.fields, "a stream has it where its cache does"
+    assert made.fields["clip_vector"] == "components"
+    assert "those of 2 streams" in made.why
+    config = recipe_config(pair, 60, streams={"text": {"clip_vector": "mean"}})
+    assert (config.fusion, config.streams["text"]) == ("mlp", {"clip_vector": "mean"})

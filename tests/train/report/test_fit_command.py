@@ -14,6 +14,7 @@ from train import FitConfig, fit
 from train.labels.label_files import LabelFiles
 from train.recipes.recipe import Known
 from train.report.fit_command import config_words, fit_command, label_words, of_one_config
+from train.streams.settings import StreamSettings
 
 
 @pytest.fixture
@@ -63,6 +64,10 @@ OTHERS = {
     "metric": "ccc",
     "inner_share": 1 / 3,
     "seed": 12,
+    "streams": StreamSettings({"text": {"temporal": "attention", "vad": False, "hidden": 9}}),
+    "stream_dropout": 0.25,
+    "missing": "drop",
+    "query": "text",
     "precision": "bfloat16",
     "device": "cpu",
     "min_coverage": 0.5,

@@ -11,8 +11,11 @@ from train.runs.settings import compared, in_a_line, settings_of
 def test_every_field_has_a_name_and_a_value(kept):
     config = FitConfig(lr=3e-4, lstm=False, fusion="concat")
     found = settings_of(config.to_dict())
+    of_streams = {"streams", "stream_dropout", "missing", "query"}  # of one cache they say nothing
     assert list(found) == [
-        field.name.replace("_", " ") for field in dataclasses.fields(FitConfig) if field.name != "seed"
+        field.name.replace("_", " ")
+        for field in dataclasses.fields(FitConfig)
+        if field.name != "seed" and field.name not in of_streams
     ]
     assert (found["lr"], found["lstm"], found["global mean"]) == ("0.0003", "off", "on")
     assert (found["hidden"], found["layer"]) == ("the input width", "the last one cached")
@@ -34,3 +37,12 @@ def test_what_differs_is_told_apart_from_what_is_common():
     assert len(found.common) + 1 == len(settings_of(FitConfig().to_dict()))
     assert compared([]) == ({}, {})
     assert in_a_line({"lr": "0.1", "loss": "mse"}) == "lr 0.1, loss mse"
+
+
+def test_streams_are_told_with_what_is_their_own(pair_run):
+    found = settings_of(pair_run.config.to_dict(), pair_run)
+    assert (found["text temporal"], found["temporal"]) == ("attention", "lstm")
+    assert (found["audio layer"], found["text layer"]) == ("2", "none cached")
+    assert (found["missing"], found["query"]) == ("token", "text, else the first")
+    both = compared([found, settings_of(FitConfig().to_dict())])
+    assert both.differing["text temporal"] == ["attention", "–"]

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cache import CacheReader
 from cache.common.errors import CacheError
 from cache.common.words import counted
 from train.checksums import known_fields, read_json
+from train.errors import LabelError
 from train.files import ENVIRONMENT_FILE, HISTORY_FILE
+from train.labels.coverage import opened
 from train.report.ensemble_section import TOGETHER, ensemble_section, together
 from train.report.folds_page import (
     FOLD_BY_FOLD,
@@ -30,6 +31,7 @@ from train.report.read_folds import Folds, read_folds
 from train.report.run_study import study_of_run
 from train.scores.folds import Fold, FoldScores
 from train.scores.wording import interval_caption
+from train.streams.arguments import places_in
 from train.studies.cross_validation import FOLDS
 from train.studies.scored import notes_on_folds
 from train.studies.study import RESULTS, Study, load_study
@@ -140,7 +142,7 @@ def _of_folds(found: Folds) -> Source:
         tuple(who for fold in found.folds for who in fold.labels.speakers),
         _each_clip(found, lambda fold: fold.part),
         _each_clip(found, lambda fold: fold.name),
-        _lengths(str(inputs.get("cache") or ""), ids),
+        _lengths(inputs.get("cache"), ids),
     )
     name = found.path.resolve().name
     tables = folds_tables(found)
@@ -233,16 +235,16 @@ def _heads(study: Study) -> list[Row]:
     ]
 
 
-def _lengths(cache: str, ids: Sequence[str]) -> FloatArray:
+def _lengths(cache: object, ids: Sequence[str]) -> FloatArray:
     """Return the clips' lengths [s], NaN where the cache is not there any more, or does not know a clip."""
     found = np.full(len(ids), np.nan)
     if not cache:
         return found
     try:
-        with CacheReader(Path(cache)) as reader:
+        with opened(places_in(cache)) as reader:
             at = [place for place, clip_id in enumerate(ids) if clip_id in reader]
             if at:
                 found[at] = reader.clip_table("clips/duration", [ids[place] for place in at])
-    except CacheError:  # a report does not need it: only the lengths stay unknown
+    except (CacheError, LabelError):  # a report does not need it: only the lengths stay unknown
         return np.full(len(ids), np.nan)
     return found

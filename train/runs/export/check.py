@@ -109,7 +109,7 @@ def random_lengths(plan: Plan, rng: np.random.Generator) -> list[list[int]]:
 
     From 1 to 3,000 frames, log-uniform; fewer in a batch with a head so large that it would take minutes.
     """
-    cost = sum(run.head.num_parameters() for run in plan.runs)
+    cost = sum(run.sole_head.num_parameters() for run in plan.runs)
     most = int(np.clip(WORK / (cost * BATCH), 50, LONGEST))
     batch = np.exp(rng.uniform(0, np.log(most), BATCH)).astype(int).tolist()
     return [[1], [2], [int(rng.integers(3, 12))], [LONGEST], [*batch[:-2], 1, most]]
@@ -153,7 +153,7 @@ def make_clips(plan: Plan, lengths: Sequence[int], rng: np.random.Generator) -> 
 
 def _values(plan: Plan, length: int, width: int, offset: int, rng: np.random.Generator) -> Array:
     values = rng.standard_normal((length, width)).astype(np.float32)
-    head = plan.runs[0].head
+    head = plan.runs[0].sole_head
     if plan.options.frames == FULL or not (head.shape.standardise or head.shape.components):
         return values
     of = head.components if head.shape.components else head.standardise
@@ -180,11 +180,11 @@ def _output(run: Run, clips: Clips) -> Array:
     vectors = clips.means
     if run.config.clip_vector in (STATISTICS, COMPONENTS):
         vectors = np.stack([of_frames(each) for each in clips.frames])
-    if run.head.shape.components:
-        of_clip = of_components(run.head.components)
+    if run.sole_head.shape.components:
+        of_clip = of_components(run.sole_head.components)
         vectors = np.concatenate([vectors, np.stack([of_clip(each) for each in clips.frames])], axis=1)
     lengths = torch.tensor([len(each) for each in clips.frames])
     frames = torch.from_numpy(_padded(clips.frames, int(lengths.max()), 0.0))
     with torch.inference_mode():
-        output = run.head(frames, lengths, torch.from_numpy(vectors)).double()
+        output = run.sole_head(frames, lengths, torch.from_numpy(vectors)).double()
     return np.asarray(output.softmax(1) if run.config.loss in SOFTMAX else output)

@@ -60,7 +60,7 @@ class Plan:
         runs = (run, *run.others)
         for each in runs:
             _require_known(each)
-        if len({(each.layer, each.config.vad, each.head.shape.width) for each in runs}) > 1:
+        if len({(each.layer, each.config.vad, each.sole_head.shape.width) for each in runs}) > 1:
             raise RunError(
                 f"{run.path}: its heads take different layers or fields, and one file takes one; export each alone"
             )
@@ -70,7 +70,9 @@ class Plan:
                 f"{run.path}: {len(runs)} heads of {size / len(runs) / 1e6:.0f} MB, and one ONNX file holds "
                 f"{MOST_BYTES / 1e9:.1f} GB; export fewer of them, each by its own folder"
             )
-        needs_mean = any(each.head.shape.global_mean and each.config.clip_vector == MEAN for each in runs)
+        needs_mean = any(
+            each.sole_head.shape.global_mean and each.config.clip_vector == MEAN for each in runs
+        )
         if options.global_mean == GIVEN and not needs_mean:
             raise RunError(f"{run.path}: takes no global mean; leave --global-mean out")
         projection = None
@@ -79,7 +81,7 @@ class Plan:
                 raise RunError(
                     f"{run.path}: was trained on the full cache, nothing is to be projected; leave --frames out"
                 )
-            projection = projection_of(run, "the graph is to project frames")
+            projection = projection_of(run.sides[""], "the graph is to project frames")
         if student is None:
             return cls(runs, options, _fields_of(run, options.frames), projection)
         student.require_trained(run)
@@ -114,7 +116,7 @@ def onnx_file(plan: Plan) -> bytes:
 
 
 def _require_known(run: Run) -> None:
-    shape = run.head.shape
+    shape = run.sole_head.shape
     if run.config.standardise == "speaker":
         raise RunError(
             f"{run.path}: its inputs are standardised by all clips of a speaker, which a graph of single clips "
@@ -135,7 +137,7 @@ def _fields_of(run: Run, kind: str) -> tuple[Field, ...]:
     others = [name for name in stored if not name.startswith(HIDDEN_STATES) and name != VAD]
     layers = run.layer if isinstance(run.layer, tuple) else (run.layer,)
     mains = others[:1] if run.layer is None and others else [f"{HIDDEN_STATES}{layer}" for layer in layers]
-    width = run.head.shape.width - VAD_WIDTH * run.config.vad
+    width = run.sole_head.shape.width - VAD_WIDTH * run.config.vad
     wanted = {**dict.fromkeys(mains, width), **({VAD: VAD_WIDTH} if run.config.vad else {})}
     if kind != AS_TRAINED and any(name not in stored for name in wanted):
         raise RunError(
@@ -146,7 +148,7 @@ def _fields_of(run: Run, kind: str) -> tuple[Field, ...]:
 
 def _output(graph: Graph, run: Run, frames: Frames, mean: Value | None) -> Value:
     """Return what one head predicts, (clips, targets)."""
-    head, config = run.head, run.config
+    head, config = run.sole_head, run.config
     vectors = []
     if head.shape.global_mean:
         given = mean is not None and config.clip_vector == MEAN

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,8 @@ from cache import CacheReader
 from cache.common.progress import Progress
 from cache.common.words import counted
 from train.checksums import finish_run
-from train.config import WEIGHTED, FitConfig
-from train.features.batches import load_features
-from train.features.inputs import VAD, choose_inputs, has_vad
+from train.config import FitConfig
+from train.features.inputs import has_vad
 from train.files import (
     CHECKSUMS_FILE,
     CONFIG_FILE,
@@ -32,43 +31,32 @@ from train.files import (
     write_json,
 )
 from train.fitting.task import Task, plan_fit
+from train.labels.coverage import opened
 from train.labels.missing import range_of
 from train.labels.tables import Splits
 from train.runs.submission import write_predictions
 from train.scores.metrics import score_all
+from train.streams.arguments import CachePlace
+from train.streams.settings import StreamSettings
+from train.streams.stream_set import Source, places_of, readers_of, recipe_ids
 from train.studies.claim_folder import BASELINES, TABLES, claim_folder, require_same_kind
-from train.studies.floor.columns import FloatArray, duration_and_loudness, means
-from train.studies.floor.models import FOLDS, MOST_CLIPS, predicted
+from train.studies.floor.models import FOLDS, MOST_CLIPS
+from train.studies.floor.vectors import Baseline, all_baselines, reference_of
 from train.studies.parts import Parts, kept, whole
 from train.studies.study import RESULTS, Study, reported, row_result, save_study
 
-REFERENCE = "global mean, ridge"
 FLOOR = "floor"  # folder of the baselines in that of a study
 PREFIX = "baseline: "  # of their names among a study's rows
 NO_VAD = "no vad in this cache, the baseline of it is left out"
 
 
-class Baseline(NamedTuple):
-    """One baseline.
-
-    Attributes:
-        name: as the table shows it.
-        columns: (clips, features) of all clips; no feature for the constant.
-        model: "mean", "ridge" or "svr".
-    """
-
-    name: str
-    columns: FloatArray
-    model: str
-
-
 def baseline(
-    cache: Path, labels: Splits | Parts, config: FitConfig, out: Path, tables: Path | None = None
+    cache: CachePlace, labels: Splits | Parts, config: FitConfig, out: Path, tables: Path | None = None
 ) -> Study:
     """Fit every baseline, and return the study they make.
 
     Args:
-        cache: path of a cache.
+        cache: path of a cache; of several streams those by name.
         labels: of the fits, a split or folds.
         config: its layer, metric, seed and coverage count; the rest does not matter here.
         out: folder of the study; one of baselines is written again.
@@ -84,22 +72,22 @@ def baseline(
     progress, parts = Progress(), whole(labels)
     claim_folder(out, BASELINES)
     require_same_kind(out, BASELINES, folds=parts.are_folds)
-    with CacheReader(cache) as reader:
-        own = replace(config, vad=has_vad(reader))
+    with opened(cache, config.missing) as reader:
+        own = as_cached(config, reader)
         for part in parts.all:  # before anything is written
             plan_fit(reader, part.labels, own)
     make_folder(out)
-    with CacheReader(cache) as reader, lock_folder(out):
+    with opened(cache, config.missing) as reader, lock_folder(out):
         parts = kept(parts, tables or out / TABLES)
         make_folder(out / "baselines")
         (out / RESULTS).unlink(missing_ok=True)
-        if not has_vad(reader):
+        if isinstance(reader, CacheReader) and not has_vad(reader):
             progress.line(f"{reader.path}: {NO_VAD}")
         tasks = [plan_fit(reader, part.labels, own) for part in parts.all]
         at = {clip: number for number, clip in enumerate(dict.fromkeys(c for t in tasks for c in t.clip_ids))}
         rows = []
-        for each in all_baselines(reader, list(at), own.layer, progress):
-            folder = out / "baselines" / each.name.replace(" ", "-").replace(",", "").replace("+", "and")
+        for each in all_baselines(reader, list(at), own, progress):
+            folder = out / "baselines" / _slug(each.name)
             for part, task in zip(parts.all, tasks, strict=True):
                 mine = each._replace(columns=each.columns[[at[clip] for clip in task.clip_ids]])
                 _write(folder / part.name, mine, task, reader, part.labels.origin)
@@ -109,7 +97,7 @@ def baseline(
         study = Study(
             path=out,
             rows=tuple(rows),
-            reference=REFERENCE,
+            reference=reference_of(reader),
             metric=config.metric,
             caption=_caption(reader, tasks, parts),
             selected_on="inner",
@@ -119,7 +107,7 @@ def baseline(
     return study
 
 
-def with_baselines(study: Study, cache: Path, labels: Splits | Parts, config: FitConfig) -> Study:
+def with_baselines(study: Study, cache: CachePlace, labels: Splits | Parts, config: FitConfig) -> Study:
     """Fit the baselines on a study's clips, and return the study with their rows below its own.
 
     Args:
@@ -133,6 +121,8 @@ def with_baselines(study: Study, cache: Path, labels: Splits | Parts, config: Fi
     """
     own = FitConfig(
         layer=config.layer,
+        streams=layers_of(config),
+        missing=config.missing,
         metric=config.metric,
         seed=config.seed,
         min_coverage=0.0,  # what the cache lacks was accepted before the rows were fitted
@@ -148,15 +138,36 @@ def with_baselines(study: Study, cache: Path, labels: Splits | Parts, config: Fi
     return whole
 
 
-def _caption(reader: CacheReader, tasks: Sequence[Task], parts: Parts) -> str:
-    without, metric = "" if has_vad(reader) else f" {NO_VAD.capitalize()}.", tasks[0].config.metric
+def _slug(name: str) -> str:
+    """Return the folder of a baseline by its name."""
+    return name.replace(" ", "-").replace(",", "").replace("+", "and").replace(":", "")
+
+
+def as_cached(config: FitConfig, reader: Source) -> FitConfig:
+    """Return a config that takes VAD where the cache has it; of streams that is so anyway."""
+    return replace(config, vad=has_vad(reader)) if isinstance(reader, CacheReader) else config
+
+
+def layers_of(config: FitConfig) -> StreamSettings:
+    """Return what a config says of the streams' layers, which baselines take too, and of nothing else."""
+    return StreamSettings(
+        {name: {"layer": own["layer"]} for name, own in config.streams.items() if "layer" in own}
+    )
+
+
+def _caption(reader: Source, tasks: Sequence[Task], parts: Parts) -> str:
+    lacks = isinstance(reader, CacheReader) and not has_vad(reader)
+    without, metric = f" {NO_VAD.capitalize()}." if lacks else "", tasks[0].config.metric
+    caches = [
+        f"{f'{name}: ' if name else ''}{each.path.name} ({each.recipe_id[:8]})"
+        for name, each in readers_of(reader).items()
+    ]
     on = counted(len(tasks[0].valid), "validation clip")
     if parts.are_folds:
         clips = counted(sum(len(task.valid) for task in tasks), "clip")
         on = f"{clips}, means over {len(tasks)} folds, divided {parts.divided}"
     return (
-        f"Baselines on {on}. Cache: {reader.path.name} "
-        f"({reader.recipe_id[:8]}). Regularisation chosen by {metric} in {FOLDS} inner folds "
+        f"Baselines on {on}. Cache: {', '.join(caches)}. Regularisation chosen by {metric} in {FOLDS} inner folds "
         f"of the training clips{_of_some(max(len(task.train) for task in tasks))}.{without}"
     )
 
@@ -170,39 +181,10 @@ def _of_some(count: int) -> str:
     return f" ({MOST_CLIPS} of {count}, which are all that SVR learns from)" if count > MOST_CLIPS else ""
 
 
-def all_baselines(
-    reader: CacheReader, ids: Sequence[str], layer: int | str | None, progress: Progress
-) -> list[Baseline]:
-    """Return the baselines that the cache has columns for, with those of the clips ``ids``."""
-    baselines = [
-        Baseline("constant", np.zeros((len(ids), 0)), "mean"),
-        Baseline("duration + loudness", duration_and_loudness(reader, ids), "ridge"),
-    ]
-    if has_vad(reader):
-        baselines.append(Baseline("VAD, ridge", means(reader, ids, [VAD]), "ridge"))
-    layer = None if layer == WEIGHTED else layer  # nothing is learned of layers here: the last one
-    whole = means(reader, ids, choose_inputs(reader, layer, vad=has_vad(reader)).fields)
-    inputs = FitConfig(layer=layer, vad=has_vad(reader), lstm=False, clip_vector="statistics")
-
-    def report(done: int, total: int) -> None:
-        progress.update(lambda: f"statistics of frames  {done}/{total} clips")
-
-    vectors = load_features(reader, ids, inputs, on_progress=report).global_mean
-    assert vectors is not None  # noqa: S101 - they were asked for
-    frames = vectors.numpy()
-    return [
-        *baselines,
-        Baseline(REFERENCE, whole, "ridge"),
-        Baseline("global mean, SVR", whole, "svr"),
-        Baseline("frame statistics, ridge", frames, "ridge"),
-        Baseline("frame statistics, SVR", frames, "svr"),
-    ]
-
-
-def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs: dict[str, Any]) -> None:
+def _write(folder: Path, each: Baseline, task: Task, reader: Source, inputs: dict[str, Any]) -> None:
     """Fit and write a baseline as a run folder has it, as far as it goes without a head."""
     started = time.perf_counter()
-    values = predicted(each.columns, each.model, task.train, task.config)
+    values = each.says(task.train, task.config)
     seconds = round(time.perf_counter() - started, 3)
     folder.mkdir(parents=True, exist_ok=True)
     for name in (METRICS_FILE, CHECKSUMS_FILE):  # of a baseline that is fitted again
@@ -212,8 +194,8 @@ def _write(folder: Path, each: Baseline, task: Task, reader: CacheReader, inputs
     )
     write_json(folder / CONFIG_FILE, {"baseline": each.name, "model": each.model, "seed": task.config.seed})
     about = {
-        "inputs": {**inputs, "cache": str(reader.path)},
-        "recipe_id": reader.recipe_id,
+        "inputs": {**inputs, "cache": places_of(reader)},
+        "recipe_id": recipe_ids(reader),
         "seconds": seconds,
     }
     write_json(folder / ENVIRONMENT_FILE, about)

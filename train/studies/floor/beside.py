@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from cache import CacheReader, read_table
+from cache import read_table
 from cache.common.progress import Progress
 from train.checksums import verified
 from train.config import FitConfig
-from train.features.inputs import has_vad
 from train.files import PREDICTIONS_FILE
 from train.fitting.task import plan_fit
+from train.labels.coverage import opened
 from train.labels.missing import labelled
 from train.labels.tables import Labels, Splits
 from train.runs.run_folder import Run
@@ -28,8 +27,10 @@ from train.scores.folds import Fold, FoldScores
 from train.scores.registry import METRICS
 from train.scores.targets import scores_of
 from train.scores.wording import interval_text, p_text, score_text, typeset
-from train.studies.floor.baselines import all_baselines
-from train.studies.floor.models import predicted
+from train.streams.arguments import CachePlace
+from train.streams.stream_set import Source
+from train.studies.floor.baselines import as_cached, layers_of
+from train.studies.floor.vectors import all_baselines
 
 FloatArray = npt.NDArray[np.float64]
 HEAD = ""  # no model's name
@@ -90,13 +91,13 @@ class Fitted(NamedTuple):
         return np.asarray(np.mean(values, axis=0))
 
 
-def floor_beside(cache: Path, fits: Sequence[Fitted], progress: Progress) -> Floor | None:
+def floor_beside(cache: CachePlace, fits: Sequence[Fitted], progress: Progress) -> Floor | None:
     """Fit every simple model on the clips that a head was trained on, and return the best beside the head.
 
     The best on the reported clips counts: the floor is rather too high than too low.
 
     Args:
-        cache: folder of the cache.
+        cache: folder of the cache; of several streams those by name.
         fits: one, or one for each fold, with predictions for the clips that are reported.
         progress: where to report.
 
@@ -108,7 +109,7 @@ def floor_beside(cache: Path, fits: Sequence[Fitted], progress: Progress) -> Flo
     """
     config = fits[0].runs[0].config
     score = METRICS.get(config.metric)
-    with CacheReader(cache) as reader:
+    with opened(cache, config.missing) as reader:
         found = _with_labels(_said(reader, fits, config, progress))
 
     def reached(name: str) -> float:
@@ -146,24 +147,26 @@ def _with_labels(found: list[_Said]) -> list[_Said]:
     ]
 
 
-def _said(reader: CacheReader, fits: Sequence[Fitted], config: FitConfig, progress: Progress) -> list[_Said]:
+def _said(reader: Source, fits: Sequence[Fitted], config: FitConfig, progress: Progress) -> list[_Said]:
     """Return what the head and every simple model say of each fit's reported clips; columns are computed once."""
     own = FitConfig(
         layer=config.layer,
+        streams=layers_of(config),
+        missing=config.missing,
         metric=config.metric,
         seed=config.seed,
-        vad=has_vad(reader),
         select="last",  # every training clip is learned from
         min_coverage=0.0,  # what the cache lacks was accepted before the head was fitted
     )
+    own = as_cached(own, reader)
     tasks = [plan_fit(reader, fitted.labels, own) for fitted in fits]
     at = {
         clip: number for number, clip in enumerate(dict.fromkeys(c for task in tasks for c in task.clip_ids))
     }
     found = [_Said(task.valid, {HEAD: each.says(task.valid)}) for each, task in zip(fits, tasks, strict=True)]
-    for each in all_baselines(reader, list(at), own.layer, progress):
+    for each in all_baselines(reader, list(at), own, progress):
         progress.update(partial("floor: {}".format, each.name))
         for task, said in zip(tasks, found, strict=True):
             columns = each.columns[[at[clip] for clip in task.clip_ids]]
-            said.values[each.name] = predicted(columns, each.model, task.train, own)
+            said.values[each.name] = each._replace(columns=columns).says(task.train, own)
     return found

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import CacheReader
+from train.streams.stream_set import Source
 
 FloatArray = npt.NDArray[np.floating]
 
 
-def duration_and_loudness(reader: CacheReader, ids: Sequence[str]) -> FloatArray:
+def duration_and_loudness(reader: Source, ids: Sequence[str]) -> FloatArray:
     """Return (clips, 3): seconds, their logarithm, and the level [dB]."""
     seconds = reader.clip_table("clips/duration", ids).astype(np.float64)
     loudness = reader.clip_table("clips/rms_db", ids).astype(np.float64)
