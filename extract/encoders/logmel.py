@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from cache.format.recipe import canonical_json
 from cache.format.schema import SAMPLING_RATE, FrameField
-from extract.encoders.base import Encoded, EncoderOptions
-from extract.errors import EncoderError
+from extract.encoders.base import Encoded, EncoderOptions, require_plain
 
 BANDS = 80
 WINDOW, HOP, FFT = 400, 320, 1024  # samples: 25 ms every 20 ms, the frames of wav2vec 2.0
@@ -47,10 +46,7 @@ class LogMel:
     precisions = ("float32",)
 
     def __init__(self, options: EncoderOptions) -> None:
-        if options.layers != "last" or options.precision not in {"auto", "float32"}:
-            raise EncoderError("--model logmel has no --layers and computes in float32 only; leave both out")
-        if any(name.strip() not in {"auto", "cpu"} for name in options.device.split(",")):
-            raise EncoderError(f"--device {options.device}: --model logmel runs on the CPU")
+        require_plain("logmel", options)
         self._devices = ["cpu" for _ in options.device.split(",")]
         digest = hashlib.sha256(canonical_json(SETTINGS).encode()).hexdigest()
         self.fields: tuple[FrameField, ...] = (FrameField("logmel", BANDS + 1, np.dtype(np.float16)),)

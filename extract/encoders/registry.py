@@ -30,3 +30,9 @@ CHECKPOINTS.add(
 )
 CHECKPOINTS.add("hubert", "extract.encoders.hubert:describe", "HuBERT")
 CHECKPOINTS.add("wavlm", "extract.encoders.wavlm:describe", "WavLM")
+CHECKPOINTS.add("whisper", "extract.encoders.whisper.describe:describe", "Whisper's encoder, in the layout of transformers")
+CHECKPOINTS.add(
+    "whisper-ctranslate2",
+    "extract.encoders.whisper.describe:describe_ctranslate2",
+    "the same in the layout of CTranslate2 (model.bin), as faster-whisper takes it",
+)

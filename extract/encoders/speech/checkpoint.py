@@ -12,7 +12,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from extract.encoders.hub import TORCH_FILE, ModelFiles
+from extract.encoders.families import TORCH_FILE
+from extract.encoders.hub import ModelFiles
 from extract.encoders.speech import weight_files
 from extract.encoders.speech.check_weights import check_weights
 from extract.encoders.speech.weight_files import joined, unreadable, weight_paths

@@ -13,23 +13,20 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
-from transformers.utils import logging as transformers_logging
 
-from cache.format.recipe import canonical_json
 from cache.format.schema import SAMPLING_RATE, VAD_DIMS
 from extract.encoders import devices
 from extract.encoders.base import WHOLE_SECONDS, Encoded, EncoderOptions
 from extract.encoders.out_of_memory import HalvedBatches
+from extract.encoders.speech.build import build
 from extract.encoders.speech.checkpoint import Checkpoint, fill
 from extract.encoders.speech.layout import Layout, check_size
 from extract.encoders.speech.long_clips import convolve, windows
 from extract.encoders.speech.matrix_products import quicken
 from extract.encoders.speech.recipe import CHUNKING, LICENCE, speech_recipe
-from extract.errors import EncoderError
 
 CPU_CHUNK = (
     25  # frames: half a second of convolutions stays in a processor's cache, 1.8 × faster than 7 s at once
@@ -57,13 +54,13 @@ class SpeechTransformer:
     """A frozen speech transformer; see ``extract.encoders.base.Encoder``."""
 
     def __init__(self, checkpoint: Checkpoint, layout: Layout, options: EncoderOptions) -> None:
-        transformers_logging.set_verbosity_error()  # it warns of token ids, which speech has none of
         self._layout = layout
         self._device = devices.device(options.device)
         self._precision = devices.precision(options.precision, self._device)
         self._normalise = checkpoint.files.normalise
         check_size(layout, checkpoint.num_values)
-        self._model = _model(layout, checkpoint.files.config)
+        classes = layout.family.classes
+        self._model = build(classes + "Config", classes + "Model", checkpoint.files.config, layout.values)
         self._head = RegressionHead(layout.hidden) if layout.vad_order is not None else None
         fill(self._model, self._head, checkpoint, layout)
         self._inner: dict[int, Tensor] = {}
@@ -194,28 +191,3 @@ def _normalised(clip: NDArray[np.float32]) -> NDArray[np.float32]:
     """Zero mean, unit variance, as the checkpoint's feature extractor does it."""
     normalised: NDArray[np.float32] = (clip - clip.mean()) / np.sqrt(clip.var() + 1e-7)
     return normalised
-
-
-def _model(layout: Layout, settings: dict[str, Any]) -> Any:
-    """Build the model from its config, with random weights."""
-    from huggingface_hub.errors import StrictDataclassError
-
-    classes = layout.family.classes
-    try:
-        config = getattr(transformers, classes + "Config").from_dict(settings)
-        model = getattr(transformers, classes + "Model")(config)
-    except (StrictDataclassError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
-        reason = " ".join(str(error).split())
-        raise EncoderError(f"the encoder's config.json cannot be used: {reason[:300]}") from None
-    _check_defaults(layout, settings, config.to_dict())
-    return model
-
-
-def _check_defaults(layout: Layout, settings: dict[str, Any], built: dict[str, Any]) -> None:
-    """Refuse a version of transformers that fills in other values than the recipe says."""
-    for key in layout.values.keys() - settings.keys():
-        if canonical_json(built.get(key)) != canonical_json(layout.values[key]):
-            raise EncoderError(
-                f"transformers {transformers.__version__} takes {key} as {built.get(key)}, expected "
-                f"{layout.values[key]}; state it in the encoder's config.json"
-            )
