@@ -37,7 +37,7 @@ class FamilyFiles:
 CTRANSLATE2 = FamilyFiles("whisper-ctranslate2", (), (MODEL_BIN,), bare=True)
 VOX_PROFILE = FamilyFiles("vox-profile", ())
 WAV2SMALL = FamilyFiles("wav2small", ())
-SER = FamilyFiles("ser", ())
+SER = FamilyFiles("ser", ())  # the authors' own code prepares the sound
 KNOWN = {family.name: family for family in (WAV2SMALL, SER)}
 CTRANSLATE2_KEYS = frozenset({"alignment_heads", "lang_ids", "suppress_ids", "suppress_ids_begin"})
 

@@ -41,7 +41,10 @@ def options_like(
         del chosen["precision"]
     if "model" not in chosen:
         chosen["model"] = _model_of(like, recipe)
-    own: dict[str, Any] = {"layers": _layers_of(like, recipe), "precision": _known(like, recipe, "precision", str)}
+    own: dict[str, Any] = {
+        "layers": _layers_of(like, recipe),
+        "precision": _known(like, recipe, "precision", str),
+    }
     if chosen["model"] == recipe.get("model") and chosen["model"] not in BUILT_IN:
         own["revision"] = _known(like, recipe, "revision", str)
     if "padding" in recipe:

@@ -9,7 +9,7 @@ from typing import Any
 
 from extract.encoders.base import Encoder, EncoderOptions
 from extract.encoders.hub import ModelFiles
-from extract.encoders.speech.layout import SpeechFamily, read_layout
+from extract.encoders.speech.layout import Layout, SpeechFamily, read_layout
 from extract.encoders.speech.recipe import CHUNKING, LICENCE, speech_recipe
 from extract.encoders.speech.unloaded import UnloadedCheckpoint
 
@@ -26,8 +26,11 @@ class UnloadedSpeechEncoder(UnloadedCheckpoint):
     chunking = CHUNKING
 
     def __init__(self, family: SpeechFamily, files: ModelFiles, options: EncoderOptions) -> None:
-        self._layout = read_layout(files.config, options.layers, family)
+        self._layout = self._read(files, options.layers, family)
         super().__init__(files, options, self._layout)
+
+    def _read(self, files: ModelFiles, layers: str, family: SpeechFamily) -> Layout:
+        return read_layout(files.config, layers, family)
 
     @cached_property
     def recipe(self) -> dict[str, Any]:

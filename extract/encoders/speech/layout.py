@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,9 @@ class Layout:
         vad_order: where arousal, dominance and valence stand in the head's output; None without such a head.
         unused: prefixes of weights that a declared head has and features do not need.
         values: every setting that changes a value.
+        head: which head it is, a name in ``extract.encoders.speech.heads``, where there is one.
+        head_values: every setting of that head that changes a value.
+        prefix: what the names of the encoder's weights begin with.
     """
 
     family: SpeechFamily
@@ -78,6 +81,9 @@ class Layout:
     vad_order: tuple[int, ...] | None
     unused: tuple[str, ...]
     values: dict[str, Any]
+    head: str = "audeering"
+    head_values: dict[str, Any] = field(default_factory=dict)
+    prefix: str = ""
 
     @property
     def fields(self) -> tuple[FrameField, ...]:
@@ -114,7 +120,15 @@ class Layout:
     def config_sha256(self) -> str:
         """Return a hash of every setting that changes a value."""
         order = None if self.vad_order is None else list(self.vad_order)
-        return hashlib.sha256(canonical_json([self.values, order]).encode()).hexdigest()
+        described = [self.values, order, *([self.head_values] if self.head_values else [])]
+        return hashlib.sha256(canonical_json(described).encode()).hexdigest()
+
+    def least_weights(self) -> int:
+        """Return how many weights attention, feed-forward and convolution alone have."""
+        values, hidden = self.values, self.hidden
+        convolutions = zip([1, *values["conv_dim"]], values["conv_dim"], values["conv_kernel"], strict=False)
+        least = self.num_layers * (4 * hidden * hidden + 2 * hidden * int(values["intermediate_size"]))
+        return least + sum(int(one * other * kernel) for one, other, kernel in convolutions)
 
 
 def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) -> Layout:
@@ -145,6 +159,7 @@ def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) ->
             prefix for ending, heads in HEADS.items() for prefix in heads if _any_ends(names, ending)
         ),
         values=values,
+        prefix=family.model_type + ".",
     )
     if values["add_adapter"] or layout.stride * 50 != SAMPLING_RATE:
         raise EncoderError("the encoder's config.json asks for another frame rate than 50 frames/s")
@@ -180,8 +195,4 @@ def check_size(layout: Layout, num_values: int) -> None:
     Raises:
         EncoderError: attention, feed-forward and convolution weights alone are more than there are.
     """
-    values, hidden = layout.values, layout.hidden
-    convolutions = zip([1, *values["conv_dim"]], values["conv_dim"], values["conv_kernel"], strict=False)
-    least = layout.num_layers * (4 * hidden * hidden + 2 * hidden * values["intermediate_size"])
-    least += sum(one * other * kernel for one, other, kernel in convolutions)
-    refuse_larger(least, num_values)
+    refuse_larger(layout.least_weights(), num_values)

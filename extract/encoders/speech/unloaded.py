@@ -1,4 +1,4 @@
-"""What every encoder with a checkpoint shares before it is loaded: fields, devices, precision, a hash of the weights."""
+"""What every encoder with a checkpoint shares before it is loaded: fields, devices, precision, hash of the weights."""
 
 from __future__ import annotations
 

@@ -47,7 +47,9 @@ def devices_of(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     known = {"cpu", "cuda", *(f"cuda:{number}" for number in range(count))}
     if not set(names) <= known or ("cuda" in names and not count):
-        raise EncoderError(f"--device {text}: expected auto, cpu or cuda:N; CTranslate2 sees {count} CUDA devices")
+        raise EncoderError(
+            f"--device {text}: expected auto, cpu or cuda:N; CTranslate2 sees {count} CUDA devices"
+        )
     return [f"{name}:0" if name == "cuda" else name for name in names]
 
 
@@ -83,7 +85,9 @@ class CTranslate2Backend:
             )  # fmt: skip
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise EncoderError(f"{folder}: CTranslate2 cannot load it on {device} in {precision}: {reason}") from None
+            raise EncoderError(
+                f"{folder}: CTranslate2 cannot load it on {device} in {precision}: {reason}"
+            ) from None
         self._view = ctranslate2.StorageView.from_array
         self._device, self._layer = device, layer
         self.batch_seconds = 0.0 if kind == "cpu" else CUDA_BATCH_SECONDS

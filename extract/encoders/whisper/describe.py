@@ -87,7 +87,7 @@ class UnloadedCTranslate2(UnloadedWhisper):
         return ctranslate2.devices_of(self._options.device)
 
     @cached_property
-    def weights_sha256(self) -> str:  # type: ignore[override]
+    def weights_sha256(self) -> str:
         """Of the encoder's weights alone: the same words may be written by another decoder."""
         return encoder_sha256(self._path, self._variables)
 
@@ -105,6 +105,10 @@ class UnloadedCTranslate2(UnloadedWhisper):
         require_finite(self._path, self._variables)
         devices = self.devices()
         backend = ctranslate2.CTranslate2Backend(
-            self._path.parent, device or devices[0], self.precision, self._layout.num_layers, devices.count("cpu")
+            self._path.parent,
+            device or devices[0],
+            self.precision,
+            self._layout.num_layers,
+            devices.count("cpu"),
         )
         return WhisperEncoder(self._layout, backend, self.recipe, LICENCE)

@@ -87,9 +87,15 @@ class WhisperEncoder:
 
     def _encode(self, mels: Sequence[Array]) -> list[dict[int, Array]]:
         """Encode windows of one length, as many at once as the longest clip alone may have padded seconds."""
-        together = max(1, int(self.memory_seconds * 100 // mels[0].shape[1])) if np.isfinite(self.memory_seconds) else len(mels)
+        together = (
+            max(1, int(self.memory_seconds * 100 // mels[0].shape[1]))
+            if np.isfinite(self.memory_seconds)
+            else len(mels)
+        )
         return [
-            state for start in range(0, len(mels), together) for state in self._backend.encode(mels[start : start + together])
+            state
+            for start in range(0, len(mels), together)
+            for state in self._backend.encode(mels[start : start + together])
         ]
 
     def _windows(self, number: int, clip: Array) -> list[_Window]:
@@ -108,5 +114,7 @@ def _joined(pieces: Sequence[dict[int, Array]]) -> Encoded:
     frames = {
         f"hidden_states/{layer}": np.concatenate([piece[layer] for piece in pieces]) for layer in pieces[0]
     }
-    means = {name: values.mean(axis=0, dtype=np.float64).astype(np.float32) for name, values in frames.items()}
+    means = {
+        name: values.mean(axis=0, dtype=np.float64).astype(np.float32) for name, values in frames.items()
+    }
     return Encoded(frames, means, {}, windowed=len(pieces) > 1)

@@ -28,7 +28,12 @@ SETTINGS: dict[str, Any] = {
     "d_model": 384, "encoder_layers": 4, "encoder_attention_heads": 6, "encoder_ffn_dim": 1536,
     "num_mel_bins": 80, "max_source_positions": POSITIONS, "activation_function": "gelu",
 }  # fmt: skip
-SOUND = {"feature_size": None, "n_fft": FFT, "hop_length": HOP, "chunk_length": POSITIONS * STRIDE // SAMPLING_RATE}
+SOUND = {
+    "feature_size": None,
+    "n_fft": FFT,
+    "hop_length": HOP,
+    "chunk_length": POSITIONS * STRIDE // SAMPLING_RATE,
+}
 # The shapes of ctranslate2's WhisperSpec, of width d, b bands and a feed-forward layer of f.
 OUTER = {
     "conv1/weight": "d b 3", "conv1/bias": "d", "conv2/weight": "d d 3", "conv2/bias": "d",
@@ -101,9 +106,7 @@ def transformers_layout(files: ModelFiles, options: EncoderOptions) -> WhisperLa
             f"{values['encoder_attention_heads']}"
         )
     count = int(values["encoder_layers"])
-    return WhisperLayout(
-        read_layers(options.layers, count), count, hidden, bands, values, _padding(options)
-    )
+    return WhisperLayout(read_layers(options.layers, count), count, hidden, bands, values, _padding(options))
 
 
 def ctranslate2_layout(variables: Mapping[str, Variable], options: EncoderOptions) -> WhisperLayout:
@@ -116,7 +119,9 @@ def ctranslate2_layout(variables: Mapping[str, Variable], options: EncoderOption
     first = variables.get(ENCODER + "conv1/weight")
     inner = variables.get(ENCODER + "layer_0/ffn/linear_0/weight")
     if first is None or len(first.shape) != 3 or inner is None or not inner.shape:
-        raise EncoderError(f"model.bin holds no {ENCODER}conv1/weight and {ENCODER}layer_0: no encoder of Whisper")
+        raise EncoderError(
+            f"model.bin holds no {ENCODER}conv1/weight and {ENCODER}layer_0: no encoder of Whisper"
+        )
     hidden, bands = first.shape[:2]
     _check_size(bands, POSITIONS)
     count = 1 + max(int(found[1]) for found in map(BLOCK.match, variables) if found)
@@ -128,10 +133,15 @@ def ctranslate2_layout(variables: Mapping[str, Variable], options: EncoderOption
     )
     if read_layers(options.layers, count) != (count,):
         raise EncoderError(
-            f"--layers {options.layers}: CTranslate2 gives the encoder's output alone, layer {count}; for inner layers "
-            "take the layout of transformers"
+            f"--layers {options.layers}: CTranslate2 gives the encoder's output alone, layer {count}; "
+            "for inner layers take the layout of transformers"
         )
-    values = {"d_model": hidden, "encoder_layers": count, "encoder_ffn_dim": inner.shape[0], "num_mel_bins": bands}
+    values = {
+        "d_model": hidden,
+        "encoder_layers": count,
+        "encoder_ffn_dim": inner.shape[0],
+        "num_mel_bins": bands,
+    }
     return WhisperLayout((count,), count, hidden, bands, values, _padding(options))
 
 
@@ -142,8 +152,8 @@ def _padding(options: EncoderOptions) -> float:
 def _check_size(bands: int, positions: int) -> None:
     if bands not in MEL_BANDS or positions != POSITIONS:
         raise EncoderError(
-            f"this Whisper hears {bands} bands and {positions} positions; expected {MEL_BANDS[0]} or {MEL_BANDS[1]} "
-            f"bands and {POSITIONS} positions (30 s)"
+            f"this Whisper hears {bands} bands and {positions} positions; expected {MEL_BANDS[0]} or "
+            f"{MEL_BANDS[1]} bands and {POSITIONS} positions (30 s)"
         )
 
 

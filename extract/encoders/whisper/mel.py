@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from cache.format.schema import SAMPLING_RATE
 
 FFT, HOP = 400, 160  # samples: 25 ms every 10 ms
-FLOOR, DEPTH = 1e-10, 8.0  # of power; decades below the loudest value of a window, which anything softer is raised to
+FLOOR, DEPTH = (
+    1e-10,
+    8.0,
+)  # of power; decades below the loudest value of a window, which anything softer is raised to
 BREAK_HERTZ, BREAK_MEL = 1000.0, 15.0  # Slaney's scale: linear below, logarithmic above
 LOG_STEP = np.log(6.4) / 27.0
 
@@ -27,7 +30,7 @@ def log_mel(samples: Array, bands: int) -> Array:
     frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP][: len(samples) // HOP]
     spectrum = np.fft.rfft(frames * _taper(), FFT)
     power = np.square(np.abs(spectrum.astype(np.complex64, copy=False)))
-    mel = np.log10(np.maximum(power @ _filters(bands), FLOOR)).T
+    mel = np.log10(np.maximum(power @ slaney_filters(FFT, bands), FLOOR)).T
     result: Array = np.ascontiguousarray((np.maximum(mel, mel.max() - DEPTH) + 4.0) / 4.0, dtype=np.float32)
     return result
 
@@ -37,10 +40,10 @@ def _taper() -> Array:
     return np.hanning(FFT + 1)[:-1].astype(np.float32)
 
 
-@lru_cache(maxsize=2)
-def _filters(bands: int) -> Array:
-    """Return (201, bands): triangles of equal area, equally wide on Slaney's mel scale from 0 to 8 kHz."""
-    bins = np.linspace(0, SAMPLING_RATE / 2, FFT // 2 + 1)
+@lru_cache(maxsize=3)
+def slaney_filters(fft: int, bands: int) -> Array:
+    """Return (fft // 2 + 1, bands): triangles of equal area, equally wide on Slaney's mel scale from 0 to 8 kHz."""
+    bins = np.linspace(0, SAMPLING_RATE / 2, fft // 2 + 1)
     edges = _hertz(np.linspace(0.0, _mel(SAMPLING_RATE / 2), bands + 2))
     rising = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]

@@ -11,14 +11,20 @@ import numpy as np
 
 from extract.encoders.speech import weight_files
 from extract.encoders.speech.check_weights import refuse_weights
-from extract.errors import EncoderError
 
 BINARY_VERSIONS = range(5, 7)  # of the container; these have one layout
 SPEC = "WhisperSpec"
 ENCODER = "encoder/"
 MAX_VARIABLES, MAX_RANK, MAX_NAME = 1 << 16, 4, 1 << 10
 # As ctranslate2's converter numbers them, with torch's names and the bytes of a value.
-DTYPES = {0: ("float32", 4), 1: ("int8", 1), 2: ("int16", 2), 3: ("int32", 4), 4: ("float16", 2), 5: ("bfloat16", 2)}
+DTYPES = {
+    0: ("float32", 4),
+    1: ("int8", 1),
+    2: ("int16", 2),
+    3: ("int32", 4),
+    4: ("float16", 2),
+    5: ("bfloat16", 2),
+}
 # Bits of a floating-point number: the type that holds them, and the exponent, which is full where it is not finite.
 FLOATS = {"float32": ("<u4", 0x7F800000), "float16": ("<u2", 0x7C00), "bfloat16": ("<u2", 0x7F80)}
 CHUNK = 1 << 20  # bytes read at once
@@ -75,14 +81,19 @@ def _is_finite(path: Path, variable: Variable) -> bool:
     if variable.dtype not in FLOATS:
         return True
     dtype, exponent = FLOATS[variable.dtype]
-    return all(bool(((np.frombuffer(piece, dtype) & exponent) != exponent).all()) for piece in _pieces(path, variable))
+    return all(
+        bool(((np.frombuffer(piece, dtype) & exponent) != exponent).all())
+        for piece in _pieces(path, variable)
+    )
 
 
 def _variables(file: BinaryIO, length: int) -> Iterator[tuple[str, Variable]]:
     version = _number(file, "I")
     if version not in BINARY_VERSIONS or (spec := _text(file)) != SPEC:
         found = f"version {version}" if version not in BINARY_VERSIONS else spec
-        raise ValueError(f"found {found}, expected {SPEC} of version {BINARY_VERSIONS[0]} or {BINARY_VERSIONS[-1]}")
+        raise ValueError(
+            f"found {found}, expected {SPEC} of version {BINARY_VERSIONS[0]} or {BINARY_VERSIONS[-1]}"
+        )
     _number(file, "I")  # its revision: what it holds shows in the names
     count = _number(file, "I")
     if count > MAX_VARIABLES:

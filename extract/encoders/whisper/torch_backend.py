@@ -84,7 +84,9 @@ def _filled(checkpoint: Checkpoint, layout: WhisperLayout) -> Any:
     least = layout.num_layers * (4 * layout.hidden**2 + 2 * layout.hidden * int(values["encoder_ffn_dim"]))
     refuse_larger(least, checkpoint.num_values)
     encoder = build("WhisperConfig", whisper.WhisperEncoder, checkpoint.files.config, values)
-    prefix = next((p for p in PREFIXES if any(name.startswith(p) for name in checkpoint.weights)), PREFIXES[0])
+    prefix = next(
+        (p for p in PREFIXES if any(name.startswith(p) for name in checkpoint.weights)), PREFIXES[0]
+    )
     given = {name: value for name, value in checkpoint.weights.items() if not name.startswith(UNUSED)}
     wanted = {prefix + name: tensor for name, tensor in encoder.state_dict().items()}
     check_weights(wanted, given)

@@ -1,0 +1,120 @@
+"""Wav2Small (Kounadis-Bastian et al., arXiv 2408.13920): arousal, dominance and valence from some 11,000 weights.
+
+The layout of ``audeering/wav2small``, from its paper and public rebuilds of its card: names and shapes of the
+weights stand in ``extract.encoders.vad.wav2small_network``. Not checked here: its published values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cache.format.recipe import canonical_json
+from cache.format.schema import FRAME_SHIFT, SAMPLING_RATE, VAD_DIMS, FrameField
+from extract.encoders.base import Encoder, EncoderOptions
+from extract.encoders.hub import ModelFiles
+from extract.encoders.speech.settings import read_layers
+from extract.encoders.speech.unloaded import UnloadedCheckpoint
+from extract.errors import EncoderError
+
+STRIDE = round(
+    FRAME_SHIFT * SAMPLING_RATE
+)  # samples from one frame to the next: five of the network's own steps
+CHANNELS, MEL = 13, 13  # of the last convolution; its mel axis is half of 26 bands
+SETTINGS = {"half_mel": MEL, "n_fft": 64, "n_time": 64, "hop": 32}
+CHUNKING = "none: its convolutions are exact in pieces"
+LICENCE = (
+    "as the authors of the encoder's weights state it; audeering/wav2small is CC BY-NC-SA 4.0 "
+    "(research only, share alike, name the authors)"
+)
+
+
+class Wav2SmallLayout:
+    """Its shape, which is always the same.
+
+    Attributes:
+        order: where arousal, dominance and valence stand in the network's output.
+    """
+
+    fields = (
+        FrameField("wav2small", CHANNELS * MEL, np.dtype(np.float16)),
+        FrameField("vad", len(VAD_DIMS), np.dtype(np.float32), FRAME_SHIFT, VAD_DIMS),
+    )
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        self.order = order
+
+    def num_frames(self, num_samples: int) -> int:
+        """Return the whole 20 ms of ``num_samples`` samples."""
+        return num_samples // STRIDE
+
+    def config_sha256(self) -> str:
+        """Return a hash of every setting that changes a value."""
+        return hashlib.sha256(canonical_json([SETTINGS, list(self.order)]).encode()).hexdigest()
+
+
+def describe(files: ModelFiles, options: EncoderOptions) -> UnloadedWav2Small:
+    """Describe the encoder.
+
+    Raises:
+        EncoderError: its settings are others than the published ones, or it cannot do what the options ask for.
+    """
+    for key, expected in SETTINGS.items():
+        if files.config.get(key, expected) != expected:
+            raise EncoderError(
+                f"{key} in the encoder's config.json is {str(files.config[key])[:60]!r}, expected {expected}"
+            )
+    read_layers(options.layers, 1)
+    return UnloadedWav2Small(files, options, Wav2SmallLayout(_order(files.config.get("id2label"))))
+
+
+def _order(labels: Any) -> tuple[int, ...]:
+    if labels is None:
+        return tuple(range(len(VAD_DIMS)))
+    named = (
+        {str(name).lower(): str(number) for number, name in labels.items()}
+        if isinstance(labels, dict)
+        else {}
+    )
+    if sorted(named) != sorted(VAD_DIMS) or sorted(named.values()) != ["0", "1", "2"]:
+        raise EncoderError(
+            f"id2label in the encoder's config.json is {str(labels)[:60]}, expected exactly {', '.join(VAD_DIMS)}"
+        )
+    return tuple(int(named[dim]) for dim in VAD_DIMS)
+
+
+class UnloadedWav2Small(UnloadedCheckpoint):
+    """A Wav2Small that is not loaded; see ``extract.encoders.base.UnloadedEncoder``."""
+
+    libraries = ("torch", "safetensors")
+    precisions = ("float32",)
+    licence = LICENCE
+    chunking = CHUNKING
+
+    def __init__(self, files: ModelFiles, options: EncoderOptions, layout: Wav2SmallLayout) -> None:
+        self._layout = layout
+        super().__init__(files, options, layout)
+
+    @property
+    def precision(self) -> str:
+        """Always float32: it is small."""
+        return "float32"
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """Its part of the cache's recipe."""
+        return self.recipe_of(
+            self._layout.config_sha256(), layers=[], vad=list(VAD_DIMS),
+            normalisation="zero mean, unit variance per clip",
+        )  # fmt: skip
+
+    def load(self, device: str | None = None) -> Encoder:
+        """Load it on a device, by default the first of ``devices``."""
+        from extract.encoders.speech.checkpoint import load_checkpoint
+        from extract.encoders.vad.wav2small_network import Wav2Small
+
+        checkpoint = load_checkpoint(self._files)
+        return Wav2Small(checkpoint, self._layout, device or self.devices()[0], self.recipe)
