@@ -1,4 +1,4 @@
-"""What every encoder with a checkpoint shares before it is loaded: fields, devices, precision, hash of the weights."""
+"""What all encoders with a checkpoint share before they are loaded: fields, devices, precision, hash of weights."""
 
 from __future__ import annotations
 

@@ -22,12 +22,14 @@ from extract.errors import EncoderError
 # microsoft/wavlm-large, which both build on and whose settings their own config.json does not repeat.
 WAVLM_LARGE: dict[str, Any] = {
     "model_type": "wavlm", "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16,
-    "intermediate_size": 4096, "hidden_act": "gelu", "feat_extract_norm": "layer", "feat_extract_activation": "gelu",
-    "conv_dim": [512] * 7, "conv_stride": [5, 2, 2, 2, 2, 2, 2], "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
+    "intermediate_size": 4096, "hidden_act": "gelu", "feat_extract_norm": "layer",
+    "feat_extract_activation": "gelu", "conv_dim": [512] * 7,
+    "conv_stride": [5, 2, 2, 2, 2, 2, 2], "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
     "conv_bias": False, "num_conv_pos_embeddings": 128, "num_conv_pos_embedding_groups": 16,
     "do_stable_layer_norm": True, "layer_norm_eps": 1e-5, "num_buckets": 320, "max_bucket_distance": 800,
 }  # fmt: skip
 BACKBONES = {"microsoft/wavlm-large": WAVLM_LARGE, "wavlm_large": WAVLM_LARGE}
+ANY_VAD = "EmotionModel"  # the architecture of whose labels arousal, dominance and valence alone are taken
 SER_SETTINGS: dict[str, Any] = {
     "num_classes": 3, "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16,
     "classifier_hidden_layers": 1, "sampling_rate": SAMPLING_RATE,
@@ -60,10 +62,12 @@ def describe_ser(files: ModelFiles, options: EncoderOptions) -> UnloadedVadEncod
         raise EncoderError(f"std in the encoder's config.json is {head['std']:g}, expected more than 0")
     sizes = {key: values[key] for key in ("hidden_size", "num_hidden_layers", "num_attention_heads")}
     own = {**_backbone(config, "ssl_type"), **sizes, "intermediate_size": 4 * int(values["hidden_size"])}
-    own["id2label"] = config.get("id2label") or dict(enumerate(VAD_DIMS))
+    own |= {"id2label": config.get("id2label") or dict(enumerate(VAD_DIMS)), "architectures": [ANY_VAD]}
     changes: dict[str, Any] = {
         "head": "statistics", "prefix": "ssl_model.",
-        "head_values": {**head, "head": "statistics", "classifier_hidden_layers": values["classifier_hidden_layers"]},
+        "head_values": {
+            **head, "head": "statistics", "classifier_hidden_layers": values["classifier_hidden_layers"],
+        },
     }  # fmt: skip
     return UnloadedVadEncoder(files, own, options, lambda layout: replace(layout, **changes))
 
@@ -86,8 +90,8 @@ def describe_vox_profile(files: ModelFiles, options: EncoderOptions) -> Unloaded
     method = config.get("finetune_method", "lora")
     if values["hidden_dim"] != VOX_SETTINGS["hidden_dim"] or method not in ("lora", "finetune", "frozen"):
         raise EncoderError(
-            f"hidden_dim {values['hidden_dim']} and finetune_method {str(method)[:60]!r} in the encoder's config.json, "
-            f"expected {VOX_SETTINGS['hidden_dim']} and 'lora' or 'finetune'"
+            f"hidden_dim {values['hidden_dim']} and finetune_method {str(method)[:60]!r} in the encoder's "
+            f"config.json, expected {VOX_SETTINGS['hidden_dim']} and 'lora' or 'finetune'"
         )
     head = {"head": "vox-profile", "use_conv_output": bool(values["use_conv_output"])}
     head |= {"lora_rank": values["lora_rank"]} if method == "lora" else {}
@@ -97,7 +101,11 @@ def describe_vox_profile(files: ModelFiles, options: EncoderOptions) -> Unloaded
         "head_values": head,
         "unused": VOX_UNUSED,
     }
-    own = {**_backbone(config, "pretrain_model"), "id2label": dict(enumerate(VAD_DIMS))}
+    own = {
+        **_backbone(config, "pretrain_model"),
+        "id2label": dict(enumerate(VAD_DIMS)),
+        "architectures": [ANY_VAD],
+    }
     return UnloadedVadEncoder(files, own, options, lambda layout: replace(layout, **changes))
 
 

@@ -1,4 +1,4 @@
-"""Wav2Small at work: log-mel of 2 ms steps, seven small convolutions, pooling over time by softmax, a Gram matrix."""
+"""Wav2Small at work: log-mel every 2 ms, seven small convolutions, pooling over time by softmax, a Gram matrix."""
 
 from __future__ import annotations
 

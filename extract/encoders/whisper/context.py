@@ -11,8 +11,8 @@ POSITIONS = 1500  # frames the encoder has positions for: 30 s
 PADDING_SECONDS = 0.5  # of silence that follow a clip, unless the options say otherwise
 CONTEXT = 250  # frames at either end of a window over a long clip, computed and thrown away
 CHUNKING = (
-    f"attention over the whole clip up to {POSITIONS / RATE:g} s, beyond that over windows of {POSITIONS / RATE:g} s "
-    f"with {CONTEXT / RATE:g} s of context at either end (approximate)"
+    f"attention over the whole clip up to {POSITIONS / RATE:g} s, beyond that over windows of "
+    f"{POSITIONS / RATE:g} s with {CONTEXT / RATE:g} s of context at either end (approximate)"
 )
 
 

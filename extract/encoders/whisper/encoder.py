@@ -1,4 +1,4 @@
-"""A Whisper encoder at work, whoever computes it: clips to log-mel windows, and frames cut to the clips' lengths."""
+"""A Whisper encoder at work, whoever computes it: clips to log-mel windows, frames cut to the clips' lengths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a Whisper encoder before it is loaded: its size, fields and frames, in either layout; no torch."""
+"""What is known of a Whisper encoder before it is loaded: its size, fields and frames, in either layout."""
 
 from __future__ import annotations
 
