@@ -16,7 +16,7 @@ from extract.encoders.out_of_memory import HalvedBatches
 from extract.encoders.speech.check_weights import check_weights
 from extract.encoders.speech.checkpoint import Checkpoint
 from extract.encoders.speech.windows import windows
-from extract.encoders.vad.wav2small import CHANNELS, CHUNKING, LICENCE, MEL, STRIDE, Wav2SmallLayout
+from extract.encoders.vad.wav2small_layout import CHANNELS, CHUNKING, LICENCE, MEL, STRIDE, Wav2SmallLayout
 from extract.encoders.whisper.mel import slaney_filters
 
 FFT, HOP = 64, 32  # samples: 4 ms every 2 ms

@@ -129,7 +129,8 @@ def test_configs_of_something_else_are_refused(load, edited, request, layout, co
     ("layout", "name"),
     [
         ("ser", "pool_model.attention"), ("ser", "ser_model.out.0.bias"), ("vox", "weights"),
-        ("vox", "dominance_layer.2.weight"), ("vox", "backbone_model.encoder.layers.2.feed_forward.output_dense.bias"),
+        ("vox", "dominance_layer.2.weight"),
+        ("vox", "backbone_model.encoder.layers.2.feed_forward.output_dense.bias"),
     ],
 )  # fmt: skip
 def test_a_missing_weight_is_named(load, edited, request, layout, name) -> None:
