@@ -84,15 +84,11 @@ def describe(files: ModelFiles, options: EncoderOptions) -> UnloadedBert:
     return UnloadedBert(files, options, layout)
 
 
-class UnloadedBert(UnloadedCheckpoint):
+class UnloadedBert(UnloadedCheckpoint[BertLayout]):
     """A wav2vec2-BERT that is not loaded; see ``extract.encoders.base.UnloadedEncoder``."""
 
     licence = LICENCE
     chunking = CHUNKING.replace("convolutions exact; ", "")
-
-    def __init__(self, files: ModelFiles, options: EncoderOptions, layout: BertLayout) -> None:
-        self._layout = layout
-        super().__init__(files, options, layout)
 
     @cached_property
     def recipe(self) -> dict[str, Any]:

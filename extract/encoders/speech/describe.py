@@ -19,15 +19,14 @@ def describe_with(family: SpeechFamily) -> Callable[[ModelFiles, EncoderOptions]
     return lambda files, options: UnloadedSpeechEncoder(family, files, options)
 
 
-class UnloadedSpeechEncoder(UnloadedCheckpoint):
+class UnloadedSpeechEncoder(UnloadedCheckpoint[Layout]):
     """A speech encoder that is not loaded; see ``extract.encoders.base.UnloadedEncoder``."""
 
     licence = LICENCE
     chunking = CHUNKING
 
     def __init__(self, family: SpeechFamily, files: ModelFiles, options: EncoderOptions) -> None:
-        self._layout = self._read(files, options.layers, family)
-        super().__init__(files, options, self._layout)
+        super().__init__(files, options, self._read(files, options.layers, family))
 
     def _read(self, files: ModelFiles, layers: str, family: SpeechFamily) -> Layout:
         return read_layout(files.config, layers, family)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from cache.format.schema import FrameField
 from extract.encoders.base import PRECISIONS, EncoderOptions
@@ -26,7 +26,10 @@ class AnyLayout(Protocol):
         """Return the frames of ``num_samples`` samples; 0 when they are too few."""
 
 
-class UnloadedCheckpoint:
+Shape = TypeVar("Shape", bound=AnyLayout)
+
+
+class UnloadedCheckpoint(Generic[Shape]):
     """An encoder with files that torch computes, not loaded; see ``extract.encoders.base.UnloadedEncoder``.
 
     Raises:
@@ -38,8 +41,8 @@ class UnloadedCheckpoint:
     libraries: tuple[str, ...] = ("torch", "transformers", "safetensors")
     precisions: tuple[str, ...] = TORCH_PRECISIONS
 
-    def __init__(self, files: ModelFiles, options: EncoderOptions, layout: AnyLayout) -> None:
-        self._files, self._options, self._any_layout = files, options, layout
+    def __init__(self, files: ModelFiles, options: EncoderOptions, layout: Shape) -> None:
+        self._files, self._options, self._layout = files, options, layout
         if options.precision not in ("auto", *self.precisions):
             raise EncoderError(
                 f"--precision {options.precision}: this encoder computes in {', '.join(self.precisions)}"
@@ -50,11 +53,11 @@ class UnloadedCheckpoint:
     @property
     def fields(self) -> tuple[FrameField, ...]:
         """The frame fields it yields."""
-        return self._any_layout.fields
+        return self._layout.fields
 
     def num_frames(self, num_samples: int) -> int:
         """Return the frames of ``num_samples`` samples; 0 when they are too few."""
-        return self._any_layout.num_frames(num_samples)
+        return self._layout.num_frames(num_samples)
 
     def devices(self) -> list[str]:
         """Return the devices to use at once: ``cuda:0,cuda:1`` names them, ``auto`` is every one there is."""

@@ -48,17 +48,13 @@ def _order(labels: Any) -> tuple[int, ...]:
     return tuple(int(named[dim]) for dim in VAD_DIMS)
 
 
-class UnloadedWav2Small(UnloadedCheckpoint):
+class UnloadedWav2Small(UnloadedCheckpoint[Wav2SmallLayout]):
     """A Wav2Small that is not loaded; see ``extract.encoders.base.UnloadedEncoder``."""
 
     libraries = ("torch", "safetensors")
     precisions = ("float32",)
     licence = LICENCE
     chunking = CHUNKING
-
-    def __init__(self, files: ModelFiles, options: EncoderOptions, layout: Wav2SmallLayout) -> None:
-        self._layout = layout
-        super().__init__(files, options, layout)
 
     @property
     def precision(self) -> str:

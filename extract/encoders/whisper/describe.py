@@ -35,16 +35,12 @@ def describe_ctranslate2(files: ModelFiles, options: EncoderOptions) -> Unloaded
     return UnloadedCTranslate2(files, options)
 
 
-class UnloadedWhisper(UnloadedCheckpoint):
+class UnloadedWhisper(UnloadedCheckpoint[WhisperLayout]):
     """A Whisper that is not loaded; see ``extract.encoders.base.UnloadedEncoder``."""
 
     licence = LICENCE
     chunking = CHUNKING
     pads = True
-
-    def __init__(self, files: ModelFiles, options: EncoderOptions, layout: WhisperLayout) -> None:
-        self._layout = layout
-        super().__init__(files, options, layout)
 
     @cached_property
     def recipe(self) -> dict[str, Any]:
