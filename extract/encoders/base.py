@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cache.common.option_fields import check_options, option
+from cache.common.option_fields import Range, check_options, option
 from extract.encoders.registry import BUILT_IN, CHECKPOINTS, DEFAULT_MODEL
 from extract.errors import EncoderError, with_flag
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:  # a help text needs no numpy
 
     Array = NDArray[Any]
 
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8")
+PADDING_SECONDS = Range("0 to 30 seconds", lambda value: 0 <= value <= 30)
 WHOLE_SECONDS = 60.0  # attention sees a clip up to this length whole; part of the recipe where it matters
 
 
@@ -33,7 +34,10 @@ class EncoderOptions:
         revision: branch, tag or commit on the hub.
         layers: ``last``, or layer numbers separated by commas.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``; several, separated by commas, work at once.
-        precision: ``float32``, ``float16`` or ``bfloat16`` of the computation; ``auto`` for the device's.
+        precision: ``float32``, ``float16``, ``bfloat16`` or ``int8`` of the computation, not all for every encoder;
+            ``auto`` for the device's.
+        padding: seconds of silence that a Whisper hears after a clip, up to the 30 s it always heard in training;
+            None for 0.5, or for any other encoder.
 
     Raises:
         EncoderError: a value is of another type, or the precision is none of these.
@@ -48,10 +52,28 @@ class EncoderOptions:
     layers: str = option("last", "'last' or layer numbers, such as 6,12.")
     device: str = option("auto", "auto (all), cpu, cuda:N, or several: cuda:0,cuda:1.")
     precision: str = option("auto", f"{', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}.", choices=PRECISIONS)
+    padding: float | None = option(
+        None, "Whisper: seconds of silence it hears after a clip; 30 is how it was trained, and slow.",
+        within=PADDING_SECONDS, shown="0.5",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", os.fspath(self.model))
         check_options(self, with_flag(EncoderError, EncoderOptions))
+
+
+def require_plain(name: str, options: EncoderOptions) -> None:
+    """Refuse what an encoder without files cannot do: layers, other precisions, silence after a clip, a GPU.
+
+    Raises:
+        EncoderError: the options ask for it.
+    """
+    if options.layers != "last" or options.precision not in {"auto", "float32"}:
+        raise EncoderError(f"--model {name} has no --layers and computes in float32 only; leave both out")
+    if options.padding is not None:
+        raise EncoderError(f"--padding is for Whisper: --model {name} hears a clip as it is; leave it out")
+    if any(each.strip() not in {"auto", "cpu"} for each in options.device.split(",")):
+        raise EncoderError(f"--device {options.device}: --model {name} runs on the CPU")
 
 
 @dataclass(frozen=True)

@@ -5,25 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cache.common.console import terminal_of
 from cache.common.registry import near_miss
 from cache.format.schema import VAD_DIMS
+from extract.encoders.families import PREPROCESSOR, PROCESSOR, FamilyFiles, family_of
 from extract.encoders.registry import BUILT_IN, DEFAULT_MODEL
 from extract.encoders.weight_index import INDEX, read_settings, weight_file_names
 from extract.errors import EncoderError
 
 CONFIG = "config.json"
-PREPROCESSOR = "preprocessor_config.json"
-PROCESSOR = "processor_config.json"  # transformers 5 saves the same settings in it, as one part of several
 FEATURE_EXTRACTOR = "feature_extractor"
-SAFETENSORS = "model.safetensors"
-TORCH_FILE = "pytorch_model.bin"
-WEIGHTS = (SAFETENSORS, SAFETENSORS + INDEX, TORCH_FILE, TORCH_FILE + INDEX)  # in this order
-SETTINGS = (PREPROCESSOR, PROCESSOR)
 # The settings of the default encoder: a plan needs no network for them.
 DEFAULT_CONFIG: dict[str, Any] = {
     "model_type": "wav2vec2", "architectures": ["Wav2Vec2ForSpeechClassification"], "hidden_size": 1024,
@@ -39,9 +34,10 @@ class ModelFiles:
         model: hub id, or ``local``.
         revision: the hub's commit, or ``local``.
         config: config.json.
-        normalise: whether clips are brought to zero mean and unit variance first.
+        normalise: whether clips are brought to zero mean and unit variance first, where settings say so.
         weights: path of the weights' file, or of the index where there are several; None when only the settings
             were asked for.
+        settings: how sound is prepared, from the preprocessor's file; empty for families without one.
     """
 
     model: str
@@ -49,6 +45,7 @@ class ModelFiles:
     config: dict[str, Any]
     normalise: bool
     weights: Path | None
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def find_model(model: str, revision: str | None, *, weights: bool = True) -> ModelFiles:
@@ -76,11 +73,13 @@ def find_model(model: str, revision: str | None, *, weights: bool = True) -> Mod
         paths = _from_hub(model, revision, weights)
         name, commit = model, paths[CONFIG].parent.name
     config = read_settings(paths[CONFIG])
-    return ModelFiles(name, commit, config, _normalises(paths["settings"]), paths.get("weights"))
+    settings = _sound_settings(paths["settings"]) if "settings" in paths else {}
+    normalise = bool(settings.get("do_normalize", True))
+    return ModelFiles(name, commit, config, normalise, paths.get("weights"), settings)
 
 
-def _normalises(path: Path) -> bool:
-    """Say whether the encoder wants clips at zero mean and unit variance."""
+def _sound_settings(path: Path) -> dict[str, Any]:
+    """Return how the encoder wants its sound prepared."""
     settings: Any = read_settings(path)
     if path.name == PROCESSOR:
         settings = settings.get(FEATURE_EXTRACTOR)
@@ -91,22 +90,31 @@ def _normalises(path: Path) -> bool:
     if settings.get("sampling_rate") != 16_000:
         rate = settings.get("sampling_rate")
         raise EncoderError(f"{path}: sampling_rate {rate}, expected 16000 Hz")
-    return bool(settings.get("do_normalize", True))
+    return settings
 
 
 def _local(folder: Path) -> dict[str, Path]:
-    weights = _first(folder, WEIGHTS)
-    settings = _first(folder, SETTINGS)
-    found = {CONFIG: _first(folder, (CONFIG,)), PREPROCESSOR: settings, SAFETENSORS: weights}
+    config = _first(folder, (CONFIG,))
+    family = family_of(read_settings(config) if config else {})
+    weights = _first(folder, family.weights)
+    settings = _first(folder, family.settings)
+    found = {CONFIG: config, family.weights[0]: weights}
+    found |= {PREPROCESSOR: settings} if family.settings else {}
     lacking = [name for name, path in found.items() if path is None]
     if weights and weights.name.endswith(INDEX):
         lacking += [name for name in weight_file_names(weights) if not (folder / name).is_file()]
-    if weights is None or settings is None or lacking:
+    if weights is None or lacking:
+        expected = [CONFIG, " or ".join(family.settings), _weights_in_words(family)]
         raise EncoderError(
-            f"{folder} lacks {', '.join(lacking)}; expected {CONFIG}, {PREPROCESSOR} or {PROCESSOR}, "
-            f"{SAFETENSORS} or files with {SAFETENSORS}{INDEX}"
+            f"{folder} lacks {', '.join(lacking)}; expected {', '.join(filter(None, expected))}"
         )
-    return {CONFIG: folder / CONFIG, "settings": settings, "weights": weights}
+    paths = {CONFIG: folder / CONFIG, "weights": weights}
+    return paths | ({"settings": settings} if settings else {})
+
+
+def _weights_in_words(family: FamilyFiles) -> str:
+    first, *others = family.weights
+    return f"{first} or files with {first}{INDEX}" if others else first
 
 
 def _first(folder: Path, names: Sequence[str]) -> Path | None:
@@ -163,9 +171,11 @@ def _hub_files(model: str, revision: str | None, local: bool, with_weights: bool
 
     config = get(CONFIG, revision)
     commit = config.parent.name  # the other files come from the very same commit
-    files = {CONFIG: config, "settings": get_first(SETTINGS, commit)}
-    if with_weights:
-        files["weights"] = weights = get_first(WEIGHTS, commit)
+    files, family = {CONFIG: config}, family_of(read_settings(config))
+    if family.settings:
+        files["settings"] = get_first(family.settings, commit)
+    if with_weights or family.bare:
+        files["weights"] = weights = get_first(family.weights, commit)
         for name in weight_file_names(weights) if weights.name.endswith(INDEX) else ():
             get(name, commit)
     return files

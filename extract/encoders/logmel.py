@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from cache.common.student.hearing import BANDS, SETTINGS, Hearing, num_frames
 from cache.format.recipe import canonical_json
 from cache.format.schema import FrameField
-from extract.encoders.base import Encoded, EncoderOptions
-from extract.errors import EncoderError
+from extract.encoders.base import Encoded, EncoderOptions, require_plain
 
 
 def describe(options: EncoderOptions) -> LogMel:
@@ -35,12 +34,7 @@ class LogMel:
     precisions = ("float32",)
 
     def __init__(self, options: EncoderOptions) -> None:
-        if options.layers != "last" or options.precision not in {"auto", "float32"}:
-            raise EncoderError(
-                "--model logmel, and a student, has no --layers and computes in float32 only; leave both out"
-            )
-        if any(name.strip() not in {"auto", "cpu"} for name in options.device.split(",")):
-            raise EncoderError(f"--device {options.device}: --model logmel, and a student, runs on the CPU")
+        require_plain("logmel", options)
         self._devices = ["cpu" for _ in options.device.split(",")]
         digest = hashlib.sha256(canonical_json(SETTINGS).encode()).hexdigest()
         self.fields: tuple[FrameField, ...] = (FrameField("logmel", BANDS + 1, np.dtype(np.float16)),)

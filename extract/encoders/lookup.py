@@ -11,6 +11,7 @@ from extract.encoders.base import (
     EncoderOptions,
     UnloadedEncoder,
 )
+from extract.encoders.families import family_of
 from extract.encoders.hub import find_model
 from extract.encoders.registry import BUILT_IN, CHECKPOINTS
 
@@ -29,7 +30,7 @@ def find_encoder(options: EncoderOptions, *, weights: bool = True) -> UnloadedEn
         built_in: BuiltInFamily = BUILT_IN.get(options.model)
         return built_in(options)
     files = find_model(options.model, options.revision, weights=weights)
-    family: CheckpointFamily = CHECKPOINTS.get(str(files.config.get("model_type")))
+    family: CheckpointFamily = CHECKPOINTS.get(family_of(files.config).name)
     return family(files, options)
 
 

@@ -33,9 +33,12 @@ class HalvedBatches:
     seconds: float = float("inf")
 
     def encode(
-        self, encode: Callable[[Sequence[Samples]], list[Result]], clips: Sequence[Samples]
+        self,
+        encode: Callable[[Sequence[Samples]], list[Result]],
+        clips: Sequence[Samples],
+        seconds: Callable[[Samples], float] = lambda clip: len(clip) / SAMPLING_RATE,
     ) -> list[Result]:
-        """Return what ``encode`` makes of the clips.
+        """Return what ``encode`` makes of the clips, of which each takes so many ``seconds`` of memory.
 
         Raises:
             ClipError: ``out_of_memory`` for a single clip.
@@ -45,7 +48,7 @@ class HalvedBatches:
             return encode(clips)
         except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
             devices.raise_unless_out_of_memory(error, self.device)
-            longest = max(map(len, clips)) / SAMPLING_RATE
+            longest = max(map(seconds, clips))
             if len(clips) == 1:
                 raise ClipError("out_of_memory", f"{longest:.1f} s do not fit {self.device}") from None
         self.forget()
@@ -53,4 +56,4 @@ class HalvedBatches:
             torch.cuda.empty_cache()
         half = len(clips) // 2
         self.seconds = min(self.seconds, longest * (len(clips) - half))
-        return self.encode(encode, clips[:half]) + self.encode(encode, clips[half:])
+        return self.encode(encode, clips[:half], seconds) + self.encode(encode, clips[half:], seconds)

@@ -20,6 +20,11 @@ BUILT_IN.add(
     "extract.encoders.logmel:describe",
     "80 log-mel bands and the energy, no weights, no download, no torch",
 )
+BUILT_IN.add(
+    "egemaps",
+    "extract.encoders.egemaps:describe",
+    "25 eGeMAPSv02 descriptors every 10 ms, where opensmile is installed (research only)",
+)
 
 CHECKPOINTS: Registry[Any] = Registry("model_type in the encoder's config.json", EncoderError)
 """Encoders with files, by the ``model_type`` of their config.json; each a ``CheckpointFamily`` of that module."""
@@ -34,4 +39,28 @@ CHECKPOINTS.add(
     "emi-student",
     "extract.encoders.student:describe",
     "a student of `emi-train distil`: log-mel frames and a small network, without torch",
+)
+CHECKPOINTS.add(
+    "whisper",
+    "extract.encoders.whisper.describe:describe",
+    "Whisper's encoder, in the layout of transformers",
+)
+CHECKPOINTS.add(
+    "whisper-ctranslate2",
+    "extract.encoders.whisper.describe:describe_ctranslate2",
+    "the same in the layout of CTranslate2 (model.bin), as faster-whisper takes it",
+)
+CHECKPOINTS.add("wav2vec2-bert", "extract.encoders.wav2vec2_bert:describe", "wav2vec2-BERT")
+CHECKPOINTS.add(
+    "ser",
+    "extract.encoders.vad.layouts:describe_ser",
+    "WavLM with the attentive-statistics head of 3loi/SER-Odyssey-Baseline-WavLM-Multi-Attributes",
+)
+CHECKPOINTS.add(
+    "vox-profile",
+    "extract.encoders.vad.layouts:describe_vox_profile",
+    "WavLM with the head of tiantiaf/wavlm-large-msp-podcast-emotion-dim (no model_type, but pretrain_model)",
+)
+CHECKPOINTS.add(
+    "wav2small", "extract.encoders.vad.wav2small:describe", "audeering/wav2small, for the smallest machines"
 )

@@ -19,7 +19,7 @@ from cache.common.student.arrays import run_student
 from cache.common.student.layout import VERSION, Layout
 from cache.format.recipe import canonical_json
 from cache.format.schema import VAD_DIMS, FrameField
-from extract.encoders.base import Encoded, EncoderOptions
+from extract.encoders.base import Encoded, EncoderOptions, require_plain
 from extract.encoders.hub import ModelFiles
 from extract.encoders.logmel import LogMel
 from extract.encoders.speech.weight_files import weight_paths
@@ -45,6 +45,7 @@ class Student:
     precisions = ("float32",)
 
     def __init__(self, files: ModelFiles, options: EncoderOptions) -> None:
+        require_plain(in_one_line(files.model), options)
         self._files = files
         self._logmel = LogMel(options)
         self._layout = _layout(files)

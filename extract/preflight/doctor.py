@@ -17,7 +17,7 @@ from extract.preflight.encoder_checks import encoder_checks
 from extract.preflight.folder_checks import folder_checks
 from extract.preflight.machine_checks import ENCODER_LIBRARIES, libraries_check, machine_check
 
-LOWER_PRECISIONS = ("bfloat16", "float16")
+LOWER_PRECISIONS = ("bfloat16", "float16", "int8")
 
 
 def examine(options: ExtractOptions, out: Path | None = None) -> list[Check]:

@@ -41,9 +41,14 @@ def options_like(
         del chosen["precision"]
     if "model" not in chosen:
         chosen["model"] = _model_of(like, recipe)
-    own = {"layers": _layers_of(like, recipe), "precision": _known(like, recipe, "precision", str)}
+    own: dict[str, Any] = {
+        "layers": _layers_of(like, recipe),
+        "precision": _known(like, recipe, "precision", str),
+    }
     if chosen["model"] == recipe.get("model") and chosen["model"] not in BUILT_IN:
         own["revision"] = _known(like, recipe, "revision", str)
+    if "padding" in recipe:
+        own["padding"] = _known(like, recipe, "padding", int | float)
     seconds = _known(like, recipe, "max_seconds", int | float)
     typed = {**chosen, **rest}
     for name, value in {**own, "max_seconds": seconds}.items():

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from cache.commit.partition import ShardPlan
+from cache.common.cores import available_cores
 from cache.common.errors import EmiError, is_out_of_memory, reason_of
 from cache.common.progress import Progress
 from extract.encoders.lookup import load_encoder
@@ -149,9 +150,11 @@ def _work(job: _Job, end: Connection) -> None:
     """Run in a process of its own: take shards that nobody holds until none is left."""
     _end_with(multiprocessing.parent_process())
     send = _Sender(end)
+    if job.device == "cpu" and job.sharing > 1:  # before a library counts the cores for its own threads
+        cores = int(os.environ.get("OMP_NUM_THREADS") or available_cores())
+        os.environ["OMP_NUM_THREADS"] = str(max(1, cores // job.sharing))
     try:
         encoder = load_encoder(replace(job.options.encoder, device=job.device))
-        _share_cores(job.sharing if job.device == "cpu" else 1)
         writer = open_writer(job.out, job.options, encoder)
         with (
             StopRequest(job.options.grace, job.options.max_minutes) as stop,

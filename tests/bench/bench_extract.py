@@ -57,8 +57,9 @@ def make_encoder(precision: str, device: str) -> Any:
     from extract.encoders.base import EncoderOptions
     from extract.encoders.hub import ModelFiles
     from extract.encoders.speech.checkpoint import Checkpoint
+    from extract.encoders.speech.heads import RegressionHead
     from extract.encoders.speech.layout import read_layout
-    from extract.encoders.speech.transformer import RegressionHead, SpeechTransformer
+    from extract.encoders.speech.transformer import SpeechTransformer
     from extract.encoders.wav2vec2 import WAV2VEC2
 
     torch.manual_seed(0)

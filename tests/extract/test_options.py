@@ -17,13 +17,15 @@ from extract.options import ExtractOptions, parse_part
 RUN = {
     "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--precision", "--batch-seconds",
     "--device", "--backend", "--shard-mb", "--part", "--limit", "--num-workers", "--grace", "--max-minutes",
-    "--update", "--log-file", "--audio-stream", "--like", "--json", "--help",
+    "--update", "--log-file", "--audio-stream", "--like", "--padding", "--json", "--help",
 }  # fmt: skip
 PLAN = {
     "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--num-workers", "--audio-stream",
     "--json", "--help",
 }  # fmt: skip
-DOCTOR = {"--out", "--model", "--revision", "--layers", "--max-seconds", "--device", "--json", "--help"}
+DOCTOR = {
+    "--out", "--model", "--revision", "--layers", "--max-seconds", "--device", "--padding", "--json", "--help",
+}  # fmt: skip
 
 
 def shown_help(command: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
-
-import torch
 
 from extract.errors import EncoderError
 
@@ -21,7 +19,15 @@ def check_weights(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> 
     Raises:
         EncoderError: one is missing, unexpected, misshapen or not finite; the error lists them.
     """
-    problems = list(_problems(wanted, given))
+    refuse_weights(list(_problems(wanted, given)))
+
+
+def refuse_weights(problems: Sequence[str]) -> None:
+    """Raise an error that lists what is wrong with an encoder's weights, if anything is.
+
+    Raises:
+        EncoderError: something is.
+    """
     if problems:
         more = f" and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
         raise EncoderError(
@@ -36,5 +42,5 @@ def _problems(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Iter
     for name in sorted(wanted.keys() & given.keys()):
         if given[name].shape != wanted[name].shape:
             yield f"{name} is {tuple(given[name].shape)}, expected {tuple(wanted[name].shape)}"
-        elif not torch.isfinite(given[name]).all():
+        elif not given[name].isfinite().all():
             yield f"{name} holds values that are not finite"

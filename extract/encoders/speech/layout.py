@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from cache.format.recipe import canonical_json
 from cache.format.schema import FRAME_SHIFT, SAMPLING_RATE, VAD_DIMS, FrameField
+from extract.encoders.speech.settings import check_settings, read_layers, refuse_larger
 from extract.errors import EncoderError
 
-MAX_SETTING = 1 << 16
-MAX_CONVOLUTIONS = 32
 VAD_ARCHITECTURES = {"Wav2Vec2ForSpeechClassification", "EmotionModel"}
 # What an architecture has beside the encoder and frame features make no use of.
 HEADS = {
@@ -70,6 +69,9 @@ class Layout:
         vad_order: where arousal, dominance and valence stand in the head's output; None without such a head.
         unused: prefixes of weights that a declared head has and features do not need.
         values: every setting that changes a value.
+        head: which head it is, a name in ``extract.encoders.speech.heads``, where there is one.
+        head_values: every setting of that head that changes a value.
+        prefix: what the names of the encoder's weights begin with.
     """
 
     family: SpeechFamily
@@ -79,6 +81,9 @@ class Layout:
     vad_order: tuple[int, ...] | None
     unused: tuple[str, ...]
     values: dict[str, Any]
+    head: str = "audeering"
+    head_values: dict[str, Any] = field(default_factory=dict)
+    prefix: str = ""
 
     @property
     def fields(self) -> tuple[FrameField, ...]:
@@ -115,7 +120,15 @@ class Layout:
     def config_sha256(self) -> str:
         """Return a hash of every setting that changes a value."""
         order = None if self.vad_order is None else list(self.vad_order)
-        return hashlib.sha256(canonical_json([self.values, order]).encode()).hexdigest()
+        described = [self.values, order, *([self.head_values] if self.head_values else [])]
+        return hashlib.sha256(canonical_json(described).encode()).hexdigest()
+
+    def least_weights(self) -> int:
+        """Return how many weights attention, feed-forward and convolution alone have."""
+        values, hidden = self.values, self.hidden
+        convolutions = zip([1, *values["conv_dim"]], values["conv_dim"], values["conv_kernel"], strict=False)
+        least = self.num_layers * (4 * hidden * hidden + 2 * hidden * int(values["intermediate_size"]))
+        return least + sum(int(one * other * kernel) for one, other, kernel in convolutions)
 
 
 def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) -> Layout:
@@ -130,11 +143,7 @@ def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) ->
         EncoderError: a head with other outputs, another frame rate, or no such layer.
     """
     values = family.values(config)
-    for key, default in {**COMMON_SETTINGS, **family.settings}.items():
-        if not _is_like(values[key], default):
-            raise EncoderError(
-                f"{key} in the encoder's config.json is {str(values[key])[:60]!r}, expected such as {default}"
-            )
+    check_settings(values, {**COMMON_SETTINGS, **family.settings})
     if len({len(values[key]) for key in ("conv_dim", "conv_stride", "conv_kernel")}) > 1:
         raise EncoderError(
             "the encoder's config.json cannot be used: conv_dim, conv_stride and conv_kernel differ in length"
@@ -142,7 +151,7 @@ def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) ->
     names = [str(name) for name in _listed(config.get("architectures"))]
     layout = Layout(
         family=family,
-        layers=_layers(layers, int(values["num_hidden_layers"])),
+        layers=read_layers(layers, int(values["num_hidden_layers"])),
         num_layers=int(values["num_hidden_layers"]),
         hidden=int(values["hidden_size"]),
         vad_order=_vad_order(config, names),
@@ -150,25 +159,11 @@ def read_layout(config: Mapping[str, Any], layers: str, family: SpeechFamily) ->
             prefix for ending, heads in HEADS.items() for prefix in heads if _any_ends(names, ending)
         ),
         values=values,
+        prefix=family.model_type + ".",
     )
     if values["add_adapter"] or layout.stride * 50 != SAMPLING_RATE:
         raise EncoderError("the encoder's config.json asks for another frame rate than 50 frames/s")
     return layout
-
-
-def _is_like(value: Any, default: Any) -> bool:
-    """Say whether a setting is of the type of its default, and within reason."""
-    if isinstance(default, list):
-        return (
-            isinstance(value, list) and len(value) <= MAX_CONVOLUTIONS and all(_is_like(n, 1) for n in value)
-        )
-    if isinstance(default, bool) or default is None:
-        return value is None or isinstance(value, bool | int)
-    if isinstance(default, int):
-        return isinstance(value, int) and 1 <= value <= MAX_SETTING
-    if isinstance(default, float):
-        return isinstance(value, int | float) and 0 <= value <= 1
-    return isinstance(value, str)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -194,33 +189,10 @@ def _vad_order(config: Mapping[str, Any], architectures: list[str]) -> tuple[int
     return tuple(labels[dim] for dim in VAD_DIMS)
 
 
-def _layers(text: str, count: int) -> tuple[int, ...]:
-    if text == "last":
-        return (count,)
-    try:
-        layers = tuple(sorted({count if part.strip() == "last" else int(part) for part in text.split(",")}))
-    except ValueError:
-        layers = ()
-    if not layers or not all(1 <= layer <= count for layer in layers):
-        example = f"{max(1, count // 2)},{count}" if count > 1 else "1"
-        raise EncoderError(
-            f"--layers {text}: expected 'last' or numbers from 1 to {count}, such as {example}"
-        )
-    return layers
-
-
 def check_size(layout: Layout, num_values: int) -> None:
     """Refuse a config that describes a far larger encoder than there are weights, before memory is taken for it.
 
     Raises:
         EncoderError: attention, feed-forward and convolution weights alone are more than there are.
     """
-    values, hidden = layout.values, layout.hidden
-    convolutions = zip([1, *values["conv_dim"]], values["conv_dim"], values["conv_kernel"], strict=False)
-    least = layout.num_layers * (4 * hidden * hidden + 2 * hidden * values["intermediate_size"])
-    least += sum(one * other * kernel for one, other, kernel in convolutions)
-    if least > num_values:
-        raise EncoderError(
-            f"the encoder's config.json describes at least {least} weights, there are {num_values}; "
-            "get the complete checkpoint"
-        )
+    refuse_larger(layout.least_weights(), num_values)

@@ -12,6 +12,7 @@ from cache.format.schema import FRAME_SHIFT
 from extract.encoders.base import WHOLE_SECONDS
 from extract.encoders.speech.layout import Layout
 from extract.encoders.speech.recipe import CONTEXT_SECONDS
+from extract.encoders.speech.windows import windows as windows_of
 
 WINDOW = round(WHOLE_SECONDS / FRAME_SHIFT)  # frames the transformer sees at once
 CONTEXT = round(CONTEXT_SECONDS / FRAME_SHIFT)  # frames at either end of a window, computed and thrown away
@@ -72,11 +73,5 @@ def _with_group_norm_of(extractor: Any, inputs: Tensor) -> Callable[[Tensor], Te
 
 
 def windows(frames: int) -> Iterator[tuple[slice, slice]]:
-    """Yield (frames of the clip to look at, frames of that window to keep); the kept ones tile the clip."""
-    start = kept = 0
-    while start + WINDOW < frames:
-        stop = start + WINDOW - CONTEXT
-        yield slice(start, start + WINDOW), slice(kept - start, stop - start)
-        kept = stop
-        start = min(start + WINDOW - 2 * CONTEXT, frames - WINDOW)
-    yield slice(start, frames), slice(kept - start, frames - start)
+    """Yield the windows over a clip: see ``extract.encoders.speech.windows``."""
+    return windows_of(frames, WINDOW, CONTEXT)

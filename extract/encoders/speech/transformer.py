@@ -8,63 +8,45 @@ are built from their config, and every weight must be there and find its place.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
-from transformers.utils import logging as transformers_logging
 
-from cache.format.recipe import canonical_json
-from cache.format.schema import SAMPLING_RATE, VAD_DIMS
+from cache.format.schema import SAMPLING_RATE
 from extract.encoders import devices
 from extract.encoders.base import WHOLE_SECONDS, Encoded, EncoderOptions
 from extract.encoders.out_of_memory import HalvedBatches
+from extract.encoders.speech.build import build
 from extract.encoders.speech.checkpoint import Checkpoint, fill
+from extract.encoders.speech.heads import make_head
 from extract.encoders.speech.layout import Layout, check_size
 from extract.encoders.speech.long_clips import convolve, windows
 from extract.encoders.speech.matrix_products import quicken
-from extract.encoders.speech.recipe import CHUNKING, LICENCE, speech_recipe
-from extract.errors import EncoderError
+from extract.encoders.speech.recipe import CHUNKING, LICENCE, STD_FLOOR, speech_recipe
 
+MIXED = -1  # where the sum of all layers that a head takes stands among the layers
 CPU_CHUNK = (
     25  # frames: half a second of convolutions stays in a processor's cache, 1.8 × faster than 7 s at once
 )
-
-
-class RegressionHead(nn.Module):
-    """dense → tanh → out_proj; the dropouts of training are left out.
-
-    ``forward`` maps (…, hidden) float32 to (…, 3).
-    """
-
-    def __init__(self, hidden: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(hidden, hidden)
-        self.out_proj = nn.Linear(hidden, len(VAD_DIMS))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return the three values in the checkpoint's order."""
-        values: Tensor = self.out_proj(torch.tanh(self.dense(hidden)))
-        return values
 
 
 class SpeechTransformer:
     """A frozen speech transformer; see ``extract.encoders.base.Encoder``."""
 
     def __init__(self, checkpoint: Checkpoint, layout: Layout, options: EncoderOptions) -> None:
-        transformers_logging.set_verbosity_error()  # it warns of token ids, which speech has none of
         self._layout = layout
         self._device = devices.device(options.device)
         self._precision = devices.precision(options.precision, self._device)
-        self._normalise = checkpoint.files.normalise
+        self._prepared = _preparation(layout, checkpoint.files.normalise)
         check_size(layout, checkpoint.num_values)
-        self._model = _model(layout, checkpoint.files.config)
-        self._head = RegressionHead(layout.hidden) if layout.vad_order is not None else None
+        classes = layout.family.classes
+        self._model = build(classes + "Config", classes + "Model", checkpoint.files.config, layout.values)
+        self._head = None if layout.vad_order is None else make_head(layout)
         fill(self._model, self._head, checkpoint, layout)
         self._inner: dict[int, Tensor] = {}
         self._prepare()
@@ -78,9 +60,7 @@ class SpeechTransformer:
 
     def _prepare(self) -> None:
         """Freeze, fold the weight norm, cast what autocast would cast anew in every call, watch inner layers."""
-        convolution = self._model.encoder.pos_conv_embed.conv
-        if parametrize.is_parametrized(convolution):
-            parametrize.remove_parametrizations(convolution, "weight")
+        self._fold()
         for module in filter(None, (self._model, self._head)):
             module.requires_grad_(False).eval().to(self._device)
         if self._precision != "float32":
@@ -88,18 +68,43 @@ class SpeechTransformer:
                 if isinstance(module, nn.Linear | nn.Conv1d):
                     module.to(devices.DTYPES[self._precision])
         if self._precision == "bfloat16" and self._device.type == "cpu":
-            quicken(self._model)
-        for number in self._layout.layers:
-            if number != self._layout.num_layers:
-                self._model.encoder.layers[number - 1].register_forward_hook(self._keeper(number))
+            self._quicken()
+        self._shares = None if self._head is None else self._head.shares()
+        blocks = self._model.encoder.layers
+        if self._shares is not None:
+            blocks[0].register_forward_pre_hook(
+                lambda _block, inputs, named: self._keep(0, inputs[0] if inputs else named["hidden_states"]),
+                with_kwargs=True,
+            )
+        for number, block in enumerate(blocks, 1):
+            if number in self._layout.layers or self._shares is not None:
+                block.register_forward_hook(self._keeper(number))
+
+    def _fold(self) -> None:
+        """Fold the weight norm of the positional convolution into its weight."""
+        convolution = self._model.encoder.pos_conv_embed.conv
+        if parametrize.is_parametrized(convolution):
+            parametrize.remove_parametrizations(convolution, "weight")
+
+    def _quicken(self) -> None:
+        """Compute what bfloat16 on a CPU has a faster way for in that way."""
+        quicken(self._model)
 
     def _keeper(self, number: int) -> Any:
         """Keep what leaves a block: the inner layer between blocks, before any final norm."""
 
         def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            self._inner[number] = output[0] if isinstance(output, tuple) else output
+            if number != self._layout.num_layers:  # the last one is the encoder's own output
+                self._keep(number, output[0] if isinstance(output, tuple) else output)
 
         return keep
+
+    def _keep(self, number: int, state: Tensor) -> None:
+        """Keep a layer that is asked for, and add it to the sum that a head takes of all layers."""
+        if number in self._layout.layers:
+            self._inner[number] = state
+        if self._shares is not None:
+            self._inner[MIXED] = self._inner.get(MIXED, 0.0) + self._shares[number] * state.float()
 
     def num_frames(self, num_samples: int) -> int:
         """Return the frames of ``num_samples`` samples; 0 when they are too few."""
@@ -124,28 +129,37 @@ class SpeechTransformer:
         lengths = [len(clip) for clip in clips]
         if len(clips) > 1 and max(lengths) > WHOLE_SECONDS * SAMPLING_RATE:
             return [encoded for clip in clips for encoded in self._encode([clip])]
-        inputs = torch.zeros(len(clips), max(lengths))
-        for row, clip in zip(inputs, clips, strict=True):
-            row[: len(clip)] = torch.from_numpy(_normalised(clip) if self._normalise else clip)
         frames = [self.num_frames(length) for length in lengths]
-        states = self._states(inputs.to(self._device), frames)
+        states = self._states(self._inputs(clips).to(self._device), frames)
         fields = {f"hidden_states/{layer}": states[layer] for layer in self._layout.layers}
         last = states[self._layout.num_layers]
         clip_level = {}
         if self._head is not None:
-            fields["vad"] = self._vad(last)
-            means = torch.stack([last[row, :count].mean(dim=0) for row, count in enumerate(frames)])
-            clip_level["vad"] = devices.to_host({"vad": self._vad(means)})["vad"]
+            order = list(self._layout.vad_order or ())
+            values, clip_values = self._head(last if self._shares is None else states[MIXED], frames)
+            fields["vad"] = values[..., order]
+            clip_level["vad"] = devices.to_host({"vad": clip_values[..., order]})["vad"]
         return self._split(fields, clip_level, frames)
+
+    def _inputs(self, clips: Sequence[NDArray[np.float32]]) -> Tensor:
+        """Return the clips as the encoder hears them, filled up with zeros: (clips, samples)."""
+        inputs = torch.zeros(len(clips), max(map(len, clips)))
+        for row, clip in zip(inputs, clips, strict=True):
+            row[: len(clip)] = torch.from_numpy(self._prepared(clip))
+        return inputs
+
+    def _front(self, inputs: Tensor) -> Tensor:
+        """Return what the first block sees: (clips, frames, hidden)."""
+        chunk = CPU_CHUNK if self._device.type == "cpu" else 0
+        features = convolve(self._model.feature_extractor, inputs, self._layout, chunk)
+        hidden = self._model.feature_projection(features)
+        return torch.as_tensor(hidden[0] if isinstance(hidden, tuple) else hidden)
 
     def _states(self, inputs: Tensor, frames: Sequence[int]) -> dict[int, Tensor]:
         """Return layer number → (clips, frames, hidden) float32; the last layer is the encoder's own output."""
         low = devices.DTYPES[self._precision]
-        chunk = CPU_CHUNK if self._device.type == "cpu" else 0
         with torch.autocast(self._device.type, low, enabled=self._precision != "float32"):
-            features = convolve(self._model.feature_extractor, inputs, self._layout, chunk)
-            hidden = self._model.feature_projection(features)
-            hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+            hidden = self._front(inputs)
             if min(frames) != max(frames):
                 counts = torch.tensor(frames, device=self._device)
                 mask = torch.arange(max(frames), device=self._device) < counts[:, None]
@@ -159,14 +173,12 @@ class SpeechTransformer:
         with warnings.catch_warnings():  # WavLM's own attention mixes mask types that torch would rather not
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
             output = self._model.encoder(hidden, attention_mask=mask)
+        last = output.last_hidden_state.float()
+        if self._shares is not None:
+            self._inner[MIXED] += self._shares[self._layout.num_layers] * last
         states = {layer: state.float() for layer, state in self._inner.items()}
         self._inner.clear()
-        return {**states, self._layout.num_layers: output.last_hidden_state.float()}
-
-    def _vad(self, hidden: Tensor) -> Tensor:
-        """Return arousal, dominance, valence, whatever the checkpoint's own order is."""
-        assert self._head is not None  # noqa: S101 - only called where there is one
-        return torch.as_tensor(self._head(hidden))[..., self._layout.vad_order]
+        return {**states, self._layout.num_layers: last}
 
     def _split(
         self, fields: dict[str, Tensor], clip_level: dict[str, NDArray[Any]], frames: Sequence[int]
@@ -190,32 +202,15 @@ class SpeechTransformer:
         ]
 
 
+def _preparation(layout: Layout, normalise: bool) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return what is done to the samples of a clip first."""
+    if "mean" not in layout.head_values:
+        return _normalised if normalise else lambda clip: clip
+    mean, scale = float(layout.head_values["mean"]), float(layout.head_values["std"]) + STD_FLOOR
+    return lambda clip: ((clip - mean) / scale).astype(np.float32)
+
+
 def _normalised(clip: NDArray[np.float32]) -> NDArray[np.float32]:
     """Zero mean, unit variance, as the checkpoint's feature extractor does it."""
     normalised: NDArray[np.float32] = (clip - clip.mean()) / np.sqrt(clip.var() + 1e-7)
     return normalised
-
-
-def _model(layout: Layout, settings: dict[str, Any]) -> Any:
-    """Build the model from its config, with random weights."""
-    from huggingface_hub.errors import StrictDataclassError
-
-    classes = layout.family.classes
-    try:
-        config = getattr(transformers, classes + "Config").from_dict(settings)
-        model = getattr(transformers, classes + "Model")(config)
-    except (StrictDataclassError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
-        reason = " ".join(str(error).split())
-        raise EncoderError(f"the encoder's config.json cannot be used: {reason[:300]}") from None
-    _check_defaults(layout, settings, config.to_dict())
-    return model
-
-
-def _check_defaults(layout: Layout, settings: dict[str, Any], built: dict[str, Any]) -> None:
-    """Refuse a version of transformers that fills in other values than the recipe says."""
-    for key in layout.values.keys() - settings.keys():
-        if canonical_json(built.get(key)) != canonical_json(layout.values[key]):
-            raise EncoderError(
-                f"transformers {transformers.__version__} takes {key} as {built.get(key)}, expected "
-                f"{layout.values[key]}; state it in the encoder's config.json"
-            )

@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 
 from cache.common.foreign_json import MAX_BYTES, parse_json
 from cache.format.recipe import canonical_json
-from extract.encoders.hub import SAFETENSORS, TORCH_FILE, ModelFiles
+from extract.encoders.families import SAFETENSORS, TORCH_FILE
+from extract.encoders.hub import ModelFiles
 from extract.encoders.weight_index import INDEX, weight_file_names
 from extract.errors import EncoderError
 

@@ -103,7 +103,9 @@ def test_settings_that_cannot_be_used_name_their_file(tiny_encoder, tmp_path, na
 
 
 def test_what_is_no_folder_and_no_hub_id_says_what_would_be() -> None:
-    with pytest.raises(EncoderError, match=r"a hub id OWNER/NAME, or logmel; did you mean 'logmel'\?"):
+    with pytest.raises(
+        EncoderError, match=r"a hub id OWNER/NAME, or logmel or egemaps; did you mean 'logmel'\?"
+    ):
         find_model("logmell", None)
 
 

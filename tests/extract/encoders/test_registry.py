@@ -97,7 +97,7 @@ def test_a_new_family_runs_through_extract_and_is_read_back(
 
 
 def test_what_users_read_names_the_families(family, folder, tmp_path) -> None:
-    with pytest.raises(EncoderError, match=r"or logmel or loudness"):
+    with pytest.raises(EncoderError, match=r"or logmel, egemaps or loudness"):
         load_encoder(EncoderOptions("./nowhere"))
     (folder / "config.json").write_text('{"model_type": "lowdness"}')
     with pytest.raises(EncoderError, match=r" or loudness; did you mean 'loudness'\?"):

@@ -136,7 +136,7 @@ def test_another_label_order_is_put_right(tiny_encoder, edited, load, clips) -> 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "bert"}, "model_type in .*: found 'bert', expected wav2vec2, hubert or wavlm"),
+        ({"model_type": "bert"}, "model_type in .*: found 'bert', expected wav2vec2, hubert, wavlm"),
         ({"id2label": {"0": "angry", "1": "sad", "2": "happy"}}, "angry, sad, happy"),
         ({"id2label": {"0": "arousal"}}, "arousal"),
     ],
