@@ -1,0 +1,105 @@
+"""Finds the files of a Whisper in CTranslate2's layout, in a folder or on the hub, and what they are by hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from extract.encoders.weight_index import read_settings
+from extract.errors import EncoderError
+
+WEIGHTS, TOKENIZER, CONFIG = "model.bin", "tokenizer.json", "config.json"
+NEEDED = (WEIGHTS, TOKENIZER, CONFIG)
+OPTIONAL = ("vocabulary.txt", "vocabulary.json", "preprocessor_config.json")
+INSTALL = "transcribing needs faster-whisper: pip install 'emi-fusion[whisper]'"
+
+
+@dataclass(frozen=True)
+class AsrFiles:
+    """Where a recogniser's files are.
+
+    Attributes:
+        folder: that holds them.
+        model: hub id, or ``local``.
+        revision: the hub's commit, or ``local``.
+    """
+
+    folder: Path
+    model: str
+    revision: str
+
+    def recipe(self) -> dict[str, Any]:
+        """Return what the files are: names, and hashes of all that changes a word."""
+        kept = [name for name in OPTIONAL if (self.folder / name).is_file()]
+        settings = {name: _sha256(self.folder / name) for name in (CONFIG, TOKENIZER, *kept)}
+        digest = hashlib.sha256("".join(settings[name] for name in sorted(settings)).encode())
+        return {
+            "model": self.model,
+            "revision": self.revision,
+            "weights_sha256": _sha256(self.folder / WEIGHTS),
+            "config_sha256": digest.hexdigest(),
+        }
+
+
+def find_asr(model: str, revision: str | None) -> AsrFiles:
+    """Find a recogniser in a folder, else on the hub (its local copy first).
+
+    Raises:
+        EncoderError: it cannot be had, or a file is missing.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        files = AsrFiles(folder, "local", "local")
+    elif folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
+        raise EncoderError(
+            f"--asr {model}: no such folder; expected a folder with {', '.join(NEEDED)}, or a hub id OWNER/NAME"
+        )
+    else:
+        files = _from_hub(model, revision)
+    lacking = [name for name in NEEDED if not (files.folder / name).is_file()]
+    if lacking:
+        raise EncoderError(
+            f"{files.folder} lacks {', '.join(lacking)}; expected a Whisper in CTranslate2's layout: "
+            f"ct2-transformers-converter makes one of a checkpoint of transformers, with --copy_files {TOKENIZER}"
+        )
+    _check_config(read_settings(files.folder / CONFIG), files.folder)
+    return files
+
+
+def _check_config(config: Mapping[str, Any], folder: Path) -> None:
+    if "alignment_heads" not in config or "suppress_ids" not in config:
+        raise EncoderError(f"{folder / CONFIG}: no config of a Whisper in CTranslate2's layout")
+
+
+def _from_hub(model: str, revision: str | None) -> AsrFiles:
+    """The local copy serves first, so that a run needs the network once and never waits for it again."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    def get(local: bool) -> Path:
+        names = [*NEEDED, *OPTIONAL]
+        return Path(snapshot_download(model, revision=revision, allow_patterns=names, local_files_only=local))
+
+    try:
+        try:
+            folder = get(True)
+        except LocalEntryNotFoundError:
+            folder = get(False)
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise EncoderError(
+            f"--asr {model}: cannot be had ({reason}). Where there is a network: `hf download {model} --local-dir "
+            "DIR`; then pass --asr DIR"
+        ) from None
+    return AsrFiles(folder, model, folder.name)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EncoderError(f"{path}: cannot be read ({error.strerror})") from None
