@@ -9,6 +9,7 @@ from extract.commands.demo import demo
 from extract.commands.doctor import doctor
 from extract.commands.plan import plan
 from extract.commands.run import run
+from extract.commands.text import text
 from extract.commands.transcribe import transcribe
 
 app = typer.Typer(
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, plan, doctor, demo, transcribe):
+for command in (run, plan, doctor, demo, transcribe, text):
     app.command()(command)
 
 
