@@ -35,7 +35,7 @@ def as_text(summary: TranscribeSummary) -> str:
         lines.append(f"  nothing to transcribe: {counted(summary.before, 'clip')} transcribed before")
     if summary.no_speech:
         lines.append(
-            f"  in {counted(len(summary.no_speech), 'clip')} nobody says a word (no_speech), as far as heard"
+            f"  no_speech: nobody says a word in {counted(len(summary.no_speech), 'clip')}, as far as heard"
         )
     if summary.mended:
         lines.append(f"  {counted(summary.mended, 'mended row')} kept as mended")

@@ -1,4 +1,4 @@
-"""A recogniser that needs no weights, a folder of sound for it, and the real one where its weights are installed."""
+"""A recogniser that needs no weights, a folder of sound for it, and the real one where it is installed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FakeRecogniser:
 
     calls = 0
 
-    def __init__(self, files, recipe, language, device) -> None:
+    def __init__(self, _files, _recipe, language, _device) -> None:
         self.language = language or "de"
 
     def hear(self, samples: np.ndarray) -> Heard:
@@ -57,8 +57,8 @@ def fake_asr(monkeypatch, tmp_path) -> type[FakeRecogniser]:
     for name in ("model.bin", "tokenizer.json", "config.json"):
         (folder / name).write_text("{}")
     home = "extract.transcripts.asr.transcribe."
-    monkeypatch.setattr(home + "find_asr", lambda model, revision: AsrFiles(folder, model, "local"))
-    monkeypatch.setattr(home + "device_of", lambda name: "cpu")
+    monkeypatch.setattr(home + "find_asr", lambda model, _revision: AsrFiles(folder, model, "local"))
+    monkeypatch.setattr(home + "device_of", lambda _name: "cpu")
     monkeypatch.setattr(home + "Recogniser", FakeRecogniser)
     FakeRecogniser.calls = 0
     return FakeRecogniser

@@ -53,7 +53,9 @@ def test_scripts_without_blanks_are_timed_sign_by_sign() -> None:
 
 def test_text_of_cues_is_timed_within_them() -> None:
     assert times("ab cd. ef", (Word("ab cd.", 1.0, 2.0), Word("ef", 3.0, 4.0)), None)["ef"] == (3.0, 4.0)
-    assert timed(Transcript("a", "ab cd. ef", (Word("ab cd.", 1.0, 2.0), Word("ef", 3.0, 4.0)))).estimated == 0
+    assert (
+        timed(Transcript("a", "ab cd. ef", (Word("ab cd.", 1.0, 2.0), Word("ef", 3.0, 4.0)))).estimated == 0
+    )
 
 
 def test_times_never_run_backwards_and_never_leave_the_clip() -> None:

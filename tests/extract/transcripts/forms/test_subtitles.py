@@ -8,7 +8,8 @@ from extract.errors import SourceError
 from extract.transcripts.forms.subtitles import read, read_text
 from extract.transcripts.transcript import Word
 
-SRT = "1\n00:00:00,500 --> 00:00:01,250\n<i>Hello</i>\nthere\n\n2\n00:01:00,000 --> 00:01:02,000\n{\\an8}Bye &amp; bye\n"
+SRT = "1\n00:00:00,500 --> 00:00:01,250\n<i>Hello</i>\nthere\n\n2\n"
+SRT += "00:01:00,000 --> 00:01:02,000\n{\\an8}Bye &amp; bye\n"
 VTT = """WEBVTT - made by hand
 
 NOTE

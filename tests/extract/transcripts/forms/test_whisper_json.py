@@ -59,7 +59,8 @@ def test_words_that_were_not_aligned_have_no_times(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{}, [], 7, {"segments": 3}, {"segments": [{"text": 1}]}, {"text": None}, {"transcription": [{}]}]
+    "value",
+    [{}, [], 7, {"segments": 3}, {"segments": [{"text": 1}]}, {"text": None}, {"transcription": [{}]}],
 )
 def test_other_json_is_refused(tmp_path, value) -> None:
     if value == []:
