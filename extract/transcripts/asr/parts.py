@@ -11,10 +11,12 @@ from typing import Any
 from cache.commit import leases
 from cache.commit.failures import Failure, FailureLedger, read_failures
 from cache.commit.leases import Lease
+from cache.commit.leftovers import remove_dead_tmp
 from cache.commit.partition import ShardPlan
 from cache.common import durable, gate
 from cache.common.errors import CacheError
 from cache.format import own_checksum
+from cache.format.catalog import LEASES
 from cache.format.recipe import canonical_json
 
 PARTS = "parts"
@@ -77,6 +79,9 @@ class Parts:
         self.path = path
         with durable.storage_errors(path):
             durable.make_folder(path / PARTS)
+            for folder in (path, path / PARTS, path / LEASES):
+                remove_dead_tmp(path, folder)
+            leases.remove_dead(path)
         self._ledger = FailureLedger(path)
 
     def rows(self) -> dict[str, list[Row]]:

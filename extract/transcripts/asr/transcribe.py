@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.commit.failures import Failure
+from cache.commit.leftovers import remove_dead_tmp
 from cache.common import durable
 from cache.common.progress import Progress
 from cache.format.recipe import Recipe
@@ -143,6 +144,7 @@ def _open(out: Path, options: TranscribeOptions) -> tuple[Parts, Any]:
         durable.write_once(recipe_path(out), (json.dumps(recipe, indent=2) + "\n").encode())
         known = read_recipe(out)
     Recipe(known or {}).require_same_values(recipe, str(out))
+    remove_dead_tmp(out.parent, out.parent, prefix=out.stem + ".")  # of a run that was killed over the table
     return Parts(out.with_name(out.stem + PARTS)), load
 
 
