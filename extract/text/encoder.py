@@ -136,16 +136,26 @@ def num_layers(files: TextFiles) -> int:
 
 
 def _load(files: TextFiles) -> Any:
-    from transformers import AutoModel
+    """Load the class of transformers that the config names; code beside the weights is never looked at."""
+    from transformers import CONFIG_MAPPING, MODEL_MAPPING
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    kind = str(files.config.get("model_type"))
     try:
-        model, info = AutoModel.from_pretrained(
+        config = CONFIG_MAPPING[kind].from_dict(dict(files.config))
+        model_class = MODEL_MAPPING[type(config)]
+    except KeyError:
+        raise EncoderError(
+            f"{files.folder}: model_type {kind!r} is none of transformers' own; encoders with code of their own "
+            "are not run"
+        ) from None
+    try:
+        model, info = model_class.from_pretrained(
             files.folder,
+            config=config,
             local_files_only=True,
-            trust_remote_code=False,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are listed below
             dtype=torch.float32,

@@ -14,8 +14,8 @@ from extract.errors import EncoderError
 
 CONFIG = "config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors" + INDEX, "pytorch_model.bin")
-TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")
-ON_HUB = ["*.json", "*.safetensors", "*.txt", "*.model"]
+TOKENIZER = "tokenizer.json"
+ON_HUB = ["*.json", "*.safetensors"]
 # Of config.json, what changes no value.
 NAMES = frozenset({"_name_or_path", "architectures", "transformers_version", "torch_dtype", "dtype"})
 
@@ -76,12 +76,12 @@ def find_text_model(model: str, revision: str | None) -> TextFiles:
         name, commit = model, folder.name
     lacking = [
         names[0]
-        for names in ((CONFIG,), WEIGHTS, TOKENIZERS)
+        for names in ((CONFIG,), WEIGHTS, (TOKENIZER,))
         if not any((folder / n).is_file() for n in names)
     ]
     if lacking:
         raise EncoderError(
-            f"{folder} lacks {', '.join(lacking)}; expected {CONFIG}, {TOKENIZERS[0]} and {WEIGHTS[0]}, as "
+            f"{folder} lacks {', '.join(lacking)}; expected {CONFIG}, {TOKENIZER} and {WEIGHTS[0]}, as "
             "transformers saves them"
         )
     return TextFiles(folder, name, commit, read_settings(folder / CONFIG))

@@ -106,7 +106,7 @@ def test_code_of_its_own_is_never_run(text_model, tmp_path) -> None:
     config |= {"model_type": "mine", "auto_map": {"AutoConfig": "code.C", "AutoModel": "code.M"}}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "code.py").write_text("raise SystemExit('ran')")
-    with pytest.raises(EncoderError, match="cannot be loaded"):
+    with pytest.raises(EncoderError, match="code of their own"):
         describe(TextOptions(folder, device="cpu"), "by hand").load()
 
 
