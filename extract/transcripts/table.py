@@ -121,7 +121,7 @@ def read_transcripts(path: Path, words: Path | None = None) -> list[Transcript]:
 
 def _seconds(text: str, column: str, path: Path, line: int) -> float:
     try:
-        value = float(text)
+        value = float(text.replace(",", "."))  # as spreadsheets write it in half of Europe
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e9:

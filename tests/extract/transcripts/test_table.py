@@ -42,6 +42,12 @@ def test_marks_line_ends_and_separators_of_spreadsheets(tmp_path, ending, separa
     assert [(one.clip_id, one.text) for one in read_transcripts(path)] == [("x", "hi"), ("y", "")]
 
 
+def test_decimal_commas(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("clip_id;text;duration\na;hi;1,25\n")
+    assert read_transcripts(path)[0].duration == 1.25
+
+
 def test_what_is_there_already_is_not_written_again(tmp_path) -> None:
     path = tmp_path / "t.csv"
     write_rows(path, COLUMNS, [{"clip_id": "a"}])
