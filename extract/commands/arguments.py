@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cache.common.console import EXIT_LISTED, EXIT_STOPPED, print_json
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 
@@ -30,3 +31,21 @@ def build_options(encoder: Mapping[str, Any], options: Mapping[str, Any]) -> Ext
         ExtractError: a value is out of its range; the message starts with its flag.
     """
     return ExtractOptions(encoder=EncoderOptions(**encoder), **options)
+
+
+def end_run(
+    summary: Any, as_text: Callable[[Any], str], as_json: Callable[[Any], dict[str, Any]], json: bool
+) -> None:
+    """Print what a run did and could not do, and leave with the exit code that says so.
+
+    Raises:
+        typer.Exit: it was stopped early, or failures are listed.
+    """
+    if json:
+        print_json(as_json(summary))
+    else:
+        typer.echo(as_text(summary))
+    if summary.stopped:
+        raise typer.Exit(EXIT_STOPPED)
+    if summary.failures:
+        raise typer.Exit(EXIT_LISTED)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import typer
-
 from cache.common.command_options import options_from
-from cache.common.console import EXIT_LISTED, EXIT_STOPPED, print_json
-from extract.commands.arguments import Json, Out, Sources, build_options
+from extract.commands.arguments import Json, Out, Sources, build_options, end_run
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 
@@ -34,12 +31,4 @@ def run(
         if "like" in options
         else build_options(encoder, options)
     )
-    summary = extract(source, out, chosen)
-    if json:
-        print_json(as_json(summary))
-    else:
-        typer.echo(as_text(summary))
-    if summary.stopped:
-        raise typer.Exit(EXIT_STOPPED)
-    if summary.failures:
-        raise typer.Exit(EXIT_LISTED)
+    end_run(extract(source, out, chosen), as_text, as_json, json)

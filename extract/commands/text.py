@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cache.common.command_options import options_from
-from cache.common.console import EXIT_LISTED, EXIT_STOPPED, print_json
-from extract.commands.arguments import Json, Out
+from extract.commands.arguments import Json, Out, end_run
 from extract.text.options import TextOptions
 
 TextSources = Annotated[
@@ -29,12 +28,4 @@ def text(source: TextSources, out: Out, *, options: Mapping[str, Any], json: Jso
     from extract.text.encode_text import encode_text
     from extract.text.summary import as_json, as_text
 
-    summary = encode_text(source, out, TextOptions(**options))
-    if json:
-        print_json(as_json(summary))
-    else:
-        typer.echo(as_text(summary))
-    if summary.stopped:
-        raise typer.Exit(EXIT_STOPPED)
-    if summary.failures:
-        raise typer.Exit(EXIT_LISTED)
+    end_run(encode_text(source, out, TextOptions(**options)), as_text, as_json, json)

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cache.common.command_options import options_from
-from cache.common.console import EXIT_LISTED, EXIT_STOPPED, print_json
-from extract.commands.arguments import Json, Sources
+from extract.commands.arguments import Json, Sources, end_run
 from extract.transcripts.asr.options import TranscribeOptions
 
 Table = Annotated[Path, typer.Option(help="Table of transcripts, a CSV; continued when it exists.")]
@@ -22,12 +21,4 @@ def transcribe(source: Sources, out: Table, *, options: Mapping[str, Any], json:
     from extract.transcripts.asr.summary import as_json, as_text
     from extract.transcripts.asr.transcribe import transcribe
 
-    summary = transcribe(source, out, TranscribeOptions(**options))
-    if json:
-        print_json(as_json(summary))
-    else:
-        typer.echo(as_text(summary))
-    if summary.stopped:
-        raise typer.Exit(EXIT_STOPPED)
-    if summary.failures:
-        raise typer.Exit(EXIT_LISTED)
+    end_run(transcribe(source, out, TranscribeOptions(**options)), as_text, as_json, json)

@@ -11,6 +11,7 @@ from cache.format.recipe import canonical_json
 from extract.encoders.speech.weight_files import safetensors_sha256
 from extract.encoders.weight_index import INDEX, read_settings, weight_file_names
 from extract.errors import EncoderError
+from extract.transcripts.hub_folder import find_folder
 
 CONFIG = "config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors" + INDEX, "pytorch_model.bin")
@@ -63,17 +64,8 @@ def find_text_model(model: str, revision: str | None) -> TextFiles:
     Raises:
         EncoderError: it cannot be had, or a file is missing.
     """
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        name, commit = "local", "local"
-    elif folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
-        raise EncoderError(
-            f"--model {model}: no such folder; expected a folder with {CONFIG}, a tokenizer and weights, or a "
-            "hub id OWNER/NAME"
-        )
-    else:
-        folder = _from_hub(model, revision)
-        name, commit = model, folder.name
+    found = find_folder("--model", model, revision, ON_HUB, f"{CONFIG}, {TOKENIZER} and {WEIGHTS[0]}")
+    folder = found.path
     lacking = [
         names[0]
         for names in ((CONFIG,), WEIGHTS, (TOKENIZER,))
@@ -84,27 +76,4 @@ def find_text_model(model: str, revision: str | None) -> TextFiles:
             f"{folder} lacks {', '.join(lacking)}; expected {CONFIG}, {TOKENIZER} and {WEIGHTS[0]}, as "
             "transformers saves them"
         )
-    return TextFiles(folder, name, commit, read_settings(folder / CONFIG))
-
-
-def _from_hub(model: str, revision: str | None) -> Path:
-    """The local copy serves first, so that a run needs the network once and never waits for it again."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    def get(local: bool) -> Path:
-        return Path(
-            snapshot_download(model, revision=revision, allow_patterns=ON_HUB, local_files_only=local)
-        )
-
-    try:
-        try:
-            return get(True)
-        except LocalEntryNotFoundError:
-            return get(False)
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EncoderError(
-            f"--model {model}: cannot be had ({reason}). Where there is a network: `hf download {model} "
-            "--local-dir DIR`; then pass --model DIR"
-        ) from None
+    return TextFiles(*found, read_settings(folder / CONFIG))

@@ -10,6 +10,7 @@ from typing import Any
 
 from extract.encoders.weight_index import read_settings
 from extract.errors import EncoderError
+from extract.transcripts.hub_folder import find_folder
 
 WEIGHTS, TOKENIZER, CONFIG = "model.bin", "tokenizer.json", "config.json"
 NEEDED = (WEIGHTS, TOKENIZER, CONFIG)
@@ -50,15 +51,8 @@ def find_asr(model: str, revision: str | None) -> AsrFiles:
     Raises:
         EncoderError: it cannot be had, or a file is missing.
     """
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        files = AsrFiles(folder, "local", "local")
-    elif folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
-        raise EncoderError(
-            f"--asr {model}: no such folder; expected a folder with {', '.join(NEEDED)}, or a hub id OWNER/NAME"
-        )
-    else:
-        files = _from_hub(model, revision)
+    found = find_folder("--asr", model, revision, [*NEEDED, *OPTIONAL], ", ".join(NEEDED))
+    files = AsrFiles(*found)
     lacking = [name for name in NEEDED if not (files.folder / name).is_file()]
     if lacking:
         raise EncoderError(
@@ -72,29 +66,6 @@ def find_asr(model: str, revision: str | None) -> AsrFiles:
 def _check_config(config: Mapping[str, Any], folder: Path) -> None:
     if "alignment_heads" not in config or "suppress_ids" not in config:
         raise EncoderError(f"{folder / CONFIG}: no config of a Whisper in CTranslate2's layout")
-
-
-def _from_hub(model: str, revision: str | None) -> AsrFiles:
-    """The local copy serves first, so that a run needs the network once and never waits for it again."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    def get(local: bool) -> Path:
-        names = [*NEEDED, *OPTIONAL]
-        return Path(snapshot_download(model, revision=revision, allow_patterns=names, local_files_only=local))
-
-    try:
-        try:
-            folder = get(True)
-        except LocalEntryNotFoundError:
-            folder = get(False)
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EncoderError(
-            f"--asr {model}: cannot be had ({reason}). Where there is a network: `hf download {model} --local-dir "
-            "DIR`; then pass --asr DIR"
-        ) from None
-    return AsrFiles(folder, model, folder.name)
 
 
 def _sha256(path: Path) -> str:
