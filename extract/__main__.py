@@ -9,6 +9,8 @@ from extract.commands.demo import demo
 from extract.commands.doctor import doctor
 from extract.commands.plan import plan
 from extract.commands.run import run
+from extract.commands.text import text
+from extract.commands.transcribe import transcribe
 
 app = typer.Typer(
     name="emi-extract",
@@ -17,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, plan, doctor, demo):
+for command in (run, plan, doctor, demo, transcribe, text):
     app.command()(command)
 
 

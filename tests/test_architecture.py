@@ -22,6 +22,9 @@ HEAVY = {
     "safetensors",
     "onnx",
     "onnxruntime",
+    "ctranslate2",
+    "faster_whisper",
+    "tokenizers",
 }
 
 

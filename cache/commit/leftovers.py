@@ -20,15 +20,18 @@ def tidy(cache: Path) -> None:
         journal.remove_dead(cache)
 
 
-def remove_dead_tmp(cache: Path, folder: Path, older_than: float = leases.LEASE_SECONDS) -> int:
+def remove_dead_tmp(
+    cache: Path, folder: Path, older_than: float = leases.LEASE_SECONDS, prefix: str = ""
+) -> int:
     """Remove what killed writers left half-written in a folder of a cache; return how many.
 
     Dead is what a process of this machine left that is gone, and what another machine's wrote more than
     ``older_than`` seconds ago for a shard it holds no lease on. Should its writer live after all, it
-    writes its shard once more.
+    writes its shard once more. Only names that begin with ``prefix`` are looked at.
     """
     where = "" if folder == cache else folder.name
-    left = (folder / name for name in gate.names(cache, where, durable.TMP_SUFFIX))
+    names = gate.names(cache, where, durable.TMP_SUFFIX)
+    left = (folder / name for name in names if name.startswith(prefix))
     dead = [path for path in left if _is_dead(cache, path, older_than)]
     for path in dead:
         durable.remove(path)

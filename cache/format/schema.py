@@ -63,9 +63,11 @@ class FieldSpec:
 FIELD_TABLE = (
     FieldSpec("frames/hidden_states/12", "(frames, 1024)", "float16", "encoder output, 50 frames/s, one field per cached layer"),
     FieldSpec("frames/vad", "(frames, 3)", "float32", "regression head on every frame: arousal, dominance, valence"),
+    FieldSpec("frames/times", "(frames, 2)", "float32", "text: start and end of the word of each token [s]; its frames come at no fixed rate"),
     FieldSpec("global_mean/hidden_states/12", "(clips, 1024)", "float32", "mean over the clip's frames, taken in float32 before the cast"),
     FieldSpec("global_mean/vad", "(clips, 3)", "float32", "mean of frames/vad over the clip"),
     FieldSpec("clips/vad", "(clips, 3)", "float32", "regression head on the mean hidden state: the model card's clip-level value"),
+    FieldSpec("clips/cls", "(clips, width)", "float32", "text: the last layer's first token; of a text in windows the mean over these"),
     FieldSpec("clips/clip_id", "(clips,)", "text", "the clip's id: text, never parsed as a number"),
     FieldSpec("clips/source", "(clips,)", "text", "file it came from, relative to the source folder; #channel=1, #audio_stream=1 where one was chosen"),
     FieldSpec("clips/start", "(clips,)", "float64", "where the clip starts in that file [s]"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cache.common.console import EXIT_LISTED, EXIT_STOPPED, print_json
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 
@@ -43,3 +44,21 @@ def chosen_options(encoder: Mapping[str, Any], options: Mapping[str, Any]) -> Ex
     from extract.run.like import options_like
 
     return options_like(options["like"], encoder, options)
+
+
+def end_run(
+    summary: Any, as_text: Callable[[Any], str], as_json: Callable[[Any], dict[str, Any]], json: bool
+) -> None:
+    """Print what a run did and could not do, and leave with the exit code that says so.
+
+    Raises:
+        typer.Exit: it was stopped early, or failures are listed.
+    """
+    if json:
+        print_json(as_json(summary))
+    else:
+        typer.echo(as_text(summary))
+    if summary.stopped:
+        raise typer.Exit(EXIT_STOPPED)
+    if summary.failures:
+        raise typer.Exit(EXIT_LISTED)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import typer
-
 from cache.common.command_options import options_from
-from cache.common.console import EXIT_LISTED, EXIT_STOPPED, print_json
-from extract.commands.arguments import Json, Out, Sources, chosen_options
+from extract.commands.arguments import Json, Out, Sources, chosen_options, end_run
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 
@@ -28,12 +25,4 @@ def run(
     from extract.run.extract import extract
     from extract.run.summary import as_json, as_text
 
-    summary = extract(source, out, chosen_options(encoder, options))
-    if json:
-        print_json(as_json(summary))
-    else:
-        typer.echo(as_text(summary))
-    if summary.stopped:
-        raise typer.Exit(EXIT_STOPPED)
-    if summary.failures:
-        raise typer.Exit(EXIT_LISTED)
+    end_run(extract(source, out, chosen_options(encoder, options)), as_text, as_json, json)

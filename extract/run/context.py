@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cache.commit.failures import Failure
+from cache.commit.partition import ShardPlan
+from cache.shards.arrays import ClipFeatures
 from cache.writer import CacheWriter
-from extract.encoders.base import Encoder
+from extract.audio.cut import Audio
+from extract.audio.decode_ahead import decoded
+from extract.encoders.base import Encoded, Encoder
 from extract.options import ExtractOptions
+from extract.run.finishing import finish
 from extract.run.progress import RunMeter
+from extract.run.shards.work import Loaded
 from extract.run.stopping import StopRequest
+from extract.sources.clips import SourceClip
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What the loop needs in every step.
+    """What the loop needs in every step of a run from sound to a cache: a ``ShardWork``.
 
     Attributes:
         encoder: loaded.
@@ -29,6 +38,34 @@ class RunContext:
     options: ExtractOptions
     stop: StopRequest
     meter: RunMeter
+
+    @property
+    def workers(self) -> int:
+        """Threads that decode ahead."""
+        return self.options.workers
+
+    @property
+    def equal_lengths(self) -> bool:
+        """Whether a batch may only hold clips of one length."""
+        return self.encoder.equal_lengths
+
+    def read_ahead(
+        self, plans: Iterable[ShardPlan], clips: Mapping[str, SourceClip], pool: ThreadPoolExecutor
+    ) -> Loaded:
+        """Yield the clips of the shards, decoded."""
+        return decoded(plans, clips, self.options.max_seconds, pool, self.options.rules)
+
+    def num_samples(self, item: Audio) -> int:
+        """Return the samples of a clip [16 kHz]."""
+        return len(item.samples)
+
+    def encode(self, items: Sequence[Audio]) -> list[Encoded]:
+        """Encode clips together."""
+        return self.encoder.encode([audio.samples for audio in items])
+
+    def finish(self, clip: SourceClip, item: Audio, encoded: Encoded) -> ClipFeatures | Failure:
+        """Return a clip's features as they may enter the cache, or why they must not."""
+        return finish(clip, item, encoded, self.writer.fields)
 
     def batch_seconds(self) -> float:
         """Return the padded seconds a batch may have now [s]."""

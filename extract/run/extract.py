@@ -16,9 +16,9 @@ from extract.errors import EncoderError
 from extract.options import ExtractOptions
 from extract.run.context import RunContext
 from extract.run.opening import open_writer, with_cached_precision, with_cached_rules
-from extract.run.pipeline import run_shards
 from extract.run.progress import RunMeter
 from extract.run.run_plan import RunPlan, plan_run
+from extract.run.shards.pipeline import run_shards
 from extract.run.stopping import StopRequest
 from extract.run.summary import Summary, summarise
 from extract.run.workers import Helpers

@@ -34,6 +34,11 @@ def finish(
         windowed=encoded.windowed,
         notes=audio.notes,
     )
+    return checked(features, fields, clip.shown)
+
+
+def checked(features: ClipFeatures, fields: Sequence[FrameField], shown: str) -> ClipFeatures | Failure:
+    """Return features cast to the stored dtypes, or why they must not enter the cache; ``shown`` is their file."""
     dtypes = {field.name: field.dtype for field in fields}
     try:
         check_clip(features, fields)
@@ -41,7 +46,7 @@ def finish(
     except InvalidValueError as error:
         if error.reason not in REASONS:
             raise
-        return Failure(clip.clip_id, clip.shown, "encode", error.reason, str(error))
+        return Failure(features.clip_id, shown, "encode", error.reason, str(error))
     except MemoryError:
         message = "its features do not fit the memory"
-        return Failure(clip.clip_id, clip.shown, "encode", "out_of_memory", message)
+        return Failure(features.clip_id, shown, "encode", "out_of_memory", message)

@@ -8,14 +8,13 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from cache.commit.failures import Failure
 from cache.common.console import in_one_line
 from cache.common.durable import storage_errors
 from cache.common.progress import Progress, bar
 from cache.common.words import clock, counted
-from cache.format.record import CommitRecord
 
 PHASES = ("wait_decode", "encode", "wait_write")
 LOG_SECONDS = 60.0  # between two lines of progress in a log file
@@ -23,6 +22,17 @@ LOG_SECONDS = 60.0  # between two lines of progress in a log file
 
 Send = Callable[[tuple[Any, ...]], None]
 """Takes what the meter of a worker counts to the process that started it."""
+
+
+class CommittedShard(Protocol):
+    """What the meter counts of a committed shard: its name, clips and size."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def clip_ids(self) -> Collection[str]: ...  # noqa: D102
+    @property
+    def num_bytes(self) -> int: ...  # noqa: D102
 
 
 class RunMeter:
@@ -35,7 +45,14 @@ class RunMeter:
         notes: what else to know of the run once it is over.
     """
 
-    def __init__(self, progress: Progress, log_file: Path | None = None, send: Send | None = None) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        log_file: Path | None = None,
+        send: Send | None = None,
+        verb: str = "extract",
+    ) -> None:
+        self._verb = verb
         self.phases = dict.fromkeys(PHASES, 0.0)
         self.clip_ids: set[str] = set()
         self.seconds_of_sound = 0.0
@@ -107,7 +124,7 @@ class RunMeter:
                 self._logged = time.monotonic()
                 self.log(self._line())
 
-    def committed(self, record: CommitRecord) -> None:
+    def committed(self, record: CommittedShard) -> None:
         """Count a committed shard."""
         self.log(
             f"committed {record.name}: {counted(len(record.clip_ids), 'clip')}, {record.num_bytes} bytes"
@@ -136,7 +153,7 @@ class RunMeter:
         left = elapsed / max(1, self._done) * (self._total - self._done)
         bound = max(PHASES, key=lambda name: self.phases[name]).removeprefix("wait_")
         return (
-            f"extract {bar(self._done, self._total)} {self._done}/{self._total} clips  "
+            f"{self._verb} {bar(self._done, self._total)} {self._done}/{self._total} clips  "
             f"{self._done / elapsed:.1f} clips/s  {self.seconds_of_sound / elapsed:.0f} × real time  "
             f"ETA {clock(left)}  bound: {bound}"
         )

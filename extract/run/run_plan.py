@@ -92,8 +92,7 @@ def planned_frames(
 
     What a replacement says does not count: the partition must stay what it was.
     """
-    first_last = sorted(records, key=lambda record: -record.content.generation)
-    known = {clip_id: frames for record in first_last for clip_id, frames in record.content.planned.items()}
+    known = known_frames(records)
     new = [clip.sound for clip_id, clip in clips.items() if clip_id not in known]
     headers = read_headers(new, options.workers, on_progress, options.rules)
     return {
@@ -102,6 +101,12 @@ def planned_frames(
         else encoder.num_frames(used_samples(clip, headers[clip.sound], options.max_seconds))
         for clip_id, clip in clips.items()
     }
+
+
+def known_frames(records: Sequence[CommitRecord]) -> dict[str, int]:
+    """Return clip id → expected frames as they were planned at first."""
+    first_last = sorted(records, key=lambda record: -record.content.generation)
+    return {clip_id: frames for record in first_last for clip_id, frames in record.content.planned.items()}
 
 
 def selected(shards: Sequence[ShardPlan], options: ExtractOptions) -> list[ShardPlan]:

@@ -28,8 +28,8 @@ from extract.encoders.lookup import load_encoder
 from extract.options import ExtractOptions
 from extract.run.context import RunContext
 from extract.run.opening import open_writer
-from extract.run.pipeline import run_shards
 from extract.run.progress import RunMeter
+from extract.run.shards.pipeline import run_shards
 from extract.run.stopping import StopRequest
 from extract.sources.clips import SourceClip
 

@@ -95,7 +95,7 @@ def plain_loop(device: str, batch: int) -> Callable[[Sequence[np.ndarray]], None
 
 def our_loop(encoder: Any, batch_seconds: float | None = None) -> Callable[[Sequence[np.ndarray]], None]:
     """Return what extract does with decoded clips: sorted by length, batched under the device's budget."""
-    from extract.run.batches import batches
+    from extract.run.shards.batches import batches
 
     budget = encoder.batch_seconds if batch_seconds is None else batch_seconds
 

@@ -36,7 +36,7 @@ def test_a_worker_that_cannot_start_is_one_line(start_run, tmp_path, clips, tiny
 def test_a_worker_loads_neither_the_entry_nor_the_summary(python) -> None:
     code = "import extract.run.workers, sys; print([m for m in sys.modules if m.startswith('extract.run.')])"
     loaded = python("-c", code).stdout
-    assert "extract.run.pipeline" in loaded
+    assert "extract.run.shards.pipeline" in loaded
     assert "extract.run.summary" not in loaded
     assert "extract.run.extract'" not in loaded
 

@@ -17,8 +17,8 @@ from extract.encoders.base import Encoded
 from extract.errors import ClipError
 from extract.options import ExtractOptions
 from extract.run.context import RunContext
-from extract.run.encode_shard import Shard, commit_shard, encode_shard
 from extract.run.progress import RunMeter
+from extract.run.shards.encode_shard import Shard, commit_shard, encode_shard
 from extract.run.stopping import StopRequest
 from extract.sources.clips import SourceClip
 

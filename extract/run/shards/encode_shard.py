@@ -1,4 +1,4 @@
-"""One shard under way: its decoded clips go through the encoder in batches, are checked, and are committed."""
+"""One shard under way: its clips go through the encoder in batches, are checked, and are committed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from cache.commit.failures import Failure
 from cache.commit.leases import Lease
 from cache.commit.partition import ShardPlan
 from cache.format.schema import SAMPLING_RATE
-from cache.shards.arrays import ClipFeatures
-from extract.audio.cut import Audio
-from extract.encoders.base import Encoded
 from extract.errors import ClipError
-from extract.run.batches import batches
-from extract.run.context import RunContext
-from extract.run.finishing import finish
-from extract.sources.clips import SourceClip
+from extract.run.shards.batches import batches
+from extract.run.shards.work import Clip, Finished, ShardWork, refusal
 
-Decoded = tuple[SourceClip, Audio]
+Decoded = tuple[Clip, Any]
 
 
 @dataclass
@@ -29,14 +25,14 @@ class Shard:
 
     plan: ShardPlan
     lease: Lease
-    finished: list[Future[ClipFeatures | Failure]] = field(default_factory=list)
+    finished: list[Future[Finished | Failure]] = field(default_factory=list)
 
 
 def encode_shard(
     shard: Shard,
-    stream: Iterator[tuple[SourceClip, Audio | ClipError]],
+    stream: Iterator[tuple[Clip, Any]],
     finishers: ThreadPoolExecutor,
-    context: RunContext,
+    context: ShardWork,
 ) -> bool:
     """Encode a shard's clips.
 
@@ -51,54 +47,54 @@ def encode_shard(
     """
     started, done, total = time.monotonic(), 0, len(shard.plan.planned)
     arriving = _arriving(stream, total, context)
-    for batch in batches(arriving, context.batch_seconds, context.encoder.equal_lengths):
-        for clip, audio, encoded in _encode(batch, context):
-            shard.finished.append(finishers.submit(finish, clip, audio, encoded, context.writer.fields))
+    for batch in batches(arriving, context.batch_seconds, context.equal_lengths):
+        for clip, item, encoded in _encode(batch, context):
+            shard.finished.append(finishers.submit(context.finish, clip, item, encoded))
         shard.lease.renew()
         done += len(batch)
-        context.meter.add(len(batch), sum(len(audio.samples) for _, audio in batch) / SAMPLING_RATE)
+        context.meter.add(len(batch), sum(context.num_samples(item) for _, item in batch) / SAMPLING_RATE)
         if not context.stop.allows((time.monotonic() - started) / done * (total - done)):
             return False
     return True
 
 
 def _arriving(
-    stream: Iterator[tuple[SourceClip, Audio | ClipError]], total: int, context: RunContext
+    stream: Iterator[tuple[Clip, Any]], total: int, context: ShardWork
 ) -> Iterator[tuple[Decoded, int]]:
     """Yield the shard's clips with their samples; list those that could not be decoded."""
     for _ in range(total):
         with context.meter.phase("wait_decode"):
-            clip, audio = next(stream)
-        if isinstance(audio, ClipError):
-            context.fail(Failure(clip.clip_id, clip.shown, "decode", audio.reason, str(audio)))
+            clip, item = next(stream)
+        if isinstance(item, ClipError):
+            context.fail(refusal(clip, "decode", item))
             context.meter.add(1, 0.0)
         else:
-            yield (clip, audio), len(audio.samples)
+            yield (clip, item), context.num_samples(item)
 
 
-def _encode(batch: Sequence[Decoded], context: RunContext) -> Iterator[tuple[SourceClip, Audio, Encoded]]:
+def _encode(batch: Sequence[Decoded], context: ShardWork) -> Iterator[tuple[Clip, Any, Any]]:
     """Encode a batch; should it fail as a whole, or memory run out, every clip gets its own chance."""
     try:
         with context.meter.phase("encode"):
-            encoded = context.encoder.encode([audio.samples for _, audio in batch])
+            encoded = context.encode([item for _, item in batch])
     except (ClipError, MemoryError) as error:
         if len(batch) == 1:
-            clip, audio = batch[0]
-            told = error if isinstance(error, ClipError) else _too_long(audio)
-            context.fail(Failure(clip.clip_id, clip.shown, "encode", told.reason, str(told)))
+            clip, item = batch[0]
+            told = error if isinstance(error, ClipError) else _too_long(context.num_samples(item))
+            context.fail(refusal(clip, "encode", told))
             return
-        for item in batch:
-            yield from _encode([item], context)
+        for single in batch:
+            yield from _encode([single], context)
         return
-    for (clip, audio), result in zip(batch, encoded, strict=True):
-        yield clip, audio, result
+    for (clip, item), result in zip(batch, encoded, strict=True):
+        yield clip, item, result
 
 
-def _too_long(audio: Audio) -> ClipError:
-    return ClipError("out_of_memory", f"{len(audio.samples) / SAMPLING_RATE:.1f} s do not fit the memory")
+def _too_long(num_samples: int) -> ClipError:
+    return ClipError("out_of_memory", f"{num_samples / SAMPLING_RATE:.1f} s do not fit the memory")
 
 
-def commit_shard(shard: Shard, context: RunContext) -> None:
+def commit_shard(shard: Shard, context: ShardWork) -> None:
     """Commit what came of a shard's clips and give its lease back.
 
     Rows stand in the order of the ids, whatever order the encoder saw them in.
@@ -108,7 +104,7 @@ def commit_shard(shard: Shard, context: RunContext) -> None:
     for result in results:
         if isinstance(result, Failure):
             context.fail(result)
-    clips = sorted((r for r in results if isinstance(r, ClipFeatures)), key=lambda clip: clip.clip_id)
+    clips = sorted((r for r in results if not isinstance(r, Failure)), key=lambda clip: clip.clip_id)
     record = context.writer.commit(clips, shard.plan)
     if record:
         context.meter.committed(record)

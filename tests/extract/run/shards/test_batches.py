@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract.run.batches import batches
+from extract.run.shards.batches import batches
 
 SECOND = 16_000
 

@@ -1,4 +1,4 @@
-"""The loop of the run: shards are decoded ahead, encoded here, checked and written behind."""
+"""The loop of a run: shards are read ahead, encoded here, checked and written behind."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from typing import Any
 
 from cache.commit.leases import Lease
 from cache.commit.partition import ShardPlan
-from extract.audio.decode_ahead import decoded
-from extract.run.context import RunContext
-from extract.run.encode_shard import Shard, commit_shard, encode_shard
-from extract.sources.clips import SourceClip
+from extract.run.shards.encode_shard import Shard, commit_shard, encode_shard
+from extract.run.shards.work import Clip, ShardWork
 
 POLL_SECONDS = 0.5  # between two looks at shards that other writers hold
 
 _Claim = tuple[ShardPlan, Lease]
 
 
-def run_shards(shards: Sequence[ShardPlan], clips: Mapping[str, SourceClip], context: RunContext) -> None:
+def run_shards(shards: Sequence[ShardPlan], clips: Mapping[str, Clip], context: ShardWork) -> None:
     """Do every shard that no other writer holds; then see to those that others held and did not finish."""
     while shards and not context.stop.requested:
         held: list[ShardPlan] = []
@@ -31,7 +29,7 @@ def run_shards(shards: Sequence[ShardPlan], clips: Mapping[str, SourceClip], con
                 time.sleep(POLL_SECONDS)
 
 
-def _claimed(shards: Sequence[ShardPlan], held: list[ShardPlan], context: RunContext) -> Iterator[_Claim]:
+def _claimed(shards: Sequence[ShardPlan], held: list[ShardPlan], context: ShardWork) -> Iterator[_Claim]:
     """Yield the shards that are ours now, with their leases; put those that others hold into ``held``."""
     for shard in shards:
         lease = context.writer.lease(shard)
@@ -43,18 +41,18 @@ def _claimed(shards: Sequence[ShardPlan], held: list[ShardPlan], context: RunCon
             yield shard, lease
 
 
-def _run_round(claims: Iterator[_Claim], clips: Mapping[str, SourceClip], context: RunContext) -> None:
+def _run_round(claims: Iterator[_Claim], clips: Mapping[str, Clip], context: ShardWork) -> None:
     """The one visible loop."""
     taken: list[Lease] = []
     noted = _noted(claims, taken)
     ahead, here = tee(noted)
     with (
-        ThreadPoolExecutor(context.options.workers, "decode") as decoders,
+        ThreadPoolExecutor(context.workers, "decode") as decoders,
         ThreadPoolExecutor(2, "finish") as finishers,
         ThreadPoolExecutor(1, "write") as writers,
     ):
         plans = (plan for plan, _ in ahead)
-        stream = decoded(plans, clips, context.options.max_seconds, decoders, context.options.rules)
+        stream = context.read_ahead(plans, clips, decoders)
         writing: Future[Any] | None = None
         try:
             for plan, lease in here:
@@ -75,7 +73,7 @@ def _run_round(claims: Iterator[_Claim], clips: Mapping[str, SourceClip], contex
                 lease.release()
 
 
-def _wait_for(writing: Future[Any] | None, context: RunContext) -> None:
+def _wait_for(writing: Future[Any] | None, context: ShardWork) -> None:
     """Wait until the shard before is committed; what went wrong there is raised here."""
     if writing:
         with context.meter.phase("wait_write"):

@@ -1,0 +1,111 @@
+"""The table made of what was heard and what people changed in it: what somebody mended stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cache.common.tables import Table, read_table
+from extract.errors import SourceError
+from extract.transcripts.asr.parts import Row
+from extract.transcripts.table import (
+    COLUMNS,
+    WORD_COLUMNS,
+    read_recipe,
+    recipe_path,
+    text_column,
+    words_path,
+    write_rows,
+)
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A table of transcripts as it is now.
+
+    Attributes:
+        columns: of the table, those that somebody added too.
+        rows: clip id → its row.
+        words: clip id → rows of the table of words.
+    """
+
+    columns: tuple[str, ...]
+    rows: Mapping[str, dict[str, str]]
+    words: Mapping[str, list[dict[str, str]]]
+
+
+def read_existing(path: Path) -> Existing:
+    """Read the table of an earlier run, with whatever was mended in it; nothing where there is none.
+
+    Raises:
+        SourceError: a file of that name is there, and no table of transcripts that this command made.
+        TableError: it cannot be read as a table.
+    """
+    if not path.exists():
+        return Existing(COLUMNS, {}, {})
+    if read_recipe(path) is None:
+        raise SourceError(
+            f"{path}: exists, without {recipe_path(path).name} beside it, so emi-extract transcribe did not make "
+            "it; give another --out"
+        )
+    if len(path.read_bytes()[:4096].splitlines()) < 2:
+        return Existing(COLUMNS, {}, {})  # a header: every clip failed
+    table = read_table(path)
+    if text_column(table) != "text":
+        raise SourceError(f"{path}: no column 'text' in it any more; expected {', '.join(COLUMNS)}")
+    return Existing(table.columns, dict(zip(table.ids(), table.rows, strict=True)), _words(words_path(path)))
+
+
+def _words(path: Path) -> dict[str, list[dict[str, str]]]:
+    words: dict[str, list[dict[str, str]]] = {}
+    if path.exists() and len(path.read_bytes()[:4096].splitlines()) > 1:
+        table: Table = read_table(path)
+        for row in table.rows:
+            words.setdefault(row.get("clip_id", ""), []).append(row)
+    return words
+
+
+def is_mended(row: Mapping[str, str], heard: Sequence[Row]) -> bool:
+    """Say whether somebody changed a clip's text: it is none that was ever heard of the clip."""
+    return bool(heard) and row.get("text", "") not in {each.text for each in heard}
+
+
+def publish(path: Path, heard: Mapping[str, Sequence[Row]]) -> tuple[int, int]:
+    """Write the table and that of words, from what was heard and what the table says now.
+
+    A mended row stays as it is, with all its cells; others take the latest that was heard. Columns and rows
+    that somebody added stay; a row that was removed comes back.
+
+    Returns:
+        How many rows the table has, and how many of them are mended.
+    """
+    now = read_existing(path)
+    rows: list[dict[str, Any]] = []
+    words: list[Mapping[str, Any]] = []
+    mended = 0
+    for clip_id in sorted({*now.rows, *heard}):
+        before, some = now.rows.get(clip_id), heard.get(clip_id, ())
+        keeps = before is not None and (not some or is_mended(before, some))
+        mended += keeps and bool(some)
+        rows.append({**(before or {}), **({} if keeps else _cells(some[-1]))})
+        words += _word_rows(some[-1]) if some else now.words.get(clip_id, [])
+    added = [column for column in now.columns if column not in COLUMNS]
+    write_rows(words_path(path), WORD_COLUMNS, words)
+    write_rows(path, [*COLUMNS, *added], rows)
+    return len(rows), mended
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    return {
+        "clip_id": row.clip_id, "text": row.text, "language": row.language, "no_speech": row.no_speech,
+        "duration": round(row.duration, 3), "note": row.note,
+    }  # fmt: skip
+
+
+def _word_rows(row: Row) -> list[dict[str, Any]]:
+    return [
+        dict(zip(WORD_COLUMNS, (row.clip_id, start, end, word, sure), strict=True))
+        for word, start, end, sure in row.words
+    ]

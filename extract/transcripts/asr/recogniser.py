@@ -1,0 +1,157 @@
+"""Whisper by way of faster-whisper: a clip's samples become its text, its words with times, and its language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.common.cores import available_cores
+from cache.format.schema import SAMPLING_RATE
+from extract.audio.rules import CURRENT, recipe_of
+from extract.errors import ClipError, EncoderError
+from extract.transcripts.asr.model_files import INSTALL, AsrFiles
+from extract.transcripts.asr.options import TranscribeOptions
+from extract.transcripts.transcript import Word, joined
+
+# Sound that begins at once is often missed, as of words cut out one by one: 20 of 24 spoken digits were right
+# without silence before them, 22 with half a second of it.
+LEAD_SECONDS = 0.5
+BEAMS = 5
+REPEATS = 2.4  # times that the text of a window can be packed: Whisper's own sign of words that go in circles
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the recogniser makes of a clip.
+
+    Attributes:
+        text: what was said, empty for nothing.
+        words: with times in the clip [s], rounded to milliseconds, and probabilities.
+        language: code such as ``en``.
+        no_speech: the largest probability of no speech among the clip's windows, from 0 to 1.
+        repeats: whether a part of the text goes in circles, as recognisers do where they are lost.
+    """
+
+    text: str
+    words: tuple[tuple[Word, float], ...]
+    language: str
+    no_speech: float
+    repeats: bool
+
+
+SILENCE = Heard("", (), "", 1.0, False)
+
+
+def recipe_of_asr(files: AsrFiles, options: TranscribeOptions, device: str) -> dict[str, Any]:
+    """Return everything that determines a transcript, and nothing else."""
+    return {
+        **files.recipe(),
+        "language": options.language or "detected",
+        "precision": precision(options.precision, device),
+        "beams": BEAMS,
+        "temperature": 0,
+        "lead_seconds": LEAD_SECONDS,
+        "max_seconds": float(options.max_seconds),
+        "sampling_rate": SAMPLING_RATE,
+        "resampler": "soxr HQ",
+        **recipe_of(CURRENT),
+    }
+
+
+def device_of(name: str) -> str:
+    """Return ``cpu`` or ``cuda``; ``auto`` takes CUDA where CTranslate2 has it.
+
+    Raises:
+        EncoderError: CTranslate2 is not installed, or has no such device.
+    """
+    try:
+        import ctranslate2
+    except ImportError:
+        raise EncoderError(INSTALL) from None
+    count = ctranslate2.get_cuda_device_count()
+    if name == "cuda" and not count:
+        raise EncoderError("--device cuda: CTranslate2 sees no CUDA device here; choose cpu")
+    return "cuda" if count and name != "cpu" else "cpu"
+
+
+def precision(name: str, device: str) -> str:
+    """Return the precision of the computation; ``auto`` is int8 on a CPU and float16 on CUDA."""
+    if name != "auto":
+        return name
+    return "float16" if device == "cuda" else "int8"
+
+
+class Recogniser:
+    """A Whisper, loaded.
+
+    Every clip is heard alone, in windows of 30 s that Whisper fills up with silence: what is heard of it never
+    depends on other clips. No word is drawn by chance (temperature 0), so a clip is always heard the same.
+    """
+
+    def __init__(self, files: AsrFiles, recipe: Mapping[str, Any], language: str | None, device: str) -> None:
+        try:
+            from faster_whisper import WhisperModel
+        except ImportError:
+            raise EncoderError(INSTALL) from None
+        try:
+            self._model = WhisperModel(
+                str(files.folder),
+                device=device,
+                compute_type=recipe["precision"],
+                cpu_threads=available_cores(),
+                local_files_only=True,
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise EncoderError(f"{files.folder}: cannot be loaded as a Whisper ({reason})") from None
+        self._language = language
+        known = self._model.supported_languages
+        if language is not None and language not in known:
+            raise EncoderError(f"--language {language}: this model knows {', '.join(sorted(known))}")
+
+    def hear(self, samples: NDArray[np.float32]) -> Heard:
+        """Return what is said in a clip, (num_samples,) float32 at 16 kHz.
+
+        Raises:
+            ClipError: the recogniser fails on it.
+        """
+        lead = np.zeros(round(LEAD_SECONDS * SAMPLING_RATE), np.float32)
+        try:
+            parts, info = self._model.transcribe(
+                np.concatenate([lead, samples]),
+                language=self._language,
+                beam_size=BEAMS,
+                temperature=0,
+                condition_on_previous_text=False,
+                word_timestamps=True,
+            )
+            segments = list(parts)
+        except RuntimeError as error:
+            if "out of memory" in str(error).lower():
+                raise MemoryError from None
+            raise ClipError(
+                "unreadable", f"the recogniser fails on it ({str(error).splitlines()[0]})"
+            ) from None
+        seconds = len(samples) / SAMPLING_RATE
+        words = tuple(
+            (_in_clip(word.word, word.start, word.end, seconds), round(float(word.probability), 3))
+            for segment in segments
+            for word in segment.words or ()
+        )
+        return Heard(
+            joined(segment.text for segment in segments),
+            words,
+            str(info.language),
+            round(max((float(segment.no_speech_prob) for segment in segments), default=1.0), 3),
+            any(segment.compression_ratio > REPEATS for segment in segments),
+        )
+
+
+def _in_clip(text: str, start: float, end: float, seconds: float) -> Word:
+    """Return a word with its times in the clip, without the silence before it; none lies beyond the clip."""
+    begin, stop = (round(min(max(float(at) - LEAD_SECONDS, 0.0), seconds), 3) for at in (start, end))
+    return Word(text.strip(), begin, max(begin, stop))

@@ -1,0 +1,1 @@
+"""Transcripts as people have them: tables, text files, Whisper's JSON and subtitles."""

@@ -1,0 +1,118 @@
+"""Token frames equal transformers' own, alone or in a batch, for every layout; no weight is left to chance."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from extract.errors import EncoderError
+from extract.text.describe import describe
+from extract.text.options import TextOptions
+from extract.transcripts.transcript import Transcript
+
+KINDS = ("bert", "roberta", "xlm-roberta", "modernbert")
+TEXTS = (
+    "Hello there, how are you?",
+    "مرحبا بالعالم",
+    "😀🎉 one two",
+    "zero",
+    "The quick brown fox jumps over all",
+)
+
+
+def plain(folder, text: str) -> list[np.ndarray]:
+    """Return every layer of transformers' own forward of one text, the last first."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    model = AutoModel.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        out = model(**AutoTokenizer.from_pretrained(folder)(text, return_tensors="pt", return_token_type_ids=False),
+                    output_hidden_states=True)  # fmt: skip
+    return [out.last_hidden_state[0].numpy(), *(state[0].numpy() for state in out.hidden_states)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_are_those_of_transformers_alone_and_in_a_batch(text_model, kind) -> None:
+    folder = text_model(kind)
+    model = describe(TextOptions(folder, layers="1,last", device="cpu"), "by hand")
+    encoder = model.load()
+    tokens = [model.tokenizer.tokens(Transcript(str(n), text)) for n, text in enumerate(TEXTS)]
+    together = encoder.encode(tokens)
+    for text, one, some in zip(TEXTS, tokens, together, strict=True):
+        last, _, first, *_ = plain(folder, text)
+        (alone,) = encoder.encode([one])
+        for found in (alone, some):
+            assert np.abs(found.frames["hidden_states/3"] - last).max() <= 1e-5
+            assert np.abs(found.frames["hidden_states/1"] - first).max() <= 1e-5
+            assert np.abs(found.clip["cls"] - last[0]).max() <= 1e-5
+            assert np.abs(found.global_mean["hidden_states/3"] - last.mean(axis=0)).max() <= 1e-5
+        assert found.frames["times"].shape == (len(last), 2)
+
+
+def test_an_e5_embedding_is_the_global_mean(text_model) -> None:
+    folder = text_model("xlm-roberta")
+    model = describe(TextOptions(folder, prefix="query: ", device="cpu"), "by hand")
+    (encoded,) = model.load().encode([model.tokenizer.tokens(Transcript("a", "how are you"))])
+    last, *_ = plain(folder, "query: how are you")
+    assert np.abs(encoded.global_mean["hidden_states/3"] - last.mean(axis=0)).max() <= 1e-5
+
+
+def test_a_long_text_is_read_in_windows_and_marked(text_model) -> None:
+    model = describe(TextOptions(text_model("roberta"), device="cpu"), "by hand")
+    tokens = model.tokenizer.tokens(Transcript("a", "one two three four " * 60))
+    (encoded,) = model.load().encode([tokens])
+    assert encoded.windowed
+    assert len(tokens.windows) > 2
+    assert len(encoded.frames["hidden_states/3"]) == tokens.num_tokens == len(encoded.frames["times"])
+
+
+@pytest.mark.parametrize("fault", ["missing", "misshapen", "infinite", "unexpected"])
+def test_no_weight_is_left_to_chance(text_model, tmp_path, fault) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(text_model("bert"), tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    name = "encoder.layer.1.output.dense.weight"
+    if fault == "missing":
+        del weights[name]
+    elif fault == "misshapen":
+        weights[name] = weights[name][:, :5].contiguous()
+    elif fault == "unexpected":
+        weights[name.replace("layer.1", "layer.9")] = weights[name].clone()
+    else:
+        weights[name][0, 0] = float("inf")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EncoderError, match=r"encoder\.layer\.[19]\.output\.dense"):
+        describe(TextOptions(folder, device="cpu"), "by hand").load()
+
+
+def test_a_checkpoint_without_pooler_will_do(text_model, tmp_path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(text_model("bert"), tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if not name.startswith("pooler")}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    describe(TextOptions(folder, device="cpu"), "by hand").load()
+
+
+def test_code_of_its_own_is_never_run(text_model, tmp_path) -> None:
+    folder = shutil.copytree(text_model("bert"), tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "mine", "auto_map": {"AutoConfig": "code.C", "AutoModel": "code.M"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "code.py").write_text("raise SystemExit('ran')")
+    with pytest.raises(EncoderError, match="code of their own"):
+        describe(TextOptions(folder, device="cpu"), "by hand").load()
+
+
+def test_an_encoder_with_a_decoder_is_refused(text_model, tmp_path) -> None:
+    folder = shutil.copytree(text_model("bert"), tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"is_encoder_decoder": True}))
+    with pytest.raises(EncoderError, match="decoder"):
+        describe(TextOptions(folder, device="cpu"), "by hand")

@@ -1,0 +1,81 @@
+"""Tokens have the time of their word, in every layout and script; windows leave no token out and none twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from extract.errors import EncoderError
+from extract.text.model_files import find_text_model
+from extract.text.tokens import TextTokenizer
+from extract.transcripts.transcript import Transcript, Word
+
+
+def tokenizer(folder, prefix: str = "", max_tokens: int | None = None) -> TextTokenizer:
+    return TextTokenizer(folder, find_text_model(str(folder), None).config, prefix, max_tokens)
+
+
+def spoken(text: str) -> Transcript:
+    """Say one word a second, each for half of it."""
+    words = tuple(Word(word, float(n), n + 0.5) for n, word in enumerate(text.split()))
+    return Transcript("a", text, words, float(len(words)))
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "modernbert"])
+@pytest.mark.parametrize("text", ["Hello there, friend!", "שלום עולם", "😀🎉 yes 你好", "a  b\n c"])
+def test_every_word_s_tokens_have_its_time(text_model, kind, text) -> None:
+    found = tokenizer(text_model(kind)).tokens(spoken(text))
+    starts = found.times[:, 0]
+    assert found.num_tokens == len(found.windows[0].ids)
+    assert (np.diff(starts) >= 0).all()
+    words = len(text.split())
+    assert set(np.floor(starts[1:-1])) == set(range(words))  # every word has a token, and none another time
+    assert tuple(found.times[0]) == (0.0, 0.0)
+    assert tuple(found.times[-1]) == (found.timed.end, found.timed.end)
+
+
+def test_tokens_of_a_prefix_stand_at_the_start(text_model) -> None:
+    folder = text_model("xlm-roberta")
+    plain, prefixed = (tokenizer(folder, prefix).tokens(spoken("one two")) for prefix in ("", "query: "))
+    more = prefixed.num_tokens - plain.num_tokens
+    assert more > 0
+    assert (prefixed.times[: more + 1] == 0).all()
+    assert prefixed.times[more + 2 :] == pytest.approx(plain.times[2:])
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_windows_leave_no_token_out_and_none_twice(text_model, kind) -> None:
+    text = " ".join(f"{n} hello" for n in range(150))
+    folder = text_model(kind)
+    whole = tokenizer(folder)._tokenizer(text)["input_ids"]
+    found = tokenizer(folder, max_tokens=24).tokens(spoken(text))
+    assert all(len(window.ids) <= 24 for window in found.windows)
+    kept = [token for window in found.windows for token in window.ids[window.first : window.stop]]
+    assert kept == whole
+    assert (np.diff(found.times[:, 0]) >= 0).all()
+
+
+def test_three_thousand_words(text_model) -> None:
+    found = tokenizer(text_model("bert")).tokens(spoken("hello " * 3000))
+    assert len(found.windows) > 40
+    assert found.times[-2, 0] == 2999.0
+
+
+def test_the_hash_is_that_of_what_the_tokenizer_does(text_model) -> None:
+    one = tokenizer(text_model("bert"))
+    before = one.sha256()
+    one.tokens(spoken("hello " * 99))
+    assert one.sha256() == before == tokenizer(text_model("bert")).sha256()
+    assert before != tokenizer(text_model("roberta")).sha256()
+
+
+def test_more_tokens_than_it_takes_are_refused(text_model) -> None:
+    assert tokenizer(text_model("roberta")).max_tokens == 64
+    with pytest.raises(EncoderError, match="takes 64"):
+        tokenizer(text_model("roberta"), max_tokens=65)
+
+
+def test_a_broken_tokenizer_is_one_line(text_model, tmp_path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        TextTokenizer(tmp_path, {"model_type": "bert"}, "", None)
