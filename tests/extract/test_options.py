@@ -20,7 +20,7 @@ RUN = {
     "--update", "--log-file", "--audio-stream", "--like", "--padding", "--json", "--help",
 }  # fmt: skip
 PLAN = {
-    "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--num-workers", "--audio-stream",
+    "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--num-workers", "--audio-stream", "--like",
     "--json", "--help",
 }  # fmt: skip
 DOCTOR = {
