@@ -2,7 +2,7 @@
 
     python tests/bench/bench_streams.py [--clips 2000] [--rounds 3]
 
-Both are caches of made-up frames, 128 and 64 channels, with LSTMs of 128 units. Lengths are unequal, the same
+Both are caches of made-up frames, 128 and 64 channels, with LSTMs of 128 units. Lengths vary, the same
 in both, as things said at once are. A head of both does what the two heads do, and fuses once what
 they fuse apart: its epoch should take no more than 1.15 times theirs together.
 """
