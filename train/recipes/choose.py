@@ -8,7 +8,7 @@ from typing import Any
 from train.config import MEAN, WEIGHTED, FitConfig
 from train.recipes.recipe import Recipe, known_of
 from train.recipes.registry import AUTO, RECIPES
-from train.streams.settings import overlaid
+from train.streams.settings import STREAMS, overlaid
 from train.streams.stream_set import Caches
 
 OF_INNER = ("patience", "refit", "inner_share")  # fields that ask for clips that choose the epoch
@@ -40,11 +40,21 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
         fields["lstm"] = given.get("lstm", True)
     if given.get("layer") == WEIGHTED and "clip_vector" not in given:
         fields["clip_vector"] = MEAN  # statistics are taken of one layer
+    if fields.get(STREAMS):
+        fields[STREAMS] = {name: _of_stream(own) for name, own in fields[STREAMS].items()}
     if "select" not in given and any(given.get(name) for name in OF_INNER):
         fields["select"] = "inner"
     if "refit" not in given and (fields.get("select", "inner") != "inner" or fields.get("train_on_all")):
         fields["refit"] = False
     return fields
+
+
+def _of_stream(own: Any) -> Any:
+    """Return what a user chose for a stream, with the temporal model on if it is about that."""
+    if not isinstance(own, Mapping):
+        return own
+    asked = any(name in own for name in OF_TEMPORAL) or own.get("global_mean") is False
+    return {**own, "lstm": own.get("lstm", True)} if asked else own
 
 
 def recipe_config(cache: Caches, clips: int, recipe: str = AUTO, **given: Any) -> FitConfig:

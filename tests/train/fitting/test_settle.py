@@ -11,12 +11,15 @@ import torch
 from torch import nn
 
 from cache.common.progress import Progress
-from train import fit, load_run
+from train import load_run
+from train.fitting.fit import SharedFit, fit
 from train.fitting.settle import is_apart, why_alike
 from train.fitting.task import plan_fit
 from train.heads.registry import STREAM_FUSIONS
 from train.labels.coverage import opened
 from train.runs.forward import apply_each
+
+PLAIN = SharedFit(pictures=False)
 
 
 class Apart(nn.Module):
@@ -54,7 +57,7 @@ def config(small):
 
 
 def test_weights_are_found_on_the_inner_part_and_kept(pair, splits, config, quiet, tmp_path):
-    run = fit(pair, splits, config, tmp_path / "run", progress=quiet)
+    run = fit(pair, splits, config, tmp_path / "run", progress=quiet, shared=PLAIN)
     weights = run.metrics["stream_weights"]
     assert list(weights) == ["audio", "text"]
     assert is_apart(run.head)
@@ -67,9 +70,9 @@ def test_weights_are_found_on_the_inner_part_and_kept(pair, splits, config, quie
 
 def test_every_stream_learns_for_itself(pair, corpus, make_text, splits, config, quiet, tmp_path):
     config = replace(config, select="last")
-    one = fit(pair, splits, config, tmp_path / "one", progress=quiet)
+    one = fit(pair, splits, config, tmp_path / "one", progress=quiet, shared=PLAIN)
     other = make_text(tmp_path / "text", {clip: labels[::-1] for clip, labels in corpus.truth.items()})
-    two = fit({**pair, "text": other}, splits, config, tmp_path / "two", progress=quiet)
+    two = fit({**pair, "text": other}, splits, config, tmp_path / "two", progress=quiet, shared=PLAIN)
     heads = [run.head.fusion_head.heads for run in (one, two)]
     assert torch.equal(heads[0][0].weight, heads[1][0].weight), "the audio's, whatever the text says"
     assert not torch.equal(heads[0][1].weight, heads[1][1].weight)
@@ -77,15 +80,15 @@ def test_every_stream_learns_for_itself(pair, corpus, make_text, splits, config,
 
 def test_where_no_clip_is_set_aside_streams_count_alike_and_that_is_said(pair, splits, config, tmp_path):
     said = io.StringIO()
-    fit(pair, splits, replace(config, select="last"), tmp_path / "run", progress=Progress(said))
+    fit(pair, splits, replace(config, select="last"), tmp_path / "run", progress=Progress(said), shared=PLAIN)
     assert "fusion apart: its streams count alike, since no training clip is set aside with select last" in (
         " ".join(said.getvalue().split())
     )
 
 
 def test_a_second_pass_keeps_the_weights_that_the_first_found(pair, splits, config, quiet, tmp_path):
-    once = fit(pair, splits, config, tmp_path / "once", progress=quiet)
-    refit = fit(pair, splits, replace(config, refit=True), tmp_path / "refit", progress=quiet)
+    once = fit(pair, splits, config, tmp_path / "once", progress=quiet, shared=PLAIN)
+    refit = fit(pair, splits, replace(config, refit=True), tmp_path / "refit", progress=quiet, shared=PLAIN)
     assert refit.metrics["stream_weights"] == once.metrics["stream_weights"]
     assert not torch.equal(refit.head.fusion_head.heads[0].weight, once.head.fusion_head.heads[0].weight)
 
@@ -94,7 +97,7 @@ def test_what_each_stream_says_sums_up_to_the_prediction(pair, splits, config, q
     from train.fitting.checkpoint import new_training
     from train.fitting.start import read_features, start_pass
 
-    run = fit(pair, splits, config, tmp_path / "run", progress=quiet)
+    run = fit(pair, splits, config, tmp_path / "run", progress=quiet, shared=PLAIN)
     with opened(pair) as reader:
         task = plan_fit(reader, splits, config)
         features = read_features(reader, task, None, quiet)

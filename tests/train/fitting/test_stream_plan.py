@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from cache.common.progress import Progress
-from train import FitConfig, evaluate, fit, load_run, predict
+from train import FitConfig, evaluate, load_run, predict
 from train.errors import ConfigError, LabelError, RunError
+from train.fitting.fit import SharedFit, fit
 from train.fitting.stream_plan import require_streams
 from train.fitting.task import plan_fit
 from train.heads.registry import STREAM_FUSIONS
 from train.labels.coverage import opened
 
+PLAIN = SharedFit(pictures=False)
 SAME_BITS = ("head.safetensors", "history.csv", "predictions.csv", "metrics.json", "clips.csv", "config.json")
 
 
@@ -25,7 +27,7 @@ def bits(folder):
 
 
 def test_one_stream_with_a_name_gives_what_its_cache_gives(corpus, splits, run, small, quiet, tmp_path):
-    named = fit({"audio": corpus.cache}, splits, small, tmp_path / "named", progress=quiet)
+    named = fit({"audio": corpus.cache}, splits, small, tmp_path / "named", progress=quiet, shared=PLAIN)
     for name in ("history.csv", "predictions.csv"):
         assert (named.path / name).read_bytes() == (run.path / name).read_bytes()
     one, two = predict(run, corpus.cache), predict(load_run(named.path), {"audio": corpus.cache})
@@ -33,7 +35,14 @@ def test_one_stream_with_a_name_gives_what_its_cache_gives(corpus, splits, run, 
 
 
 def test_the_order_of_streams_has_no_effect(pair, pair_run, splits, quiet, tmp_path):
-    turned = fit(dict(reversed(pair.items())), splits, pair_run.config, tmp_path / "turned", progress=quiet)
+    turned = fit(
+        dict(reversed(pair.items())),
+        splits,
+        pair_run.config,
+        tmp_path / "turned",
+        progress=quiet,
+        shared=PLAIN,
+    )
     assert bits(turned.path) == bits(pair_run.path)
 
 
@@ -49,10 +58,10 @@ class _Dying(Progress):
 
 def test_a_resumed_fit_gives_the_same_bits(pair, pair_run, splits, quiet, tmp_path):
     config = replace(pair_run.config, stream_dropout=0.4, dropout=0.2)
-    whole = fit(pair, splits, config, tmp_path / "whole", progress=quiet)
+    whole = fit(pair, splits, config, tmp_path / "whole", progress=quiet, shared=PLAIN)
     with pytest.raises(_Killed):
-        fit(pair, splits, config, tmp_path / "cut", progress=_Dying(io.StringIO()))
-    again = fit(pair, splits, config, tmp_path / "cut", progress=quiet)
+        fit(pair, splits, config, tmp_path / "cut", progress=_Dying(io.StringIO()), shared=PLAIN)
+    again = fit(pair, splits, config, tmp_path / "cut", progress=quiet, shared=PLAIN)
     assert bits(again.path) == bits(whole.path)
     assert bits(whole.path)["head.safetensors"] != bits(pair_run.path)["head.safetensors"]
 
@@ -96,12 +105,12 @@ def test_clips_that_a_stream_lacks_are_dropped_or_refused(missing, pair, splits,
     config = replace(small, epochs=1, missing=missing, min_coverage=0.5)
     if missing == "refuse":
         with pytest.raises(LabelError) as caught:
-            fit(pair, splits, config, tmp_path / "run", progress=quiet)
+            fit(pair, splits, config, tmp_path / "run", progress=quiet, shared=PLAIN)
         assert "lacks 13 of 90 clips that another stream holds: 00000, 00007, 00014 and 10 more" in str(
             caught.value
         )
         return
-    run = fit(pair, splits, config, tmp_path / "run", progress=quiet)
+    run = fit(pair, splits, config, tmp_path / "run", progress=quiet, shared=PLAIN)
     assert run.metrics["clips"] == {"fit": 41, "inner": 10, "valid": 26}
     assert not run.head.shape.tokens
     with pytest.raises(LabelError, match="1 of the 2 clips asked for are not in every stream: 00000"):
@@ -111,7 +120,7 @@ def test_clips_that_a_stream_lacks_are_dropped_or_refused(missing, pair, splits,
 
 def test_each_stream_is_standardised_by_speaker_if_asked(pair, splits, small, quiet, tmp_path):
     config = replace(small, epochs=1, streams={"text": {"standardise": "speaker"}})
-    run = fit(pair, splits, config, tmp_path / "run", progress=quiet)
+    run = fit(pair, splits, config, tmp_path / "run", progress=quiet, shared=PLAIN)
     assert "speakers" in json.loads((run.path / "environment.json").read_text())["identity"]
     speakers = {**splits.train.by_clip, **splits.valid.by_clip}
     found = predict(run, pair, splits.valid.clip_ids, speakers=speakers)

@@ -68,3 +68,6 @@ def test_of_several_streams_it_is_the_measured_one_whatever_they_are(pair):
     assert "those of 2 streams" in made.why
     config = recipe_config(pair, 60, streams={"text": {"clip_vector": "mean"}})
     assert (config.fusion, config.streams["text"]) == ("mlp", {"clip_vector": "mean"})
+    config = recipe_config(pair, 60, streams={"text": {"temporal": "attention"}})
+    assert config.of_stream("text").lstm, "a stream's temporal model is switched on by its name"
+    assert not config.of_stream("audio").lstm
