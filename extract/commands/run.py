@@ -11,17 +11,19 @@ from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, EXIT_STOPPED, print_json
 from extract.commands.arguments import Json, Out, Sources, build_options
 from extract.encoders.base import EncoderOptions
-from extract.options import ExtractOptions
+from extract.options import EngineOptions, ExtractOptions
 
 
 @options_from(ExtractOptions, "options")
 @options_from(EncoderOptions, "encoder")
+@options_from(EngineOptions, "engine")
 def run(
     source: Sources,
     out: Out,
     *,
     encoder: Mapping[str, Any],
     options: Mapping[str, Any],
+    engine: Mapping[str, Any],
     json: Json = False,
 ) -> None:
     """Extract every clip that the cache does not hold yet. Run it again to continue: nothing is redone."""
@@ -29,6 +31,7 @@ def run(
     from extract.run.like import options_like
     from extract.run.summary import as_json, as_text
 
+    options = {**options, "engine": EngineOptions(**engine)}
     chosen = (
         options_like(options["like"], encoder, options)
         if "like" in options
