@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -52,9 +53,13 @@ def load_ray() -> Any:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
     )  # a worker without GPUs is told by its device
     try:
-        return import_module("ray")
+        ray = import_module("ray")
     except ImportError:
         raise ExtractError(MISSING) from None
+    logging.getLogger("ray").setLevel(
+        logging.ERROR
+    )  # what it says besides is for those who look after clusters
+    return ray
 
 
 @contextmanager
@@ -76,7 +81,7 @@ def joined(address: str | None, stop: StopRequest) -> Iterator[Any]:
     _require_answer(where)
     own = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES} if where == "local" else {}
     try:
-        ray.init(address=where, log_to_driver=False, logging_level="ERROR", configure_logging=False, **own)
+        ray.init(address=where, log_to_driver=False, configure_logging=False, **own)
     except (OSError, RuntimeError, ValueError) as error:
         raise ExtractError(
             f"--address {where}: no Ray cluster could be joined ({reason_of(error)}); begin one with ray start "
@@ -85,7 +90,8 @@ def joined(address: str | None, stop: StopRequest) -> Iterator[Any]:
     finally:
         stop.listen_again()
     try:
-        yield ray
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            yield ray  # which tells of machines that die on stdout, where results belong
     finally:
         ray.shutdown()
 
