@@ -17,7 +17,7 @@ from cache.commit.partition import Committed, ShardPlan
 from cache.commit.publish import publish
 from cache.common import durable
 from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageError
-from cache.format import catalog
+from cache.format import catalog, index_file
 from cache.format.card import card
 from cache.format.catalog import SHARDS, Description
 from cache.format.recipe import Recipe
@@ -105,7 +105,9 @@ class CacheWriter:
             planned: clip id → expected frames, of the whole source.
             replace: committed clips to be made again; their old values count until the new are committed.
         """
-        committed = Committed(catalog.read_records(self.path), catalog.read_set_aside(self.path))
+        records = catalog.read_records(self.path)
+        index_file.keep(self.path, records)
+        committed = Committed(records, catalog.read_set_aside(self.path))
         shards = partition.plan_shards(planned, committed, self.frames_per_shard, replace)
         return [shard for shard in shards if shard.name not in committed.names]
 
