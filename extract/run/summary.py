@@ -121,10 +121,13 @@ def _clip_notes(
     records: Sequence[CommitRecord], clips: Collection[str]
 ) -> dict[str, dict[str, float | int | str]]:
     """Return what the records say of clips, each in the shard that counts."""
+    noted = {record.name: notes for record in records if (notes := record.content.notes)}
+    if not noted:
+        return {}
     return {
-        clip_id: record.content.notes[clip_id]
+        clip_id: noted[record.name][clip_id]
         for clip_id, record in catalog.effective(records).items()
-        if clip_id in clips and clip_id in record.content.notes
+        if clip_id in clips and clip_id in noted.get(record.name, ())
     }
 
 
