@@ -10,6 +10,7 @@ from cache.common.errors import RecipeMismatchError
 from cache.common.progress import OnProgress, Progress
 from cache.format import catalog
 from cache.writer import CacheWriter
+from extract.audio.header_log import HeaderLog
 from extract.encoders.base import Encoder, UnloadedEncoder
 from extract.encoders.lookup import LoadedEncoder, find_encoder
 from extract.errors import EncoderError
@@ -75,6 +76,8 @@ def extract(
         if plan.shards:
             meter.start(plan.num_clips)
             _run(plan, model, writer, options, (stop, meter))
+        if not stop.requested and options.part == (1, 1) and options.limit is None:
+            HeaderLog(writer.path, options.rules).remove()
         summary = summarise(plan, writer, options, meter, stopped=stop.requested)
         meter.log(f"stopped: {summary.stopped}, {len(summary.failures)} failed")
     return summary
