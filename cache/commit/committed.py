@@ -138,7 +138,7 @@ class CommitIndex:
 
     def _begin_with_index(self) -> None:
         """Know the records that an index stands for, without reading them."""
-        self._base = index_file.load(self._shards, catalog.read_record)
+        self._base = index_file.load(self._shards)
         if self._base is not None:
             self._known = self._base.records(index_file.stats(self._shards))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError
-from cache.format import record_index
+from cache.format import index_bytes
 from cache.format.record import CommitRecord
 from cache.format.record_index import FILE, IndexedRecord, RecordIndex, RecordStat
 
@@ -25,17 +25,12 @@ def stats(shards: Path) -> dict[str, RecordStat]:
     return {name[:-5]: RecordStat(status.st_size, status.st_mtime_ns) for name, status in found.items()}
 
 
-def load(shards: Path, read: Callable[[Path], CommitRecord]) -> RecordIndex | None:
-    """Read the index; None where there is none, or none that is sound.
-
-    Args:
-        shards: the folder with the records; the index lies beside it.
-        read: reads one record.
-    """
+def load(shards: Path) -> RecordIndex | None:
+    """Read the index beside the folder of the records; None where there is none, or none that is sound."""
     path = shards.parent / FILE
     try:
         data = gate.read(shards.parent, path, MAX_BYTES)
-        return record_index.from_bytes(data, lambda name: read(shards / f"{name}.json"))
+        return index_bytes.from_bytes(data)
     except (OSError, DamagedCacheError, ValueError, KeyError, TypeError, IndexError, OverflowError):
         return None
 
@@ -44,7 +39,7 @@ def read_records(
     shards: Path, paths: Sequence[Path], read: Callable[[Path], CommitRecord]
 ) -> list[CommitRecord]:
     """Return the records of these paths, in their order: as the index has them where it is up to date."""
-    index = load(shards, read) if len(paths) >= MIN_SHARDS else None
+    index = load(shards) if len(paths) >= MIN_SHARDS else None
     known = index.records(stats(shards)) if index else {}
     return [known.get(path.stem) or read(path) for path in paths]
 
@@ -63,6 +58,6 @@ def keep(folder: Path, records: Sequence[CommitRecord]) -> bool:
         latest = (time.time() - SETTLED_SECONDS) * 1e9
         settled = {name: stat for name, stat in stats(folder / "shards").items() if stat.mtime_ns < latest}
         if any(record.name in settled for record in records):
-            durable.replace_file(folder / FILE, record_index.to_bytes(records, settled))
+            durable.replace_file(folder / FILE, index_bytes.to_bytes(records, settled))
             return True
     return False

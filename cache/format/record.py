@@ -202,7 +202,7 @@ class CommitRecord:
             raise FormatVersionError(f"{where}: {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DamagedCacheError(f"{where}: not a commit record ({error}); {WAY_OUT}") from None
-        problem = _problem(record, where)
+        problem = problem_of(record, where)
         if problem:
             raise DamagedCacheError(f"{where}: {problem}; {WAY_OUT}")
         return record
@@ -257,7 +257,7 @@ def _notes(row: Any) -> Notes:
     return row
 
 
-def _problem(record: CommitRecord, where: str) -> str | None:
+def problem_of(record: CommitRecord, where: str) -> str | None:
     """Say what in the record contradicts itself, or None."""
     stem = where.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".json")
     if not SAFE_NAME.fullmatch(record.name) or record.name != stem:

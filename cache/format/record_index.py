@@ -1,16 +1,14 @@
 """The index of a cache's commit records: one file that stands for thousands of them when a cache is opened.
 
-It saves time and decides nothing: an entry counts only while its record has the size and time that it had, what an
-entry leaves out is read from the record itself, and without the file, or with a damaged one, the records are read
-one by one. It can be made again from them at any time.
+It saves time and decides nothing: an entry counts only while its record has the size and time that it had, and
+without the file, or with a damaged one, the records are read one by one. It can always be made again from them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import google_crc32c
@@ -19,27 +17,24 @@ import numpy as np
 from cache.common.errors import DamagedCacheError
 from cache.common.ids import is_clip_id
 from cache.common.types import Array
-from cache.format import own_checksum
-from cache.format.checksums import crc32c
-from cache.format.json_values import all_text, require_keys, whole
+from cache.format.json_values import all_text, text, whole
 from cache.format.record import (
     FILE_OF_SHARD,
     SAFE_NAME,
-    WAY_OUT,
     CommitRecord,
     Dataset,
     Notes,
     ShardContent,
     SourceStat,
+    problem_of,
 )
-from cache.format.schema import FORMAT_VERSION
+from cache.format.schema import FORMAT_VERSION, stored_dtype
 
 FILE = "records.index"
-MAGIC = b"emi-fusion record index 1\n"
 SEPARATOR = "\0"  # of texts; what holds one is left out of the index
 OF_SHARDS = {
     "size": "<i8", "mtime_ns": "<i8", "num_bytes": "<i8", "checksum": "<u4", "generation": "<i4",
-    "has_checksum": "|u1", "store": "<i4", "recipe_id": "<i4", "plan_id": "<i4", "versions": "<i4",
+    "has_checksum": "|u1", "store": "<i4", "recipe_id": "<i4", "plan_id": "<i4", "versions": "<i4", "layout": "<i4",
     "clips": "<i8", "bytes": "<i8",
 }  # fmt: skip
 OF_CLIPS = {
@@ -49,12 +44,10 @@ OF_CLIPS = {
     "source_mtime_ns": "<i8",
     "crc32c": "<u4",
 }
-TABLES = ("store", "recipe_id", "plan_id", "versions")
+OF_DATASETS = {"rows": "<i8", "offset": "<i8", "dataset_crc32c": "<u4"}
+TABLES = ("store", "recipe_id", "plan_id", "versions", "layout")
 TEXTS = ("name", "file", "rest")  # one a shard
-NONE = -1  # frames of a clip that was not planned; size of a source that is not known
-
-Read = Callable[[str], CommitRecord]
-"""Reads the record of a shard from its own file."""
+NONE = -1  # frames of a clip that was not planned; size of a source that is not known; offset in a Zarr store
 
 
 class RecordStat(NamedTuple):
@@ -72,30 +65,37 @@ class RecordIndex:
     """
 
     def __init__(
-        self, header: Mapping[str, Any], columns: Mapping[str, Array], blobs: Sequence[bytes], read: Read
+        self, header: Mapping[str, Any], columns: Mapping[str, Array], blobs: Sequence[bytes]
     ) -> None:
         self.tables: dict[str, list[Any]] = {name: header["tables"][name] for name in TABLES}
-        self.columns, self.read = columns, read
+        self.columns = columns
         self._texts = blobs[0]
         each = {name: blob.decode().split(SEPARATOR) for name, blob in zip(TEXTS, blobs[1:], strict=True)}
         self.names, self.files, self.rests = (each[name] for name in TEXTS)
+        lengths = np.array([len(layout) for layout in self.tables["layout"]], np.int64)
+        self.last_sources: tuple[int, dict[str, SourceStat]] = (NONE, {})
+        self._require_codes()
+        self._datasets = np.concatenate([[0], np.cumsum(lengths[columns["layout"]])])
+        self._checked = np.zeros(len(self.names), bool)  # shards whose clip ids are known to be some
         self._rows = np.concatenate([[0], np.cumsum(columns["clips"])])
         self._bytes = np.concatenate([[0], np.cumsum(columns["bytes"])])
-        self.last_sources: tuple[int, dict[str, SourceStat]] = (NONE, {})
         self._require_sound()
+
+    def _require_codes(self) -> None:
+        for name, table in self.tables.items():
+            codes = self.columns[name]
+            if (codes < 0).any() or (codes >= len(table)).any():
+                raise ValueError("a code without a meaning")
 
     def _require_sound(self) -> None:
         """Raise ValueError where it promises what no record may."""
         counts = {len(self.names), len(self.files), len(self.rests), len(self.columns["size"])}
         if len(counts) != 1 or len(self.columns["num_frames"]) != self._rows[-1]:
             raise ValueError("columns of several lengths")
+        if len(self.columns["rows"]) != self._datasets[-1]:
+            raise ValueError("arrays that are not all described")
         if self._bytes[-1] != len(self._texts) or (self.columns["clips"] < 1).any():
             raise ValueError("a shard without clips")
-        if any(
-            ((codes := self.columns[name]) < 0).any() or (codes >= len(table)).any()
-            for name, table in self.tables.items()
-        ):
-            raise ValueError("a code without a meaning")
         for name, file in zip(self.names, self.files, strict=True):
             if (
                 not SAFE_NAME.fullmatch(name)
@@ -120,11 +120,27 @@ class RecordIndex:
     def texts(self, shard: int) -> list[str]:
         """Return the ids of a shard's clips, then their sources."""
         found = self._texts[int(self._bytes[shard]) : int(self._bytes[shard + 1])].decode().split(SEPARATOR)
-        if len(found) != 2 * self.columns["clips"][shard] or not all(
-            map(is_clip_id, found[: len(found) // 2])
-        ):
-            raise DamagedCacheError(f"{FILE}: shard {self.names[shard]}: no clip ids; remove the file")
+        count = int(self.columns["clips"][shard])
+        if not self._checked[shard]:
+            if len(found) != 2 * count or not all(map(is_clip_id, found[:count])):
+                raise DamagedCacheError(f"{FILE}: shard {self.names[shard]}: no clip ids; remove the file")
+            self._checked[shard] = True
         return found
+
+    def datasets(self, shard: int) -> dict[str, Dataset]:
+        """Return a shard's arrays by their paths."""
+        place = slice(int(self._datasets[shard]), int(self._datasets[shard + 1]))
+        numbers = (self.columns[name][place].tolist() for name in OF_DATASETS)
+        layout = self.tables["layout"][self.columns["layout"][shard]]
+        return {
+            text(name): Dataset(
+                (rows, *map(whole, width)),
+                stored_dtype(dtype).str,
+                None if offset == NONE else offset,
+                checksum,
+            )
+            for (name, dtype, width), rows, offset, checksum in zip(layout, *numbers, strict=True)
+        }
 
     @cached_property
     def _sorted(self) -> tuple[Array, Array]:
@@ -144,7 +160,7 @@ class RecordIndex:
 
 
 class IndexedRecord(CommitRecord):
-    """A commit record as the index has it; what its arrays are is read from the record itself when it is needed."""
+    """A commit record as the index has it; what there is for each clip or array is unpacked when it is needed."""
 
     def __init__(self, index: RecordIndex, number: int) -> None:
         columns = index.columns
@@ -174,19 +190,20 @@ class IndexedRecord(CommitRecord):
 
     @cached_property
     def datasets(self) -> dict[str, Dataset]:  # type: ignore[override]
-        """Every array by its path, from the record itself.
+        """Every array by its path.
 
         Raises:
-            DamagedCacheError: it is not the record that the index is of.
+            DamagedCacheError: the index promises what cannot be.
         """
-        record = self._index.read(self.name)
-        if (record.clip_ids, record.num_frames, record.num_bytes) != (
-            self.clip_ids,
-            self.num_frames,
-            self.num_bytes,
-        ):
-            raise DamagedCacheError(f"{self.name}.json: not what {FILE} says of it; remove {FILE}; {WAY_OUT}")
-        return record.datasets
+        try:
+            datasets = self._index.datasets(self._number)
+        except (TypeError, ValueError) as error:
+            raise DamagedCacheError(f"{FILE}: shard {self.name}: {error}; remove the file") from None
+        self.__dict__["datasets"] = datasets
+        problem = problem_of(self, f"{self.name}.json")
+        if problem:
+            raise DamagedCacheError(f"{FILE}: shard {self.name}: {problem}; remove the file")
+        return datasets
 
     _index: RecordIndex
     _number: int
@@ -245,98 +262,3 @@ class IndexedContent(ShardContent):
 
     _index: RecordIndex
     _number: int
-
-
-def to_bytes(records: Sequence[CommitRecord], stats: Mapping[str, RecordStat]) -> bytes:
-    """Return the index of at least one record; those without a stat, or with text it cannot hold, are left out."""
-    kept = [record for record in records if record.name in stats and _fits(record)]
-    tables: dict[str, dict[str, int]] = {name: {} for name in TABLES}
-    shards = np.array([_shard_row(record, stats[record.name], tables) for record in kept], np.int64)
-    clips = np.concatenate([np.array(list(_clip_rows(record)), np.int64) for record in kept])
-    columns = [shards[:, number].astype(dtype) for number, dtype in enumerate(OF_SHARDS.values())]
-    columns += [clips[:, number].astype(dtype) for number, dtype in enumerate(OF_CLIPS.values())]
-    blobs = [b"".join(_texts(record) for record in kept)]
-    each = ([r.name for r in kept], [r.file for r in kept], [_rest(r) for r in kept])
-    blobs += [SEPARATOR.join(texts).encode() for texts in each]
-    body = b"".join([*(column.tobytes() for column in columns), *blobs])
-    header = {
-        "shards": len(kept), "clips": len(clips), "blobs": [len(blob) for blob in blobs],
-        "tables": {name: [json.loads(value) for value in table] for name, table in tables.items()},
-        "body_crc32c": google_crc32c.value(body),
-    }  # fmt: skip
-    return MAGIC + own_checksum.to_bytes(header) + body
-
-
-def from_bytes(data: bytes, read: Read) -> RecordIndex:
-    """Read an index; raises ValueError, KeyError or TypeError for anything but the whole of one."""
-    end = data.index(b"\n", len(MAGIC)) + 1
-    header, has_checksum = own_checksum.from_bytes(data[len(MAGIC) : end])
-    require_keys(header, {"shards", "clips", "blobs", "tables", "body_crc32c"}, exactly=False)
-    body = memoryview(data)[end:]
-    if (
-        not data.startswith(MAGIC)
-        or not has_checksum
-        or crc32c(np.frombuffer(body, np.uint8)) != header["body_crc32c"]
-    ):
-        raise ValueError("its checksum does not match")
-    counts = {
-        **dict.fromkeys(OF_SHARDS, whole(header["shards"])),
-        **dict.fromkeys(OF_CLIPS, whole(header["clips"])),
-    }
-    columns, position = {}, 0
-    for name, dtype in {**OF_SHARDS, **OF_CLIPS}.items():
-        columns[name] = np.frombuffer(body, dtype, counts[name], position)
-        position += columns[name].nbytes
-    ends = list(accumulate(map(whole, header["blobs"]), initial=position))
-    if ends[-1] != len(body):
-        raise ValueError("bytes beyond its end")
-    blobs = [bytes(body[begin:end]) for begin, end in pairwise(ends)]
-    return RecordIndex(header, columns, blobs, read)
-
-
-def _fits(record: CommitRecord) -> bool:
-    sources = record.content.sources
-    texts = (source.path for source in sources.values())
-    return sources.keys() <= set(record.clip_ids) and not any(SEPARATOR in path for path in texts)
-
-
-def _shard_row(
-    record: CommitRecord, stat: RecordStat, tables: Mapping[str, dict[str, int]]
-) -> tuple[int, ...]:
-    content = record.content
-    said = {
-        "store": record.store,
-        "recipe_id": content.recipe_id,
-        "plan_id": content.plan_id,
-        "versions": content.versions,
-    }
-    codes = [tables[name].setdefault(json.dumps(said[name]), len(tables[name])) for name in TABLES]
-    sizes = len(record.clip_ids), len(_texts(record))
-    own = record.num_bytes, record.checksum, content.generation, int(record.has_checksum)
-    return *stat, *own, *codes, *sizes
-
-
-def _clip_rows(record: CommitRecord) -> Iterator[tuple[int, ...]]:
-    planned, sources = record.content.planned, record.content.sources
-    unknown = SourceStat("", NONE, 0)
-    for clip_id, frames in zip(record.clip_ids, record.num_frames, strict=True):
-        source = sources.get(clip_id, unknown)
-        checksum = google_crc32c.value(clip_id.encode())
-        yield frames, planned.get(clip_id, NONE), source.size, source.mtime_ns, checksum
-
-
-def _texts(record: CommitRecord) -> bytes:
-    """Return the ids of a shard's clips and their sources."""
-    sources = record.content.sources
-    paths = [sources[clip_id].path if clip_id in sources else "" for clip_id in record.clip_ids]
-    return SEPARATOR.join([*record.clip_ids, *paths]).encode()
-
-
-def _rest(record: CommitRecord) -> str:
-    """Return what few records have."""
-    content = record.content
-    here = set(record.clip_ids)
-    failed = {clip_id: frames for clip_id, frames in content.planned.items() if clip_id not in here}
-    rest = {"supersedes": content.supersedes, "notes": content.notes, "failed": failed}
-    said = {name: value for name, value in rest.items() if value}
-    return json.dumps(said) if said else ""

@@ -68,7 +68,7 @@ def plan_run(
         on_progress: called while headers are read and sounds compared; it may raise ``Stopped``.
     """
     clips = {clip.clip_id: clip for clip in source.clips}
-    records = catalog.read_records(writer.path)
+    records = writer.records()
     touched = touched_clips(clips, records, writer.path, options)
     changed: list[str] = []
     try:

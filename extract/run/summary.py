@@ -86,7 +86,7 @@ def summarise(
     """Put the run's counts together; failures are those that still stand in the ledger."""
     out, clips = writer.path, plan.clips
     before = {clip_id for record in plan.records for clip_id in record.clip_ids}
-    records = catalog.read_records(out)
+    records = writer.records()
     now = {clip_id for record in records for clip_id in record.clip_ids}
     missing = {failure.clip_id for failure in plan.source.failures}
     taken = {clip_id for shard in plan.shards for clip_id in shard.planned}

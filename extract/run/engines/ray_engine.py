@@ -176,14 +176,14 @@ class _Workers:
         shards = self._take_back(name)
         self._lost_in_vain += 1
         if name not in self._crew.places:
-            self._crew.reasons[name] = f"it could not start: {reason_of(error)}"
+            self._crew.reasons[name] = f"it could not start: {_first_words(error)}"
         else:
             self._crew.reasons[name] = "it died, or its machine"
         if shards:
             self._losses[shards[0].name] += 1  # the one at hand; others were only waiting their turn
             if self._losses[shards[0].name] >= MAX_LOSSES:
                 self._given_up += self._server.give_up(shards[0].name)
-        rest = "" if self._run.stop.requested else f"; {counted(len(shards), 'shard')} of it went to others"
+        rest = f"; {counted(len(shards), 'shard')} of it went to others" if shards else ""
         self._run.meter.note(f"{self._called(name)} was lost: {self._crew.reasons[name]}{rest}")
         if self._lost_in_vain <= MAX_LOSSES * self._room and not self._run.stop.requested:
             self._hire()
@@ -227,6 +227,13 @@ class _Absolute(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._clips)
+
+
+def _first_words(error: Exception) -> str:
+    """Return what Ray says of an error before it tells of ids and traces."""
+    lines = str(error).splitlines()
+    named = next((line for line in reversed(lines) if line.partition(":")[0].endswith("Error")), None)
+    return reason_of(Exception(named or next(iter(lines), "")))
 
 
 def _portable(options: ExtractOptions) -> ExtractOptions:
