@@ -2,8 +2,8 @@
 
 python tests/bench/simulate_scale.py [--clips 1000000] [--clips-per-shard 50] [--folder DIR] [--keep]
     makes the cache (some gigabytes, removed afterwards) and measures each step in a process of its own
-python tests/bench/simulate_scale.py --paper 100000000 [--prices FILE.json] [--constants FILE.json]
-    what so many clips need, from constants that were measured and a list of prices, without making anything
+
+``scale_on_paper.py`` says what larger caches need.
 """
 
 from __future__ import annotations
