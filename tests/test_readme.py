@@ -21,7 +21,9 @@ READMES = ("README.md", *(f"{package}/README.md" for package in PACKAGES))
 TOP_LINES = 150
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 ROOM = r"(?:cache|extract|train)/\w+"
-FOREIGN = ("python", "pip", "hf", "source", "wait", "scontrol", "trap", "ulimit")  # other people's programs
+FOREIGN = (
+    *("python", "pip", "hf", "source", "wait", "scontrol", "trap", "ulimit", "ray", "srun", "sleep", "exit"),
+)  # other people's programs
 
 
 class Piece(NamedTuple):
