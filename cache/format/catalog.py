@@ -19,6 +19,7 @@ from cache.format import index_file, own_checksum
 from cache.format.json_values import require_keys, text
 from cache.format.recipe import Recipe
 from cache.format.record import WAY_OUT, CommitRecord
+from cache.format.record_index import FILE as INDEX
 from cache.format.schema import FORMAT, FORMAT_VERSION, FrameField
 
 DESCRIPTION = "cache.json"
@@ -233,7 +234,9 @@ def superseded(records: Sequence[CommitRecord]) -> set[tuple[str, str]]:
     for record in records:
         for clip_id in record.content.supersedes:
             newest[clip_id] = max(newest.get(clip_id, 0), record.content.generation)
-    return newest and {
+    if not newest:
+        return set()
+    return {
         (record.name, clip_id)
         for record in records
         for clip_id in newest.keys() & set(record.clip_ids)
@@ -276,5 +279,5 @@ def create(folder: Path, description: Description, card: str) -> Description:
 
 
 def _is_ours(name: str) -> bool:
-    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, WRITERS, DAMAGED, CARD, index_file.FILE, *COMPACT}
+    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, WRITERS, DAMAGED, CARD, INDEX, *COMPACT}
     return name in known or name.startswith(".") or name.endswith(durable.TMP_SUFFIX)

@@ -173,23 +173,23 @@ class IndexedRecord(CommitRecord):
         self.__dict__.update(said)
 
     @cached_property
-    def clip_ids(self) -> tuple[str, ...]:  # type: ignore[override]
+    def clip_ids(self) -> tuple[str, ...]:
         """In the order of their rows."""
         texts = self._index.texts(self._number)
         return tuple(texts[: len(texts) // 2])
 
     @cached_property
-    def num_frames(self) -> tuple[int, ...]:  # type: ignore[override]
+    def num_frames(self) -> tuple[int, ...]:
         """Frames of each of them."""
         return tuple(self._index.columns["num_frames"][self._index.rows(self._number)].tolist())
 
     @cached_property
-    def content(self) -> ShardContent:  # type: ignore[override]
+    def content(self) -> ShardContent:
         """Plan, sources, versions and recipe id."""
         return IndexedContent(self._index, self._number)
 
     @cached_property
-    def datasets(self) -> dict[str, Dataset]:  # type: ignore[override]
+    def datasets(self) -> dict[str, Dataset]:
         """Every array by its path.
 
         Raises:
@@ -227,18 +227,18 @@ class IndexedContent(ShardContent):
         return value
 
     @property
-    def supersedes(self) -> tuple[str, ...]:  # type: ignore[override]
+    def supersedes(self) -> tuple[str, ...]:
         """Clips of older shards that this one replaces."""
         return all_text(self._rest.get("supersedes", []))
 
     @property
-    def notes(self) -> dict[str, Notes]:  # type: ignore[override]
+    def notes(self) -> dict[str, Notes]:
         """What is out of the ordinary in how clips were read."""
         notes: dict[str, Notes] = self._rest.get("notes", {})
         return notes
 
     @property
-    def planned(self) -> dict[str, int]:  # type: ignore[override]
+    def planned(self) -> dict[str, int]:
         """Clip id → expected frames."""
         frames = self._index.columns["planned"][self._index.rows(self._number)].tolist()
         texts = self._index.texts(self._number)
@@ -246,7 +246,7 @@ class IndexedContent(ShardContent):
         return {**done, **self._rest.get("failed", {})}
 
     @property
-    def sources(self) -> dict[str, SourceStat]:  # type: ignore[override]
+    def sources(self) -> dict[str, SourceStat]:
         """Clip id → size and time of the file it came from."""
         number, sources = self._index.last_sources  # somebody may ask clip by clip
         if number == self._number:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from cache.common import gate
 from cache.common.errors import DamagedCacheError
@@ -108,7 +108,7 @@ class HeaderLog:
 
     def _opened(self) -> BinaryIO:
         handle = os.open(self._folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | gate.NOFOLLOW, 0o666)
-        file = cast(BinaryIO, os.fdopen(handle, "ab", buffering=1 << 20))
+        file = os.fdopen(handle, "ab", buffering=1 << 20)
         file.write(b"\n")  # a line of its own, whatever a kill has cut off before
         return file
 

@@ -219,8 +219,9 @@ class _Absolute(Mapping[str, Any]):
     def __getitem__(self, clip_id: str) -> Any:
         clip = self._clips[clip_id]
         path = getattr(clip, "path", None)
-        is_relative = isinstance(path, Path) and not path.is_absolute()
-        return replace(clip, path=Path(os.path.abspath(path))) if is_relative else clip
+        if isinstance(path, Path) and not path.is_absolute():
+            return replace(clip, path=Path(os.path.abspath(path)))
+        return clip
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._clips)
