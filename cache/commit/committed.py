@@ -17,6 +17,7 @@ from cache.format.record import CommitRecord
 from cache.format.record_index import IndexedRecord, RecordIndex
 
 LIST_SECONDS = 0.2  # between two looks at all names: for records that no journal announced
+LIST_SHARE = 0.05  # of a writer's time that it may spend on them, however many there are
 
 
 class CommitIndex:
@@ -31,7 +32,7 @@ class CommitIndex:
         self._shards = path / catalog.SHARDS
         self._journal = Journal(path)
         self._sees_others_at_once = is_local(path)
-        self._listed = float("-inf")
+        self._listed, self._listing_took = float("-inf"), 0.0
         self._base: RecordIndex | None = None  # who holds which clip, of the records that it is of
         self._known: dict[str, CommitRecord] = {}
         self._holders: dict[str, list[CommitRecord]] = {}
@@ -121,9 +122,10 @@ class CommitIndex:
             self._begin_with_index()
         names = self._announced.union(news.announced)
         now = time.monotonic()
-        if not news.is_all or not self._sees_others_at_once or now - self._listed >= LIST_SECONDS:
+        pause = max(LIST_SECONDS, self._listing_took / LIST_SHARE)
+        if not news.is_all or not self._sees_others_at_once or now - self._listed >= pause:
             names.update(name[:-5] for name in gate.names(self._shards.parent, self._shards.name, ".json"))
-            self._listed = now
+            self._listed, self._listing_took = now, time.monotonic() - now
         again = self._known.keys() & news.announced  # for what was taken back is announced again
         # One by one, since a set less the known names would walk through all of those, at every commit.
         unread = {name for name in names if name not in self._known}
