@@ -43,6 +43,18 @@ class Link:
         return self._answers.pop(0)
 
 
+def heard_out(actor: RayWorker, own: Link) -> list[str]:
+    """Answer an actor until it has ended; return the kinds of what it said."""
+    kinds = []
+    while "ended" not in kinds:
+        for message in actor.events():
+            kinds.append(message[0])
+            own.send(message)
+            if message[0] == "take":
+                actor.tell(own.receive())
+    return kinds
+
+
 @pytest.fixture
 def planned(tmp_path, clips):
     """A cache that has been begun, and the server of its shards."""
@@ -91,14 +103,7 @@ def test_nobody_at_the_other_end_means_that_there_is_nothing_to_do() -> None:
 
 def test_the_actor_carries_the_words_of_its_worker(planned) -> None:
     out, server = planned
-    actor, kinds = RayWorker(Job("cpu", out, LOGMEL)), []
-    own = Link(server)
-    while "ended" not in kinds:
-        for message in actor.events():
-            kinds.append(message[0])
-            own.send(message)
-            if message[0] == "take":
-                actor.tell(own.receive())
+    kinds = heard_out(RayWorker(Job("cpu", out, LOGMEL)), Link(server))
     assert server.is_finished
     assert kinds.index("phases") < kinds.index("ended")
 
@@ -107,13 +112,7 @@ def test_an_actor_that_is_told_to_stop_ends_in_order(planned, monkeypatch) -> No
     out, server = planned
     actor = RayWorker(Job("cpu", out, LOGMEL))
     actor.stop()
-    kinds, own = [], Link(server)
-    while "ended" not in kinds:
-        for message in actor.events():
-            kinds.append(message[0])
-            own.send(message)
-            if message[0] == "take":
-                actor.tell(own.receive())
+    kinds = heard_out(actor, Link(server))
     assert "done" not in kinds
     assert not list(out.glob("leases/*"))
 
