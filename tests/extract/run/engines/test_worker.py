@@ -110,8 +110,11 @@ def test_the_actor_carries_the_words_of_its_worker(planned) -> None:
 
 def test_an_actor_that_is_told_to_stop_ends_in_order(planned, monkeypatch) -> None:
     out, server = planned
+    told, plain = threading.Event(), worker.load_encoder
+    monkeypatch.setattr(worker, "load_encoder", lambda options: told.wait(60) and plain(options))
     actor = RayWorker(Job("cpu", out, LOGMEL))
     actor.stop()
+    told.set()
     kinds = heard_out(actor, Link(server))
     assert "done" not in kinds
     assert not list(out.glob("leases/*"))
