@@ -17,7 +17,7 @@ from cache.commit.partition import Committed, ShardPlan
 from cache.commit.publish import publish
 from cache.common import durable
 from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageError
-from cache.format import catalog
+from cache.format import catalog, index_file
 from cache.format.card import card
 from cache.format.catalog import SHARDS, Description
 from cache.format.recipe import Recipe
@@ -98,6 +98,11 @@ class CacheWriter:
         frame_bytes = sum(field.bytes_per_frame for field in self.fields)
         return max(1, int(self.description.shard_mb * 1e6 // frame_bytes))
 
+    def records(self) -> list[CommitRecord]:
+        """Return the commit records of the cache; where they are many, leave an index for whoever opens it next."""
+        records = catalog.read_records(self.path)
+        return catalog.read_records(self.path) if index_file.keep(self.path, records) else records
+
     def plan(self, planned: Mapping[str, int], replace: Collection[str] = ()) -> list[ShardPlan]:
         """Return the shards of a source that are not committed yet.
 
@@ -105,7 +110,7 @@ class CacheWriter:
             planned: clip id → expected frames, of the whole source.
             replace: committed clips to be made again; their old values count until the new are committed.
         """
-        committed = Committed(catalog.read_records(self.path), catalog.read_set_aside(self.path))
+        committed = Committed(self.records(), catalog.read_set_aside(self.path))
         shards = partition.plan_shards(planned, committed, self.frames_per_shard, replace)
         return [shard for shard in shards if shard.name not in committed.names]
 

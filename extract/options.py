@@ -18,6 +18,7 @@ CLIP_SECONDS = Range(
     "at least 0.025 (one frame), or 0 for whole clips",
     lambda seconds: not seconds or 0.025 <= seconds < float("inf"),
 )
+ENGINES = ("local", "ray")
 PART = Range("i/n with 1 <= i <= n, such as 2/8", lambda part: len(part) == 2 and 1 <= part[0] <= part[1])
 
 
@@ -35,11 +36,57 @@ def parse_part(text: str) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
+class EngineOptions:
+    """Who does the work; no part of the recipe.
+
+    Attributes:
+        engine: ``local``, one process a device of this machine, or ``ray``, the workers of a Ray cluster.
+        address: of the Ray cluster, ``auto`` for the one this machine is part of; None for the one that
+            ``RAY_ADDRESS`` names, else one of this machine alone, which ends with the run.
+        workers: how many at once; None for one a GPU, or one a machine where there is none.
+        gpus_per_worker: None for one where the cluster has any; 0 for the CPU.
+        cpus_per_worker: None for an equal share of its machine's.
+
+    Raises:
+        ExtractError: a value is out of its range, or of no meaning for the engine.
+    """
+
+    engine: str = option("local", "Who does the work: this machine, or a Ray cluster.", choices=ENGINES)
+    address: str | None = option(
+        None,
+        "Of the Ray cluster: auto (the one here), or HOST:PORT.",
+        shown="RAY_ADDRESS, else one of its own",
+    )
+    workers: int | None = option(
+        None, "Workers of the Ray cluster.", within=ONE_OR_MORE, shown="one a GPU, else one a machine"
+    )
+    gpus_per_worker: float | None = option(
+        None,
+        "GPUs of each; 0 for the CPU, 0.5 for two on one.",
+        within=ZERO_OR_MORE,
+        shown="1 if there are any",
+    )
+    cpus_per_worker: int | None = option(
+        None, "CPU cores of each.", within=ONE_OR_MORE, shown="an equal share of its machine's"
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self, with_flag(ExtractError, EngineOptions))
+        if self.engine != "ray":
+            for name in ("address", "workers", "gpus_per_worker", "cpus_per_worker"):
+                if getattr(self, name) is not None:
+                    raise ExtractError(
+                        f"--{name.replace('_', '-')}: only with --engine ray; add it, or leave this out"
+                    )
+
+
+@dataclass(frozen=True)
 class ExtractOptions:
     """Options of ``extract``.
 
     Attributes:
         encoder: which encoder, on what device and in what precision.
+        engine: who does the work.
         media: folders searched in order for ``<id>.*`` when the source names ids only.
         max_seconds: how much of a clip is used [s]; the method uses the first 12; 0 takes whole clips.
         batch_seconds: padded seconds a batch; None for what suits the device.
@@ -63,6 +110,7 @@ class ExtractOptions:
     """
 
     encoder: EncoderOptions = field(default_factory=EncoderOptions)
+    engine: EngineOptions = field(default_factory=EngineOptions)
     media: tuple[Path, ...] = option(
         (), "Folder searched for <id>.*; may be repeated, first wins.", flag="--media"
     )

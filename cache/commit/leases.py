@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 import uuid
 from contextlib import suppress
@@ -55,18 +56,22 @@ class Lease:
         self._seconds = seconds
         self._owner = owner
         self._until = time.time() + seconds
+        self._lock = threading.Lock()  # of renewing and giving back: none comes back to life
+        self._is_released = False
 
     def renew(self) -> None:
         """Prolong the lease when a third of it is used up, unless somebody else has taken over meanwhile.
 
         A shard that two writers do is committed once all the same: a lease only saves double work.
         """
-        if time.time() < self._until - self._seconds * 2 / 3 or self.is_lost():
-            return
-        self._until = time.time() + self._seconds
-        with durable.storage_errors(self._path):
-            aside = _write_aside(self._path, self._owner, self._until)
-            aside.replace(self._path)
+        with self._lock:
+            is_fresh = time.time() < self._until - self._seconds * 2 / 3
+            if is_fresh or self._is_released or self.is_lost():
+                return
+            self._until = time.time() + self._seconds
+            with durable.storage_errors(self._path):
+                aside = _write_aside(self._path, self._owner, self._until)
+                aside.replace(self._path)
 
     def is_lost(self) -> bool:
         """Say whether it ran out and somebody else has taken over."""
@@ -77,9 +82,11 @@ class Lease:
     def release(self) -> None:
         """Give the lease back, with the expired ones before it, unless somebody else has taken over."""
         folder = self._path.parent
-        if not self.is_lost():
-            for path in sorted(_leases(folder, _shard_of(self._path)), key=_number):
-                gate.remove(folder.parent, path)
+        with self._lock:
+            self._is_released = True
+            if not self.is_lost():
+                for path in sorted(_leases(folder, _shard_of(self._path)), key=_number):
+                    gate.remove(folder.parent, path)
 
 
 def acquire(cache: Path, shard: str, seconds: float = LEASE_SECONDS) -> Lease | None:
@@ -167,6 +174,14 @@ def remove_dead(cache: Path) -> None:
         holder = read_holder(path)
         if holder is not None and not holder.alive:
             gate.remove(cache, path)
+
+
+def remove_of(cache: Path, shard: str, host: str, pid: int) -> None:
+    """Remove the lease on a shard of a process that is known to be gone, on whatever machine; raises OSError."""
+    latest = _latest(cache / LEASES, shard)
+    holder = read_holder(latest) if latest else None
+    if latest is not None and holder is not None and (holder.host, holder.pid) == (host, pid):
+        gate.remove(cache, latest)
 
 
 def holder_of(cache: Path, shard: str) -> Holder | None:

@@ -131,7 +131,7 @@ def plan_shards(
 
 def _unless_committed(shard: ShardPlan, names: set[str], generations: Mapping[str, int]) -> ShardPlan:
     """Plans of different sources may cut the same clips differently: what one has, the other leaves out."""
-    if shard.name in names or not generations.keys() & shard.planned.keys():
+    if shard.name in names or not any(clip_id in generations for clip_id in shard.planned):
         return shard
     rest = {clip_id: frames for clip_id, frames in shard.planned.items() if clip_id not in generations}
     return ShardPlan(shard_name(rest), rest, shard.plan_id, shard.turn)
@@ -154,7 +154,9 @@ def _retries(
     """Clips that failed in a committed shard."""
     aside = {clip_id for record in committed.set_aside for clip_id in record.content.planned}
     for record in committed.records:
-        missing = record.content.planned.keys() - generations.keys() - aside
+        # A difference of sets would walk through all that is committed, once a record.
+        planned_here = record.content.planned
+        missing = [clip_id for clip_id in planned_here if clip_id not in generations and clip_id not in aside]
         yield from _of_its_own(planned, missing, record.content.plan_id)
 
 
@@ -173,7 +175,11 @@ def _repairs(
             for clip_id in record.clip_ids
             if last[clip_id] == generation and generations.get(clip_id, -1) <= generation
         ]
-        failed = record.content.planned.keys() - generations.keys() - last.keys()
+        failed = [
+            clip_id
+            for clip_id in record.content.planned
+            if clip_id not in generations and clip_id not in last
+        ]
         yield from _of_its_own(planned, [*lost, *failed], record.content.plan_id, generation + 1)
 
 

@@ -76,6 +76,24 @@ def names(root: Path, name: str, suffix: str = "") -> list[str]:
         return []
 
 
+def stats(root: Path, name: str, suffix: str = "") -> dict[str, os.stat_result]:
+    """Return what the system says of each file in a cache's folder, by name; nothing where there is no such folder.
+
+    Raises:
+        DamagedCacheError: a link, or anything else, stands in the folder's place.
+        OSError: it cannot be listed.
+    """
+    try:
+        with _entered(root, Path(name).parts) as handle, os.scandir(handle) as entries:
+            return {
+                entry.name: entry.stat(follow_symlinks=False)
+                for entry in entries
+                if entry.name.endswith(suffix) and entry.is_file(follow_symlinks=False)
+            }
+    except FileNotFoundError:
+        return {}
+
+
 def own_files(root: Path, name: str, suffix: str) -> list[Path]:
     """Return the paths of the files in a cache's folder that are called as this project calls them."""
     return [root / name / each for each in names(root, name, suffix) if FILE_NAME.fullmatch(each)]

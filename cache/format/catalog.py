@@ -15,10 +15,11 @@ from typing import Any
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
 from cache.common.words import counted
-from cache.format import own_checksum
+from cache.format import index_file, own_checksum
 from cache.format.json_values import require_keys, text
 from cache.format.recipe import Recipe
 from cache.format.record import WAY_OUT, CommitRecord
+from cache.format.record_index import FILE as INDEX
 from cache.format.schema import FORMAT, FORMAT_VERSION, FrameField
 
 DESCRIPTION = "cache.json"
@@ -154,8 +155,8 @@ def read_record(path: Path) -> CommitRecord:
 
 
 def read_records(folder: Path) -> list[CommitRecord]:
-    """Read every commit record of the cache."""
-    return [read_record(path) for path in record_paths(folder)]
+    """Read every commit record of the cache; where it has an index, that stands for those it knows."""
+    return index_file.read_records(folder / SHARDS, list(record_paths(folder)), read_record)
 
 
 def require_recipe(folder: Path, records: Sequence[CommitRecord], recipe_id: str) -> None:
@@ -233,6 +234,8 @@ def superseded(records: Sequence[CommitRecord]) -> set[tuple[str, str]]:
     for record in records:
         for clip_id in record.content.supersedes:
             newest[clip_id] = max(newest.get(clip_id, 0), record.content.generation)
+    if not newest:
+        return set()
     return {
         (record.name, clip_id)
         for record in records
@@ -276,5 +279,5 @@ def create(folder: Path, description: Description, card: str) -> Description:
 
 
 def _is_ours(name: str) -> bool:
-    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, WRITERS, DAMAGED, CARD, *COMPACT}
+    known = {DESCRIPTION, SHARDS, FAILURES, LEASES, WRITERS, DAMAGED, CARD, INDEX, *COMPACT}
     return name in known or name.startswith(".") or name.endswith(durable.TMP_SUFFIX)

@@ -20,6 +20,7 @@ from cache.format.json_values import all_text, all_whole, require_keys, text, wh
 from cache.format.schema import FORMAT_VERSION, stored_dtype
 
 SAFE_NAME = re.compile(r"[0-9a-zA-Z_-]{1,100}")
+FILE_OF_SHARD = re.compile(rf"{SAFE_NAME.pattern}\.[0-9a-z]{{1,10}}")
 CHECKSUM = "crc32c"  # the algorithm
 DATASET_KEYS = frozenset({"shape", "dtype", "offset", "crc32c"})
 SOURCE_KEYS = frozenset({"path", "size", "mtime_ns"})
@@ -201,7 +202,7 @@ class CommitRecord:
             raise FormatVersionError(f"{where}: {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DamagedCacheError(f"{where}: not a commit record ({error}); {WAY_OUT}") from None
-        problem = _problem(record, where)
+        problem = problem_of(record, where)
         if problem:
             raise DamagedCacheError(f"{where}: {problem}; {WAY_OUT}")
         return record
@@ -256,12 +257,12 @@ def _notes(row: Any) -> Notes:
     return row
 
 
-def _problem(record: CommitRecord, where: str) -> str | None:
+def problem_of(record: CommitRecord, where: str) -> str | None:
     """Say what in the record contradicts itself, or None."""
     stem = where.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".json")
     if not SAFE_NAME.fullmatch(record.name) or record.name != stem:
         return f"it names the shard {record.name!r}"
-    if not re.fullmatch(re.escape(record.name) + r"\.[0-9a-z]{1,10}", record.file):
+    if not FILE_OF_SHARD.fullmatch(record.file) or record.file.partition(".")[0] != record.name:
         return f"it points to the file {record.file!r}"
     if len(record.clip_ids) != len(record.num_frames) or len(set(record.clip_ids)) != len(record.clip_ids):
         return "its clip ids and frame counts do not match"

@@ -15,6 +15,7 @@ from extract.errors import ClipError
 from extract.sources.clips import Sound, SourceClip
 
 CLIPS_AHEAD = 128  # decoded clips that may wait for the encoder
+SHARDS_AHEAD = 2  # whole ones among them: what one worker has begun no other one can do
 FRAMES_AHEAD = 50_000  # of sound they may hold together, as planned: 1,000 s, 64 MB
 
 Decoded = tuple[SourceClip, Audio | ClipError]
@@ -26,6 +27,7 @@ class _Waiting:
     clip: SourceClip
     frames: int
     file: _File
+    is_last: bool  # of its shard
 
     def outcome(self) -> Decoded:
         try:
@@ -50,13 +52,13 @@ def decoded(
         return pool.submit(decode_file, some, max_seconds, rules)
 
     ahead: deque[_Waiting] = deque()
-    frames = 0
+    frames = shards = 0
     try:
         for waiting in _submitted(plans, clips, submit):
             ahead.append(waiting)
-            frames += waiting.frames
-            while ahead and (len(ahead) >= CLIPS_AHEAD or frames > FRAMES_AHEAD):
-                frames -= ahead[0].frames
+            frames, shards = frames + waiting.frames, shards + waiting.is_last
+            while ahead and (len(ahead) >= CLIPS_AHEAD or frames > FRAMES_AHEAD or shards >= SHARDS_AHEAD):
+                frames, shards = frames - ahead[0].frames, shards - ahead[0].is_last
                 yield ahead.popleft().outcome()
         while ahead:
             yield ahead.popleft().outcome()
@@ -75,8 +77,9 @@ def _submitted(
         for clip_id in plan.planned:
             files.setdefault(clips[clip_id].sound, []).append(clips[clip_id])
         started: dict[Sound, _File] = {}
-        for clip_id in sorted(plan.planned, key=lambda clip_id: (-plan.planned[clip_id], clip_id)):
+        order = sorted(plan.planned, key=lambda clip_id: (-plan.planned[clip_id], clip_id))
+        for clip_id in order:
             clip = clips[clip_id]
             if clip.sound not in started:
                 started[clip.sound] = submit(files[clip.sound])
-            yield _Waiting(clip, plan.planned[clip_id], started[clip.sound])
+            yield _Waiting(clip, plan.planned[clip_id], started[clip.sound], clip_id == order[-1])

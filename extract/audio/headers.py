@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from extract.audio.open_sound import open_sound
 from extract.audio.rules import CURRENT
 from extract.errors import ClipError
 from extract.sources.clips import Sound
+
+BLOCK = 2000  # files that are waited for together
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,27 @@ def read_headers(
     """Read the header of every file once, however many clips it holds, several at a time."""
     wanted = list(dict.fromkeys(sounds))
     headers: dict[Sound, Header | ClipError] = {}
-    with ThreadPoolExecutor(num_workers, "headers") as pool:
-        try:
-            read = pool.map(lambda sound: header_of(sound, rules), wanted)
-            for sound, header in zip(wanted, read, strict=True):
-                headers[sound] = header
-                on_progress(len(headers), len(wanted))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    for sound, header in read_headers_by(lambda each: header_of(each, rules), wanted, num_workers):
+        headers[sound] = header
+        on_progress(len(headers), len(wanted))
     return headers
+
+
+def read_headers_by(
+    read: Callable[[Sound], Header | ClipError], wanted: Sequence[Sound], num_workers: int
+) -> Iterator[tuple[Sound, Header | ClipError]]:
+    """Yield every file with its header, in their order, several read at a time and some ahead.
+
+    Not all are asked for at once: a million waiting results would take gigabytes, and none could be stopped.
+    """
+    with ThreadPoolExecutor(num_workers, "headers") as pool:
+        for begin in range(0, len(wanted), BLOCK):
+            some = wanted[begin : begin + BLOCK]
+            try:
+                yield from zip(some, pool.map(read, some), strict=True)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
 
 def header_of(sound: Sound, rules: int = CURRENT) -> Header | ClipError:

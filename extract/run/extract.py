@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 from cache.common.durable import check_writable
 from cache.common.errors import RecipeMismatchError
 from cache.common.progress import OnProgress, Progress
 from cache.format import catalog
+from cache.writer import CacheWriter
+from extract.audio.header_log import HeaderLog
 from extract.encoders.base import Encoder, UnloadedEncoder
 from extract.encoders.lookup import LoadedEncoder, find_encoder
 from extract.errors import EncoderError
 from extract.options import ExtractOptions
 from extract.run.context import RunContext
+from extract.run.engines.local import run_locally
+from extract.run.engines.ray_engine import RayRun, run_on_ray
 from extract.run.opening import open_writer, with_cached_precision, with_cached_rules
 from extract.run.progress import RunMeter
 from extract.run.run_plan import RunPlan, plan_run
-from extract.run.shards.pipeline import run_shards
 from extract.run.stopping import StopRequest
 from extract.run.summary import Summary, summarise
-from extract.run.workers import Helpers
 from extract.sources.find import find_all
 
 
@@ -55,9 +56,9 @@ def extract(
     clips = find_all(paths, options.media).with_audio_stream(options.audio_stream)
     check_writable(out)
     options = with_cached_rules(with_cached_precision(options, out), out)
-    model = find_encoder(options.encoder) if encoder is None else LoadedEncoder(encoder)
+    model = _find(options, encoder)
     if not (out / catalog.DESCRIPTION).exists():  # no cache is begun with an encoder that cannot be loaded
-        model = LoadedEncoder(model.load(), model.devices())
+        model = _tried(model, options)
     try:
         writer = open_writer(out, options, model)
     except RecipeMismatchError:
@@ -73,13 +74,51 @@ def extract(
             writer.fail(failure)
             meter.failed(failure)
         if plan.shards:
-            devices = model.devices()
-            meter.log(f"{plan.num_clips} clips to extract on {', '.join(devices)}")
-            loaded = _load(model, devices[0])
-            _run(devices, plan, RunContext(loaded, writer, options, stop, meter))
+            meter.start(plan.num_clips)
+            _run(plan, model, writer, options, (stop, meter))
+        if not stop.requested and options.part == (1, 1) and options.limit is None:
+            HeaderLog(writer.path, options.rules).remove()
         summary = summarise(plan, writer, options, meter, stopped=stop.requested)
         meter.log(f"stopped: {summary.stopped}, {len(summary.failures)} failed")
     return summary
+
+
+def _find(options: ExtractOptions, encoder: Encoder | None) -> UnloadedEncoder:
+    if encoder is None:
+        return find_encoder(options.encoder)
+    if options.engine.engine != "local":
+        raise EncoderError(
+            f"--engine {options.engine.engine}: an encoder that is loaded works in its own process only; "
+            "name one by options.encoder instead"
+        )
+    return LoadedEncoder(encoder)
+
+
+def _tried(model: UnloadedEncoder, options: ExtractOptions) -> UnloadedEncoder:
+    """Load an encoder to see whether that goes; it stays loaded only where it is to work."""
+    if options.engine.engine == "ray":
+        model.load("cpu")
+        return model
+    return LoadedEncoder(model.load(), model.devices())
+
+
+def _run(
+    plan: RunPlan,
+    model: UnloadedEncoder,
+    writer: CacheWriter,
+    options: ExtractOptions,
+    watch: tuple[StopRequest, RunMeter],
+) -> None:
+    """Do the shards by the engine that was asked for."""
+    stop, meter = watch
+    if options.engine.engine == "ray":
+        run_on_ray(plan.shards, plan.clips, RayRun(writer.path, options, stop, meter))
+        return
+    devices = model.devices()
+    meter.log(f"{plan.num_clips} clips to extract on {', '.join(devices)}")
+    context = RunContext(_load(model, devices[0]), writer, options, stop, meter)
+    meter.start(plan.num_clips)
+    run_locally(devices, plan.shards, plan.clips, context)
 
 
 def _load(model: UnloadedEncoder, device: str) -> Encoder:
@@ -88,14 +127,6 @@ def _load(model: UnloadedEncoder, device: str) -> Encoder:
     if encoder.recipe != model.recipe:
         raise EncoderError(f"{model.recipe['model']}: its files changed while it was loaded; run again")
     return encoder
-
-
-def _run(devices: Sequence[str], plan: RunPlan, context: RunContext) -> None:
-    """Do the shards on every device at once: the first one here, each other one in a process of its own."""
-    context.meter.start(plan.num_clips)
-    others = Helpers(devices, plan.shards, plan.clips, context) if len(devices) > 1 else nullcontext()
-    with others:
-        run_shards(plan.shards, plan.clips, context)
 
 
 def _watched(meter: RunMeter, stop: StopRequest) -> OnProgress:

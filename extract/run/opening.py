@@ -17,17 +17,23 @@ from cache.shards.registry import DEFAULT
 from cache.writer import CacheWriter
 from extract.audio.rules import FIRST, rules_of
 from extract.encoders.base import EncoderDescription
+from extract.encoders.registry import BUILT_IN
 from extract.options import ExtractOptions
 from extract.run.like import require_like
 
 
 def with_cached_precision(options: ExtractOptions, out: Path) -> ExtractOptions:
-    """``auto`` continues a cache in the precision it was begun with, on whatever device."""
-    if options.encoder.precision == "auto":
-        with suppress(NotACacheError):
-            precision = catalog.read_description(out).recipe.encoder.precision or "auto"
-            return replace(options, encoder=replace(options.encoder, precision=precision))
-    return options
+    """``auto`` continues a cache in the precision it was begun with, on whatever device.
+
+    A new one gets that of its workers' GPUs, where they are to have some: this machine may have none.
+    """
+    if options.encoder.precision != "auto":
+        return options
+    has_gpus = bool(options.engine.gpus_per_worker) and options.encoder.model not in BUILT_IN
+    precision = "float16" if has_gpus else "auto"
+    with suppress(NotACacheError):
+        precision = catalog.read_description(out).recipe.encoder.precision or "auto"
+    return replace(options, encoder=replace(options.encoder, precision=precision))
 
 
 def with_cached_rules(options: ExtractOptions, out: Path) -> ExtractOptions:

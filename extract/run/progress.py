@@ -76,7 +76,9 @@ class RunMeter:
             self.log(f"ended by {type(error).__name__}: {error}")
 
     def log(self, text: str) -> None:
-        """Append a line with the time to the log file, if there is one."""
+        """Append a line with the time to the log file, if there is one; a worker's goes to that of its run."""
+        if self._send:
+            self._send(("log", text))
         if self._log_file is None:
             return
         with self._lock, storage_errors(self._log_file):
@@ -147,6 +149,11 @@ class RunMeter:
             self.add(*values)
         elif kind == "committed":
             self._commit(*values)
+        elif kind == "log":
+            self.log(*values)
+        elif kind == "phases":
+            for name, seconds in values[0].items():
+                self.phases[name] += seconds
 
     def _line(self) -> str:
         elapsed = max(1e-6, time.monotonic() - self._first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cache.commit.partition import ShardPlan
 from cache.common.progress import OnProgress
@@ -11,7 +12,7 @@ from cache.format import catalog
 from cache.format.record import CommitRecord
 from cache.writer import CacheWriter
 from extract.audio.clip_length import used_samples
-from extract.audio.headers import read_headers
+from extract.audio.header_log import HeaderLog
 from extract.encoders.base import EncoderDescription
 from extract.options import ExtractOptions
 from extract.run.stopping import Stopped
@@ -67,12 +68,12 @@ def plan_run(
         on_progress: called while headers are read and sounds compared; it may raise ``Stopped``.
     """
     clips = {clip.clip_id: clip for clip in source.clips}
-    records = catalog.read_records(writer.path)
+    records = writer.records()
     touched = touched_clips(clips, records, writer.path, options)
     changed: list[str] = []
     try:
         before = [*records, *catalog.read_set_aside(writer.path)]
-        frames = planned_frames(clips, before, encoder, options, on_progress)
+        frames = planned_frames(clips, before, encoder, options, on_progress, writer.path)
         if options.update and touched:
             changed = changed_clips(clips, list(touched), writer.path, options, on_progress)
         shards = selected(writer.plan(frames, replace=changed), options)
@@ -87,6 +88,7 @@ def planned_frames(
     encoder: EncoderDescription,
     options: ExtractOptions,
     on_progress: OnProgress,
+    out: Path,
 ) -> dict[str, int]:
     """Return clip id → expected frames: as planned at first where it was, else from the header.
 
@@ -94,7 +96,7 @@ def planned_frames(
     """
     known = known_frames(records)
     new = [clip.sound for clip_id, clip in clips.items() if clip_id not in known]
-    headers = read_headers(new, options.workers, on_progress, options.rules)
+    headers = HeaderLog(out, options.rules).read_headers(new, options.workers, on_progress)
     return {
         clip_id: known[clip_id]
         if clip_id in known

@@ -41,6 +41,11 @@ class StopRequest:
             return True
         return time.monotonic() - self._since + seconds <= self.grace
 
+    def request(self) -> None:
+        """Ask for a stop, as a signal does."""
+        if self._since is None:
+            self._since = time.monotonic()
+
     def check(self) -> None:
         """Raise ``Stopped`` once a stop is asked for."""
         if self.requested:
@@ -50,6 +55,11 @@ class StopRequest:
         if threading.current_thread() is threading.main_thread():  # handlers can only be set there
             self._previous = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
+
+    def listen_again(self) -> None:
+        """Take the signals back from a library that has put its own handlers in the place of these."""
+        for number in self._previous:
+            signal.signal(number, self._note)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -61,5 +71,4 @@ class StopRequest:
         previous = self._previous.get(number)
         if self._since is not None and number == signal.SIGINT and callable(previous):
             previous(number, frame)
-        if self._since is None:
-            self._since = time.monotonic()
+        self.request()

@@ -86,7 +86,7 @@ def summarise(
     """Put the run's counts together; failures are those that still stand in the ledger."""
     out, clips = writer.path, plan.clips
     before = {clip_id for record in plan.records for clip_id in record.clip_ids}
-    records = catalog.read_records(out)
+    records = writer.records()
     now = {clip_id for record in records for clip_id in record.clip_ids}
     missing = {failure.clip_id for failure in plan.source.failures}
     taken = {clip_id for shard in plan.shards for clip_id in shard.planned}
@@ -121,10 +121,13 @@ def _clip_notes(
     records: Sequence[CommitRecord], clips: Collection[str]
 ) -> dict[str, dict[str, float | int | str]]:
     """Return what the records say of clips, each in the shard that counts."""
+    noted = {record.name: notes for record in records if (notes := record.content.notes)}
+    if not noted:
+        return {}
     return {
-        clip_id: record.content.notes[clip_id]
+        clip_id: noted[record.name][clip_id]
         for clip_id, record in catalog.effective(records).items()
-        if clip_id in clips and clip_id in record.content.notes
+        if clip_id in clips and clip_id in noted.get(record.name, ())
     }
 
 

@@ -40,17 +40,23 @@ def touched_clips(
     }
     stats = {path: source_stat(path) for path in {clips[clip_id].path for clip_id in effective}}
     touched = {}
-    for clip_id, record in effective.items():
-        known, now = record.content.sources.get(clip_id), stats[clips[clip_id].path]
-        if known is not None and not _same_source(known.path, clips[clip_id].source):
-            touched[clip_id] = SEGMENT
-        elif known is not None and now is not None and now != (known.size, known.mtime_ns):
-            touched[clip_id] = FILE
+    for record in records:
+        sources = record.content.sources
+        for clip_id in record.clip_ids:
+            if effective.get(clip_id) is not record or clip_id not in sources:
+                continue
+            known, now = sources[clip_id], stats[clips[clip_id].path]
+            if not _same_source(known.path, clips[clip_id].source):
+                touched[clip_id] = SEGMENT
+            elif now is not None and now != (known.size, known.mtime_ns):
+                touched[clip_id] = FILE
     return touched | dict.fromkeys(_moved(clips, list(effective), out, options), SEGMENT)
 
 
 def _same_source(one: str, other: str) -> bool:
     """One file may be named relative to two folders; what one name ends with, the other does."""
+    if one == other:
+        return True
     one, other = posixpath.normpath(one), posixpath.normpath(other)
     return one == other or one.endswith("/" + other) or other.endswith("/" + one)
 

@@ -83,4 +83,8 @@ def _is_file(path: Path) -> bool:
 
 def _contains(folder: Path, path: Path) -> bool:
     """Compare names, not link targets: a link inside the folder is the user's own doing."""
-    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
+    above, inside = (
+        os.path.abspath(folder),
+        os.path.abspath(path),
+    )  # of a million: pathlib takes ten times as long
+    return inside == above or inside.startswith(above.rstrip("/") + "/")

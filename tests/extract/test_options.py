@@ -17,11 +17,12 @@ from extract.options import ExtractOptions, parse_part
 RUN = {
     "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--precision", "--batch-seconds",
     "--device", "--backend", "--shard-mb", "--part", "--limit", "--num-workers", "--grace", "--max-minutes",
-    "--update", "--log-file", "--audio-stream", "--like", "--padding", "--json", "--help",
+    "--update", "--log-file", "--audio-stream", "--like", "--padding", "--json", "--help", "--engine", "--address",
+    "--workers", "--gpus-per-worker", "--cpus-per-worker",
 }  # fmt: skip
 PLAN = {
-    "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--num-workers", "--audio-stream", "--like",
-    "--json", "--help",
+    "--out", "--media", "--model", "--revision", "--layers", "--max-seconds", "--num-workers", "--audio-stream",
+    "--like", "--json", "--help",
 }  # fmt: skip
 DOCTOR = {
     "--out", "--model", "--revision", "--layers", "--max-seconds", "--device", "--padding", "--json", "--help",

@@ -2,65 +2,77 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from itertools import tee
 from typing import Any
 
 from cache.commit.leases import Lease
 from cache.commit.partition import ShardPlan
+from cache.common.errors import StorageError
+from extract.run.engines.supply import Assignment, ClipsAtHand, OwnSupply, ShardServer, ShardSupply
 from extract.run.shards.encode_shard import Shard, commit_shard, encode_shard
 from extract.run.shards.work import Clip, ShardWork
 
-POLL_SECONDS = 0.5  # between two looks at shards that other writers hold
+RENEW_SECONDS = 5.0
 
-_Claim = tuple[ShardPlan, Lease]
+_Claim = tuple[Assignment, Lease]
 
 
 def run_shards(shards: Sequence[ShardPlan], clips: Mapping[str, Clip], context: ShardWork) -> None:
-    """Do every shard that no other writer holds; then see to those that others held and did not finish."""
-    while shards and not context.stop.requested:
-        held: list[ShardPlan] = []
-        _run_round(_claimed(shards, held, context), clips, context)
-        shards = [shard for shard in held if not context.writer.is_committed(shard)]
-        if len(shards) == len(held) and shards:
-            with context.meter.phase("wait_write"):
-                time.sleep(POLL_SECONDS)
+    """Do shards in this process alone; see ``run_supply``."""
+    run_supply(OwnSupply(ShardServer(shards, clips)), context)
 
 
-def _claimed(shards: Sequence[ShardPlan], held: list[ShardPlan], context: ShardWork) -> Iterator[_Claim]:
-    """Yield the shards that are ours now, with their leases; put those that others hold into ``held``."""
-    for shard in shards:
+def run_supply(supply: ShardSupply, context: ShardWork) -> None:
+    """Do every shard that is given out and no other run holds; then see to those that others have not finished."""
+    while not context.stop.requested:
+        _run_round(supply, context)
+        with context.meter.phase("wait_write"):
+            if context.stop.requested or not supply.wait():
+                break
+
+
+def _claimed(supply: ShardSupply, context: ShardWork) -> Iterator[_Claim]:
+    """Yield the shards that are ours now, with their leases; hand back those that others hold."""
+    while (assignment := supply.take()) is not None:
+        shard = assignment.shard
         lease = context.writer.lease(shard)
-        if lease is None:
-            held.append(shard)
-        elif context.writer.is_committed(shard):
-            lease.release()
+        if context.writer.is_committed(shard):
+            if lease is not None:
+                lease.release()
+            supply.done(shard)
+        elif lease is None:
+            supply.held(shard)
         else:
-            yield shard, lease
+            yield assignment, lease
 
 
-def _run_round(claims: Iterator[_Claim], clips: Mapping[str, Clip], context: ShardWork) -> None:
+def _run_round(supply: ShardSupply, context: ShardWork) -> None:
     """The one visible loop."""
     taken: list[Lease] = []
-    noted = _noted(claims, taken)
+    clips = ClipsAtHand()
+    noted = _noted(_claimed(supply, context), taken, clips)
     ahead, here = tee(noted)
     with (
         ThreadPoolExecutor(context.workers, "decode") as decoders,
         ThreadPoolExecutor(2, "finish") as finishers,
         ThreadPoolExecutor(1, "write") as writers,
+        _renewed(taken),
     ):
-        plans = (plan for plan, _ in ahead)
+        plans = (assignment.shard for assignment, _ in ahead)
         stream = context.read_ahead(plans, clips, decoders)
         writing: Future[Any] | None = None
         try:
-            for plan, lease in here:
-                shard = Shard(plan, lease)
+            for assignment, lease in here:
+                shard = Shard(assignment.shard, lease)
                 if not encode_shard(shard, stream, finishers, context):
                     break
                 _wait_for(writing, context)
-                writing = writers.submit(commit_shard, shard, context)
+                clips.drop(assignment.clips)
+                writing = writers.submit(_commit, shard, taken, supply, context)
                 if context.stop.requested:
                     break
             _wait_for(writing, context)
@@ -73,6 +85,32 @@ def _run_round(claims: Iterator[_Claim], clips: Mapping[str, Clip], context: Sha
                 lease.release()
 
 
+@contextmanager
+def _renewed(leases: list[Lease]) -> Iterator[None]:
+    """Keep leases from running out, however long a batch takes."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(RENEW_SECONDS):
+            for lease in list(leases):
+                with suppress(StorageError):  # the commit will say so, if it lasts
+                    lease.renew()
+
+    thread = threading.Thread(target=renew, name="leases", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _commit(shard: Shard, taken: list[Lease], supply: ShardSupply, context: ShardWork) -> None:
+    commit_shard(shard, context)
+    taken.remove(shard.lease)  # it is given back
+    supply.done(shard.plan)
+
+
 def _wait_for(writing: Future[Any] | None, context: ShardWork) -> None:
     """Wait until the shard before is committed; what went wrong there is raised here."""
     if writing:
@@ -80,8 +118,9 @@ def _wait_for(writing: Future[Any] | None, context: ShardWork) -> None:
             writing.result()
 
 
-def _noted(claims: Iterator[_Claim], taken: list[Lease]) -> Generator[_Claim, None, None]:
+def _noted(claims: Iterator[_Claim], taken: list[Lease], clips: ClipsAtHand) -> Generator[_Claim, None, None]:
     """Yield the claims, with every lease noted, so that all are given back however the round ends."""
-    for plan, lease in claims:
+    for assignment, lease in claims:
         taken.append(lease)
-        yield plan, lease
+        clips.add(assignment.clips)
+        yield assignment, lease

@@ -63,6 +63,22 @@ def test_no_more_is_decoded_than_may_wait_and_what_waits_is_given_up(tmp_path, p
     assert len(begun) <= 3
 
 
+def test_no_more_shards_are_begun_than_one_beyond_the_one_at_hand(tmp_path, pool) -> None:
+    clips = {f"{n:02}": SourceClip(f"{n:02}", tmp_path / f"{n}.wav", "x") for n in range(20)}
+    begun = []
+
+    def plans():
+        for number in range(10):
+            begun.append(number)
+            yield ShardPlan(str(number), {f"{2 * number:02}": 1, f"{2 * number + 1:02}": 1}, "p")
+
+    stream = decoded(plans(), clips, 12.0, pool)
+    for taken in range(20):
+        next(stream)
+        assert len(begun) <= taken // 2 + 2
+    assert next(stream, None) is None
+
+
 def test_a_file_that_does_not_fit_the_memory_is_one_entry(
     tmp_path, voice, write_media, pool, monkeypatch
 ) -> None:

@@ -54,7 +54,7 @@ def test_a_new_source_is_planned_from_its_headers(tmp_path, clips) -> None:
 def test_what_was_planned_once_is_not_read_again(reference, clips, options, tmp_path) -> None:
     records = CacheReader(reference).records
     source = {clip.clip_id: replace(clip, path=tmp_path / "gone") for clip in find_clips(clips).clips}
-    frames = planned_frames(source, records, None, options, nothing)
+    frames = planned_frames(source, records, None, options, nothing, tmp_path)
     assert frames == {clip_id: n for record in records for clip_id, n in record.content.planned.items()}
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from cache.common.errors import StorageError
 from extract.options import ExtractOptions
-from extract.run import workers
-from extract.run.workers import _Job
+from extract.run.engines import local, worker
+from extract.run.engines.worker import Job
 
 
 def test_two_workers_on_the_cpu_make_the_same_cache(
@@ -34,7 +34,7 @@ def test_a_worker_that_cannot_start_is_one_line(start_run, tmp_path, clips, tiny
 
 
 def test_a_worker_loads_neither_the_entry_nor_the_summary(python) -> None:
-    code = "import extract.run.workers, sys; print([m for m in sys.modules if m.startswith('extract.run.')])"
+    code = "import extract.run.engines.local, sys; print([m for m in sys.modules if m.startswith('extract.run.')])"
     loaded = python("-c", code).stdout
     assert "extract.run.shards.pipeline" in loaded
     assert "extract.run.summary" not in loaded
@@ -45,10 +45,10 @@ def test_a_worker_loads_neither_the_entry_nor_the_summary(python) -> None:
 IN_WORKERS = """
 import os, signal, sys
 if "--multiprocessing-fork" in sys.orig_argv:
-    import extract.run.workers as workers
-    def run_shards(*_):
+    import extract.run.engines.local as workers
+    def work(*_):
         {fault}
-    workers.run_shards = run_shards
+    workers.work = work
 """
 
 
@@ -103,10 +103,10 @@ class End:
         (StorageError("cannot write\nx"), "cannot write x"),
     ],
 )
-def test_what_could_be_foreseen_in_a_worker_is_one_line(monkeypatch, capsys, error, reason) -> None:
+def test_what_could_be_foreseen_in_a_worker_is_one_line(monkeypatch, capsys, tmp_path, error, reason) -> None:
     end = End()
     with pytest.raises(SystemExit):
-        fail(monkeypatch, end, error)
+        fail(monkeypatch, end, error, tmp_path)
     [(kind, said)] = end.sent
     assert kind == "error"
     assert said.startswith(reason)
@@ -114,17 +114,19 @@ def test_what_could_be_foreseen_in_a_worker_is_one_line(monkeypatch, capsys, err
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_fault_of_ours_in_a_worker_is_named_and_shown(monkeypatch) -> None:
+def test_a_fault_of_ours_in_a_worker_is_named_and_shown(monkeypatch, tmp_path) -> None:
     end = End()
     with pytest.raises(TypeError):
-        fail(monkeypatch, end, TypeError("one too many"))
+        fail(monkeypatch, end, TypeError("one too many"), tmp_path)
     assert end.sent == [("error", "a fault of this program, TypeError: one too many")]
 
 
-def fail(monkeypatch, end: End, error: Exception) -> None:
+def fail(monkeypatch, end: End, error: Exception, out: Path) -> None:
+    (out / "cache.json").touch()
+
     def load(_options: object) -> None:
         raise error
 
-    monkeypatch.setattr(workers, "load_encoder", load)
-    monkeypatch.setattr(workers, "_end_with", lambda _parent: None)
-    workers._work(_Job("cpu", (), {}, Path("c"), ExtractOptions(), 1), end)
+    monkeypatch.setattr(worker, "load_encoder", load)
+    monkeypatch.setattr(local, "_end_with", lambda _parent: None)
+    local._work(Job("cpu", out, ExtractOptions()), end)

@@ -1,0 +1,63 @@
+"""A small Ray cluster of two machines, both of which are this one; its workers encode slowly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SLOW = """
+import sys, time
+if any("default_worker" in part for part in sys.orig_argv):
+    import numpy.lib.stride_tricks as tricks
+    plain = tricks.sliding_window_view  # of the log-mel encoder, once a clip
+    def slow(*values, **more):
+        time.sleep(0.1)
+        return plain(*values, **more)
+    tricks.sliding_window_view = slow
+"""
+
+
+class Machines:
+    """The cluster: its address, and the machine that may be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        from ray.cluster_utils import Cluster
+
+        arguments = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+        self._cluster = Cluster(initialize_head=True, head_node_args=arguments)
+        self.address = self._cluster.address
+        self.folder = folder
+        self._second: object = None
+
+    def add(self) -> None:
+        """Add a second machine, if it is not there."""
+        if self._second is None:
+            self._second = self._cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+
+    def kill(self) -> None:
+        """Kill the second machine: SIGKILL to everything on it."""
+        self._cluster.remove_node(self._second, allow_graceful=False)
+        self._second = None
+
+    def close(self) -> None:
+        self._cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory, root) -> Iterator[Machines]:
+    pytest.importorskip("ray", reason="needs Ray: pip install 'emi-fusion[ray]'")
+    folder = tmp_path_factory.mktemp("ray")
+    (folder / "sitecustomize.py").write_text(SLOW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(root)]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        patch.setenv("OMP_NUM_THREADS", "1")
+        made = Machines(folder)
+        try:
+            yield made
+        finally:
+            made.close()

@@ -1,0 +1,148 @@
+"""Ray: the cache is that of a run on one machine, whoever dies in the middle: a worker's machine, or the driver."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from extract.encoders.base import EncoderOptions
+from extract.errors import ExtractError
+from extract.options import EngineOptions, ExtractOptions
+from extract.run.extract import extract
+
+CLIPS = 28
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory, voice, write_media) -> Path:
+    folder = tmp_path_factory.mktemp("sounds")
+    for number in range(CLIPS):
+        write_media(folder / f"{number:05}.wav", voice(0.4, seed=number))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain() -> ExtractOptions:
+    return ExtractOptions(EncoderOptions("logmel"), shard_mb=0.007)  # two clips
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory, sounds, plain) -> Path:
+    out = tmp_path_factory.mktemp("expected") / "cache"
+    assert extract(sounds, out, plain).extracted == CLIPS
+    return out
+
+
+def on_ray(plain: ExtractOptions, machines) -> ExtractOptions:
+    return replace(plain, engine=EngineOptions("ray", machines.address, workers=2))
+
+
+def start(sounds: Path, out: Path, machines, *more: str) -> subprocess.Popen[str]:
+    arguments = ["run", str(sounds), "--out", str(out), "--model", "logmel", "--shard-mb", "0.007"]
+    arguments += ["--engine", "ray", "--address", machines.address, "--workers", "2", *more]
+    program = f"import sys; from extract.__main__ import main; sys.argv[1:] = {arguments!r}; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.02)
+
+
+def records(out: Path) -> int:
+    return len(list(out.glob("shards/*.json")))
+
+
+def test_a_machine_that_dies_costs_the_shard_at_hand(
+    tmp_path, machines, sounds, plain, expected, assert_same
+) -> None:
+    machines.add()
+    out, died = tmp_path / "c", []
+
+    def kill() -> None:
+        wait_for(lambda: records(out) >= 4)
+        machines.kill()
+        died.append(time.monotonic())
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    summary = extract(sounds, out, on_ray(plain, machines))
+    ended = time.monotonic()
+    killer.join()
+    assert (summary.extracted, summary.failures, summary.stopped) == (CLIPS, (), False)
+    assert any("was lost: it died, or its machine" in note for note in summary.notes)
+    assert ended - died[0] < 0.25 * CLIPS + 15  # 0.1 s a clip on the one worker left
+    assert summary.phases["encode"] > 1
+    assert_same(expected, out)
+    assert not list(out.glob("leases/*"))
+
+
+def test_a_driver_that_dies_is_started_again(
+    tmp_path, machines, sounds, plain, expected, assert_same
+) -> None:
+    out = tmp_path / "c"
+    driver = start(sounds, out, machines)
+    wait_for(lambda: records(out) >= 3)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate(timeout=30)
+    before = records(out)
+    summary = extract(sounds, out, on_ray(plain, machines))
+    assert before < CLIPS / 2, "the driver was killed too late for this test"
+    assert 0 < summary.extracted < CLIPS
+    assert summary.cached == CLIPS
+    assert_same(expected, out)
+
+
+def test_a_stop_is_in_order_and_the_same_command_goes_on(
+    tmp_path, machines, sounds, plain, expected, assert_same
+) -> None:
+    out = tmp_path / "c"
+    driver = start(sounds, out, machines, "--grace", "5", "--log-file", str(tmp_path / "log"))
+    wait_for(lambda: records(out) >= 2)
+    driver.send_signal(signal.SIGTERM)
+    stdout, stderr = driver.communicate(timeout=60)
+    assert (driver.returncode, stderr) == (75, "")
+    assert "run the same command again" in stdout
+    assert not list(out.glob("leases/*"))
+    assert f"committed {next(out.glob('shards/*.json')).stem}" in (tmp_path / "log").read_text()
+    assert extract(sounds, out, on_ray(plain, machines)).cached == CLIPS
+    assert_same(expected, out)
+
+
+def test_broken_clips_are_in_the_same_ledger(tmp_path, machines, sounds, plain) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "good.wav").write_bytes((sounds / "00000.wav").read_bytes())
+    (tmp_path / "in" / "bad.wav").write_text("this is text\n" * 30)
+    here = Path.cwd()
+    os.chdir(tmp_path)  # the workers have another folder: paths reach them absolute
+    try:
+        summary = extract("in", "c", on_ray(plain, machines))
+    finally:
+        os.chdir(here)
+    assert [(failure.clip_id, failure.reason) for failure in summary.failures] == [("bad", "unreadable")]
+    assert (summary.extracted, len(list(tmp_path.glob("c/failures/*.jsonl")))) == (1, 1)
+
+
+def test_no_room_and_a_loaded_encoder_are_one_line(tmp_path, machines, sounds, plain) -> None:
+    from extract.encoders.logmel import LogMel
+
+    options = replace(plain, engine=EngineOptions("ray", machines.address, gpus_per_worker=1.0))
+    with pytest.raises(
+        ExtractError, match="no machine has room for a worker of 1 CPUs and 1 GPUs, found 1 CPUs"
+    ):
+        extract(sounds, tmp_path / "c", options)
+    with pytest.raises(ExtractError, match="an encoder that is loaded works in its own process only"):
+        extract(sounds, tmp_path / "d", options, encoder=LogMel(EncoderOptions("logmel")))
