@@ -17,6 +17,7 @@ from cache.commit.partition import Committed, ShardPlan
 from cache.commit.publish import publish
 from cache.common import durable
 from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageError
+from cache.common.storage import turns
 from cache.format import catalog
 from cache.format.card import card
 from cache.format.catalog import SHARDS, Description
@@ -239,7 +240,7 @@ class CacheWriter:
             _CollidesError: a clip would count twice, in this shard and in another one.
         """
         target = final.with_suffix(".json")
-        with durable.turn(self.path / SHARDS):
+        with turns.turn(self.path / SHARDS):
             if target.exists() or identity(final) != published.identity:
                 return None
             record = record_of(store, final, published)

@@ -7,6 +7,7 @@ from pathlib import Path
 from cache.commit.orphan import Published, identity, read_orphan
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
+from cache.common.storage import turns
 from cache.format.catalog import set_aside
 from cache.format.record import ShardContent
 from cache.shards.arrays import ShardArrays
@@ -35,7 +36,7 @@ def publish(
 
 def _clear(cache: Path, store: ShardStore, final: Path, content: ShardContent) -> None:
     """Set a damaged file aside that stands in a shard's place, unless it was recorded or replaced by now."""
-    with durable.turn(final.parent):
+    with turns.turn(final.parent):
         if final.with_suffix(".json").exists():
             return
         try:
