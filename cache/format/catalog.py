@@ -14,6 +14,7 @@ from typing import Any
 
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
+from cache.common.storage.url_path import UrlPath, in_threads, place
 from cache.common.words import counted
 from cache.format import own_checksum
 from cache.format.json_values import require_keys, text
@@ -80,6 +81,7 @@ def read_description(folder: Path) -> Description:
         FormatVersionError: a later version wrote it.
         DamagedCacheError: it contradicts itself.
     """
+    folder = place(folder)
     path = folder / DESCRIPTION
     try:
         data = durable.read_regular(path)
@@ -155,7 +157,11 @@ def read_record(path: Path) -> CommitRecord:
 
 def read_records(folder: Path) -> list[CommitRecord]:
     """Read every commit record of the cache."""
-    return [read_record(path) for path in record_paths(folder)]
+    folder = place(folder)
+    paths = list(record_paths(folder))
+    if isinstance(folder, UrlPath) and paths:
+        return in_threads(read_record, paths)
+    return [read_record(path) for path in paths]
 
 
 def require_recipe(folder: Path, records: Sequence[CommitRecord], recipe_id: str) -> None:
@@ -260,7 +266,7 @@ def create(folder: Path, description: Description, card: str) -> Description:
     """
     with durable.storage_errors(folder):
         durable.make_folder(folder)
-        foreign = [path.name for path in folder.iterdir() if not _is_ours(path.name)]
+        foreign = [name for name in gate.names(folder, "") if not _is_ours(name)]
     if foreign:
         raise NotACacheError(
             f"{folder} holds other files ({', '.join(sorted(foreign)[:3])}) and no cache.json; "

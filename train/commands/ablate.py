@@ -11,6 +11,7 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
+from cache.common.storage.url_path import place
 from train.commands.options import (
     ByGroup,
     ConfigFile,
@@ -42,7 +43,11 @@ SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, 
 def ablate(
     caches: Annotated[
         list[Path],
-        typer.Argument(metavar="CACHE…", help="Feature caches; several are compared on their common clips."),
+        typer.Argument(
+            metavar="CACHE…",
+            help="Feature caches; several are compared on their common clips.",
+            parser=place,
+        ),
     ],
     *,
     out: Annotated[Path, typer.Option(help="Folder of runs, tables and chart.")],
@@ -61,7 +66,8 @@ def ablate(
     tune_minutes: TuneMinutes = 5.0,
     recipe: PaperRecipe = None,
     confirm: Annotated[
-        Path | None, typer.Option(help="Full cache: fit the reference and the best rows on it too.")
+        Path | None,
+        typer.Option(help="Full cache: fit the reference and the best rows on it too.", parser=place),
     ] = None,
     workers: Workers = None,
     baselines: Annotated[

@@ -10,6 +10,7 @@ import typer
 
 from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, print_json
+from cache.common.storage.url_path import place
 from train.commands.options import Json, Overwrite, RunPath
 from train.labels.label_files import LabelFiles
 from train.runs.export.options import ExportOptions
@@ -20,7 +21,7 @@ def reproduce(
     run: RunPath,
     *,
     cache: Annotated[
-        Path | None, typer.Option(help="Where the cache is now.", show_default="where it was")
+        Path | None, typer.Option(help="Where the cache is now.", show_default="where it was", parser=place)
     ] = None,
     files: Mapping[str, Any],
     json: Json = False,

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from cache.common.storage.url_path import place
 from train.recipes.registry import RECIPES
 
-CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the feature cache.")]
+CachePath = Annotated[
+    Path, typer.Argument(metavar="CACHE", help="Folder or URL of the feature cache.", parser=place)
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]

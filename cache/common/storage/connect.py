@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cache.common.errors import StorageError
+from cache.common.storage.courier import Courier
 from cache.common.storage.local import LocalStorage
 from cache.common.storage.remote import RemoteStorage
 from cache.common.storage.secrets import scrubbed
@@ -29,6 +30,7 @@ RETRIES = 8
 RETRY_SECONDS = 90.0
 REQUEST_SECONDS = 120  # a shard of 64 MB at 5 Mbit/s
 _stores: dict[tuple[str, str], Any] = {}
+_owner: list[int] = []  # the process whose threads make the requests
 
 
 def storage_of(root: Path) -> Storage:
@@ -42,6 +44,8 @@ def storage_of(root: Path) -> Storage:
 
 def remote_storage(root: UrlPath) -> RemoteStorage:
     """Return the storage behind a URL; ``storage_of`` says the rest."""
+    if _owner and _owner[0] != os.getpid() and root.scheme != "memory":
+        return cast(RemoteStorage, Courier(root))
     return RemoteStorage(root, store_of(root))
 
 
@@ -69,6 +73,7 @@ def _connected(scheme: str, bucket: str) -> Any:
         ) from None
     if scheme == "memory":
         return MemoryStore()
+    _owner[:] = [os.getpid()]
     plain = scheme == "http" or any(os.environ.get(name, "").startswith("http:") for name in ENDPOINTS)
     client: ClientConfig = {
         "allow_http": plain,

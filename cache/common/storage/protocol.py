@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from cache.common.errors import StorageError
+from cache.common.errors import EmiError
 
 Bytes = bytes | memoryview
 
@@ -29,12 +28,12 @@ class Content(NamedTuple):
 class Storage(Protocol):
     """A place for the objects of a cache. One of a new kind passes ``tests/cache/common/storage/test_storage.py``.
 
-    What is not there raises FileNotFoundError; whatever else goes wrong raises StorageError, whose text says where,
-    why and what to do, and never holds what opens the door.
+    What is not there raises FileNotFoundError. A disk that says no raises StorageError, a store behind a URL
+    RemoteError: its text says where, why and what to do, and never holds what opens the door.
     """
 
     def read(self, name: str, limit: int | None = None) -> Content:
-        """Return an object whole; one of more than ``limit`` bytes raises StorageError."""
+        """Return an object whole; one of more than ``limit`` bytes raises an error."""
 
     def read_range(self, name: str, start: int, stop: int) -> bytes:
         """Return the bytes ``start:stop``, fewer where the object ends before."""
@@ -58,15 +57,23 @@ class Storage(Protocol):
         """Remove an object, which may be gone already."""
 
 
-class RemoteError(StorageError):
-    """A store behind a URL, or the network before it, said no; ``retry`` says whether to ask again may help."""
+class RemoteError(EmiError):
+    """A store behind a URL, or the network before it, said no.
 
-    def __init__(self, place: object, reason: str, way_out: str, *, retry: bool = False) -> None:
-        OSError.__init__(self, errno.EIO, reason)
-        self.place, self.way_out, self.retry = str(place), way_out, retry
+    It says nothing about the cache: whoever looks for damage, or takes what is unreadable for missing, lets it by.
+
+    Attributes:
+        reason: what went wrong.
+        retry: whether to ask again may help.
+    """
+
+    def __init__(self, place: object, reason: str, way_out: str, retry: bool = False) -> None:
+        super().__init__(str(place), reason, way_out, retry)
+        self.reason, self.retry = reason, retry
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.strerror}; {self.way_out}"
+        place, reason, way_out, _ = self.args
+        return f"{place}: {reason}; {way_out}"
 
 
 class EndedError(RemoteError):

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from cache.common.errors import StorageError
 from cache.common.storage.protocol import (
     Bytes,
     Content,
@@ -130,9 +129,7 @@ class RemoteStorage:
         from obstore.exceptions import AlreadyExistsError, NotFoundError, PreconditionError
 
         if self._root.scheme in READ_ONLY:
-            raise StorageError(
-                f"{self._root / name}: can only be read by HTTP; write to s3://, gs:// or az://"
-            )
+            raise RemoteError(self._root / name, "can only be read by HTTP", "write to s3://, gs:// or az://")
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
         def put() -> str | None:
@@ -165,8 +162,10 @@ class RemoteStorage:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return ask()
-            except (StorageError, FileNotFoundError) as error:
-                if not isinstance(error, RemoteError) or not error.retry or attempt == ATTEMPTS:
+            except FileNotFoundError:
+                raise
+            except RemoteError as error:
+                if not error.retry or attempt == ATTEMPTS:
                     raise
             except (BaseError, OSError, ValueError) as error:
                 found = self._error(name, error)
@@ -175,7 +174,7 @@ class RemoteStorage:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         raise AssertionError("unreachable")
 
-    def _error(self, name: str, error: Exception) -> OSError:
+    def _error(self, name: str, error: Exception) -> RemoteError | FileNotFoundError:
         from obstore.exceptions import NotFoundError, PermissionDeniedError, UnauthenticatedError
 
         place, text = self._root / name, str(error).partition("Debug source:")[0]

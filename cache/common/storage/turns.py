@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cache.common.errors import StorageError
 from cache.common.foreign_json import parse_json
+from cache.common.storage.protocol import RemoteError
 from cache.common.storage.url_path import UrlPath
 
 TURN_SECONDS = 5.0  # a turn takes some hundredths
@@ -89,7 +89,7 @@ def _remote_turn(folder: UrlPath) -> Iterator[None]:
         yield
     finally:
         if tag is not None:
-            with suppress(StorageError):  # it ends by itself
+            with suppress(RemoteError):  # it ends by itself
                 storage.replace_if_match(name, tag, json.dumps({"owner": owner, "until": 0}).encode())
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path, PosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cache.common.errors import StorageError
 from cache.common.storage.secrets import scrubbed
@@ -12,10 +13,13 @@ from cache.common.storage.secrets import scrubbed
 if TYPE_CHECKING:
     from cache.common.storage.remote import RemoteStorage
 
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 SCHEMES = ("s3", "gs", "az", "http", "https", "memory")
 URL = re.compile(rf"({'|'.join(SCHEMES)}):/+([^/]*)(/.*)?", re.IGNORECASE | re.DOTALL)
 OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 BUCKET = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,254}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?")
+AT_ONCE = 16  # requests
 READ_ONLY = ("http", "https")
 
 
@@ -95,6 +99,14 @@ class UrlPath(PosixPath):
         except FileNotFoundError:
             return False
         return True
+
+
+def in_threads(ask: Callable[[Asked], Answer], each: Iterable[Asked]) -> list[Answer]:
+    """Return the answers to many requests, several of them under way at once; the first error is raised."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(AT_ONCE, "emi-requests") as pool:
+        return list(pool.map(ask, each))
 
 
 def is_url(given: Path | str) -> bool:
