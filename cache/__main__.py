@@ -213,7 +213,9 @@ def import_(
         list[Path], typer.Argument(metavar="SOURCE...", help="Files of features, or folders of them.")
     ],
     *,
-    out: Annotated[Path | None, typer.Option(help="Folder of the cache; continued when it exists.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder or URL of the cache; continued when it exists.", parser=place)
+    ] = None,
     given: Mapping[str, Any],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what was understood, and write nothing.")

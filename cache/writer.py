@@ -7,17 +7,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from cache.commit import leases, partition
+from cache.commit import leases, partition, remote_leases
 from cache.commit.committed import CommitIndex
+from cache.commit.conditions import sole_writer
 from cache.commit.failures import Failure, FailureLedger
 from cache.commit.leases import Lease
 from cache.commit.leftovers import tidy
 from cache.commit.orphan import Published, identity, read_orphan, record_of
 from cache.commit.partition import Committed, ShardPlan
 from cache.commit.publish import publish
-from cache.common import durable
+from cache.common import durable, gate
 from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageError
 from cache.common.storage import turns
+from cache.common.storage.url_path import UrlPath, place
 from cache.format import catalog
 from cache.format.card import card
 from cache.format.catalog import SHARDS, Description
@@ -51,6 +53,7 @@ class CacheWriter:
         self.lease_seconds = leases.LEASE_SECONDS
         self._ledger = FailureLedger(path)
         self._index = CommitIndex(path)
+        self._sole = sole_writer(path) if isinstance(path, UrlPath) else None
 
     @classmethod
     def open(
@@ -78,7 +81,7 @@ class CacheWriter:
             NotACacheError: the folder holds other files.
             StorageError: it cannot be written.
         """
-        path = Path(path)
+        path = place(path)
         if (path / catalog.DESCRIPTION).exists():
             description = catalog.read_description(path)
         else:
@@ -112,6 +115,10 @@ class CacheWriter:
 
     def lease(self, plan: ShardPlan) -> Lease | None:
         """Return a lease on a shard to be made, or None while another writer holds it."""
+        if self._sole is not None:
+            self._sole.renew()
+        if isinstance(self.path, UrlPath):
+            return remote_leases.acquire(self.path, plan.name, self.lease_seconds)
         return leases.acquire(self.path, plan.name, self.lease_seconds)
 
     def is_committed(self, plan: ShardPlan) -> bool:
@@ -252,7 +259,7 @@ class CacheWriter:
             collides = self._index.collides(record)
             if not collides and identity(final) == published.identity:
                 return catalog.read_record(target)
-            target.unlink(missing_ok=True)
+            gate.remove(self.path, target)
             self._index.forget(record.name)
             if collides:
                 raise _CollidesError

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.commit.file_system import is_local
-from cache.commit.journal import Journal
+from cache.commit.journal import Journal, NoJournal
 from cache.common import gate
 from cache.common.errors import DamagedCacheError
+from cache.common.storage.url_path import UrlPath
 from cache.format import catalog
 from cache.format.record import CommitRecord
 
@@ -28,8 +29,9 @@ class CommitIndex:
 
     def __init__(self, path: Path) -> None:
         self._shards = path / catalog.SHARDS
-        self._journal = Journal(path)
-        self._sees_others_at_once = is_local(path)
+        is_far = isinstance(path, UrlPath)
+        self._journal = NoJournal() if is_far else Journal(path)
+        self._sees_others_at_once = not is_far and is_local(path)
         self._listed = float("-inf")
         self._known: dict[str, CommitRecord] = {}
         self._holders: dict[str, list[CommitRecord]] = {}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from cache.commit.orphan import Published, identity, read_orphan
+from cache.commit.upload import publish_by_url
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
 from cache.common.storage import turns
+from cache.common.storage.url_path import UrlPath
 from cache.format.catalog import set_aside
 from cache.format.record import ShardContent
 from cache.shards.arrays import ShardArrays
@@ -22,6 +24,8 @@ def publish(
     None when neither went: stopped for longer than its lease, this writer was taken for dead and its file
     cleaned away, or what stood there is damaged, and set aside.
     """
+    if isinstance(final, UrlPath):
+        return publish_by_url(store, final, shard, content)
     tmp = durable.tmp_path(final)
     try:
         stored = store.stage(tmp, shard, content.to_bytes(shard.datasets))

@@ -97,6 +97,8 @@ def read_regular(path: Path, limit: int = gate.MAX_BYTES) -> bytes:
 
 def fsync_folder(folder: Path) -> None:
     """Force a folder's entries (or a file's bytes) to the disk, so that they survive a power cut."""
+    if isinstance(folder, UrlPath):
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

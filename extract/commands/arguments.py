@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cache.common.storage.url_path import place
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 
@@ -19,7 +20,9 @@ Sources = Annotated[
         "several are joined.",
     ),
 ]
-Out = Annotated[Path, typer.Option(help="Folder of the cache; continued when it exists.")]
+Out = Annotated[
+    Path, typer.Option(help="Folder or URL of the cache; continued when it exists.", parser=place)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 
 

@@ -11,10 +11,11 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
-from cache.common.storage.url_path import place
 from train.commands.options import (
     ByGroup,
+    CachePaths,
     ConfigFile,
+    FullCache,
     Json,
     PaperRecipe,
     Strict,
@@ -41,14 +42,7 @@ SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, 
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", without=SET_BY_ROWS)
 def ablate(
-    caches: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="CACHE…",
-            help="Feature caches; several are compared on their common clips.",
-            parser=place,
-        ),
-    ],
+    caches: CachePaths,
     *,
     out: Annotated[Path, typer.Option(help="Folder of runs, tables and chart.")],
     grid: Annotated[
@@ -65,10 +59,7 @@ def ablate(
     ] = None,
     tune_minutes: TuneMinutes = 5.0,
     recipe: PaperRecipe = None,
-    confirm: Annotated[
-        Path | None,
-        typer.Option(help="Full cache: fit the reference and the best rows on it too.", parser=place),
-    ] = None,
+    confirm: FullCache = None,
     workers: Workers = None,
     baselines: Annotated[
         bool, typer.Option(help="Put the baselines below the rows: constant, length, VAD, global mean.")

@@ -13,6 +13,18 @@ from train.recipes.registry import RECIPES
 CachePath = Annotated[
     Path, typer.Argument(metavar="CACHE", help="Folder or URL of the feature cache.", parser=place)
 ]
+CachePaths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="CACHE…", help="Feature caches; several are compared on their common clips.", parser=place
+    ),
+]
+FullCache = Annotated[
+    Path | None,
+    typer.Option(
+        "--confirm", help="Full cache: fit the reference and the best rows on it too.", parser=place
+    ),
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Speakers = Annotated[Path | None, typer.Option("--speakers", help="Table clip_id,speaker.")]

@@ -1,23 +1,21 @@
-"""Which storage a path leads to, and the connections to object stores, one for each bucket and process."""
+"""The connections to object stores, one for each bucket and process."""
 
 from __future__ import annotations
 
 import os
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cache.common.errors import StorageError
 from cache.common.storage.courier import Courier
-from cache.common.storage.local import LocalStorage
+from cache.common.storage.protocol import RemoteObjects
 from cache.common.storage.remote import RemoteStorage
 from cache.common.storage.secrets import scrubbed
-from cache.common.storage.url_path import UrlPath
+from cache.common.storage.url_path import UrlPath, storages
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-    from cache.common.storage.protocol import Storage
 
 ENDPOINTS = (
     "AWS_ENDPOINT_URL_S3",
@@ -33,19 +31,14 @@ _stores: dict[tuple[str, str], Any] = {}
 _owner: list[int] = []  # the process whose threads make the requests
 
 
-def storage_of(root: Path) -> Storage:
-    """Return the storage that a cache's root names: a folder, or a place behind a URL.
+def remote_storage(root: UrlPath) -> RemoteObjects:
+    """Return the storage behind a URL.
 
     Raises:
         StorageError: the library for URLs is missing, or it is not told how to get there.
     """
-    return remote_storage(root) if isinstance(root, UrlPath) else LocalStorage(root)
-
-
-def remote_storage(root: UrlPath) -> RemoteStorage:
-    """Return the storage behind a URL; ``storage_of`` says the rest."""
     if _owner and _owner[0] != os.getpid() and root.scheme != "memory":
-        return cast(RemoteStorage, Courier(root))
+        return cast(RemoteObjects, Courier(root))
     return RemoteStorage(root, store_of(root))
 
 
@@ -89,3 +82,6 @@ def _connected(scheme: str, bucket: str) -> Any:
             f"{scheme}://{bucket}: {reason}; check the variables of the environment that name account, region "
             "and credentials"
         ) from None
+
+
+storages.append(remote_storage)

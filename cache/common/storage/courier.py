@@ -10,16 +10,20 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 from cache.common.errors import EmiError
-from cache.common.storage.protocol import RemoteError
+from cache.common.storage.protocol import RemoteError, RemoteObjects
 from cache.common.storage.url_path import UrlPath
 
-SERVE = "import sys; from cache.common.storage.courier import serve; serve(int(sys.argv[1]))"
+SERVE = """
+import sys
+from cache.common.storage import connect, courier
+courier.serve(int(sys.argv[1]), connect.remote_storage)
+"""
 
 
 class Courier:
@@ -68,10 +72,8 @@ def _line() -> _Line:
     return _lines[-1]
 
 
-def serve(number: int) -> None:
+def serve(number: int, storage_of: Callable[[UrlPath], RemoteObjects]) -> None:
     """Answer what comes in by the file handle ``number`` until nobody is there any more."""
-    from cache.common.storage.connect import remote_storage
-
     end = Connection(number)
     while True:
         try:
@@ -79,7 +81,7 @@ def serve(number: int) -> None:
         except (EOFError, OSError):
             return
         try:
-            found = getattr(remote_storage(root), method)(*given)
+            found = getattr(storage_of(root), method)(*given)
             answer = list(found) if isinstance(found, Iterator) else found
         except (EmiError, OSError) as error:
             answer = error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from cache.common.errors import EmiError
@@ -26,7 +26,7 @@ class Content(NamedTuple):
 
 
 class Storage(Protocol):
-    """A place for the objects of a cache. One of a new kind passes ``tests/cache/common/storage/test_storage.py``.
+    """A place for the objects of a cache. One of a new kind passes ``tests/cache/common/storage/test_places.py``.
 
     What is not there raises FileNotFoundError. A disk that says no raises StorageError, a store behind a URL
     RemoteError: its text says where, why and what to do, and never holds what opens the door.
@@ -55,6 +55,19 @@ class Storage(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove an object, which may be gone already."""
+
+
+class RemoteObjects(Storage, Protocol):
+    """What lies behind a URL: besides, some questions that save requests."""
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """Return several ranges of bytes, each at once beside the others, neighbours in one request."""
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Return what lies directly in a folder, sorted: objects, and folders of objects."""
+
+    def delete_all(self) -> None:
+        """Remove the object that the root itself names, and all below it."""
 
 
 class RemoteError(EmiError):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path, PosixPath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from cache.common.errors import StorageError
+from cache.common.storage.protocol import RemoteObjects
 from cache.common.storage.secrets import scrubbed
-
-if TYPE_CHECKING:
-    from cache.common.storage.remote import RemoteStorage
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -21,6 +19,9 @@ OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 BUCKET = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,254}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?")
 AT_ONCE = 16  # requests
 READ_ONLY = ("http", "https")
+
+
+storages: list[Callable[[UrlPath], RemoteObjects]] = []  # the one way to them, which connects
 
 
 class UrlPath(PosixPath):
@@ -59,11 +60,9 @@ class UrlPath(PosixPath):
         return "/".join(self.parts[2:])
 
     @property
-    def storage(self) -> RemoteStorage:
+    def storage(self) -> RemoteObjects:
         """What lies below this place."""
-        from cache.common.storage.connect import remote_storage
-
-        return remote_storage(self)
+        return storages[0](self)
 
     def exists(self, **_: bool) -> bool:
         """Say whether an object of this name is there; folders do not exist by themselves."""

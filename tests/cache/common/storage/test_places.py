@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cache.common.errors import EmiError
-from cache.common.storage.connect import storage_of
+from cache.common.storage.places import storage_of
 from cache.common.storage.url_path import place
 
 
