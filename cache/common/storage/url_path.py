@@ -131,7 +131,7 @@ def place(given: Path | str) -> Path:
             raise StorageError(f"{scrubbed(text)}: expected one of {known}, or a folder")
         return Path(given)
     scheme, bucket, key = parsed[1].lower(), parsed[2], parsed[3] or ""
-    shown = scrubbed(f"{scheme}://{bucket}{key}")
+    shown = scrubbed(f"{scheme}://{bucket}{key}".partition("#")[0])
     if "@" in bucket or "?" in text or "#" in text:
         raise StorageError(
             f"{shown}: a URL with a user, a password, a query or a signature; credentials come from the "
