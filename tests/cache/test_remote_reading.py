@@ -83,34 +83,6 @@ def test_a_network_that_fails_is_no_damage(make_cache, tmp_path, bucket, upload,
         CacheReader(url)
 
 
-def test_blocks_and_readahead_give_the_same_bytes(bucket, monkeypatch) -> None:
-    monkeypatch.setattr(remote_files, "BLOCK", 1000)
-    monkeypatch.setattr(remote_files, "WHOLE", 3000)
-    monkeypatch.setattr(remote_files, "KEPT", 20_000)
-    data = np.random.default_rng(0).integers(0, 256, 54_321, np.uint8).tobytes()
-    bucket.storage.put_if_absent("f", data)
-    asked = []
-    read_range = RemoteStorage.read_range
-    monkeypatch.setattr(RemoteStorage, "read_range", lambda *a: asked.append(a[1:]) or read_range(*a))
-    for size in (54_321, 2_000):
-        remote_files.forget()
-        file = remote_files.RemoteFile(bucket / "f", size)
-        places = [(0, 10), (995, 10), (10, 3000), (50_000, 4321), (54_320, 1), (20_000, 9000), (0, 54_321)]
-        for position, count in places:
-            out = bytearray(count)
-            file.fill(memoryview(out), position)
-            assert bytes(out) == data[position : position + count]
-        with pytest.raises(DamagedCacheError, match="ends before byte 54322"):
-            file.fill(memoryview(bytearray(2)), 54_320)
-    remote_files.forget()
-    asked.clear()
-    file = remote_files.RemoteFile(bucket / "f", 54_321)
-    for position in range(0, 54_000, 500):
-        file.fill(memoryview(bytearray(500)), position)
-    assert len(asked) < 12, "from front to back in few requests"
-    assert file.end(5) == (data[-5:], 54_321)
-
-
 def test_a_place_without_a_cache_or_a_bucket_is_said_in_one_line(bucket) -> None:
     with pytest.raises(
         CacheError, match=r"s3://[^ ]+/none does not exist; emi-extract run SOURCE --out s3://"

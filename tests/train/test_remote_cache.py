@@ -7,6 +7,14 @@ import os
 
 import pytest
 
+from cache.commit import copies
+
+
+@pytest.fixture(autouse=True)
+def no_copies_afterwards():
+    yield
+    copies.keep_copies(None)
+
 
 @pytest.fixture
 def url(corpus, bucket):
@@ -18,15 +26,16 @@ def url(corpus, bucket):
 
 
 def test_fit_and_predict_from_a_url_are_those_from_a_folder(cli, corpus, url, tmp_path) -> None:
-    for cache, run in ((str(corpus.cache), "a"), (url, "b")):
-        out = tmp_path / run
-        options = ["--recipe", "paper", "--hidden", 6, "--epochs", 1, "--batch-size", 8, "--threads", 1]
-        assert cli("fit", cache, "--labels", corpus.labels, "--out", out, *options)[0] == 0
-        assert cli("predict", out, cache, "--out", tmp_path / f"{run}.csv")[0] == 0
-    assert filecmp.cmp(tmp_path / "a.csv", tmp_path / "b.csv", shallow=False)
-    told = "".join(path.read_text() for path in (tmp_path / "b").glob("*.json"))
+    options = ["--recipe", "paper", "--hidden", 6, "--epochs", 1, "--batch-size", 8, "--threads", 1]
+    out, local = tmp_path / "run", ["--local", tmp_path / "local"]
+    assert cli("fit", url, "--labels", corpus.labels, "--out", out, "--no-floor", *options, *local)[0] == 0
+    assert list((tmp_path / "local").rglob("*.h5"))
+    told = "".join(path.read_text() for path in out.glob("*.json"))
     assert url in told
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in told
+    assert cli("predict", out, corpus.cache, "--out", tmp_path / "a.csv")[0] == 0
+    assert cli("predict", out, url, "--out", tmp_path / "b.csv", *local)[0] == 0
+    assert filecmp.cmp(tmp_path / "a.csv", tmp_path / "b.csv", shallow=False)
 
 
 def test_an_ablation_forks_and_reads_on(cli, corpus, url, tmp_path) -> None:

@@ -11,6 +11,7 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
+from train.commands.local_copies import keeps_copies
 from train.commands.options import (
     ByGroup,
     CachePaths,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, not for all rows at once
 
 
+@keeps_copies
 @options_from(LabelFiles, "files")
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", without=SET_BY_ROWS)

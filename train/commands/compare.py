@@ -14,6 +14,7 @@ from cache.common.console import print_json
 from cache.common.cores import available_cores
 from cache.common.storage.url_path import place
 from train.commands.ablate import audit_aloud, caches_without_vad
+from train.commands.local_copies import keeps_copies
 from train.commands.options import CachePath, Json, Strict, Workers
 from train.commands.parts import read_parts
 from train.config import FitConfig
@@ -21,6 +22,7 @@ from train.labels.fold_options import FoldOptions
 from train.labels.label_files import LabelFiles
 
 
+@keeps_copies
 @options_from(LabelFiles, "files")
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", only=("layer", "metric", "seed", "min_coverage"))

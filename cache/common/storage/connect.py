@@ -75,7 +75,9 @@ def _connected(scheme: str, bucket: str) -> Any:
     }
     retry: RetryConfig = {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
     try:
-        return from_url(f"{scheme}://{bucket}", client_options=client, retry_config=retry)
+        # objects are deleted one by one, and not every server knows the request for many
+        more: Any = {"disable_bulk_delete": True} if scheme == "s3" else {}
+        return from_url(f"{scheme}://{bucket}", client_options=client, retry_config=retry, **more)
     except (BaseError, ValueError, OSError) as error:
         reason = " ".join(scrubbed(str(error)).partition("Debug source:")[0].split())[:200]
         raise StorageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -162,8 +163,6 @@ class RemoteStorage:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return ask()
-            except FileNotFoundError:
-                raise
             except RemoteError as error:
                 if not error.retry or attempt == ATTEMPTS:
                     raise
@@ -183,7 +182,7 @@ class RemoteStorage:
         if "NoSuchBucket" in text:
             return RemoteError(place, "no such bucket", "make it first, or name another")
         if isinstance(error, FileNotFoundError | NotFoundError):
-            return FileNotFoundError(2, "No such object", str(place))
+            return FileNotFoundError(errno.ENOENT, "No such object", str(place))
         if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError) or code in (
             401,
             403,
