@@ -18,6 +18,7 @@ Sources = Annotated[
         metavar="SOURCE...",
         help="Folder of clips, manifest, table of ids, or annotations (ELAN, TextGrid, RTTM, Audacity); "
         "several are joined.",
+        parser=place,
     ),
 ]
 Out = Annotated[

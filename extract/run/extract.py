@@ -52,7 +52,7 @@ def extract(
         EmiError: the source, the encoder or the folder cannot be used; one readable line.
     """
     out, options = place(out), options or ExtractOptions()
-    paths = [Path(source)] if isinstance(source, str | Path) else [Path(part) for part in source]
+    paths = [place(source)] if isinstance(source, str | Path) else [place(part) for part in source]
     clips = find_all(paths, options.media).with_audio_stream(options.audio_stream)
     check_writable(out)
     options = with_cached_rules(with_cached_precision(options, out), out)

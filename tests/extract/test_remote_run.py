@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -57,6 +58,25 @@ def test_a_run_stopped_and_continued_makes_the_cache_of_a_folder(
     for secret in ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"):
         assert os.environ[secret].encode() not in objects
         assert os.environ[secret] not in done.output
+
+
+def test_media_in_a_bucket_make_the_cache_that_local_ones_make(
+    clips, options, reference, bucket, tmp_path
+) -> None:
+    for path in clips.iterdir():
+        (bucket / "raw").storage.put_if_absent(path.name, path.read_bytes())
+    table = tmp_path / "ids.csv"
+    table.write_text("\n".join(["clip_id", *(path.stem for path in sorted(clips.iterdir())), "missing"]))
+    summary = extract(table, tmp_path / "c", replace(options, media=(str(bucket / "raw"),)))
+    assert (summary.extracted, [failure.reason for failure in summary.failures]) == (12, ["not_found"])
+    assert diff(reference, tmp_path / "c", exact=True) == []
+    again = extract(bucket / "raw", tmp_path / "c", options)
+    assert (again.extracted, again.cached, again.touched) == (0, 12, 0)
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(f"clip_id,path\n00000,{bucket}/raw/00000.wav\nlost,{bucket}/raw/lost.wav\n")
+    summary = extract(manifest, tmp_path / "d", options)
+    assert [(failure.clip_id, failure.reason) for failure in summary.failures] == [("lost", "not_found")]
+    assert summary.extracted == 1
 
 
 def test_the_doctor_says_whether_a_store_is_fit_for_several_writers(bucket, options, bench, tmp_path) -> None:

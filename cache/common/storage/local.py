@@ -37,7 +37,7 @@ class LocalStorage:
         """Return size and tag of a file."""
         with gate.opened(self._root, self._path(name)) as file:
             status = os.fstat(file.fileno())
-        return Entry(name, status.st_size, _tag(status))
+        return Entry(name, status.st_size, _tag(status), status.st_mtime_ns)
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Yield the files of a folder and those below it; half-written ones are none."""

@@ -11,11 +11,12 @@ Bytes = bytes | memoryview
 
 
 class Entry(NamedTuple):
-    """One object: its name below the root, its bytes, and a tag that another content does not have."""
+    """One object: its name below the root, its bytes, a tag that another content does not have, and its time."""
 
     name: str
     size: int
     tag: str
+    modified_ns: int = 0
 
 
 class Content(NamedTuple):

@@ -82,7 +82,7 @@ class RemoteStorage:
         import obstore
 
         meta = self._again(name, lambda: obstore.head(self._store, self._prefix + name))
-        return Entry(name, meta["size"], meta["e_tag"] or "")
+        return _entry(name, meta)
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Yield objects in the order of the store; a request for every thousand."""
@@ -93,7 +93,7 @@ class RemoteStorage:
         for meta in (meta for page in found for meta in page):
             path = str(meta["path"])
             if path.startswith(f"{folder}/{start}" if folder else start):
-                yield Entry(path.removeprefix(self._prefix), meta["size"], meta["e_tag"] or "")
+                yield _entry(path.removeprefix(self._prefix), meta)
 
     def names(self, folder: str) -> Sequence[str]:
         """Return what lies directly in a folder: objects, and folders of objects."""
@@ -195,3 +195,10 @@ class RemoteStorage:
 
     def _cut_short(self, name: str) -> RemoteError:
         return RemoteError(self._root / name, "the answer was cut short", NETWORK, retry=True)
+
+
+def _entry(name: str, meta: Any) -> Entry:
+    modified_ns = (
+        int(meta["last_modified"].timestamp()) * 10**9
+    )  # stores tell whole seconds, or not the same parts
+    return Entry(name, meta["size"], meta["e_tag"] or "", modified_ns)

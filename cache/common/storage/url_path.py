@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path, PosixPath
+from pathlib import Path, PosixPath, PurePosixPath
 from typing import TypeVar
 
 from cache.common.errors import StorageError
@@ -91,6 +91,13 @@ class UrlPath(PosixPath):
     def resolve(self, strict: bool = False) -> UrlPath:  # noqa: ARG002 - as of any path
         """Return the same place: nothing behind a URL leads elsewhere."""
         return self
+
+    def relative_to(self, *other: Path | str) -> PurePosixPath:  # type: ignore[override]
+        """Return what comes after another place, which is no URL any more."""
+        above = UrlPath(*other)
+        if self.parts[: len(above.parts)] != above.parts:
+            raise ValueError(f"{self} does not lie below {above}")
+        return PurePosixPath(*self.parts[len(above.parts) :])
 
     def _is_there(self) -> bool:
         try:
