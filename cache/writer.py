@@ -18,7 +18,6 @@ from cache.commit.partition import Committed, ShardPlan
 from cache.commit.publish import publish
 from cache.common import durable, gate
 from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageError
-from cache.common.storage import turns
 from cache.common.storage.url_path import UrlPath, place
 from cache.format import catalog
 from cache.format.card import card
@@ -247,7 +246,7 @@ class CacheWriter:
             _CollidesError: a clip would count twice, in this shard and in another one.
         """
         target = final.with_suffix(".json")
-        with turns.turn(self.path / SHARDS):
+        with remote_leases.turn(self.path / SHARDS):
             if target.exists() or identity(final) != published.identity:
                 return None
             record = record_of(store, final, published)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cache.commit import remote_leases
 from cache.commit.orphan import Published, identity, read_orphan
 from cache.commit.upload import publish_by_url
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
-from cache.common.storage import turns
 from cache.common.storage.url_path import UrlPath
 from cache.format.catalog import set_aside
 from cache.format.record import ShardContent
@@ -40,7 +40,7 @@ def publish(
 
 def _clear(cache: Path, store: ShardStore, final: Path, content: ShardContent) -> None:
     """Set a damaged file aside that stands in a shard's place, unless it was recorded or replaced by now."""
-    with turns.turn(final.parent):
+    with remote_leases.turn(final.parent):
         if final.with_suffix(".json").exists():
             return
         try:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from cache.commit.leases import MAX_BYTES, SUFFIX, Holder, Lease, parse_holder
 from cache.commit.processes import host_name
+from cache.common.storage import turns
 from cache.common.storage.protocol import RemoteError, RemoteObjects
 from cache.common.storage.url_path import UrlPath
 from cache.format.catalog import LEASES
+
+TURN = "turn"  # the name of the lease that is one
+TURN_SECONDS = 30.0  # some requests
+MOMENT = 0.05  # seconds between two looks at whose turn it is
 
 
 class RemoteLease(Lease):
@@ -67,6 +75,28 @@ def give_back(cache: UrlPath, owner: str) -> None:
             found = _read(storage, name) if name.endswith(SUFFIX) else None
             if found is not None and found[0].owner == owner:
                 storage.delete(name)
+
+
+@contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Take turns with other writers at something short in a folder; see ``cache.common.storage.turns``.
+
+    Behind a URL a turn is a lease, so that one of a killed writer of this machine is over at once.
+    """
+    if not isinstance(folder, UrlPath):
+        with turns.turn(folder):
+            yield
+        return
+    end, lease = time.monotonic() + TURN_SECONDS, None
+    while lease is None and time.monotonic() < end:
+        lease = acquire(folder.parent, TURN, TURN_SECONDS)
+        if lease is None:
+            time.sleep(MOMENT * random.uniform(0.5, 1.5))  # noqa: S311 - so that not all ask at once
+    try:
+        yield
+    finally:
+        if lease is not None:
+            lease.release()
 
 
 def holder_of(cache: UrlPath, shard: str) -> Holder | None:

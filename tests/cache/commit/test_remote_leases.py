@@ -63,11 +63,40 @@ def test_it_is_renewed_in_time_and_only_by_its_holder(bucket) -> None:
 
 def test_only_those_of_the_dead_are_removed(bucket) -> None:
     put(bucket)
-    (bucket / "leases").storage.put_if_absent("shards.turn", b"{}")
+    (bucket / "leases").storage.put_if_absent("other.file", b"{}")
     remote_leases.acquire(bucket, "other-0", 0.01)
     time.sleep(0.05)
     remote_leases.remove_dead(bucket)
-    assert {entry.name for entry in bucket.storage.list("leases/")} == {
-        f"leases/{SHARD}.lease",
-        "leases/shards.turn",
-    }
+    assert (bucket / "leases").storage.names("") == [f"{SHARD}.lease", "other.file"]
+
+
+def test_a_turn_is_taken_by_one_at_a_time(bucket) -> None:
+    inside, most = [], []
+
+    def work(_: int) -> None:
+        with remote_leases.turn(bucket / "shards"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.002)
+            inside.pop()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(12)))
+    assert max(most) == 1
+
+
+def test_a_turn_of_the_dead_is_over_and_no_other_is_waited_for_without_end(
+    bucket, monkeypatch
+) -> None:
+    for left, least, most in (({"host": host_name(), "pid": 2**22 + 9}, 0.0, 5.0), ({}, 0.3, 10.0)):
+        said = {"owner": "x", "host": "elsewhere", "pid": 7, "until": time.time() + 500} | left
+        (bucket / "leases").storage.replace_if_match("turn.lease", None, json.dumps(said).encode())
+        begun = time.monotonic()
+        with remote_leases.turn(bucket / "shards"):
+            assert least <= time.monotonic() - begun < most
+        monkeypatch.setattr(remote_leases, "TURN_SECONDS", 0.3)
+
+
+def test_in_a_folder_turns_are_those_of_folders(tmp_path) -> None:
+    with remote_leases.turn(tmp_path):
+        assert list(tmp_path.iterdir()) == []

@@ -1,57 +1,14 @@
-"""Turns are taken one at a time, in folders and behind URLs."""
+"""Turns are taken one at a time."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
-from cache.common.storage import turns
 from cache.common.storage.turns import turn
-from cache.common.storage.url_path import place
-
-
-def test_a_turn_behind_a_url_is_taken_by_one_at_a_time(bucket) -> None:
-    inside, most = [], []
-
-    def work(_: int) -> None:
-        with turn(bucket / "shards"):
-            inside.append(1)
-            most.append(len(inside))
-            time.sleep(0.002)
-            inside.pop()
-
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(work, range(12)))
-    assert max(most) == 1
-
-
-@pytest.mark.parametrize(
-    "left", [b"no JSON", json.dumps({"owner": "dead", "until": 1.0}).encode(), b'{"until": 1e99}']
-)
-def test_a_turn_behind_a_url_that_a_killed_process_had_is_taken(left) -> None:
-    folder = place(f"memory://{uuid.uuid4().hex}/cache/shards")
-    (folder.parent / "leases").storage.put_if_absent(f"shards{turns.SUFFIX}", left)
-    begun = time.monotonic()
-    with turn(folder):
-        pass
-    assert time.monotonic() - begun < 5
-
-
-def test_a_turn_behind_a_url_is_not_waited_for_without_end(monkeypatch) -> None:
-    folder = place(f"memory://{uuid.uuid4().hex}/cache/shards")
-    with turn(folder):
-        monkeypatch.setattr(turns, "REMOTE_SECONDS", 0.2)
-        mine = json.dumps({"owner": "alive", "until": time.time() + 0.3}).encode()
-        (folder.parent / "leases").storage.replace_if_match(f"shards{turns.SUFFIX}", None, mine)
-        with turn(folder):
-            pass
 
 
 def test_a_turn_is_taken_by_one_at_a_time_and_after_a_while_all_the_same(tmp_path) -> None:
