@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 ATTEMPTS = 4  # at reading, beside what the library itself tries again
 PAUSE = 0.2  # seconds before the second one; each further one waits twice as long
 STATUS = re.compile(r"status code: ([45][0-9]{2})")
+NO_LIST = "by http a cache is read from a server with WebDAV (PROPFIND); or copy the cache to a folder"
 NETWORK = "check the network, the endpoint (AWS_ENDPOINT_URL, …) and run again: what is finished is intact"
 DENIED = "check the credentials in the environment (AWS_ACCESS_KEY_ID, …) and the rights of their user"
 WAY_OUT = "emi-cache verify lists all damage"
@@ -179,6 +180,8 @@ class RemoteStorage:
         place, text = self._root / name, str(error).partition("Debug source:")[0]
         status = STATUS.search(text)
         code = int(status[1]) if status else 0
+        if "PROPFIND" in text and code in (403, 404, 405, 501):
+            return RemoteError(place, "this server does not list its folders", NO_LIST)
         if "NoSuchBucket" in text:
             return RemoteError(place, "no such bucket", "make it first, or name another")
         if isinstance(error, FileNotFoundError | NotFoundError):
@@ -191,7 +194,7 @@ class RemoteStorage:
         if code == 416:  # a range behind the end
             return EndedError(place, "ends before the bytes that were asked for", WAY_OUT)
         reason = " ".join(scrubbed(text.partition("<?xml")[0]).split())[:200].rstrip(" :")
-        return RemoteError(place, reason, NETWORK, retry=not 400 <= code < 500)
+        return RemoteError(place, reason, NETWORK, retry=not (400 <= code < 500 or code == 501))
 
     def _cut_short(self, name: str) -> RemoteError:
         return RemoteError(self._root / name, "the answer was cut short", NETWORK, retry=True)

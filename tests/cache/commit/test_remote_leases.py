@@ -85,9 +85,7 @@ def test_a_turn_is_taken_by_one_at_a_time(bucket) -> None:
     assert max(most) == 1
 
 
-def test_a_turn_of_the_dead_is_over_and_no_other_is_waited_for_without_end(
-    bucket, monkeypatch
-) -> None:
+def test_a_turn_of_the_dead_is_over_and_no_other_is_waited_for_without_end(bucket, monkeypatch) -> None:
     for left, least, most in (({"host": host_name(), "pid": 2**22 + 9}, 0.0, 5.0), ({}, 0.3, 10.0)):
         said = {"owner": "x", "host": "elsewhere", "pid": 7, "until": time.time() + 500} | left
         (bucket / "leases").storage.replace_if_match("turn.lease", None, json.dumps(said).encode())

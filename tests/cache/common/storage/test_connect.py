@@ -52,6 +52,14 @@ def test_denied_access_says_what_to_check_and_shows_no_secret(answer, answering,
     assert "AKIDWORD" not in str(raised.value)
 
 
+def test_a_web_server_that_lists_nothing_says_so(answering) -> None:
+    port = answering("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    with pytest.raises(
+        RemoteError, match=r"http://127.0.0.1:\d+/c/shards: this server does not list its folders"
+    ):
+        place(f"http://127.0.0.1:{port}/c").storage.names("shards")
+
+
 def test_a_server_that_is_not_there_is_said_after_some_attempts(monkeypatch) -> None:
     monkeypatch.setattr(connect, "RETRIES", 0)
     monkeypatch.setattr("cache.common.storage.remote.PAUSE", 0.01)
