@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-import weakref
+from typing import Any
 
 from cache.commit import remote_leases
 from cache.commit.leases import LEASE_SECONDS, Lease
 from cache.common.errors import StorageError
+from cache.common.storage.connect import store_of
 from cache.common.storage.protocol import Storage
 from cache.common.storage.url_path import UrlPath
 
 WRITER = "writer"  # the lease of the one writer
-_known: dict[tuple[str, str], tuple[str, ...]] = {}
+_known: list[tuple[Any, tuple[str, ...]]] = []  # of each connection
 
 
 def unmet(storage: Storage) -> tuple[str, ...]:
@@ -40,18 +41,19 @@ def sole_writer(cache: UrlPath) -> Lease | None:
     Raises:
         StorageError: another writer is at work there.
     """
-    key = (cache.scheme, cache.bucket)
-    if key not in _known:
-        _known[key] = unmet(cache.storage)
-    if not _known[key]:
+    store = store_of(cache)
+    problems = next((found for known, found in _known if known is store), None)
+    if problems is None:
+        problems = unmet(cache.storage)
+        _known.append((store, problems))
+    if not problems:
         return None
-    lease = remote_leases.acquire(cache, WRITER, LEASE_SECONDS)
+    lease = remote_leases.acquire(cache, WRITER, LEASE_SECONDS, again=True)
     if lease is None or lease.is_lost():  # of two at the same moment the later one has it
         holder = remote_leases.holder_of(cache, WRITER)
         who = f"process {holder.pid} on {holder.host}" if holder else "another one"
         raise StorageError(
-            f"{cache}: this store is not fit for several writers ({_known[key][0]}), and {who} is at work there; "
-            "wait until it ends (a killed one counts for 10 minutes at most), or use another store"
+            f"{cache}: this store is not fit for several writers ({problems[0]}), and {who} is at work there; "
+            "wait until it ends (one of another machine counts for 10 minutes more), or use another store"
         )
-    weakref.finalize(lease, remote_leases.give_back, cache, lease.owner)
     return lease

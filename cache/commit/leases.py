@@ -56,7 +56,7 @@ class Lease:
     def __init__(self, path: Path, seconds: float, owner: str) -> None:
         self._path = path
         self._seconds = seconds
-        self.owner = self._owner = owner
+        self._owner = owner
         self._until = time.time() + seconds
 
     def renew(self) -> None:

@@ -52,12 +52,15 @@ class RemoteLease(Lease):
                 self._storage.delete(self._name)
 
 
-def acquire(cache: UrlPath, shard: str, seconds: float) -> Lease | None:
-    """Return a lease on a shard, or None while another writer holds one; ``leases.acquire`` says the rest."""
+def acquire(cache: UrlPath, shard: str, seconds: float, *, again: bool = False) -> Lease | None:
+    """Return a lease on a shard, or None while another writer holds one; ``leases.acquire`` says the rest.
+
+    With ``again`` one that this very process holds is no hindrance.
+    """
     path = cache / LEASES / f"{shard}{SUFFIX}"
     storage, owner = path.parent.storage, uuid.uuid4().hex
     found = _read(storage, path.name)
-    if found is not None and found[0].alive:
+    if found is not None and found[0].alive and not (again and _is_mine(found[0])):
         return None
     mine = _said(owner, time.time() + seconds)
     if found is None:
@@ -65,16 +68,6 @@ def acquire(cache: UrlPath, shard: str, seconds: float) -> Lease | None:
     else:
         tag = storage.replace_if_match(path.name, found[1], mine)
     return None if tag is None else RemoteLease(path, seconds, owner, tag)
-
-
-def give_back(cache: UrlPath, owner: str) -> None:
-    """Remove the lease that this owner has; whoever else's it is by now keeps it."""
-    storage = (cache / LEASES).storage
-    with suppress(RemoteError):  # it ends by itself
-        for name in storage.names(""):
-            found = _read(storage, name) if name.endswith(SUFFIX) else None
-            if found is not None and found[0].owner == owner:
-                storage.delete(name)
 
 
 @contextmanager
@@ -112,6 +105,10 @@ def remove_dead(cache: UrlPath) -> None:
         found = _read(storage, name) if name.endswith(SUFFIX) else None
         if found is not None and not found[0].alive:
             storage.delete(name)
+
+
+def _is_mine(holder: Holder) -> bool:
+    return (holder.host, holder.pid) == (host_name(), os.getpid())
 
 
 def _said(owner: str, until: float) -> bytes:

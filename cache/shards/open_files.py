@@ -75,7 +75,7 @@ class ReadFile:
         Raises:
             DamagedCacheError: the file ends before.
         """
-        handle = self.handle()
+        handle = self._kept or self.handle()
         done = os.preadv(handle.number, [out], position)
         while done < out.nbytes:  # a signal, or more than the system reads at once
             count = os.preadv(handle.number, [out.cast("B")[done:]], position + done)
