@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cache.commit.orphan import Published, read_orphan, tags
+from cache.commit.processes import temporary_prefix
 from cache.common.errors import DamagedCacheError
 from cache.common.storage.url_path import UrlPath, in_threads
 from cache.format.record import ShardContent
@@ -22,7 +23,7 @@ def publish_by_url(
     A name that is taken is only overwritten by the tag of what was found damaged or unfinished there, and only
     while no record names it. None when another writer was at the same meanwhile.
     """
-    with TemporaryDirectory(prefix="emi-shard-") as folder:
+    with TemporaryDirectory(prefix=temporary_prefix("emi-shard")) as folder:
         tmp = Path(folder) / "shards" / final.name
         tmp.parent.mkdir()
         stored = store.stage(tmp, shard, content.to_bytes(shard.datasets))

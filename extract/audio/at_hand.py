@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cache.commit.processes import host_name, is_gone
+from cache.commit.processes import temporary_prefix
 from cache.common.durable import storage_errors
 from cache.common.storage.protocol import DeniedError, RemoteError
 from cache.common.storage.url_path import UrlPath
@@ -25,7 +25,7 @@ from extract.sources.far_files import far_entry
 KEPT_BYTES = 1 << 30  # of files that nobody reads at the moment
 PIECE = 1 << 23  # bytes of a request
 SUFFIX_LETTERS = 8
-PREFIX = "emi-media-"
+KIND = "emi-media"
 
 
 @contextmanager
@@ -90,8 +90,7 @@ class _Copies:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        _remove_dead()
-        self._folder = tempfile.mkdtemp(prefix=f"{PREFIX}{host_name()}.{self.pid}.")
+        self._folder = tempfile.mkdtemp(prefix=temporary_prefix(KIND))
         weakref.finalize(self, _remove, self._folder, self.pid)
         self._lock = threading.Lock()
         self._copies: dict[str, _Copy] = {}  # the one used last comes last
@@ -131,14 +130,6 @@ def _size(file: Path) -> int:
 def _remove(folder: str, pid: int) -> None:
     if pid == os.getpid():  # and not a fork of it
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_dead() -> None:
-    """Remove the folders of processes of this machine that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}{host_name()}.*"):
-        pid = folder.name.removeprefix(PREFIX).split(".")[1]
-        if pid.isdecimal() and is_gone(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 _all: list[_Copies] = []

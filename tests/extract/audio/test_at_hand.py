@@ -93,8 +93,8 @@ def test_a_missing_key_and_an_object_that_shrinks_are_failures(sounds, bucket, m
 
 
 def test_what_a_killed_process_left_is_removed(sounds, monkeypatch) -> None:
-    left = Path(tempfile.mkdtemp(prefix=f"{module.PREFIX}{host_name()}.{2**22 + 11}."))
-    mine = Path(tempfile.mkdtemp(prefix=f"{module.PREFIX}{host_name()}.{os.getpid()}."))
+    left = Path(tempfile.mkdtemp(prefix=f"{module.KIND}-{host_name()}.{2**22 + 11}."))
+    mine = Path(tempfile.mkdtemp(prefix=f"{module.KIND}-{host_name()}.{os.getpid()}."))
     monkeypatch.setattr(module, "_all", [])
     with at_hand(next(iter(sounds.values()))):
         pass
