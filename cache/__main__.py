@@ -11,6 +11,7 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, in_one_line, print_json, run_command_line
 from cache.common.progress import show_progress
+from cache.common.storage.url_path import place
 from cache.common.words import counted, size
 from cache.compaction.options import CompactOptions, MeasureOptions
 from cache.imports.options import ImportOptions
@@ -23,9 +24,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of the cache.")]
-Source = Annotated[Path, typer.Argument(metavar="SRC", help="Folder of the cache to read.")]
-Target = Annotated[Path, typer.Argument(metavar="DST", help="Folder to write; continued when it exists.")]
+CachePath = Annotated[Path, typer.Argument(metavar="CACHE", help="Folder or URL of the cache.", parser=place)]
+Source = Annotated[
+    Path, typer.Argument(metavar="SRC", help="Folder or URL of the cache to read.", parser=place)
+]
+Target = Annotated[
+    Path,
+    typer.Argument(metavar="DST", help="Folder or URL to write; continued when it exists.", parser=place),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 MAX_LISTED = 40
 
@@ -106,8 +112,8 @@ def verify(
 
 @app.command()
 def diff(
-    one: Annotated[Path, typer.Argument(metavar="CACHE", help="Folder of a cache.")],
-    other: Annotated[Path, typer.Argument(metavar="OTHER", help="Folder of another.")],
+    one: Annotated[Path, typer.Argument(metavar="CACHE", help="Folder or URL of a cache.", parser=place)],
+    other: Annotated[Path, typer.Argument(metavar="OTHER", help="Folder or URL of another.", parser=place)],
     exact: Annotated[bool, typer.Option("--exact", help="Compare bits, not relative L2 (1e-3).")] = False,
     json: Json = False,
 ) -> None:
@@ -128,9 +134,10 @@ def diff(
 @app.command()
 def merge(
     caches: Annotated[
-        list[Path], typer.Argument(metavar="CACHE...", help="Folders of caches of one recipe.")
+        list[Path],
+        typer.Argument(metavar="CACHE...", help="Folders or URLs of caches of one recipe.", parser=place),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the joined cache.")],
+    out: Annotated[Path, typer.Option(help="Folder or URL of the joined cache.", parser=place)],
     json: Json = False,
 ) -> None:
     """Join caches of one recipe; of clips that stand in several, the latest values are kept."""
@@ -171,7 +178,8 @@ def compact(
         Path | None, typer.Option(help="Table of the clips to fit the projection on. [default: all clips]")
     ] = None,
     like: Annotated[
-        Path | None, typer.Option(help="Apply the projection of this compact cache: same recipe.")
+        Path | None,
+        typer.Option(help="Apply the projection of this compact cache: same recipe.", parser=place),
     ] = None,
     max_gb: Annotated[
         float | None, typer.Option(help="Choose pool and project for at most so many GB.")
@@ -205,7 +213,9 @@ def import_(
         list[Path], typer.Argument(metavar="SOURCE...", help="Files of features, or folders of them.")
     ],
     *,
-    out: Annotated[Path | None, typer.Option(help="Folder of the cache; continued when it exists.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder or URL of the cache; continued when it exists.", parser=place)
+    ] = None,
     given: Mapping[str, Any],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what was understood, and write nothing.")

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from cache.column import Column
+from cache.commit.copies import copied
 from cache.common.errors import DamagedCacheError, UnknownFieldError
 from cache.common.registry import near_miss
+from cache.common.storage.url_path import UrlPath
 from cache.common.types import Array
 from cache.format import schema
 from cache.format.checksums import crc32c
@@ -125,15 +127,17 @@ class OpenShard:
         return opened
 
     def _open(self) -> ShardFile:
-        record, store = self.record, get_store(self.record.store)
+        record, store, path = self.record, get_store(self.record.store), self.path
         try:
-            size = store.num_bytes(self.path)
+            if isinstance(path, UrlPath):
+                path = copied(path, record) or path
+            size = store.num_bytes(path)
             if size != record.num_bytes:
                 raise DamagedCacheError(
                     f"{self.path}: {size} bytes, its commit record promises {record.num_bytes} "
                     f"(first clip {record.clip_ids[0]}); {WAY_OUT}"
                 )
-            return store.open(self.path, record.datasets)
+            return store.open(path, record.datasets)
         except OSError as error:
             raise DamagedCacheError(
                 f"{self.path}: {error.strerror or error} (first clip {record.clip_ids[0]}); {WAY_OUT}"

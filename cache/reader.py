@@ -12,6 +12,7 @@ import numpy as np
 from cache.column import Column
 from cache.common.errors import DuplicateClipError, UnknownClipError, UnknownFieldError
 from cache.common.registry import near_miss
+from cache.common.storage.url_path import UrlPath, in_threads, place
 from cache.common.types import Array
 from cache.format import catalog, schema
 from cache.format.record import CommitRecord
@@ -52,7 +53,7 @@ class CacheReader:
     """
 
     def __init__(self, path: Path | str, *, settle: bool = False) -> None:
-        self.path = Path(path)
+        self.path = place(path)
         self.description = catalog.read_description(self.path)
         self.recipe = self.description.recipe
         self.recipe_id = self.recipe.recipe_id
@@ -172,11 +173,17 @@ class CacheReader:
         needed = sorted({shard for shard, _ in places})
         if not needed:
             return np.empty((0,))
-        parts = {shard: self._shards[shard].clip_level(name) for shard in needed}
+        parts = dict(zip(needed, self._all_of(name, needed), strict=True))
         first = np.cumsum([0, *(len(parts[shard]) for shard in needed)])
         base = dict(zip(needed, first.tolist(), strict=False))
         rows = np.array([base[shard] + row for shard, row in places])
         return as_text(np.concatenate([parts[shard] for shard in needed])[rows])
+
+    def _all_of(self, name: str, shards: Sequence[int]) -> list[Array]:
+        """Return a clip-level field of some shards; those behind a URL are asked for together."""
+        if isinstance(self.path, UrlPath):
+            return in_threads(lambda shard: self._shards[shard].clip_level(name), shards)
+        return [self._shards[shard].clip_level(name) for shard in shards]
 
     def place(self, clip_id: str) -> tuple[int, int]:
         """Return (shard, row) of the values that count for a clip; the shard is an index into ``records``."""

@@ -7,16 +7,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from cache.commit import leases, partition
+from cache.commit import leases, partition, remote_leases
 from cache.commit.committed import CommitIndex
+from cache.commit.conditions import sole_writer
 from cache.commit.failures import Failure, FailureLedger
 from cache.commit.leases import Lease
 from cache.commit.leftovers import tidy
 from cache.commit.orphan import Published, identity, read_orphan, record_of
 from cache.commit.partition import Committed, ShardPlan
 from cache.commit.publish import publish
-from cache.common import durable
+from cache.common import durable, gate
 from cache.common.errors import DamagedCacheError, DuplicateClipError, StorageError
+from cache.common.storage.url_path import UrlPath, place
 from cache.format import catalog, index_file
 from cache.format.card import card
 from cache.format.catalog import SHARDS, Description
@@ -50,6 +52,7 @@ class CacheWriter:
         self.lease_seconds = leases.LEASE_SECONDS
         self._ledger = FailureLedger(path)
         self._index = CommitIndex(path)
+        self._sole = sole_writer(path) if isinstance(path, UrlPath) else None
 
     @classmethod
     def open(
@@ -77,7 +80,7 @@ class CacheWriter:
             NotACacheError: the folder holds other files.
             StorageError: it cannot be written.
         """
-        path = Path(path)
+        path = place(path)
         if (path / catalog.DESCRIPTION).exists():
             description = catalog.read_description(path)
         else:
@@ -101,6 +104,8 @@ class CacheWriter:
     def records(self) -> list[CommitRecord]:
         """Return the commit records of the cache; where they are many, leave an index for whoever opens it next."""
         records = catalog.read_records(self.path)
+        if isinstance(self.path, UrlPath):
+            return records
         return catalog.read_records(self.path) if index_file.keep(self.path, records) else records
 
     def plan(self, planned: Mapping[str, int], replace: Collection[str] = ()) -> list[ShardPlan]:
@@ -116,6 +121,10 @@ class CacheWriter:
 
     def lease(self, plan: ShardPlan) -> Lease | None:
         """Return a lease on a shard to be made, or None while another writer holds it."""
+        if self._sole is not None:
+            self._sole.renew()
+        if isinstance(self.path, UrlPath):
+            return remote_leases.acquire(self.path, plan.name, self.lease_seconds)
         return leases.acquire(self.path, plan.name, self.lease_seconds)
 
     def is_committed(self, plan: ShardPlan) -> bool:
@@ -244,7 +253,7 @@ class CacheWriter:
             _CollidesError: a clip would count twice, in this shard and in another one.
         """
         target = final.with_suffix(".json")
-        with durable.turn(self.path / SHARDS):
+        with remote_leases.turn(self.path / SHARDS):
             if target.exists() or identity(final) != published.identity:
                 return None
             record = record_of(store, final, published)
@@ -256,7 +265,7 @@ class CacheWriter:
             collides = self._index.collides(record)
             if not collides and identity(final) == published.identity:
                 return catalog.read_record(target)
-            target.unlink(missing_ok=True)
+            gate.remove(self.path, target)
             self._index.forget(record.name)
             if collides:
                 raise _CollidesError

@@ -8,6 +8,7 @@ from typing import Any
 
 from cache.common.cores import available_cores
 from cache.common.option_fields import ONE_OR_MORE, POSITIVE, ZERO_OR_MORE, Range, check_options, option
+from cache.common.storage.url_path import place
 from cache.shards.registry import DEFAULT, STORES, backend_name
 from extract.audio.rules import CURRENT, FIRST, recipe_of
 from extract.encoders.base import WHOLE_SECONDS, EncoderDescription, EncoderOptions
@@ -112,7 +113,7 @@ class ExtractOptions:
     encoder: EncoderOptions = field(default_factory=EncoderOptions)
     engine: EngineOptions = field(default_factory=EngineOptions)
     media: tuple[Path, ...] = option(
-        (), "Folder searched for <id>.*; may be repeated, first wins.", flag="--media"
+        (), "Folder or URL searched for <id>.*; may be repeated, first wins.", flag="--media"
     )
     max_seconds: float = option(
         12.0, "Use the first so many seconds of a clip; 0 for whole clips.", within=CLIP_SECONDS
@@ -153,7 +154,7 @@ class ExtractOptions:
     )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "media", tuple(self.media))
+        object.__setattr__(self, "media", tuple(map(place, self.media)))
         if self.store is not None:
             object.__setattr__(self, "store", self.store.lower())
         check_options(self, with_flag(ExtractError, ExtractOptions))

@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,3 +66,23 @@ def _real_weights(package: str, folder: str, file: str) -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the demo: its minutes would otherwise be the tail that a single process is left with."""
     items.sort(key=lambda item: item.path.name != "test_demo_path.py")
+
+
+@pytest.fixture(scope="session")
+def s3_server(bench: Callable[[str], ModuleType]) -> Iterator[ModuleType]:
+    """A server with the semantics of S3."""
+    pytest.importorskip("moto", reason="the tests of object stores need moto: pip install 'emi-fusion[dev]'")
+    server = bench("object_stores").moto()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def bucket(s3_server, bench: Callable[[str], ModuleType], request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The URL of a bucket that nobody else uses, as a path; the environment leads to its server."""
+    from cache.common.storage.url_path import place
+
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    s3_server.make_bucket(name)
+    with bench("object_stores").lead_to(s3_server.port):
+        yield place(f"s3://{name}")

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.commit.file_system import is_local
-from cache.commit.journal import Journal
+from cache.commit.journal import Journal, NoJournal
 from cache.common import gate
 from cache.common.errors import DamagedCacheError
+from cache.common.storage.url_path import UrlPath
 from cache.format import catalog, index_file
 from cache.format.record import CommitRecord
 from cache.format.record_index import IndexedRecord, RecordIndex
@@ -30,8 +31,9 @@ class CommitIndex:
 
     def __init__(self, path: Path) -> None:
         self._shards = path / catalog.SHARDS
-        self._journal = Journal(path)
-        self._sees_others_at_once = is_local(path)
+        is_far = isinstance(path, UrlPath)
+        self._journal = NoJournal() if is_far else Journal(path)
+        self._sees_others_at_once = not is_far and is_local(path)
         self._listed, self._listing_took = float("-inf"), 0.0
         self._base: RecordIndex | None = None  # who holds which clip, of the records that it is of
         self._known: dict[str, CommitRecord] = {}
@@ -140,6 +142,8 @@ class CommitIndex:
 
     def _begin_with_index(self) -> None:
         """Know the records that an index stands for, without reading them."""
+        if isinstance(self._shards, UrlPath):  # objects have no times to compare with
+            return
         self._base = index_file.load(self._shards)
         if self._base is not None:
             self._known = self._base.records(index_file.stats(self._shards))

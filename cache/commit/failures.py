@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Collection, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from cache.common import durable, gate
 from cache.common.errors import DamagedCacheError
+from cache.common.storage.url_path import UrlPath
 from cache.format import own_checksum
 from cache.format.catalog import FAILURES
 from cache.format.json_values import require_keys, text
@@ -20,6 +22,7 @@ KEYS = ("clip_id", "path", "stage", "reason", "message", "time")
 
 MAX_BYTES = 1 << 28  # of one ledger: a million failed clips
 MAX_LINE = 1 << 16  # bytes
+LINES_BY_URL = 100  # of a list behind a URL, which is stored whole with each of them
 MAX_ENTRIES = 500_000  # of all ledgers of a cache
 
 REASONS = {
@@ -65,6 +68,8 @@ class FailureLedger:
     """Appends to a file of its own, so that several writers never share one."""
 
     def __init__(self, cache: Path) -> None:
+        self._lines: list[bytes] = []  # behind a URL
+        self._one_by_one = threading.Lock()
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
         self._path = cache / FAILURES / name
 
@@ -72,11 +77,22 @@ class FailureLedger:
         """Append one entry and hand it to the operating system at once."""
         # Escaped: what some readers take for the end of a line, and what no UTF-8 can say, as names of files do.
         line = own_checksum.to_bytes(asdict(failure))
+        if isinstance(self._path, UrlPath):
+            self._add_by_url(self._path, line)
+            return
         with durable.storage_errors(self._path):
             path = gate.make_folder(self._path.parents[1], FAILURES) / self._path.name
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | gate.NOFOLLOW, 0o666)
             with open(handle, "ab") as file:
                 file.write(line)
+
+    def _add_by_url(self, path: UrlPath, line: bytes) -> None:
+        """Store the list whole, since nothing is appended to behind a URL; after some entries begin another."""
+        with self._one_by_one:
+            number, rest = divmod(len(self._lines), LINES_BY_URL)
+            self._lines.append(line)
+            part = b"".join(self._lines[-rest - 1 :])
+            path.parent.storage.replace_if_match(f"{path.stem}-{number}{path.suffix}", None, part)
 
 
 def read_failures(cache: Path, committed: Collection[str]) -> list[Failure]:

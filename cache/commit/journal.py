@@ -130,6 +130,17 @@ class Journal:
                     yield path.name, path.lstat().st_size
 
 
+class NoJournal:
+    """Behind a URL nothing is appended to: every look there is at the names of the records."""
+
+    def announce(self, shard: str) -> None:
+        """Say nothing."""
+
+    def news(self) -> News:
+        """Know nothing."""
+        return News([], is_all=False)
+
+
 def _line(shard: str) -> bytes:
     """Return a line: the shard, and a checksum after two spaces, so that no flipped bit makes both one name."""
     return f"{shard}  {google_crc32c.value(shard.encode()):08x}\n".encode()

@@ -48,6 +48,9 @@ class Holder:
         return now < self.until < now + MAX_SECONDS and not (self.host == host_name() and is_gone(self.pid))
 
 
+NOBODY = Holder("", "", 0, 0.0)
+
+
 class Lease:
     """The right to work on one shard for a while; made by ``acquire``."""
 
@@ -140,20 +143,23 @@ def _shard_of(path: Path) -> str:
 def read_holder(path: Path) -> Holder | None:
     """Return who holds the lease at ``path``, or None when nobody does."""
     try:
-        value = parse_json(gate.read(path.parents[1], path, MAX_BYTES))
-        holder = Holder(str(value["owner"]), str(value["host"]), int(value["pid"]), float(value["until"]))
-        if not 0 < holder.pid < MAX_PID:
-            raise DamagedCacheError(f"{path}: process {holder.pid}")
-        return holder
+        return parse_holder(gate.read(path.parents[1], path, MAX_BYTES), path)
     except FileNotFoundError:
         return None
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        OverflowError,
-    ):  # leases are linked whole: this is not one of ours
-        return Holder("", "", 0, 0.0)
+    except ValueError:  # too large, or a link
+        return NOBODY
+
+
+def parse_holder(data: bytes, where: Path | str) -> Holder:
+    """Return whom a lease of these bytes names; nobody, where it is none of ours: those are whole."""
+    try:
+        value = parse_json(data)
+        holder = Holder(str(value["owner"]), str(value["host"]), int(value["pid"]), float(value["until"]))
+        if not 0 < holder.pid < MAX_PID:
+            raise DamagedCacheError(f"{where}: process {holder.pid}")
+        return holder
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return NOBODY
 
 
 def _write_aside(path: Path, owner: str, until: float) -> Path:

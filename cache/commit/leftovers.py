@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from cache.commit import journal, leases
+from cache.commit import journal, leases, remote_leases
 from cache.commit.processes import is_dead
 from cache.common import durable, gate
+from cache.common.storage.url_path import UrlPath
 from cache.format.catalog import LEASES, SHARDS
 
 
 def tidy(cache: Path) -> None:
     """Remove what killed writers left in a cache: half-written files and leases; raises StorageError."""
+    if isinstance(cache, UrlPath):  # where nothing is ever seen half-written
+        remote_leases.remove_dead(cache)
+        return
     with durable.storage_errors(cache):
         for folder in (cache, cache / SHARDS, cache / LEASES):
             remove_dead_tmp(cache, folder)

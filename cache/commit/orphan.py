@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cache.common.errors import DamagedCacheError
+from cache.common.storage.url_path import UrlPath, in_threads
 from cache.format.checksums import crc32c
 from cache.format.record import CommitRecord, Dataset, ShardContent
 from cache.format.schema import CLIPS, OFFSETS
@@ -20,16 +21,35 @@ class Published:
 
     stored: Stored
     content: ShardContent
-    identity: tuple[int, ...]
+    identity: tuple[object, ...]
 
 
-def identity(path: Path) -> tuple[int, ...]:
-    """Return what a file or folder keeps when it is linked or renamed; nothing for one that is not there."""
+def identity(path: Path) -> tuple[object, ...]:
+    """Return what a file or folder keeps when it is linked or renamed; nothing for one that is not there.
+
+    Behind a URL it is the tags of its objects.
+    """
+    if isinstance(path, UrlPath):
+        return tuple(sorted(tags(path).items()))
     try:
         status = path.lstat()
     except FileNotFoundError:
         return ()
     return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def tags(final: UrlPath) -> dict[str, str]:
+    """Return the objects of a shard behind a URL: name below ``shards/`` → tag.
+
+    Each is asked for: what a list says of tags is written in another way in some stores.
+    """
+    storage = final.parent.storage
+    listed = [entry.name for entry in storage.list(final.name)]
+    names = [name for name in listed if name == final.name or name.startswith(f"{final.name}/")]
+    try:
+        return {entry.name: entry.tag for entry in in_threads(storage.size, names)}
+    except FileNotFoundError:  # taken away just now
+        return tags(final)
 
 
 def record_of(store: ShardStore, final: Path, published: Published) -> CommitRecord:

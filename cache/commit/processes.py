@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -52,3 +54,17 @@ def is_dead(host: str, pid: int, written: float) -> bool | None:
     if host != host_name():
         return None
     return is_gone(pid) or (pid == os.getpid() and written < STARTED)
+
+
+def temporary_prefix(kind: str) -> str:
+    """Return how the names of this process's temporary folders begin, having removed those of killed ones.
+
+    Args:
+        kind: of the folders, for example ``emi-shard``.
+    """
+    begin = f"{kind}-{host_name()}."
+    for folder in Path(tempfile.gettempdir()).glob(f"{begin}*"):
+        pid = folder.name.removeprefix(begin).split(".")[0]
+        if pid.isdecimal() and is_gone(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+    return f"{begin}{os.getpid()}."

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cache.commit import remote_leases
 from cache.commit.orphan import Published, identity, read_orphan
+from cache.commit.upload import publish_by_url
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
+from cache.common.storage.url_path import UrlPath
 from cache.format.catalog import set_aside
 from cache.format.record import ShardContent
 from cache.shards.arrays import ShardArrays
@@ -21,6 +24,8 @@ def publish(
     None when neither went: stopped for longer than its lease, this writer was taken for dead and its file
     cleaned away, or what stood there is damaged, and set aside.
     """
+    if isinstance(final, UrlPath):
+        return publish_by_url(store, final, shard, content)
     tmp = durable.tmp_path(final)
     try:
         stored = store.stage(tmp, shard, content.to_bytes(shard.datasets))
@@ -35,7 +40,7 @@ def publish(
 
 def _clear(cache: Path, store: ShardStore, final: Path, content: ShardContent) -> None:
     """Set a damaged file aside that stands in a shard's place, unless it was recorded or replaced by now."""
-    with durable.turn(final.parent):
+    with remote_leases.turn(final.parent):
         if final.with_suffix(".json").exists():
             return
         try:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import socket
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from cache.common import gate
 from cache.common.errors import DamagedCacheError, StorageError
+from cache.common.storage.url_path import UrlPath
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 TMP_SUFFIX = ".tmp"
 FSYNCS_AT_ONCE = 8
-TURN_SECONDS = 5.0  # a turn takes some hundredths
-MOMENT = 0.05  # seconds
 BEGIN_BYTES = 1 << 23  # whole pages: one that is on its way to the disk cannot be written to
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 WAY_OUT = {
@@ -100,6 +97,8 @@ def read_regular(path: Path, limit: int = gate.MAX_BYTES) -> bytes:
 
 def fsync_folder(folder: Path) -> None:
     """Force a folder's entries (or a file's bytes) to the disk, so that they survive a power cut."""
+    if isinstance(folder, UrlPath):
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -109,6 +108,8 @@ def fsync_folder(folder: Path) -> None:
 
 def make_folder(path: Path) -> None:
     """Make a folder and those above it that are missing, each on the disk in the one above it; raises OSError."""
+    if isinstance(path, UrlPath):  # which has no folders
+        return
     missing = [path]
     while not missing[-1].parent.exists():
         missing.append(missing[-1].parent)
@@ -147,6 +148,9 @@ class FsyncPool:
 
 def remove(path: Path) -> None:
     """Remove a file or folder of ours; whoever is about to publish it finds it gone at once, not half gone."""
+    if isinstance(path, UrlPath):
+        path.storage.delete_all()
+        return
     aside = tmp_path(path)
     try:
         path.rename(aside)
@@ -156,47 +160,6 @@ def remove(path: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
     else:
         aside.unlink(missing_ok=True)
-
-
-@contextmanager
-def turn(folder: Path, seconds: float = TURN_SECONDS) -> Iterator[None]:
-    """Take turns with other processes and threads at something short in a folder.
-
-    A courtesy, which saves work: nothing may depend on it. Where the file system has no locks, or whoever has
-    the turn does not give it back within ``seconds``, it is taken all the same. Whoever did not give it back, a
-    process that was stopped for example, is waited for a moment only from then on, until the turn is seen free.
-    """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        wait = min(seconds, MOMENT) if str(folder) in _stuck else seconds
-        if _has_turn(handle, wait):
-            _stuck.discard(str(folder))
-        else:
-            _stuck.add(str(folder))
-        yield
-    finally:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_UN)  # closing would not do: a fork meanwhile has it open too
-        os.close(handle)
-
-
-def _has_turn(handle: int, seconds: float) -> bool:
-    """Wait for the turn; say whether it came, or there is none to wait for."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.005)
-        except OSError:
-            return True
-        else:
-            return True
-
-
-_stuck: set[str] = set()  # folders in which somebody did not give the turn back
 
 
 def publish_file(tmp: Path, final: Path) -> bool:
@@ -228,6 +191,8 @@ def publish_file(tmp: Path, final: Path) -> bool:
 
 def write_once(final: Path, data: bytes) -> bool:
     """Write ``data`` under ``final`` atomically unless it exists; return whether it was written."""
+    if isinstance(final, UrlPath):
+        return final.parent.storage.put_if_absent(final.name, data) is not None
     with storage_errors(final):
         tmp = tmp_path(final)
         write_durable(tmp, data)
@@ -236,6 +201,9 @@ def write_once(final: Path, data: bytes) -> bool:
 
 def replace_file(final: Path, data: bytes) -> None:
     """Write ``data`` under ``final`` atomically, replacing what was there (never used for shards)."""
+    if isinstance(final, UrlPath):
+        final.parent.storage.replace_if_match(final.name, None, data)
+        return
     with storage_errors(final):
         tmp = tmp_path(final)
         write_durable(tmp, data)
@@ -245,6 +213,11 @@ def replace_file(final: Path, data: bytes) -> None:
 
 def check_writable(path: Path) -> None:
     """Raise StorageError unless a file can be made in ``path`` (or where it will be made)."""
+    if isinstance(path, UrlPath):
+        name = tmp_path(Path("probe")).name
+        path.storage.put_if_absent(name, b"")
+        path.storage.delete(name)
+        return
     existing = path
     while not existing.exists():
         existing = existing.parent

@@ -2,6 +2,7 @@
 
 A cache may come from anybody. Its root is what the user named, and may itself be a link; below it, nothing that is
 read, written or removed lies elsewhere. Names that stand inside a file are checked against an allow-list first.
+Behind a URL there are no links: there a path is the name of an object below the root.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from cache.common.errors import DamagedCacheError
+from cache.common.storage.protocol import TooLargeError
+from cache.common.storage.url_path import UrlPath
 
 MAX_BYTES = 1 << 26  # of a file that is read whole
 BEGIN = 4096  # bytes of a text that are looked at before the rest is read
@@ -50,6 +54,8 @@ def folder(root: Path, name: str) -> Path:
         DamagedCacheError: a link, or anything else, stands in its place.
     """
     path = root / name
+    if isinstance(path, UrlPath):
+        return path
     with suppress(FileNotFoundError):
         _require(stat.S_ISDIR(path.lstat().st_mode), path, "a folder")
     return path
@@ -58,6 +64,8 @@ def folder(root: Path, name: str) -> Path:
 def make_folder(root: Path, name: str) -> Path:
     """Return a cache's folder, made if it is missing; raises DamagedCacheError, OSError."""
     path = folder(root, name)
+    if isinstance(path, UrlPath):  # which has no folders
+        return path
     path.mkdir(exist_ok=True)
     return folder(root, name)
 
@@ -69,6 +77,8 @@ def names(root: Path, name: str, suffix: str = "") -> list[str]:
         DamagedCacheError: a link, or anything else, stands in its place.
         OSError: it cannot be listed.
     """
+    if isinstance(root, UrlPath):
+        return [entry for entry in root.storage.names(name) if entry.endswith(suffix)]
     try:
         with _entered(root, Path(name).parts) as handle:
             return sorted(entry for entry in os.listdir(handle) if entry.endswith(suffix))
@@ -101,6 +111,9 @@ def own_files(root: Path, name: str, suffix: str) -> list[Path]:
 
 def remove(root: Path, path: Path) -> None:
     """Remove a file of a cache, or the link in its place; it may be gone already. Raises OSError."""
+    if isinstance(root, UrlPath):
+        root.storage.delete(name_of(root, path))
+        return
     with suppress(FileNotFoundError), _entered(root, _parts(root, path)[:-1]) as handle:
         os.unlink(path.name, dir_fd=handle)
 
@@ -138,13 +151,21 @@ def open_file(root: Path, path: Path, limit: int | None = None) -> int:
 
 @contextmanager
 def opened(root: Path, path: Path, limit: int | None = None) -> Iterator[BinaryIO]:
-    """Open a regular file below the root for reading; see :func:`open_file`."""
+    """Open a regular file below the root for reading; see :func:`open_file`. One behind a URL is read whole."""
+    if isinstance(root, UrlPath):
+        yield BytesIO(read(root, path, limit))
+        return
     with open(open_file(root, path, limit), "rb") as file:
         yield file
 
 
-def read(root: Path, path: Path, limit: int = MAX_BYTES) -> bytes:
+def read(root: Path, path: Path, limit: int | None = MAX_BYTES) -> bytes:
     """Return the bytes of a regular file below the root; see :func:`open_file`."""
+    if isinstance(root, UrlPath):
+        try:
+            return root.storage.read(name_of(root, path), limit).data
+        except TooLargeError as error:
+            raise DamagedCacheError(str(error)) from None
     with opened(root, path, limit) as file:
         return file.read(os.fstat(file.fileno()).st_size)  # no more, should it grow meanwhile
 
@@ -176,6 +197,11 @@ def read_named(path: Path, limit: int = MAX_BYTES) -> bytes:
 def _kind(mode: int) -> str:
     kinds = {"a folder": stat.S_ISDIR, "a pipe": stat.S_ISFIFO, "a socket": stat.S_ISSOCK}
     return next((name for name, holds in kinds.items() if holds(mode)), "a device")
+
+
+def name_of(root: Path, path: Path) -> str:
+    """Return the name that a path has below a root; raises DamagedCacheError for one that leads out of it."""
+    return "/".join(_parts(root, path))
 
 
 def _parts(root: Path, path: Path) -> list[str]:

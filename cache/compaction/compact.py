@@ -16,6 +16,7 @@ import numpy as np
 
 from cache.common.errors import CacheError, RecipeMismatchError
 from cache.common.progress import OnPhase, silent_phase
+from cache.common.storage.url_path import place
 from cache.common.types import Array
 from cache.common.words import counted
 from cache.compaction.fields import Fields, chosen_fields, compact_fields, is_projected
@@ -75,13 +76,13 @@ def compact(
     Raises:
         CacheError: the options do not fit the source, each other, or what the target was made with.
     """
-    source, target = Path(source), Path(target)
+    source, target = place(source), place(target)
     if like and fit_on is not None:
         raise CacheError(f"{like} brings its projection along: there is nothing to fit on clips")
     with CacheReader(source) as reader:
         if reader.recipe.source is not None:
             raise CacheError(f"{source} is a compact cache already; make it from the full cache")
-        model = Path(like) if like else target if (target / catalog.DESCRIPTION).exists() else None
+        model = place(like) if like else target if (target / catalog.DESCRIPTION).exists() else None
         if model:
             wanted = options or (None if like else CompactOptions())
             projection = _projection_of(model, reader, wanted, fit_on)

@@ -16,6 +16,7 @@ from typing import IO, Any, NoReturn
 
 from cache.common.errors import CacheError, DamagedCacheError
 from cache.common.foreign_json import parse_json
+from cache.common.storage.url_path import UrlPath, place
 from cache.compaction.projection import FILE, MAX_FILE_BYTES, Projection
 from cache.format import catalog
 from cache.format.recipe import Recipe
@@ -51,7 +52,9 @@ def read_like(path: Path | str) -> Like:
         CacheError: it is none of these.
         DamagedCacheError: it is damaged, or its projection is not the one that the recipe names.
     """
-    path = Path(path)
+    path = place(path)
+    if isinstance(path, UrlPath):  # where caches are, and no runs
+        return _like_cache(path)
     if not path.exists():
         raise CacheError(f"{path}: no such file or folder; expected a cache, a run or a bundle")
     try:
@@ -59,8 +62,7 @@ def read_like(path: Path | str) -> Like:
             with zipfile.ZipFile(path) as archive:
                 return _like(path, archive.open)
         if (path / catalog.DESCRIPTION).exists():
-            recipe = catalog.read_description(path).recipe
-            return Like(path, recipe, Projection.load(path) if recipe.projection_sha256 else None)
+            return _like_cache(path)
         return _like(path, lambda name: (path / name).open("rb"))
     except zipfile.BadZipFile:
         raise CacheError(f"{path}: no bundle; expected a .zip file that emi-train bundle wrote") from None
@@ -77,6 +79,11 @@ def read_like(path: Path | str) -> Like:
         raise DamagedCacheError(
             f"{path}: cannot be read as a run ({error}); restore it from a copy"
         ) from None
+
+
+def _like_cache(path: Path) -> Like:
+    recipe = catalog.read_description(path).recipe
+    return Like(path, recipe, Projection.load(path) if recipe.projection_sha256 else None)
 
 
 def _like(path: Path, open_file: Open) -> Like:

@@ -17,6 +17,7 @@ import numpy as np
 
 from cache.common import gate
 from cache.common.errors import CacheError, DamagedCacheError, InvalidValueError, UnknownFieldError
+from cache.common.storage.url_path import place
 from cache.common.types import Array
 from cache.format import catalog
 from cache.shards.arrays import text_array
@@ -126,7 +127,7 @@ class Projection:
             CacheError: the folder is no compact cache.
             DamagedCacheError: its projection is not the one its recipe names.
         """
-        path = Path(cache)
+        path = place(cache)
         recipe = catalog.read_description(path).recipe
         if recipe.projection_sha256 is None:
             raise CacheError(f"{path} is no compact cache; emi-cache compact SRC DST makes one")

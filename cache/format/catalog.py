@@ -14,6 +14,7 @@ from typing import Any
 
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
+from cache.common.storage.url_path import UrlPath, in_threads, place
 from cache.common.words import counted
 from cache.format import index_file, own_checksum
 from cache.format.json_values import require_keys, text
@@ -81,6 +82,7 @@ def read_description(folder: Path) -> Description:
         FormatVersionError: a later version wrote it.
         DamagedCacheError: it contradicts itself.
     """
+    folder = place(folder)
     path = folder / DESCRIPTION
     try:
         data = durable.read_regular(path)
@@ -156,7 +158,11 @@ def read_record(path: Path) -> CommitRecord:
 
 def read_records(folder: Path) -> list[CommitRecord]:
     """Read every commit record of the cache; where it has an index, that stands for those it knows."""
-    return index_file.read_records(folder / SHARDS, list(record_paths(folder)), read_record)
+    folder = place(folder)
+    paths = list(record_paths(folder))
+    if isinstance(folder, UrlPath) and paths:
+        return in_threads(read_record, paths)
+    return index_file.read_records(folder / SHARDS, paths, read_record)
 
 
 def require_recipe(folder: Path, records: Sequence[CommitRecord], recipe_id: str) -> None:
@@ -263,7 +269,7 @@ def create(folder: Path, description: Description, card: str) -> Description:
     """
     with durable.storage_errors(folder):
         durable.make_folder(folder)
-        foreign = [path.name for path in folder.iterdir() if not _is_ours(path.name)]
+        foreign = [name for name in gate.names(folder, "") if not _is_ours(name)]
     if foreign:
         raise NotACacheError(
             f"{folder} holds other files ({', '.join(sorted(foreign)[:3])}) and no cache.json; "

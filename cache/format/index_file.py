@@ -13,7 +13,7 @@ from cache.format import index_bytes
 from cache.format.record import CommitRecord
 from cache.format.record_index import FILE, IndexedRecord, RecordIndex, RecordStat
 
-MIN_SHARDS = 5  # below, records are read as fast as an index
+MIN_SHARDS = 500  # below, records are read as fast as an index
 STALE_SHARE = 0.02  # of records that an index may lack before it is made again
 SETTLED_SECONDS = 2.0  # a record this young might change within its file system's idea of an instant
 MAX_BYTES = 1 << 34

@@ -19,6 +19,7 @@ from cache.commit.partition import ShardPlan
 from cache.common.durable import check_writable
 from cache.common.errors import InvalidValueError, NotACacheError, is_out_of_memory
 from cache.common.progress import OnPhase, silent_phase
+from cache.common.storage.url_path import place
 from cache.common.types import Array
 from cache.format import catalog
 from cache.format.record import CommitRecord
@@ -81,7 +82,7 @@ def import_features(
     Raises:
         CacheError: a source, an option or the folder cannot be used; one readable line.
     """
-    out, options = Path(out), options or ImportOptions()
+    out, options = place(out), options or ImportOptions()
     found = find_all([Path(source) for source in sources], options, on_phase("looking"))
     if options.segments is not None:
         found = cut(found, options.segments, options)

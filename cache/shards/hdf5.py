@@ -20,13 +20,14 @@ import numpy as np
 from cache.common import durable, gate
 from cache.common.errors import DamagedCacheError
 from cache.common.gate import require_array_name
+from cache.common.storage.url_path import UrlPath
 from cache.common.types import Array
 from cache.format.checksums import crc32c, crc32c_of_file, crc32c_of_whole
 from cache.format.record import Dataset
 from cache.format.schema import stored_dtype
 from cache.shards.arrays import ShardArrays
-from cache.shards.open_files import ReadFile
-from cache.shards.rows import RowReader, read_fully
+from cache.shards.open_files import open_file
+from cache.shards.rows import RowReader
 from cache.shards.store import CONTENT, Stored
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Hdf5Store:
 
     def num_bytes(self, path: Path) -> int:
         """Size of the file; a link or folder in its place is refused."""
+        if isinstance(path, UrlPath):
+            return path.parent.storage.size(path.name).size
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode):
             raise DamagedCacheError(f"{path}: not a regular file; a shard is never a link or a folder")
@@ -108,11 +111,12 @@ class Hdf5ShardFile(RowReader):
 
     def __init__(self, path: Path, datasets: Mapping[str, Dataset]) -> None:
         super().__init__(path, datasets)
-        self._file = ReadFile(path, self._root)
+        ends = ((dataset.offset or 0) + dataset.num_bytes for dataset in datasets.values())
+        self._file = open_file(path, self._root, max(ends, default=0))
 
     def _fill(self, name: str, start: int, out: Array) -> None:
         dataset = self._datasets[name]
-        read_fully(self._file, self._path, out.data, (dataset.offset or 0) + start * dataset.row_bytes)
+        self._file.fill(out.data, (dataset.offset or 0) + start * dataset.row_bytes)
 
 
 class _Layout:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from cache.common import gate
 from cache.common.errors import DamagedCacheError
+from cache.common.storage.url_path import UrlPath
+from cache.format.record import WAY_OUT
+from cache.shards.remote_files import RemoteFile
 
 MAX_HANDLES = 200  # of this process
 
@@ -66,6 +69,26 @@ class ReadFile:
             raise DamagedCacheError(f"{self._path}: was replaced while it was read; open the cache again")
         return opened
 
+    def fill(self, out: memoryview, position: int) -> None:
+        """Fill ``out`` with the file's bytes from ``position`` on, however many reads that takes.
+
+        Raises:
+            DamagedCacheError: the file ends before.
+        """
+        handle = self._kept or self.handle()
+        done = os.preadv(handle.number, [out], position)
+        while done < out.nbytes:  # a signal, or more than the system reads at once
+            count = os.preadv(handle.number, [out.cast("B")[done:]], position + done)
+            if count == 0:
+                raise DamagedCacheError(f"{self._path}: ends before byte {position + out.nbytes}; {WAY_OUT}")
+            done += count
+
+    def end(self, count: int) -> tuple[bytes, int]:
+        """Return the last ``count`` bytes, fewer where there are no more, and the size of the file."""
+        handle = self.handle()
+        size = os.fstat(handle.number).st_size
+        return os.pread(handle.number, count, max(0, size - count)), size
+
     def _open(self) -> Handle:
         _make_room()
         opened = self._kept = Handle(self._root, self._path)
@@ -75,6 +98,17 @@ class ReadFile:
     def forget(self) -> None:
         """Let go of the handle."""
         self._kept = None
+
+
+def open_file(path: Path, root: Path, num_bytes: int) -> ReadFile | RemoteFile:
+    """Open a shard's file for positioned reads, on a disk or behind a URL; ``ReadFile`` says the rest.
+
+    Args:
+        path: of the file.
+        root: of the cache.
+        num_bytes: that the file has, as far as its record says.
+    """
+    return RemoteFile(path, num_bytes) if isinstance(path, UrlPath) else ReadFile(path, root)
 
 
 _recent: deque[weakref.ref[ReadFile]] = deque()  # one entry for each handle that is kept, at least

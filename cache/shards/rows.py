@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 from cache.common.errors import DamagedCacheError
 from cache.common.types import Array
 from cache.format.record import WAY_OUT, Dataset
-from cache.shards.open_files import ReadFile
 
 
 class RowReader(ABC):
@@ -52,18 +50,3 @@ class RowReader(ABC):
     @abstractmethod
     def _fill(self, name: str, start: int, out: Array) -> None:
         """Fill ``out``, which fits, with rows that the record promises."""
-
-
-def read_fully(file: ReadFile, path: Path, out: memoryview, position: int) -> None:
-    """Fill ``out`` with a file's bytes from ``position`` on, however many reads that takes.
-
-    Raises:
-        DamagedCacheError: the file ends before.
-    """
-    handle = file.handle()
-    done = os.preadv(handle.number, [out], position)
-    while done < out.nbytes:  # a signal, or more than the system reads at once
-        count = os.preadv(handle.number, [out.cast("B")[done:]], position + done)
-        if count == 0:
-            raise DamagedCacheError(f"{path}: ends before byte {position + out.nbytes}; {WAY_OUT}")
-        done += count

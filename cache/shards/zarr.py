@@ -21,6 +21,7 @@ import numpy as np
 
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
+from cache.common.storage.url_path import UrlPath
 from cache.common.types import Array
 from cache.format.checksums import crc32c, crc32c_of_file, crc32c_of_whole
 from cache.format.record import WAY_OUT, Dataset
@@ -112,6 +113,9 @@ class ZarrStore:
 
 def _entries(path: Path) -> Iterator[tuple[str, int]]:
     """Yield (name inside the shard, size) of every file; links and special files are refused."""
+    if isinstance(path, UrlPath):
+        yield from _remote_entries(path)
+        return
     if not stat.S_ISDIR(path.lstat().st_mode):
         raise DamagedCacheError(f"{path}: not a folder; a Zarr shard is never a link or a file")
     waiting, seen = [path], 0
@@ -128,6 +132,13 @@ def _entries(path: Path) -> Iterator[tuple[str, int]]:
                     yield Path(entry.path).relative_to(path).as_posix(), status.st_size
                 else:
                     raise DamagedCacheError(f"{entry.path}: not a regular file; a shard never holds links")
+
+
+def _remote_entries(path: UrlPath) -> Iterator[tuple[str, int]]:
+    found = list(path.storage.list(""))
+    if not found:
+        raise FileNotFoundError(errno.ENOENT, "No such folder of objects", str(path))
+    yield from ((entry.name, entry.size) for entry in found)
 
 
 def _crc32c_of_files(known: Mapping[str, tuple[int, int]]) -> int:

@@ -8,7 +8,6 @@ is believed; measured, this reads ten times as many clips as asking zarr-python,
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,8 +25,8 @@ from cache.common.types import Array
 from cache.format.json_values import all_whole
 from cache.format.record import WAY_OUT, Dataset
 from cache.format.schema import STORED_DTYPES, stored_dtype
-from cache.shards.open_files import ReadFile
-from cache.shards.rows import RowReader, read_fully
+from cache.shards.open_files import open_file
+from cache.shards.rows import RowReader
 from cache.shards.zarr_encoding import CRC_BYTES, INDEX_ENTRY, Grid
 
 METADATA = "zarr.json"
@@ -186,17 +185,16 @@ class _ChunkFile:
         self._path = path
         self._layout = layout
         self._chunk_bytes = layout.chunk_rows * layout.row_bytes
-        self._file = ReadFile(path, root)
         count = layout.file_rows // layout.chunk_rows
+        self._file = open_file(path, root, count * (self._chunk_bytes + CRC_BYTES + INDEX_ENTRY) + CRC_BYTES)
         has_index = layout.is_sharded and layout.has_index
         self._starts = self._index() if has_index else np.arange(count) * (self._chunk_bytes + CRC_BYTES)
 
     def _index(self) -> Array:
         """Return the byte at which each chunk begins, from the index at the file's end."""
         count = self._layout.file_rows // self._layout.chunk_rows
-        handle = self._file.handle()
-        size, length = os.fstat(handle.number).st_size, count * INDEX_ENTRY + CRC_BYTES
-        data = os.pread(handle.number, length, max(0, size - length)) if size >= length else b""
+        length = count * INDEX_ENTRY + CRC_BYTES
+        data, size = self._file.end(length)
         if len(data) != length or google_crc32c.value(data[:-4]) != int.from_bytes(data[-4:], "little"):
             raise DamagedCacheError(f"{self._path}: its index is damaged; {WAY_OUT}")
         index = np.frombuffer(data[:-4], "<u8").reshape(count, 2)
@@ -207,7 +205,7 @@ class _ChunkFile:
     def read_rows(self, row: int, out: memoryview) -> None:
         """Fill ``out`` with the bytes of the rows from ``row`` on."""
         for begin, piece in self._pieces(row, out):
-            read_fully(self._file, self._path, piece, begin)
+            self._file.fill(piece, begin)
 
     def _pieces(self, row: int, out: memoryview) -> Iterator[tuple[int, memoryview]]:
         row_bytes, done = self._layout.row_bytes, 0

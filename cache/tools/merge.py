@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from cache.commit import partition
 from cache.common import gate
 from cache.common.errors import CacheError, RecipeMismatchError
 from cache.common.progress import OnProgress, silent
+from cache.common.storage.url_path import place
 from cache.compaction import projection
 from cache.copy_shard import content_of, copy_ledgers, counting_rows, has_shard, open_like, read_shard
 from cache.format import catalog
@@ -48,7 +48,7 @@ def convert(source: Path | str, target: Path | str, store: str, on_progress: OnP
     Raises:
         CacheError: the target holds a cache in another back end, or of another recipe.
     """
-    source, target = Path(source), Path(target)
+    source, target = place(source), place(target)
     with CacheReader(source) as reader:
         writer = open_like(target, replace(reader.description, store=store), _besides(source))
         if writer.description.store != store:
@@ -69,8 +69,8 @@ def merge(sources: Sequence[Path | str], target: Path | str, on_progress: OnProg
     Raises:
         RecipeMismatchError: the recipes differ; says how.
     """
-    target = Path(target)
-    paths = [Path(path) for path in sources]
+    target = place(target)
+    paths = [place(path) for path in sources]
     if target.resolve() in {path.resolve() for path in paths}:
         raise CacheError(f"{target} is one of the caches to join; choose a new folder")
     _require_one_recipe(paths)
@@ -160,5 +160,5 @@ def _take_over(reader: CacheReader, shard: int, rows: list[int], writer: CacheWr
 
 def _besides(source: Path) -> dict[str, bytes]:
     """Return what a compact cache has besides, which comes along."""
-    there = [source / name for name in catalog.COMPACT if os.path.lexists(source / name)]
+    there = [source / name for name in gate.names(source, "") if name in catalog.COMPACT]
     return {path.name: gate.read(source, path, projection.MAX_FILE_BYTES) for path in there}

@@ -11,6 +11,7 @@ from cache.commit.orphan import rebuilt_record
 from cache.commit.partition import is_own_name
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError
+from cache.common.storage.url_path import is_url
 from cache.common.words import counted
 from cache.format import catalog, own_checksum
 from cache.format.record import CommitRecord
@@ -60,7 +61,7 @@ def repair(path: Path | str, report: VerifyReport) -> Repaired:
     Raises:
         StorageError: the folder cannot be written.
     """
-    path = Path(path)
+    path = _folder(path)
     tidy(path)
     damaged = {finding.shard for finding in report.findings if finding.repair and not finding.orphan}
     names = {_shard_name(file) for file in damaged if _is_shard(file)}
@@ -97,19 +98,29 @@ def mend_description(path: Path | str) -> bool:
     Raises:
         StorageError: the folder cannot be written.
     """
-    file = Path(path) / catalog.DESCRIPTION
+    path = _folder(path)
+    file = path / catalog.DESCRIPTION
     try:
-        catalog.read_description(Path(path))
+        catalog.read_description(path)
     except DamagedCacheError:
         data = durable.read_regular(file)
         mended = own_checksum.mended(data)
         if mended is None:
             return False
         catalog.parse_description(file, mended)
-        durable.write_once(catalog.new_aside(Path(path)) / file.name, data)
+        durable.write_once(catalog.new_aside(path) / file.name, data)
         durable.replace_file(file, mended)
         return True
     return False
+
+
+def _folder(path: Path | str) -> Path:
+    if is_url(path):
+        raise CacheError(
+            f"{path}: a cache is repaired in a folder: copy it there with the store's own tools, repair it, "
+            "and copy it back"
+        )
+    return Path(path)
 
 
 def _restore(

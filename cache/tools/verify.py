@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.common import durable
+from cache.common import durable, gate
 from cache.common.errors import CacheError
+from cache.common.storage.url_path import place
 from cache.format import catalog, schema
 from cache.format.checksums import crc32c
 from cache.format.record import CommitRecord
@@ -51,7 +52,7 @@ def verify(path: Path | str) -> VerifyReport:
     Raises:
         NotACacheError, FormatVersionError, DamagedCacheError: ``cache.json`` itself cannot be used.
     """
-    path = Path(path)
+    path = place(path)
     description = catalog.read_description(path)
     findings: list[Finding] = []
     records: list[CommitRecord] = []
@@ -189,7 +190,7 @@ def _foreign_files(path: Path, records: list[CommitRecord], compact: bool) -> It
     """A shard without a record is what a kill between publishing and recording leaves: harmless, but said."""
     expected = {record.file for record in records}
     writer = "emi-cache compact" if compact else "emi-extract run"
-    for item in sorted((path / catalog.SHARDS).iterdir()):
+    for item in (path / catalog.SHARDS / name for name in gate.names(path, catalog.SHARDS)):
         if item.suffix == ".json" or item.name in expected or item.name.endswith(durable.TMP_SUFFIX):
             continue
         if item.suffix in suffixes() and SHARD_NAME.fullmatch(item.stem):

@@ -7,7 +7,9 @@ cuts into segments, all segments come from one pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from extract.audio.at_hand import at_hand
 from extract.audio.cut import Audio, Cut
 from extract.audio.decoders.sound_file import Decoder
 from extract.audio.mixing import Mixes
@@ -42,6 +44,16 @@ def decode_file(
     Returns:
         Clip id → its sound, or why there is none: one bad segment spoils no other.
     """
+    try:
+        with at_hand(clips[0].path) as file:
+            return _decoded(clips, file, max_seconds, rules)
+    except ClipError as error:
+        return {clip.clip_id: error for clip in clips}
+
+
+def _decoded(
+    clips: Sequence[SourceClip], file: Path, max_seconds: float, rules: int
+) -> dict[str, Audio | ClipError]:
     stat = source_stat(clips[0].path) or (0, 0)
     wanted: dict[str, tuple[SourceClip, Mixes | None]] = {
         clip.clip_id: (clip, {} if rules == FIRST else None) for clip in clips
@@ -49,7 +61,7 @@ def decode_file(
     results: dict[str, Audio | ClipError] = {}
     while wanted:
         try:
-            cuts, stop = _pass(list(wanted.values()), max_seconds, rules)
+            cuts, stop = _pass(list(wanted.values()), file, max_seconds, rules)
         except ClipError as error:
             return results | dict.fromkeys(wanted, error)
         wanted = {
@@ -61,11 +73,10 @@ def decode_file(
 
 
 def _pass(
-    wanted: Sequence[tuple[SourceClip, Mixes | None]], max_seconds: float, rules: int
+    wanted: Sequence[tuple[SourceClip, Mixes | None]], file: Path, max_seconds: float, rules: int
 ) -> tuple[list[Cut], ClipError | None]:
     """Decode a file once for clips, each with its mixes if they are known; return them, and what stopped it."""
-    first = wanted[0][0]
-    decoder = open_sound(first.path, first.audio_stream, rules)
+    decoder = open_sound(file, wanted[0][0].audio_stream, rules)
     try:
         cuts = [Cut(clip, decoder, max_seconds, mixes) for clip, mixes in wanted]
         return cuts, _collect(decoder, [cut for cut in cuts if cut.error is None])

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from cache.common import gate
 from cache.common.errors import DamagedCacheError
+from cache.common.storage.url_path import UrlPath
 from cache.format import own_checksum
 from extract.audio.headers import Header, header_of, read_headers_by
 from extract.errors import ClipError
@@ -51,7 +52,10 @@ class HeaderLog:
             on_progress: called with how many are known, and of how many; it may raise.
         """
         wanted = list(dict.fromkeys(sounds))
-        known = self._known(wanted) if len(wanted) >= MIN_FILES else {}
+        remembers = len(wanted) >= MIN_FILES and not isinstance(
+            self._folder, UrlPath
+        )  # a store appends nothing
+        known = self._known(wanted) if remembers else {}
         unread = [sound for sound in wanted if sound not in known]
         headers: dict[Sound, Header | ClipError] = {**known}
         try:
@@ -59,7 +63,7 @@ class HeaderLog:
                 lambda each: header_of(each, self._rules), unread, num_workers
             ):
                 headers[sound] = header
-                if len(wanted) >= MIN_FILES and isinstance(header, Header):
+                if remembers and isinstance(header, Header):
                     self._add(sound, header)
                 on_progress(len(headers), len(wanted))
         finally:
@@ -68,6 +72,8 @@ class HeaderLog:
 
     def remove(self) -> None:
         """Forget all: there is nothing left to plan."""
+        if isinstance(self._folder, UrlPath):
+            return
         with suppress(OSError, DamagedCacheError):
             gate.remove(self._folder, self._folder / FILE)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache.common.progress import OnProgress
+from extract.audio.at_hand import at_hand
 from extract.audio.open_sound import open_sound
 from extract.audio.rules import CURRENT
 from extract.errors import ClipError
@@ -52,14 +53,15 @@ def read_header(path: Path, track: int | None = None, rules: int = CURRENT) -> H
     Raises:
         ClipError: it cannot be read.
     """
-    decoder = open_sound(path, track, rules)
-    try:
-        promised = decoder.promised
-        seconds = promised if promised is not None else decoder.measured()
-        shape = decoder.container, decoder.codec, decoder.sampling_rate, decoder.channels
-        return Header(*shape, seconds, promised, decoder.start, decoder.tracks)
-    finally:
-        decoder.close()
+    with at_hand(path) as file:
+        decoder = open_sound(file, track, rules)
+        try:
+            promised = decoder.promised
+            seconds = promised if promised is not None else decoder.measured()
+            shape = decoder.container, decoder.codec, decoder.sampling_rate, decoder.channels
+            return Header(*shape, seconds, promised, decoder.start, decoder.tracks)
+        finally:
+            decoder.close()
 
 
 def read_headers(

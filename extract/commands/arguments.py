@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cache.common.console import EXIT_LISTED, EXIT_STOPPED, print_json
+from cache.common.storage.url_path import place
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
 
@@ -18,9 +19,12 @@ Sources = Annotated[
         metavar="SOURCE...",
         help="Folder of clips, manifest, table of ids, or annotations (ELAN, TextGrid, RTTM, Audacity); "
         "several are joined.",
+        parser=place,
     ),
 ]
-Out = Annotated[Path, typer.Option(help="Folder of the cache; continued when it exists.")]
+Out = Annotated[
+    Path, typer.Option(help="Folder or URL of the cache; continued when it exists.", parser=place)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 
 

@@ -10,6 +10,7 @@ import typer
 
 from cache.common.command_options import options_from
 from cache.common.console import EXIT_LISTED, print_json
+from cache.common.storage.url_path import place
 from extract.commands.arguments import Json, build_options
 from extract.encoders.base import EncoderOptions
 from extract.options import ExtractOptions
@@ -20,7 +21,9 @@ from extract.options import ExtractOptions
 def doctor(
     *,
     encoder: Mapping[str, Any],
-    out: Annotated[Path | None, typer.Option(help="Folder of the cache, to be checked too.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder or URL of the cache, to be checked too.", parser=place)
+    ] = None,
     options: Mapping[str, Any],
     json: Json = False,
 ) -> None:

@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from cache.commit.conditions import unmet
 from cache.common import durable
 from cache.common.durable import check_writable
 from cache.common.errors import EmiError, NotACacheError
+from cache.common.storage.url_path import UrlPath
 from cache.format import catalog
 from extract.encoders.base import EncoderDescription
 from extract.options import ExtractOptions
@@ -25,6 +27,24 @@ def folder_checks(out: Path, options: ExtractOptions, encoder: EncoderDescriptio
     except EmiError as error:
         yield Check("target folder", FAILED, str(error), "choose another --out")
         return
+    if isinstance(out, UrlPath):
+        yield conditions_check(out)
+    else:
+        yield from _disk_checks(out)
+    if encoder is not None:
+        yield _recipe(out, options, encoder)
+
+
+def conditions_check(out: UrlPath) -> Check:
+    """Behind a URL shards are recorded, and leases taken, by conditional requests: the store must honour them."""
+    problems = unmet(out.storage)
+    if problems:
+        advice = "it works, but one writer at a time: a second one is refused"
+        return Check("conditions", WARNING, f"{out}: {'; '.join(problems)}", advice)
+    return Check("conditions", OK, f"{out}: writes, If-None-Match and If-Match work: any number of writers")
+
+
+def _disk_checks(out: Path) -> Iterator[Check]:
     place = out
     while not place.exists():
         place = place.parent
@@ -33,8 +53,6 @@ def folder_checks(out: Path, options: ExtractOptions, encoder: EncoderDescriptio
     low = free < FREE_GIGABYTES
     advice = "emi-extract plan says how much will be written" if low else ""
     yield Check("space", WARNING if low else OK, f"{free:.1f} GB free in {place}", advice)
-    if encoder is not None:
-        yield _recipe(out, options, encoder)
 
 
 def links_check(place: Path) -> Check:

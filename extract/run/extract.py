@@ -8,6 +8,7 @@ from pathlib import Path
 from cache.common.durable import check_writable
 from cache.common.errors import RecipeMismatchError
 from cache.common.progress import OnProgress, Progress
+from cache.common.storage.url_path import place
 from cache.format import catalog
 from cache.writer import CacheWriter
 from extract.audio.header_log import HeaderLog
@@ -51,8 +52,8 @@ def extract(
     Raises:
         EmiError: the source, the encoder or the folder cannot be used; one readable line.
     """
-    out, options = Path(out), options or ExtractOptions()
-    paths = [Path(source)] if isinstance(source, str | Path) else [Path(part) for part in source]
+    out, options = place(out), options or ExtractOptions()
+    paths = [place(source)] if isinstance(source, str | Path) else [place(part) for part in source]
     clips = find_all(paths, options.media).with_audio_stream(options.audio_stream)
     check_writable(out)
     options = with_cached_rules(with_cached_precision(options, out), out)

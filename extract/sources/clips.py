@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cache.commit.failures import Failure
+from cache.common.storage.url_path import UrlPath
+from extract.sources.far_files import far_stat
 from extract.sources.no_media import NoMedia
 
 
@@ -89,6 +91,8 @@ class Source:
 
 def source_stat(path: Path) -> tuple[int, int] | None:
     """Return size [bytes] and modification time [ns] of a file, or None when it cannot be had."""
+    if isinstance(path, UrlPath):
+        return far_stat(path)
     try:
         status = os.stat(path)
     except OSError:

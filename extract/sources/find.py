@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from cache.common.storage.url_path import UrlPath
 from cache.common.tables import read_table
 from extract.errors import SourceError
 from extract.sources.annotations.read import annotation_table
@@ -48,6 +49,10 @@ def find_clips(source: Path, media: Sequence[Path] = ()) -> Source:
     """
     if source.is_dir():
         return from_folder(source)
+    if isinstance(source, UrlPath):
+        raise SourceError(
+            f"{source}: nothing lies below it; expected a folder of clips (tables are read from this machine)"
+        )
     if not source.exists():
         raise SourceError(
             f"{source}: no such file or folder; expected a folder of clips or a CSV/JSONL table of them"

@@ -11,11 +11,13 @@ from pathlib import Path
 from cache.commit.failures import Failure
 from cache.common.errors import TableError
 from cache.common.ids import clip_id_of_file
+from cache.common.storage.url_path import UrlPath
 from cache.common.tables import split_in_name
 from extract.errors import SourceError
 from extract.sources.clips import Source, SourceClip
+from extract.sources.far_files import far_files
 from extract.sources.file_names import bad_name, shown_path
-from extract.sources.media_kinds import id_text, looks_like
+from extract.sources.media_kinds import id_text, looks_like, looks_like_by_name
 from extract.sources.no_media import HIDDEN, HIDDEN_FOLDER, NoMedia
 
 
@@ -62,10 +64,13 @@ def media_files(folder: Path) -> tuple[list[Path], NoMedia]:
 
     Links are followed, but never in circles; hidden files and folders are no media.
     """
-    if not folder.is_dir():
-        raise SourceError(f"{folder}: no such folder")
     no_media = NoMedia()
-    found = looks_like(list(_visible_files(folder, no_media)))
+    if isinstance(folder, UrlPath):
+        found = looks_like_by_name(list(_visible_far_files(folder, no_media)))
+    elif folder.is_dir():
+        found = looks_like(list(_visible_files(folder, no_media)))
+    else:
+        raise SourceError(f"{folder}: no such folder")
     for path, kind in (each for each in found if not each.is_media):
         no_media.add(kind, shown_path(path, folder))
     return [each.path for each in found if each.is_media], no_media
@@ -87,6 +92,15 @@ def _visible_files(folder: Path, no_media: NoMedia) -> Iterator[Path]:
                 no_media.add(HIDDEN, shown_path(Path(root, name), folder))
             else:
                 yield Path(root, name)
+
+
+def _visible_far_files(folder: UrlPath, no_media: NoMedia) -> Iterator[Path]:
+    for path in far_files(folder):
+        name = shown_path(path, folder)
+        if any(part.startswith(".") for part in name.split("/")):
+            no_media.add(HIDDEN, name)
+        else:
+            yield path
 
 
 def _refuse(error: OSError) -> None:

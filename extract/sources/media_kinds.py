@@ -44,6 +44,14 @@ def looks_like(paths: Sequence[Path]) -> list[LooksLike]:
     return [LooksLike(path, kind or next(found)) for path, kind in zip(paths, kinds, strict=True)]
 
 
+def looks_like_by_name(paths: Sequence[Path]) -> list[LooksLike]:
+    """Say of files behind URLs whether they are sound or video: none is fetched for that."""
+    return [
+        LooksLike(path, CALLED_SO if _is_called_so(path) else path.suffix.lower() or "without suffix")
+        for path in paths
+    ]
+
+
 def is_media(path: Path) -> bool:
     """Say whether one file is sound or video, by its name or its first bytes."""
     return looks_like([path])[0].is_media

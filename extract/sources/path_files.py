@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from cache.common.ids import clip_id_from_text
+from cache.common.storage.url_path import UrlPath, is_url, place
 from cache.common.tables import Table
 from extract.errors import SourceError
+from extract.sources.far_files import far_files
 from extract.sources.file_names import readable, shown_path
 from extract.sources.table_files import Files, Indexes, indexed
 
@@ -25,15 +27,34 @@ def files_by_path(table: Table, ids: Sequence[str], media: Sequence[Path]) -> tu
     column = table.file_column
     assert column is not None  # noqa: S101 - the caller looked
     folders = (table.path.parent, *media)
+    here = [folder for folder in folders if not isinstance(folder, UrlPath)]
+    far = {folder: _names(folder) for folder in media if isinstance(folder, UrlPath)}
     files: list[tuple[Path, str] | str] = []
     for row in range(len(ids)):
         text = table.rows[row][column]
-        files.append(_inside(text, folders, f"{table.path}, line {table.line(row)}") or text)
+        where = f"{table.path}, line {table.line(row)}"
+        files.append(_by_url(text, far) or _inside(text, here, where) or text)
     if media and column != table.column_for("path") and any(isinstance(file, str) for file in files):
         indexes = indexed(media)
         files = [_by_name(file, indexes) or file if isinstance(file, str) else file for file in files]
     named = [file if isinstance(file, str) else (*file, ids[row]) for row, file in enumerate(files)]
     return named, ", ".join(str(folder) for folder in folders)
+
+
+def _by_url(text: str, far: Mapping[UrlPath, Collection[str]]) -> tuple[Path, str] | None:
+    """Return a file behind a URL: of a row that is one, or of a media folder that has this name.
+
+    Whether an object is there that a row names whole is seen when it is fetched.
+    """
+    if is_url(text):
+        path = place(text)
+        return path, str(path)
+    pairs = ((folder, name) for folder in far for name in _spellings(text))
+    return next(((folder / name, name) for folder, name in pairs if name in far[folder]), None)
+
+
+def _names(folder: UrlPath) -> frozenset[str]:
+    return frozenset(shown_path(path, folder) for path in far_files(folder))
 
 
 def _by_name(text: str, indexes: Indexes) -> tuple[Path, str] | None:

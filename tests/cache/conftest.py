@@ -113,3 +113,31 @@ def committed_once() -> Callable[..., None]:
         assert list((path / "leases").iterdir()) == []
 
     return check
+
+
+@pytest.fixture(scope="session")
+def upload() -> Callable[[Path, Path], Path]:
+    """Copy a cache to a place behind a URL, object by object."""
+
+    def copy(folder: Path, target: Path) -> Path:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                target.storage.put_if_absent(path.relative_to(folder).as_posix(), path.read_bytes())
+        return target
+
+    return copy
+
+
+@pytest.fixture
+def cli_text() -> Callable[..., str]:
+    """Run a command of ``emi-cache`` and return what it says; its exit code must be ``code``."""
+    from typer.testing import CliRunner
+
+    from cache.__main__ import app
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == code, done.output + str(done.exception)
+        return done.stdout
+
+    return run

@@ -13,13 +13,13 @@ import pytest
 
 from cache import CacheReader, CacheWriter, verify
 from cache.commit.processes import host_name
-from cache.common import durable
 from cache.common.errors import (
     DuplicateClipError,
     InvalidValueError,
     NotACacheError,
     RecipeMismatchError,
 )
+from cache.common.storage import turns
 
 
 def test_a_cache_of_another_recipe_is_refused_with_a_readable_diff(tmp_path, recipe, fields) -> None:
@@ -143,15 +143,15 @@ def test_a_shard_that_was_published_anew_meanwhile_gets_the_record_of_what_is_th
     first, second, third = (CacheWriter.open(tmp_path, recipe, fields, store=store) for _ in range(3))
     [plan] = first.plan({"a": 7, "b": 7})
     clips = [make_clip("a"), make_clip("b")]
-    publish, turn = first.store.publish, durable.turn
+    publish, turn = first.store.publish, turns.turn
     reached, go_on = threading.Event(), threading.Event()
-    turns = []
+    taken = []
 
     @contextmanager
     def slow_turn(path):
         if threading.current_thread().name == "second":
-            turns.append(path)
-            if len(turns) == 2:  # the first found the clip in common
+            taken.append(path)
+            if len(taken) == 2:  # the first found the clip in common
                 reached.set()
                 assert go_on.wait(30)
         with turn(path) as mine:
@@ -161,13 +161,13 @@ def test_a_shard_that_was_published_anew_meanwhile_gets_the_record_of_what_is_th
 
     def overtaken(tmp, final):
         published = publish(tmp, final)
-        if not turns:
+        if not taken:
             third.commit([make_clip("b"), make_clip("c")])
             slow.start()
             assert reached.wait(30)
         return published
 
-    monkeypatch.setattr(durable, "turn", slow_turn)
+    monkeypatch.setattr(turns, "turn", slow_turn)
     monkeypatch.setattr(first.store, "publish", overtaken)
     assert first.commit(clips, plan).clip_ids == ("a",)
     go_on.set()

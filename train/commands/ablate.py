@@ -11,9 +11,11 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
+from train.commands.local_copies import keeps_copies
 from train.commands.options import (
     ByGroup,
     ConfigFile,
+    FullCache,
     Json,
     PaperRecipe,
     RowCaches,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 SET_BY_ROWS = (*SWITCHES, "seed", "train_on_all")  # by the grid and the seeds, not for all rows at once
 
 
+@keeps_copies
 @options_from(LabelFiles, "files")
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", without=SET_BY_ROWS)
@@ -62,9 +65,7 @@ def ablate(
     ] = None,
     tune_minutes: TuneMinutes = 5.0,
     recipe: PaperRecipe = None,
-    confirm: Annotated[
-        Path | None, typer.Option(help="Full cache: fit the reference and the best rows on it too.")
-    ] = None,
+    confirm: FullCache = None,
     workers: Workers = None,
     baselines: Annotated[
         bool, typer.Option(help="Put the baselines below the rows: constant, length, VAD, global mean.")

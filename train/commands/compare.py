@@ -12,7 +12,9 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
+from cache.common.storage.url_path import place
 from train.commands.ablate import audit_aloud, caches_without_vad
+from train.commands.local_copies import keeps_copies
 from train.commands.options import CacheArguments, Json, Strict, Workers
 from train.commands.parts import read_parts
 from train.config import FitConfig
@@ -21,6 +23,7 @@ from train.labels.label_files import LabelFiles
 from train.streams.arguments import parse_caches
 
 
+@keeps_copies
 @options_from(LabelFiles, "files")
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", only=("layer", "metric", "seed", "min_coverage", "streams", "missing"))
@@ -59,8 +62,12 @@ def baseline(
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen", only=("epochs", "lr", "metric", "precision", "min_coverage"))
 def fidelity(
-    full: Annotated[Path, typer.Argument(metavar="FULL", help="Folder of the full cache.")],
-    compact: Annotated[Path, typer.Argument(metavar="COMPACT", help="Folder of a compact cache of it.")],
+    full: Annotated[
+        Path, typer.Argument(metavar="FULL", help="Folder or URL of the full cache.", parser=place)
+    ],
+    compact: Annotated[
+        Path, typer.Argument(metavar="COMPACT", help="The same of a compact one.", parser=place)
+    ],
     *,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")],
     files: Mapping[str, Any],

@@ -11,6 +11,7 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.cores import available_cores
+from train.commands.local_copies import keeps_copies
 from train.commands.options import CacheArguments, ConfigFile, FitThreads, Json, Recipe, Strict, TuneMinutes
 from train.commands.parts import folding_of
 from train.config import FitConfig
@@ -50,6 +51,7 @@ class Place(NamedTuple):
     heads: int
 
 
+@keeps_copies
 @options_from(LabelFiles, "files")
 @options_from(FoldOptions, "division")
 @options_from(FitConfig, "chosen")

@@ -7,13 +7,20 @@ from typing import Annotated
 
 import typer
 
+from cache.common.storage.url_path import place
 from train.recipes.registry import RECIPES
 from train.streams.arguments import CACHES
 
+FullCache = Annotated[
+    Path | None,
+    typer.Option(
+        "--confirm", help="Full cache: fit the reference and the best rows on it too.", parser=place
+    ),
+]
 CacheArguments = Annotated[
     list[str],
     typer.Argument(
-        metavar=CACHES, help="Folder of the feature cache; of several streams NAME=CACHE for each."
+        metavar=CACHES, help="Folder or URL of the feature cache; of several streams NAME=CACHE for each."
     ),
 ]
 RowCaches = Annotated[

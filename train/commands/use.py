@@ -11,6 +11,7 @@ import typer
 from cache.common.command_options import options_from
 from cache.common.console import print_json
 from cache.common.words import counted
+from train.commands.local_copies import keeps_copies
 from train.commands.options import (
     Annotators,
     CacheArguments,
@@ -28,6 +29,7 @@ from train.scores.registry import METRICS
 from train.streams.arguments import parse_caches
 
 
+@keeps_copies
 @options_from(FitConfig, "chosen", only=("min_coverage", "device"))
 def evaluate(
     run: RunPath,
@@ -91,6 +93,7 @@ def evaluate(
         typer.echo(evaluation_text(result, list(result["per_target"])))
 
 
+@keeps_copies
 @options_from(FitConfig, "chosen", only=("device",))
 def predict(
     run: RunPath,

@@ -44,12 +44,13 @@ class FieldInMemory:
         self.ends = np.cumsum(lengths)
         self.starts = self.ends - np.array(lengths)
         field = reader.frame_fields[name]
+        # First: behind a URL these tables are asked for together, and bring the frames of small shards along.
+        self.scaling = _scaling(reader, clip_ids, name)
         array = np.empty((sum(lengths), field.width), field.dtype)
         for position, clip_id in enumerate(clip_ids):
             reader.read_into(clip_id, name, array[self.starts[position] : self.ends[position]])
             on_progress(position + 1, len(clip_ids))
         self.values = torch.from_numpy(array)
-        self.scaling = _scaling(reader, clip_ids, name)
 
     def fill(self, clips: IntArray, index: Tensor, out: Tensor) -> None:
         """Write the frames at ``index`` (batch · frames,) into ``out`` (batch, frames, width) float32."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cache.common.storage.url_path import place
 from train.errors import ConfigError
 from train.streams.settings import NAME
 
@@ -22,8 +23,8 @@ def parse_cache(text: str) -> tuple[str | None, Path]:
     """
     name, equals, path = text.partition("=")
     if not equals or not NAME.fullmatch(name) or Path(text).exists():
-        return None, Path(text)
-    return name, Path(path)
+        return None, place(text)
+    return name, place(path)
 
 
 def parse_caches(texts: Sequence[str]) -> Path | dict[str, Path]:
@@ -69,12 +70,12 @@ def places_in(told: object) -> Path | dict[str, Path]:
         told: a path; the paths of streams by name; or these as one text, as a command line has them.
     """
     if isinstance(told, Mapping):
-        return {str(name): Path(str(path)) for name, path in sorted(told.items())}
+        return {str(name): place(str(path)) for name, path in sorted(told.items())}
     text = str(told)
     pieces = [piece.partition("=") for piece in re.split(rf" (?={NAME.pattern}=)", text)]
     if Path(text).exists() or not all(equals and NAME.fullmatch(name) for name, equals, _ in pieces):
-        return Path(text)
-    return {name: Path(path) for name, _, path in pieces}
+        return place(text)
+    return {name: place(path) for name, _, path in pieces}
 
 
 def cache_words(place: Path | Mapping[str, Path]) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any
 from cache.commit.leases import remove_of
 from cache.commit.partition import ShardPlan
 from cache.common.errors import reason_of
+from cache.common.storage.url_path import UrlPath
 from cache.common.words import counted
 from extract.errors import ExtractError
 from extract.options import ExtractOptions
@@ -79,7 +80,7 @@ class _Workers:
     def __init__(self, ray: Any, room: Layout, server: ShardServer, run: RayRun) -> None:
         self._ray, self._server, self._run = ray, server, run
         self._crew = Crew(server, run.meter, with_phases=True)
-        self._job = Job(room.device, Path(os.path.abspath(run.out)), _portable(run.options), 1, LEASE_SECONDS)
+        self._job = Job(room.device, _absolute(run.out), _portable(run.options), 1, LEASE_SECONDS)
         self._actor = ray.remote(RayWorker).options(
             num_cpus=room.cpus,
             num_gpus=room.gpus,
@@ -191,7 +192,7 @@ class _Workers:
     def _take_back(self, name: str) -> list[ShardPlan]:
         """Take back what a worker had, and the leases that nobody will renew."""
         shards = self._server.lost(name)
-        if name in self._crew.places:
+        if name in self._crew.places and not isinstance(self._run.out, UrlPath):
             for shard in shards:
                 with suppress(OSError):  # it runs out by itself
                     remove_of(self._run.out, shard.name, *self._crew.places[name])
@@ -220,7 +221,7 @@ class _Absolute(Mapping[str, Any]):
         clip = self._clips[clip_id]
         path = getattr(clip, "path", None)
         if isinstance(path, Path) and not path.is_absolute():
-            return replace(clip, path=Path(os.path.abspath(path)))
+            return replace(clip, path=_absolute(path))
         return clip
 
     def __iter__(self) -> Iterator[str]:
@@ -237,9 +238,14 @@ def _first_words(error: Exception) -> str:
     return reason_of(Exception(named or next(iter(lines), "")))
 
 
+def _absolute(path: Path) -> Path:
+    """Return a path that means the same in whatever folder a process works; a URL does."""
+    return path if isinstance(path, UrlPath) else Path(os.path.abspath(path))
+
+
 def _portable(options: ExtractOptions) -> ExtractOptions:
     """Return the options as a worker on another machine is to have them: no relative path, no log of its own."""
     model = options.encoder.model
     encoder = replace(options.encoder, model=os.path.abspath(model) if os.path.exists(model) else model)
-    like = Path(os.path.abspath(options.like)) if options.like else None
+    like = _absolute(options.like) if options.like else None
     return replace(options, encoder=encoder, like=like, media=(), log_file=None)

@@ -16,6 +16,7 @@ from cache.commit import committed
 from cache.commit.partition import ShardPlan, shard_name
 from cache.common import durable, gate
 from cache.common.errors import DuplicateClipError
+from cache.common.storage import turns
 from cache.format import catalog
 
 
@@ -58,7 +59,7 @@ def test_without_turns_whoever_records_last_takes_it_back(
     committed_once, tmp_path, recipe, fields, make_clip, monkeypatch, late
 ) -> None:
     """A file system without locks, or a writer stopped in its turn: the look after the record decides."""
-    monkeypatch.setattr(durable, "turn", lambda _folder: nullcontext())
+    monkeypatch.setattr(turns, "turn", lambda _folder: nullcontext())
     first, second = (CacheWriter.open(tmp_path, recipe, fields) for _ in range(2))
     [plan] = first.plan({"a": 7, "b": 7})
     write_once = durable.write_once
@@ -82,7 +83,7 @@ def test_without_turns_whoever_records_last_takes_it_back(
 def test_two_that_record_at_once_both_take_it_back_and_try_again(
     committed_once, tmp_path, recipe, fields, make_clip, monkeypatch
 ) -> None:
-    monkeypatch.setattr(durable, "turn", lambda _folder: nullcontext())
+    monkeypatch.setattr(turns, "turn", lambda _folder: nullcontext())
     plans = [["a", "b"], ["b", "c"]]
     barrier, write_once, calls = threading.Barrier(2, timeout=20), durable.write_once, []
 

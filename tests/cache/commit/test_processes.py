@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
+from cache.commit import processes
 from cache.commit.processes import STARTED, host_name, is_dead, is_gone
 from cache.common import durable
 
@@ -43,3 +45,14 @@ def test_names_of_temporary_files_tell_host_and_process(tmp_path) -> None:
     name = durable.tmp_path(tmp_path / "x.h5").name.split(".")
     assert name[:2] == ["x", "h5"]
     assert (name[2], name[3]) == (host_name(), str(os.getpid()))
+
+
+def test_temporary_folders_of_killed_processes_are_removed(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    mine = tmp_path / f"kind-{processes.host_name()}.{os.getpid()}.a"
+    others = [tmp_path / f"kind-{processes.host_name()}.x.b", tmp_path / "kind-elsewhere.5.c"]
+    dead = tmp_path / f"kind-{processes.host_name()}.{2**22 + 13}.d"
+    for folder in (mine, dead, *others):
+        folder.mkdir()
+    assert mine.name.startswith(processes.temporary_prefix("kind"))
+    assert sorted(tmp_path.iterdir()) == sorted([mine, *others])

@@ -1,12 +1,9 @@
-"""Files are whole or absent, and turns are taken one at a time."""
+"""Files are whole or absent."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,65 +54,6 @@ def test_write_once_keeps_what_is_there(tmp_path) -> None:
     assert write_once(tmp_path / "a.json", b"1")
     assert not write_once(tmp_path / "a.json", b"2")
     assert (tmp_path / "a.json").read_bytes() == b"1"
-
-
-def test_a_turn_is_taken_by_one_at_a_time_and_after_a_while_all_the_same(tmp_path) -> None:
-    inside, most = [], []
-
-    def work(_: int) -> None:
-        with durable.turn(tmp_path):
-            inside.append(1)
-            most.append(len(inside))
-            time.sleep(0.002)
-            inside.pop()
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, range(60)))
-    assert max(most) == 1
-    with durable.turn(tmp_path), durable.turn(tmp_path, seconds=0.05):
-        pass
-    with durable.turn(tmp_path):
-        child = os.fork()
-        if not child:
-            time.sleep(20)
-            os._exit(0)
-    begun = time.monotonic()
-    with durable.turn(tmp_path):
-        waited = time.monotonic() - begun
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    assert waited < 10
-
-
-def test_who_was_stopped_with_the_turn_is_waited_for_once(tmp_path) -> None:
-    child = os.fork()
-    if not child:
-        with durable.turn(tmp_path):
-            (tmp_path / "has it").touch()
-            time.sleep(60)
-        os._exit(0)
-    while not (tmp_path / "has it").exists():
-        time.sleep(0.01)
-    os.kill(child, signal.SIGSTOP)
-    with durable.turn(tmp_path, seconds=0.3):
-        pass
-    begun = time.monotonic()
-    for _ in range(5):
-        with durable.turn(tmp_path):
-            pass
-    waited = time.monotonic() - begun
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    assert waited < 4, "less than one turn's patience for five"
-    with durable.turn(tmp_path), ThreadPoolExecutor(1) as pool:
-        begun = time.monotonic()
-        pool.submit(_wait_for_turn, tmp_path).result()
-        assert time.monotonic() - begun > 0.2, "it was seen free: the next one is waited for again"
-
-
-def _wait_for_turn(folder: Path) -> None:
-    with durable.turn(folder, seconds=0.25):
-        pass
 
 
 def test_a_folder_is_on_the_disk_in_the_one_above_it(tmp_path, monkeypatch) -> None:

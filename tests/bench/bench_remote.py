@@ -1,0 +1,157 @@
+"""A cache behind a URL over a slow and faulty network: what a fit waits for, and what faults cost a writer.
+
+    python tests/bench/bench_remote.py [--clips 1500] [--latency 0.02] [--only fit|faults]
+
+``fit``: a compact cache (256 channels of int8), batches into an LSTM as a fit makes them; seconds waited for bytes,
+from opening on, as a share of the first epoch with all before it: in memory, batch by batch, and with a local copy.
+``faults``: a cache written and read again through latency alone, and with resets, truncated bodies, 503 and stalls;
+every bit is compared. The server is moto, behind a proxy, on the same cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+import object_stores  # noqa: E402
+
+from cache import CacheReader, CacheWriter, ClipFeatures, FrameField, diff  # noqa: E402
+from cache.commit.copies import keep_copies  # noqa: E402
+from cache.common.storage.url_path import place  # noqa: E402
+from cache.shards import remote_files  # noqa: E402
+
+WIDTH, SHARDS = 256, 6
+FIELD = "hidden_states/12"
+BATCH = 32
+LATENCY = 0.2  # seconds, of the network with faults
+
+
+def write(path: Path | str, clips: int, shards: int = SHARDS) -> None:
+    """Write a compact-like cache of clips of 46 to 92 frames."""
+    writer = CacheWriter.open(
+        path, {"model": "x", "weights_sha256": "a" * 64}, [FrameField(FIELD, WIDTH, np.dtype("i1"))]
+    )
+    draw = np.random.default_rng(0)
+    for shard in np.array_split(np.arange(clips), shards):
+        part = []
+        for number in shard.tolist():
+            values = draw.normal(size=(int(draw.integers(46, 93)), WIDTH)).astype(np.float32)
+            mean = {FIELD: values.mean(0)}
+            part.append(ClipFeatures(f"{number:05}", {FIELD: values}, mean, 9000, -20.0, "0" * 64, {}))
+        writer.commit(part)
+
+
+def epochs(path: Path, budget: float | None) -> tuple[float, float]:
+    """Open a cache and train an LSTM on it for two epochs; return which share of the time of each was waited."""
+    import torch
+
+    from train import FitConfig
+    from train.features.batches import BatchFeed, load_features
+
+    torch.manual_seed(0)
+    begun = time.perf_counter()
+    with CacheReader(path) as reader:
+        config = (
+            FitConfig(vad=False, clip_vector="mean")
+            if hasattr(FitConfig, "clip_vector")
+            else FitConfig(vad=False)
+        )
+        features = load_features(reader, reader.clip_ids, config, budget=budget)
+        opened = time.perf_counter() - begun
+        head = torch.nn.LSTM(WIDTH, 64, batch_first=True)
+        order = np.random.default_rng(0).permutation(len(reader.clip_ids))
+        optimiser = torch.optim.SGD(head.parameters(), 1e-3)
+        shares = []
+        for _ in range(2):
+            feed = BatchFeed(features, torch.device("cpu"))
+            for _, batch in feed(np.array_split(order, max(1, len(order) // BATCH))):
+                optimiser.zero_grad()
+                head(batch.frames)[0].square().mean().backward()
+                optimiser.step()
+            shares.append((opened + feed.waited) / (time.perf_counter() - begun))
+            opened, begun = 0.0, time.perf_counter()
+        return shares[0], shares[1]
+
+
+def fit(clips: int, latency: float) -> None:
+    """Print what a fit waits for."""
+    server = object_stores.moto()
+    server.make_bucket("bucket")
+    proxy = object_stores.Proxy(server.port)
+    with tempfile.TemporaryDirectory() as folder, object_stores.lead_to(proxy.port):
+        url = place("s3://bucket/cache")
+        write(Path(folder) / "c", clips)
+        write(url, clips)
+        proxy.latency = latency
+        epochs(Path(folder) / "c", None)  # warms libraries
+        for name, path, budget, local in (
+            ("a folder, in memory", Path(folder) / "c", None, None),
+            ("a folder, batch by batch", Path(folder) / "c", 0, None),
+            ("URL, in memory", url, None, None),
+            ("URL, batch by batch", url, 0, None),
+            ("URL, --local, first run", url, 0, Path(folder) / "local"),
+            ("URL, --local, second run", url, 0, Path(folder) / "local"),
+        ):
+            remote_files.forget()
+            keep_copies(local)
+            before = proxy.requests
+            begun = time.monotonic()
+            first, second = epochs(path, budget)
+            told = f"waited {first:6.1%} of the first epoch, {second:6.1%} of the second"
+            took = f"{time.monotonic() - begun:.1f} s, {proxy.requests - before} requests"
+            print(f"{name:26} {told}; {took}", flush=True)
+        keep_copies(None)
+    server.kill()
+
+
+def faults(clips: int, shards: int = 8, stall: float = 10.0) -> tuple[float, float]:
+    """Write and read through a network without and with faults; return the seconds of both."""
+    server = object_stores.moto()
+    server.make_bucket("bucket")
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / "c", clips, shards)
+        for share in (0.0, 0.05):
+            proxy = object_stores.Proxy(server.port, seed=1)
+            proxy.latency = LATENCY
+            proxy.resets = proxy.truncated = proxy.busy = share
+            proxy.stalls, proxy.stall_seconds = share / 10, stall
+            with object_stores.lead_to(proxy.port):
+                begun = time.monotonic()
+                url = place(f"s3://bucket/cache{share}")
+                write(url, clips, shards)
+                remote_files.forget()
+                assert diff(Path(folder) / "c", url, exact=True) == []
+                seconds.append(time.monotonic() - begun)
+                print(
+                    f"faults {share:.0%}: {seconds[-1]:.1f} s, {proxy.requests} requests, every bit as written"
+                )
+            proxy.close()
+    server.kill()
+    return seconds[0], seconds[1]
+
+
+def main() -> None:
+    """Run it and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=1500)
+    parser.add_argument("--latency", type=float, default=0.02)
+    parser.add_argument("--only", choices=("fit", "faults"))
+    given = parser.parse_args()
+    if given.only != "faults":
+        fit(given.clips, given.latency)
+    if given.only != "fit":
+        ideal, faulty = faults(200)
+        print(f"with faults {faulty / ideal:.2f} × the time without")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What is asked of a store is asked again where that helps, and a lost answer is no second writer."""
+
+from __future__ import annotations
+
+import time
+
+import obstore
+import pytest
+
+from cache.common.storage import remote
+from cache.common.storage.protocol import RemoteError
+from cache.common.storage.remote import RemoteStorage
+from cache.common.storage.url_path import place
+
+
+def lost_answer(monkeypatch) -> None:
+    """The first put is done, and its answer gets lost."""
+    put, lost = obstore.put, []
+
+    def losing(*given, **more):
+        done = put(*given, **more)
+        if not lost:
+            lost.append(done)
+            raise OSError("connection reset")
+        return done
+
+    monkeypatch.setattr(obstore, "put", losing)
+    monkeypatch.setattr(remote, "PAUSE", 0.01)
+
+
+def test_an_object_that_was_put_before_the_answer_got_lost_is_ours(bucket, monkeypatch) -> None:
+    lost_answer(monkeypatch)
+    tag = bucket.storage.put_if_absent("a", b"mine")
+    assert tag == bucket.storage.size("a").tag
+    assert bucket.storage.put_if_absent("a", b"yours") is None
+
+
+def test_an_object_that_was_replaced_before_the_answer_got_lost_is_ours(bucket, monkeypatch) -> None:
+    tag = bucket.storage.put_if_absent("a", b"before")
+    lost_answer(monkeypatch)
+    assert bucket.storage.replace_if_match("a", tag, b"mine") == bucket.storage.size("a").tag
+
+
+def test_what_cannot_succeed_is_asked_once(bucket, monkeypatch) -> None:
+    asked = []
+
+    def refuse(*given, **more):
+        asked.append(given)
+        raise obstore.exceptions.GenericError(
+            "Server returned non-2xx status code: 400 Bad Request: <?xml secret"
+        )
+
+    monkeypatch.setattr(obstore, "get", refuse)
+    with pytest.raises(RemoteError, match=r"a: Server returned non-2xx status code: 400 Bad Request; check"):
+        bucket.storage.read("a")
+    assert len(asked) == 1
+
+
+def test_ranges_come_together(bucket) -> None:
+    data = bytes(range(256)) * 100
+    bucket.storage.put_if_absent("a", data)
+    ranges = [(0, 10), (5000, 5020), (25_590, 25_600)]
+    assert bucket.storage.read_ranges("a", ranges) == [data[start:stop] for start, stop in ranges]
+    assert bucket.storage.read_ranges("a", []) == []
+    assert bucket.storage.read_range("a", 30_000, 30_010) == b""
+
+
+def test_names_are_those_of_one_folder(bucket) -> None:
+    for name in ("cache.json", "shards/a.json", "shards/b.zarr/zarr.json"):
+        (bucket / "c").storage.put_if_absent(name, b"x")
+    assert (bucket / "c").storage.names("") == ["cache.json", "shards"]
+    assert (bucket / "c").storage.names("shards") == ["a.json", "b.zarr"]
+    assert bucket.storage.names("") == ["c"]
+    (bucket / "c" / "shards").storage.delete_all()
+    assert [entry.name for entry in bucket.storage.list("")] == ["c/cache.json"]
+
+
+def test_by_http_nothing_is_written() -> None:
+    storage = RemoteStorage(place("http://127.0.0.1:9/c"), None)
+    with pytest.raises(RemoteError, match="can only be read by HTTP"):
+        storage.put_if_absent("a", b"x")
+
+
+def test_a_network_with_faults_gives_the_right_bytes_or_an_error(
+    s3_server, bench, bucket, monkeypatch
+) -> None:
+    monkeypatch.setattr(remote, "PAUSE", 0.01)
+    data = bytes(range(256)) * 4000
+    bucket.storage.put_if_absent("a", data)
+    stores = bench("object_stores")
+    proxy = stores.Proxy(s3_server.port)
+    proxy.resets = proxy.truncated = proxy.busy = 0.1
+    with stores.lead_to(proxy.port):
+        begun, right = time.monotonic(), 0
+        for number in range(25):
+            assert (
+                bucket.storage.read_range("a", number * 1000, number * 1000 + 200_000)
+                == data[number * 1000 :][:200_000]
+            )
+            assert bucket.storage.put_if_absent(f"b{number}", b"%d" % number) is not None
+            assert bucket.storage.read(f"b{number}").data == b"%d" % number
+            right += 1
+        assert right == 25
+        assert time.monotonic() - begun < 60
+    proxy.close()
