@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,21 +51,29 @@ def read_existing(path: Path) -> Existing:
             f"{path}: exists, without {recipe_path(path).name} beside it, so emi-extract transcribe did not make "
             "it; give another --out"
         )
-    if len(path.read_bytes()[:4096].splitlines()) < 2:
+    if not _has_rows(path):
         return Existing(COLUMNS, {}, {})  # a header: every clip failed
     table = read_table(path)
-    if text_column(table) != "text":
-        raise SourceError(f"{path}: no column 'text' in it any more; expected {', '.join(COLUMNS)}")
+    for column, found in (("text", text_column(table)), ("clip_id", table.id_column)):
+        if column not in table.columns:
+            raise SourceError(f"{path}: no column {column!r} in it any more; expected {', '.join(COLUMNS)}")
+        if found != column:
+            raise SourceError(f"{path}: column {found!r} would count as {column!r}; rename or remove it")
     return Existing(table.columns, dict(zip(table.ids(), table.rows, strict=True)), _words(words_path(path)))
 
 
 def _words(path: Path) -> dict[str, list[dict[str, str]]]:
     words: dict[str, list[dict[str, str]]] = {}
-    if path.exists() and len(path.read_bytes()[:4096].splitlines()) > 1:
+    if path.exists() and _has_rows(path):
         table: Table = read_table(path)
         for row in table.rows:
             words.setdefault(row.get("clip_id", ""), []).append(row)
     return words
+
+
+def _has_rows(path: Path) -> bool:
+    """Say whether a table has more than a header."""
+    return len(path.read_bytes().removeprefix(codecs.BOM_UTF8).strip().splitlines()) > 1
 
 
 def is_mended(row: Mapping[str, str], heard: Sequence[Row]) -> bool:
