@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cache.common.ids import without_zeros
 from cache.common.tables import Table, read_table
+from cache.common.words import counted
 from extract.errors import SourceError
 from extract.transcripts.asr.parts import Row
 from extract.transcripts.table import (
@@ -76,6 +78,21 @@ def _has_rows(path: Path) -> bool:
     return len(path.read_bytes().removeprefix(codecs.BOM_UTF8).strip().splitlines()) > 1
 
 
+def refuse_lost_zeros(path: Path, table: Existing, heard: Collection[str]) -> None:
+    """Refuse a table in which ids are numbers now: what was mended would stay with clips that nobody knows.
+
+    Raises:
+        SourceError: it names one of them.
+    """
+    absent = {without_zeros(clip_id): clip_id for clip_id in heard if clip_id not in table.rows}
+    lost = [clip_id for clip_id in table.rows if clip_id not in heard and clip_id in absent]
+    if lost:
+        raise SourceError(
+            f"{path}: {counted(len(lost), 'id')} lost leading zeros, as in a spreadsheet: found {lost[0]}, "
+            f"expected {absent[lost[0]]}; give them back, with the column's cells as text"
+        )
+
+
 def is_mended(row: Mapping[str, str], heard: Sequence[Row]) -> bool:
     """Say whether somebody changed a clip's text: it is none that was ever heard of the clip."""
     return bool(heard) and row.get("text", "") not in {each.text for each in heard}
@@ -89,8 +106,12 @@ def publish(path: Path, heard: Mapping[str, Sequence[Row]]) -> tuple[int, int]:
 
     Returns:
         How many rows the table has, and how many of them are mended.
+
+    Raises:
+        SourceError: ids have lost their leading zeros.
     """
     now = read_existing(path)
+    refuse_lost_zeros(path, now, heard)
     rows: list[dict[str, Any]] = []
     words: list[Mapping[str, Any]] = []
     mended = 0

@@ -101,3 +101,13 @@ def test_a_cell_with_a_carriage_return_can_be_read_again(table) -> None:
     for _ in range(2):
         assert publish(table, HEARD) == (2, 1)
     assert read_existing(table).rows["a"]["text"] == "hi\rho"
+
+
+def test_a_table_whose_ids_lost_their_zeros_is_refused_and_stays(table) -> None:
+    heard = {"sub/007": [replace(ROW, clip_id="sub/007")], "10": [replace(ROW, clip_id="10")]}
+    table.write_text("clip_id,text\nsub/7,mended\n10,hi\n")
+    with pytest.raises(SourceError, match=r"1 id lost leading zeros, .*: found sub/7, expected sub/007"):
+        publish(table, heard)
+    assert "mended" in table.read_text()
+    table.write_text("clip_id,text\nsub/007,mended\nsub/7,another\n10,hi\n")
+    assert publish(table, heard) == (3, 1)  # it has both: they are two clips
