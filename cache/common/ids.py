@@ -124,15 +124,16 @@ def _last(clip_id: str) -> str:
     return clip_id.rpartition("/")[2]
 
 
-def _without_zeros(clip_id: str) -> str:
+def without_zeros(clip_id: str) -> str:
+    """Return an id as a spreadsheet leaves it that takes its parts for numbers: ``00042`` is ``42``."""
     return "/".join(part.lstrip("0") or "0" for part in clip_id.split("/"))
 
 
 _NEAR: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("leading zeros", _without_zeros),
+    ("leading zeros", without_zeros),
     ("the folder", _last),
     ("upper case", str.casefold),
-    ("the folder and leading zeros", lambda clip_id: _without_zeros(_last(clip_id))),
+    ("the folder and leading zeros", lambda clip_id: without_zeros(_last(clip_id))),
     ("the folder and upper case", lambda clip_id: _last(clip_id).casefold()),
 )
 

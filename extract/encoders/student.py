@@ -47,6 +47,8 @@ class Student:
     def __init__(self, files: ModelFiles, options: EncoderOptions) -> None:
         require_plain(in_one_line(files.model), options)
         self._files = files
+        if files.weights is not None and len(weight_paths(files)) != 1:
+            raise EncoderError(f"{files.weights}: a student has one file of weights; copy its folder again")
         self._logmel = LogMel(options)
         self._layout = _layout(files)
         self._has_vad = files.config.get("targets_from") == FROM_VAD
@@ -124,7 +126,7 @@ class Student:
         try:
             with safe_open(path, framework="np") as file:
                 found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, TypeError, AttributeError) as error:  # numpy has not every dtype
             raise EncoderError(f"{path}: cannot be read ({error}); copy the student's folder again") from None
         wanted = self._layout.shapes()
         wrong = sorted(

@@ -10,14 +10,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cache.common.errors import is_out_of_memory
 from extract.encoders import devices
 from extract.encoders.base import Encoded
 from extract.encoders.speech.check_weights import MAX_LISTED
+from extract.encoders.speech.settings import used_settings
+from extract.encoders.speech.weight_files import without_fractions
 from extract.errors import EncoderError
 from extract.text.model_files import TextFiles
 from extract.text.tokens import Tokens, Window
 
 OF_LAYERS = re.compile(r"layers?\.\d+\.")  # a weight of the encoder itself, not of a head
+ADAPTER = "adapter_config.json"  # transformers would read other weights because of it
 POOLER = "pooler."  # a head on the first token, which frames make no use of
 CLS = "cls"  # the clip-level field: the last layer's first token
 
@@ -50,12 +54,17 @@ class TextEncoder:
 
         Raises:
             MemoryError: they do not fit the memory together.
+            EncoderError: the encoder cannot compute them.
         """
         windows = [window for tokens in texts for window in tokens.windows]
         try:
             states = self._in_batches(windows)
-        except (RuntimeError, MemoryError) as error:
-            devices.raise_unless_out_of_memory(error, self._device)
+        except (RuntimeError, MemoryError, LookupError) as error:
+            if not (isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error)):
+                raise EncoderError(
+                    f"the text encoder fails on {self._device}: {' '.join(str(error).split())[:300]}; does its "
+                    "tokenizer.json belong to its weights? Committed shards are intact"
+                ) from None
             raise MemoryError from None
         encoded, position = [], 0
         for tokens in texts:
@@ -142,16 +151,17 @@ def _load(files: TextFiles) -> Any:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    _refuse_others(files)
     kind = str(files.config.get("model_type"))
-    try:
-        config = CONFIG_MAPPING[kind].from_dict(dict(files.config))
-        model_class = MODEL_MAPPING[type(config)]
-    except KeyError:
+    if kind not in CONFIG_MAPPING or CONFIG_MAPPING[kind] not in MODEL_MAPPING:
         raise EncoderError(
             f"{files.folder}: model_type {kind!r} is none of transformers' own; encoders with code of their own "
             "are not run"
-        ) from None
+        )
     try:
+        config = CONFIG_MAPPING[kind].from_dict(used_settings(files.config))
+        model_class = MODEL_MAPPING[type(config)]
+        _refuse_larger(files, model_class, config)
         model, info = model_class.from_pretrained(
             files.folder,
             config=config,
@@ -160,7 +170,9 @@ def _load(files: TextFiles) -> Any:
             ignore_mismatched_sizes=True,  # they are listed below
             dtype=torch.float32,
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
+    except EncoderError:
+        raise
+    except Exception as error:  # whatever a foreign config or file of weights comes to
         reason = " ".join(str(error).split())[:300]
         raise EncoderError(
             f"{files.folder}: cannot be loaded as an encoder of transformers ({reason})"
@@ -173,6 +185,34 @@ def _load(files: TextFiles) -> Any:
             "weight may be left to chance: get the complete checkpoint"
         )
     return model
+
+
+def _refuse_others(files: TextFiles) -> None:
+    """Refuse weights that transformers would take for other ones than they are."""
+    if (files.folder / ADAPTER).exists():
+        raise EncoderError(
+            f"{files.folder}: {ADAPTER} lies beside the weights; merge the adapter into them, or remove it"
+        )
+    paths = files.weight_paths()
+    whole = without_fractions(*paths) if paths[0].suffix == ".safetensors" else []
+    if whole:
+        raise EncoderError(
+            f"{files.folder}: {', '.join(whole[:MAX_LISTED])}: expected floating-point numbers; get the complete "
+            "checkpoint"
+        )
+
+
+def _refuse_larger(files: TextFiles, model_class: Any, config: Any) -> None:
+    """Refuse a config of more weights than its files have bytes, before memory is taken for them."""
+    with torch.device("meta"):
+        empty = model_class(config)
+    least = sum(weight.numel() for name, weight in empty.named_parameters() if not name.startswith(POOLER))
+    there = sum(path.stat().st_size for path in files.weight_paths())
+    if least > there:
+        raise EncoderError(
+            f"{files.folder}: config.json describes {least} weights, its files have {there} bytes; get the "
+            "complete checkpoint"
+        )
 
 
 def _problems(model: Any, info: Mapping[str, Any]) -> Iterator[str]:

@@ -37,12 +37,16 @@ class TextFiles:
     revision: str
     config: dict[str, Any]
 
+    def weight_paths(self) -> list[Path]:
+        """Return the files with the weights."""
+        first = next(self.folder / name for name in WEIGHTS if (self.folder / name).is_file())
+        if first.name.endswith(INDEX):
+            return [self.folder / name for name in weight_file_names(first)]
+        return [first]
+
     def weights_sha256(self) -> str:
         """Return a hash of the weights, however many files they are divided into."""
-        first = next(self.folder / name for name in WEIGHTS if (self.folder / name).is_file())
-        paths = [first]
-        if first.name.endswith(INDEX):
-            paths = [self.folder / name for name in weight_file_names(first)]
+        paths = self.weight_paths()
         digest = safetensors_sha256(*paths) if paths[0].suffix == ".safetensors" else None
         if digest is None:
             whole = hashlib.sha256()

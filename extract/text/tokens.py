@@ -17,6 +17,7 @@ from extract.transcripts.timing import TimedText, Unit, timed
 from extract.transcripts.transcript import Transcript
 
 LONGEST = 8192  # tokens that are read at once, however many an encoder says it takes
+SHORTEST = 8  # tokens that an encoder must take: some of them are special ones
 OVERLAP = 8  # a window shares this part of its length, an eighth, with the next
 
 
@@ -82,7 +83,12 @@ class TextTokenizer:
         tokenizer.truncation_side = "right"
         self._tokenizer, self._prefix = tokenizer, prefix
         self.pad = int(tokenizer.pad_token_id or 0)
-        takes = min(_positions(config), int(min(tokenizer.model_max_length, LONGEST)))
+        longest = tokenizer.model_max_length
+        takes = int(
+            min(_positions(config), LONGEST, longest if isinstance(longest, int | float) else LONGEST)
+        )
+        if takes < SHORTEST:
+            raise EncoderError(f"{folder}: takes {takes} tokens at once, expected at least {SHORTEST}")
         if max_tokens is not None and max_tokens > takes:
             raise EncoderError(f"--max-tokens {max_tokens}: this encoder takes {takes}")
         self.max_tokens = max_tokens or takes
@@ -95,19 +101,29 @@ class TextTokenizer:
         return hashlib.sha256(backend.to_str().encode()).hexdigest()
 
     def tokens(self, transcript: Transcript) -> Tokens:
-        """Return the tokens of a transcript that has some text."""
+        """Return the tokens of a transcript that has some text.
+
+        Raises:
+            EncoderError: the tokenizer cannot read it.
+        """
         text, lead = self._prefix + transcript.text, len(self._prefix)
         stride = self.max_tokens // OVERLAP
-        coded = self._tokenizer(
-            text,
-            truncation=True,
-            max_length=self.max_tokens,
-            stride=stride,
-            return_overflowing_tokens=True,
-            return_offsets_mapping=True,
-            return_special_tokens_mask=True,
-            verbose=False,
-        )
+        try:
+            coded = self._tokenizer(
+                text,
+                truncation=True,
+                max_length=self.max_tokens,
+                stride=stride,
+                return_overflowing_tokens=True,
+                return_offsets_mapping=True,
+                return_special_tokens_mask=True,
+                verbose=False,
+            )
+        except Exception as error:  # as above
+            reason = " ".join(str(error).split())[:200]
+            raise EncoderError(
+                f"the tokenizer fails on the transcript of {transcript.clip_id} ({reason}); get the encoder again"
+            ) from None
         masks = coded["special_tokens_mask"]
         windows = [
             _window(ids, mask, stride, number, len(masks))
@@ -129,7 +145,8 @@ def _positions(config: Mapping[str, Any]) -> int:
         return LONGEST
     kind = str(config.get("model_type"))
     shift = "roberta" in kind or kind in {"camembert", "mpnet", "longformer"}
-    return places - (int(config.get("pad_token_id") or 1) + 1 if shift else 0)
+    pad = config.get("pad_token_id") or 1
+    return places - ((pad if isinstance(pad, int) else 1) + 1 if shift else 0)
 
 
 def _window(ids: Sequence[int], mask: Sequence[int], stride: int, number: int, count: int) -> Window:

@@ -54,8 +54,12 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, o
     """Write a CSV that spreadsheets open as it is, durably, and only where it says something new."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
-    writer.writerows([safe_cell(row.get(column, "")) for column in columns] for row in rows)
+    for row in rows:
+        cells = [safe_cell(row.get(column, "")) for column in columns]
+        has_return = any("\r" in cell for cell in cells if isinstance(cell, str))  # csv quotes \n alone
+        (quoting if has_return else writer).writerow(cells)
     data = text.getvalue().encode("utf-8-sig")  # the mark tells spreadsheets that it is UTF-8
     if not (path.is_file() and path.read_bytes() == data):
         durable.replace_file(path, data)

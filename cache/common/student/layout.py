@@ -50,8 +50,11 @@ class Layout:
         for name, value in numbers.items():
             if type(value) is not int or not 0 <= value <= LARGEST:
                 raise ValueError(f"{name}: found {value!r}, expected a number up to {LARGEST}")
-        if any(type(each) is not int for each in self.pools):
-            raise ValueError(f"pools: found {self.pools!r}, expected numbers of convolutions")
+        is_number = all(type(each) is int and 1 <= each <= CONVOLUTIONS for each in self.pools)
+        if not is_number or len(set(self.pools)) < len(self.pools):
+            raise ValueError(
+                f"pools: found {str(self.pools)[:60]}, expected numbers of convolutions, from 1 to {CONVOLUTIONS}"
+            )
         if self.channels < 1 or self.bands_left < 1 or bool(self.width) != bool(self.layers):
             raise ValueError(
                 f"no network has {self.channels} channels, {self.bands} bands, pools {self.pools}"

@@ -16,6 +16,7 @@ from cache.common.table_text.cells import plain_cell
 JSON_SUFFIXES, LIST_SUFFIXES = {".jsonl", ".ndjson"}, {".txt", ".lst"}
 BREAKS = re.compile(r"\s*[\r\n\t]+\s*")
 NO_NAME = re.compile(f"[{UNPRINTABLE}]")
+LONGEST_CELL = 1 << 27  # characters; csv takes 131,072, which three hours of speech are more than
 MOST_CELLS = 20_000_000  # that no row names
 
 
@@ -47,6 +48,7 @@ def rows_of(path: Path, lines: list[str], names_files: Callable[[str], bool]) ->
 
 def _from_csv(path: Path, text: list[str], names_files: Callable[[str], bool]) -> Rows:
     delimiter = max(",;\t", key="".join(text[:1]).count)
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
     reader = csv.reader(text, delimiter=delimiter)
     rows: list[dict[str, str]] = []
     lines: list[int] = []

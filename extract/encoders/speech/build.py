@@ -9,6 +9,7 @@ import transformers
 from transformers.utils import logging as transformers_logging
 
 from cache.format.recipe import canonical_json
+from extract.encoders.speech.settings import used_settings
 from extract.errors import EncoderError
 
 
@@ -27,14 +28,12 @@ def build(
         EncoderError: the settings cannot be used, or this version of transformers fills in other values than the
             recipe says.
     """
-    from huggingface_hub.errors import StrictDataclassError
-
     transformers_logging.set_verbosity_error()  # it warns of token ids, which speech has none of
     make = getattr(transformers, model) if isinstance(model, str) else model
     try:
-        built = getattr(transformers, config).from_dict(dict(settings))
+        built = getattr(transformers, config).from_dict(used_settings(settings))
         made = make(built)
-    except (StrictDataclassError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
+    except Exception as error:  # whatever a setting of a wrong kind comes to
         reason = " ".join(str(error).split())
         raise EncoderError(f"the encoder's config.json cannot be used: {reason[:300]}") from None
     _check_defaults(values, settings, built.to_dict())

@@ -42,5 +42,7 @@ def _problems(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Iter
     for name in sorted(wanted.keys() & given.keys()):
         if given[name].shape != wanted[name].shape:
             yield f"{name} is {tuple(given[name].shape)}, expected {tuple(wanted[name].shape)}"
+        elif wanted[name].is_floating_point() and not given[name].is_floating_point():
+            yield f"{name} holds {given[name].dtype}, expected floating-point numbers"
         elif not given[name].isfinite().all():
             yield f"{name} holds values that are not finite"

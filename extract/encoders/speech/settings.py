@@ -9,6 +9,24 @@ from extract.errors import EncoderError
 
 MAX_SETTING = 1 << 16
 MAX_CONVOLUTIONS = 32
+# Of config.json, what says nothing of an encoder's values and yet makes transformers act: fetch and run a kernel,
+# quantise, make a billion labels, put out something else.
+UNUSED = frozenset(
+    {
+        "auto_map", "quantization_config", "id2label", "label2id", "num_labels", "problem_type", "return_dict",
+        "use_return_dict", "output_attentions", "output_hidden_states",
+    }
+)  # fmt: skip
+CHOICE_OF_CODE = "_implementation"  # ends the names of settings that choose which code computes
+
+
+def used_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what transformers may see of a config.json: not what chooses code, labels or other outputs."""
+    return {
+        key: value
+        for key, value in settings.items()
+        if key not in UNUSED and not key.endswith(CHOICE_OF_CODE)
+    }
 
 
 def check_settings(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:

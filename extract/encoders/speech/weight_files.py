@@ -109,6 +109,20 @@ def safetensors_sha256(*paths: Path) -> str | None:
     return weights_sha256(entries[name].tensor(name) for name in sorted(entries))
 
 
+def without_fractions(*paths: Path) -> list[str]:
+    """Return the weights and biases in safetensors files that are no floating-point numbers, with their dtypes.
+
+    Raises:
+        EncoderError: one is no whole safetensors file, or a weight stands in two.
+    """
+    entries = joined((path, _entries(path)) for path in paths)
+    return [
+        f"{name} ({entry.dtype})"
+        for name, entry in sorted(entries.items())
+        if name.endswith((".weight", ".bias")) and not entry.dtype.startswith(("F", "BF"))
+    ]
+
+
 class _Entry(NamedTuple):
     """Where a tensor lies in its file, and what it is, in the words of safetensors."""
 

@@ -83,7 +83,7 @@ class CTranslate2Backend:
                 str(folder), kind, device_index=int(index or 0), compute_type=precision,
                 intra_threads=max(1, cores // max(1, sharing)),
             )  # fmt: skip
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, LookupError) as error:
             reason = " ".join(str(error).split())[:300]
             raise EncoderError(
                 f"{folder}: CTranslate2 cannot load it on {device} in {precision}: {reason}"

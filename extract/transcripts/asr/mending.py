@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import codecs
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cache.common.ids import without_zeros
 from cache.common.tables import Table, read_table
+from cache.common.words import counted
 from extract.errors import SourceError
 from extract.transcripts.asr.parts import Row
 from extract.transcripts.table import (
@@ -50,21 +53,44 @@ def read_existing(path: Path) -> Existing:
             f"{path}: exists, without {recipe_path(path).name} beside it, so emi-extract transcribe did not make "
             "it; give another --out"
         )
-    if len(path.read_bytes()[:4096].splitlines()) < 2:
+    if not _has_rows(path):
         return Existing(COLUMNS, {}, {})  # a header: every clip failed
     table = read_table(path)
-    if text_column(table) != "text":
-        raise SourceError(f"{path}: no column 'text' in it any more; expected {', '.join(COLUMNS)}")
+    for column, found in (("text", text_column(table)), ("clip_id", table.id_column)):
+        if column not in table.columns:
+            raise SourceError(f"{path}: no column {column!r} in it any more; expected {', '.join(COLUMNS)}")
+        if found != column:
+            raise SourceError(f"{path}: column {found!r} would count as {column!r}; rename or remove it")
     return Existing(table.columns, dict(zip(table.ids(), table.rows, strict=True)), _words(words_path(path)))
 
 
 def _words(path: Path) -> dict[str, list[dict[str, str]]]:
     words: dict[str, list[dict[str, str]]] = {}
-    if path.exists() and len(path.read_bytes()[:4096].splitlines()) > 1:
+    if path.exists() and _has_rows(path):
         table: Table = read_table(path)
         for row in table.rows:
             words.setdefault(row.get("clip_id", ""), []).append(row)
     return words
+
+
+def _has_rows(path: Path) -> bool:
+    """Say whether a table has more than a header."""
+    return len(path.read_bytes().removeprefix(codecs.BOM_UTF8).strip().splitlines()) > 1
+
+
+def refuse_lost_zeros(path: Path, table: Existing, heard: Collection[str]) -> None:
+    """Refuse a table in which ids are numbers now: what was mended would stay with clips that nobody knows.
+
+    Raises:
+        SourceError: it names one of them.
+    """
+    absent = {without_zeros(clip_id): clip_id for clip_id in heard if clip_id not in table.rows}
+    lost = [clip_id for clip_id in table.rows if clip_id not in heard and clip_id in absent]
+    if lost:
+        raise SourceError(
+            f"{path}: {counted(len(lost), 'id')} lost leading zeros, as in a spreadsheet: found {lost[0]}, "
+            f"expected {absent[lost[0]]}; give them back, with the column's cells as text"
+        )
 
 
 def is_mended(row: Mapping[str, str], heard: Sequence[Row]) -> bool:
@@ -80,8 +106,12 @@ def publish(path: Path, heard: Mapping[str, Sequence[Row]]) -> tuple[int, int]:
 
     Returns:
         How many rows the table has, and how many of them are mended.
+
+    Raises:
+        SourceError: ids have lost their leading zeros.
     """
     now = read_existing(path)
+    refuse_lost_zeros(path, now, heard)
     rows: list[dict[str, Any]] = []
     words: list[Mapping[str, Any]] = []
     mended = 0

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.common.cores import available_cores
+from cache.common.errors import is_out_of_memory
 from cache.format.schema import SAMPLING_RATE
 from extract.audio.rules import CURRENT, recipe_of
 from extract.errors import ClipError, EncoderError
@@ -105,8 +106,10 @@ class Recogniser:
                 cpu_threads=available_cores(),
                 local_files_only=True,
             )
-        except (RuntimeError, ValueError, OSError) as error:
-            reason = str(error).splitlines()[0]
+        except (
+            Exception
+        ) as error:  # tokenizers raises Exception itself; a foreign setting may come to anything
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise EncoderError(f"{files.folder}: cannot be loaded as a Whisper ({reason})") from None
         self._language = language
         known = self._model.supported_languages
@@ -130,12 +133,13 @@ class Recogniser:
                 word_timestamps=True,
             )
             segments = list(parts)
-        except RuntimeError as error:
-            if "out of memory" in str(error).lower():
+        except MemoryError:
+            raise
+        except Exception as error:  # as above
+            if is_out_of_memory(error):
                 raise MemoryError from None
-            raise ClipError(
-                "unreadable", f"the recogniser fails on it ({str(error).splitlines()[0]})"
-            ) from None
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            raise ClipError("unreadable", f"the recogniser fails on it ({reason})") from None
         seconds = len(samples) / SAMPLING_RATE
         words = tuple(
             (_in_clip(word.word, word.start, word.end, seconds), round(float(word.probability), 3))

@@ -21,7 +21,7 @@ from extract.run.shards.pipeline import run_shards
 from extract.run.stopping import StopRequest
 from extract.sources.clips import Source, SourceClip, source_stat
 from extract.sources.find import find_all
-from extract.transcripts.asr.mending import publish, read_existing
+from extract.transcripts.asr.mending import publish, read_existing, refuse_lost_zeros
 from extract.transcripts.asr.model_files import find_asr
 from extract.transcripts.asr.options import TranscribeOptions
 from extract.transcripts.asr.parts import Parts, Row, plan_parts
@@ -99,6 +99,7 @@ def transcribe(
             parts.fail(failure)
             meter.failed(failure)
         heard = parts.rows()
+        refuse_lost_zeros(out, existing, heard)
         by_id = {clip.clip_id: clip for clip in clips.clips}
         touched = {i for i in by_id.keys() & heard.keys() if _is_touched(by_id[i], heard[i][-1])}
         again = _changed(touched, by_id, heard, options) if options.update else set()

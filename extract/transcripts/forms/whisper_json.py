@@ -36,7 +36,7 @@ def read(path: Path) -> Read:
         raise SourceError(f"{path}: not readable as JSON ({error})") from None
     try:
         return _read(value)
-    except (TypeError, ValueError, KeyError, AttributeError):
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
         raise SourceError(f"{path}: no transcript of Whisper; {EXPECTED}") from None
 
 
@@ -76,7 +76,9 @@ def _of_whisper_cpp(value: Mapping[str, Any]) -> Read:
     for segment in value["transcription"]:
         texts.append(_text(segment["text"]))
         offsets = segment["offsets"]  # milliseconds
-        words.append(Word(texts[-1], float(offsets["from"]) / 1000, float(offsets["to"]) / 1000))
+        start, end = _seconds(offsets["from"]), _seconds(offsets["to"])
+        if start is not None and end is not None:
+            words.append(Word(texts[-1], start / 1000, end / 1000))
     language = (value.get("result") or {}).get("language") or ""
     return Read(joined(texts), tuple(words), str(language))
 

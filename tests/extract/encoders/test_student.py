@@ -150,3 +150,26 @@ def test_it_needs_no_torch(student, root) -> None:
         "assert 'torch' not in sys.modules, 'torch was loaded'\n"
     )
     subprocess.run([sys.executable, "-c", code, str(student())], check=True, cwd=root, timeout=60)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float16"])
+def test_weights_of_other_dtypes_are_one_line(student, dtype) -> None:
+    import torch
+    from safetensors import torch as of_torch
+
+    path = student() / "model.safetensors"
+    other = {name: w.to(getattr(torch, dtype)) for name, w in of_torch.load_file(path).items()}
+    of_torch.save_file(other, path)
+    with pytest.raises(EncoderError, match=r"cannot be read|misshapen"):
+        load_encoder(EncoderOptions(str(path.parent)))
+
+
+def test_weights_in_several_files_are_refused(student) -> None:
+    folder = student()
+    for name in ("a", "b"):
+        (folder / f"{name}.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    (folder / "model.safetensors").unlink()
+    index = {"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(EncoderError, match="a student has one file of weights"):
+        find_encoder(EncoderOptions(str(folder)))

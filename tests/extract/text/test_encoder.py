@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,3 +117,100 @@ def test_an_encoder_with_a_decoder_is_refused(text_model, tmp_path) -> None:
     (folder / "config.json").write_text(json.dumps(config | {"is_encoder_decoder": True}))
     with pytest.raises(EncoderError, match="decoder"):
         describe(TextOptions(folder, device="cpu"), "by hand")
+
+
+def changed(folder, target, **settings):
+    """Copy an encoder with other settings."""
+    shutil.copytree(folder, target)
+    config = json.loads((target / "config.json").read_text())
+    (target / "config.json").write_text(json.dumps(config | settings))
+    return target
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"vocab_size": "x"}, {"num_hidden_layers": True}, {"num_attention_heads": 0}, {"hidden_act": ["a"]},
+        {"layer_norm_eps": None}, {"pad_token_id": 10**9}, {"model_type": "gone"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_that_cannot_be_are_one_line(text_model, tmp_path, settings) -> None:
+    folder = changed(text_model("bert"), tmp_path / "model", **settings)
+    with pytest.raises(EncoderError) as caught:
+        describe(TextOptions(folder, device="cpu"), "by hand").load()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["intermediate_size", "vocab_size", "max_position_embeddings"])
+def test_a_config_of_more_weights_than_there_are_takes_no_memory(text_model, tmp_path, name) -> None:
+    folder = changed(text_model("bert"), tmp_path / "model", **{name: 10**11})
+    with pytest.raises(EncoderError, match="its files have"):
+        describe(TextOptions(folder, device="cpu"), "by hand").load()
+
+
+def test_settings_that_choose_code_labels_or_outputs_are_not_followed(text_model, tmp_path) -> None:
+    wild = {
+        "_attn_implementation": "somebody/kernel", "attn_implementation": "somebody/kernel", "id2label": 5,
+        "quantization_config": {"quant_method": "none"}, "num_labels": 10**12, "return_dict": False,
+        "use_return_dict": False,
+    }  # fmt: skip
+    folders = text_model("bert"), changed(text_model("bert"), tmp_path / "model", **wild)
+    frames = []
+    for folder in folders:
+        model = describe(TextOptions(folder, device="cpu"), "by hand")
+        (encoded,) = model.load().encode([model.tokenizer.tokens(Transcript("a", TEXTS[0]))])
+        frames.append(encoded.frames["hidden_states/3"])
+    assert (frames[0] == frames[1]).all()
+
+
+class Code:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.mark.parametrize("kind", ["code", "code in a zip", "no pickle"])
+def test_a_file_of_torch_with_code_or_none_is_one_line_and_runs_nothing(text_model, tmp_path, kind) -> None:
+    import torch
+
+    folder = changed(text_model("bert"), tmp_path / "model")
+    (folder / "model.safetensors").unlink()
+    path, filler = folder / "pytorch_model.bin", bytes(1 << 17)  # as many bytes as the config wants
+    if kind == "no pickle":
+        path.write_bytes(b"abc" + filler)
+    else:
+        both = {"a": Code(str(tmp_path / "ran")), "b": filler}
+        torch.save(both, path, _use_new_zipfile_serialization=kind == "code in a zip")
+    (tmp_path / "ran").unlink(missing_ok=True)
+    with pytest.raises(EncoderError, match="cannot be loaded as an encoder") as caught:
+        describe(TextOptions(folder, device="cpu"), "by hand").load()
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("fault", ["whole numbers", "adapter"])
+def test_weights_that_would_become_other_ones_are_refused(text_model, tmp_path, fault) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = changed(text_model("bert"), tmp_path / "model")
+    if fault == "adapter":
+        (folder / "adapter_config.json").write_text("{}")
+    else:
+        weights = load_file(folder / "model.safetensors")
+        whole = {name: weight.int() for name, weight in weights.items()}
+        save_file(whole, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EncoderError, match=r"adapter_config|expected floating-point"):
+        describe(TextOptions(folder, device="cpu"), "by hand").load()
+
+
+def test_a_tokenizer_of_another_encoder_is_one_line(text_model) -> None:
+    model = describe(TextOptions(text_model("bert"), device="cpu"), "by hand")
+    tokens = model.tokenizer.tokens(Transcript("a", "one"))
+    windows = (replace(tokens.windows[0], ids=(10**6,) * len(tokens.windows[0].ids)),)
+    with pytest.raises(EncoderError, match=r"does its tokenizer\.json belong to its weights"):
+        model.load().encode([replace(tokens, windows=windows)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -79,3 +82,30 @@ def test_a_broken_tokenizer_is_one_line(text_model, tmp_path) -> None:
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(EncoderError, match="cannot be loaded"):
         TextTokenizer(tmp_path, {"model_type": "bert"}, "", None)
+
+
+def test_a_tokenizer_that_fails_on_a_text_is_one_line(text_model, tmp_path) -> None:
+    folder = shutil.copytree(text_model("bert"), tmp_path / "model")
+    settings = json.loads((folder / "tokenizer.json").read_text())
+    settings["model"]["vocab"] = {}
+    (folder / "tokenizer.json").write_text(json.dumps(settings))
+    with pytest.raises(EncoderError, match="tokenizer fails on the transcript of a ") as caught:
+        tokenizer(folder).tokens(spoken("one two"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("longest", ["x", -1, 0, 7])
+def test_an_odd_length_of_texts_is_one_line_or_passed_over(text_model, tmp_path, longest) -> None:
+    folder = shutil.copytree(text_model("bert"), tmp_path / "model")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": longest}))
+    if longest == "x":
+        assert tokenizer(folder).max_tokens == 64
+    else:
+        with pytest.raises(EncoderError, match=f"takes {longest} tokens at once"):
+            tokenizer(folder)
+
+
+def test_a_padding_that_is_no_number_is_passed_over(text_model) -> None:
+    config = find_text_model(str(text_model("roberta")), None).config | {"pad_token_id": "x"}
+    assert TextTokenizer(text_model("roberta"), config, "", None).max_tokens == 64

@@ -96,3 +96,9 @@ def test_the_column_of_text_has_several_names(tmp_path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("clip_id,Sentence\na,hi\n")
     assert text_column(read_table(path)) == "Sentence"
+
+
+def test_hours_of_speech_in_one_cell_can_be_read_again(tmp_path) -> None:
+    text = "word " * 400_000
+    write_rows(tmp_path / "t.csv", COLUMNS, [{"clip_id": "a", "text": text.strip()}])
+    assert read_transcripts(tmp_path / "t.csv")[0].text == text.strip()

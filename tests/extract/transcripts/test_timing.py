@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -75,3 +76,19 @@ def test_three_thousand_words_of_which_one_was_mended_take_no_time() -> None:
     text = " ".join(word.text for word in words).replace("w50", "mended", 1)
     found = timed(Transcript("a", text, words, 1500.0))
     assert (len(found.units), found.estimated) == (3000, 1)
+
+
+def test_one_word_mended_among_ten_thousand_like_it_takes_no_time() -> None:
+    words = tuple(Word("ha", 0.1 * n, 0.1 * n + 0.1) for n in range(10_000))
+    begin = time.process_time()
+    found = timed(Transcript("a", " ".join(["ha"] * 6000 + ["ho"] + ["ha"] * 3999), words, 1000.0))
+    assert time.process_time() - begin < 2
+    assert found.estimated == 1
+    assert (found.units[6000].start, found.units[6000].end) == pytest.approx((600.0, 600.1))
+
+
+def test_long_texts_that_share_little_are_compared_in_bounded_time() -> None:
+    words = tuple(Word("ha", 0.1 * n, 0.1 * n + 0.1) for n in range(8000))
+    begin = time.process_time()
+    timed(Transcript("a", "ho " + "ha " * 7998 + "ho", words, 800.0))
+    assert time.process_time() - begin < 2

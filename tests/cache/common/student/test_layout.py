@@ -53,6 +53,8 @@ def test_a_layout_is_read_as_it_was_written(size) -> None:
         {"dimensions": ()},
         {"hidden": True},
         {"pools": ("a",)},
+        {"pools": (8,)},
+        {"pools": (1, 1)},
     ],
 )
 def test_what_is_no_network_is_refused(change) -> None:

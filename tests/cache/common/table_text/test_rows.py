@@ -76,3 +76,7 @@ def test_lines_that_each_name_other_columns_are_bounded(monkeypatch) -> None:
     assert len(of("a.jsonl", '{"a": 1}\n{"b": 1}\n').rows) == 2
     with pytest.raises(TableError, match="its 3 lines name 3 columns; expected the same in all"):
         of("a.jsonl", '{"a": 1}\n{"b": 1}\n{"c": 1}\n')
+
+
+def test_a_cell_may_be_longer_than_csv_takes_by_itself() -> None:
+    assert of("a.csv", f"clip_id,text\n1,{'x' * 200_000}\n").rows[0]["text"] == "x" * 200_000

@@ -24,3 +24,15 @@ def test_settings_that_transformers_refuses_are_one_line() -> None:
 def test_other_defaults_than_the_recipes_are_refused() -> None:
     with pytest.raises(EncoderError, match="takes rotary_embedding_base as 10000, expected 7"):
         build("Wav2Vec2BertConfig", "Wav2Vec2BertModel", SMALL, {**SMALL, "rotary_embedding_base": 7})
+
+
+def test_settings_that_choose_code_or_labels_are_not_followed() -> None:
+    wild = {
+        "_attn_implementation": "somebody/kernel",
+        "id2label": 5,
+        "num_labels": 10**12,
+        "use_return_dict": False,
+    }
+    model = build("Wav2Vec2BertConfig", "Wav2Vec2BertModel", {**SMALL, **wild}, SMALL)
+    assert model.config._attn_implementation != "somebody/kernel"
+    assert model.config.num_labels == 2

@@ -22,6 +22,7 @@ def test_weights_that_fit_pass() -> None:
         (WANTED | {"c": torch.zeros(1)}, "unexpected c"),
         (WANTED | {"b": torch.zeros(5)}, r"b is \(5,\), expected \(4,\)"),
         (WANTED | {"b": torch.full((4,), torch.nan)}, "b holds values that are not finite"),
+        (WANTED | {"b": torch.ones(4, dtype=torch.int32)}, r"b holds torch\.int32, expected floating-point"),
         (WANTED | {f"x{i}": torch.zeros(1) for i in range(7)}, "unexpected x4 and 2 more"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract.encoders.speech.settings import check_settings, read_layers, refuse_larger
+from extract.encoders.speech.settings import check_settings, read_layers, refuse_larger, used_settings
 from extract.errors import EncoderError
 
 
@@ -32,3 +32,8 @@ def test_more_weights_than_there_are() -> None:
     refuse_larger(10, 10)
     with pytest.raises(EncoderError, match="describes at least 11 weights, there are 10"):
         refuse_larger(11, 10)
+
+
+def test_settings_that_choose_code_or_labels_are_left_out() -> None:
+    wild = {"auto_map": {}, "_attn_implementation": "x/y", "num_labels": 9, "experts_implementation": "x/y"}
+    assert used_settings({"hidden_size": 8, **wild}) == {"hidden_size": 8}

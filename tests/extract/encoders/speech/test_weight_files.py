@@ -11,7 +11,13 @@ from safetensors.torch import load_file, save_file
 from extract.encoders.hub import ModelFiles
 from extract.encoders.speech import weight_files
 from extract.encoders.speech.checkpoint import Checkpoint
-from extract.encoders.speech.weight_files import DTYPES, renamed, safetensors_sha256, weight_paths
+from extract.encoders.speech.weight_files import (
+    DTYPES,
+    renamed,
+    safetensors_sha256,
+    weight_paths,
+    without_fractions,
+)
 from extract.errors import EncoderError
 
 
@@ -73,3 +79,12 @@ def test_the_older_names_of_weight_norm_are_the_newer_ones() -> None:
 def test_settings_alone_have_no_weights() -> None:
     with pytest.raises(EncoderError, match="x: no file with weights"):
         weight_paths(ModelFiles("x", "x", json.loads("{}"), True, None))
+
+
+def test_weights_that_are_whole_numbers_are_named(tmp_path) -> None:
+    tensors = {
+        "a.weight": torch.ones(2), "b.weight": torch.ones(2, dtype=torch.int8), "c.bias": torch.ones(1).bfloat16(),
+        "places": torch.arange(3),
+    }  # fmt: skip
+    save_file(tensors, tmp_path / "x.safetensors")
+    assert without_fractions(tmp_path / "x.safetensors") == ["b.weight (I8)"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import numpy as np
@@ -45,6 +46,16 @@ def test_a_model_that_the_library_refuses_is_one_line(ctranslate2_folder, tmp_pa
     with pytest.raises(EncoderError, match="CTranslate2 cannot load it on cpu in float32") as caught:
         load(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_decoder_without_its_embeddings_is_one_line(ctranslate2_folder, tmp_path, load) -> None:
+    folder = shutil.copytree(ctranslate2_folder, tmp_path / "model")
+    whole = (folder / "model.bin").read_bytes()
+    (folder / "model.bin").write_bytes(
+        whole.replace(b"decoder/embeddings/weight", b"decoder/embeddings/weighs")
+    )
+    with pytest.raises(EncoderError, match="CTranslate2 cannot load it"):
+        load(folder)
 
 
 def test_no_torch_is_loaded(ctranslate2_folder, python) -> None:

@@ -72,3 +72,42 @@ def test_a_file_of_somebody_else_is_never_overwritten(tmp_path) -> None:
     (tmp_path / "t.csv").write_text("clip_id,words\na,hi\n")
     with pytest.raises(SourceError, match="no column 'text'"):
         read_existing(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("name", ["Filename", "Clip_ID"])
+def test_a_table_without_its_column_of_ids_is_refused_and_stays(table, name) -> None:
+    mended = table.read_text(encoding="utf-8-sig").replace("clip_id", name).replace("hi", "high")
+    table.write_text(mended)
+    with pytest.raises(SourceError, match="no column 'clip_id' in it any more"):
+        publish(table, HEARD)
+    assert table.read_text() == mended
+
+
+def test_a_second_column_of_ids_is_refused(table) -> None:
+    table.write_text("id,clip_id,text\n1,a,hi\n2,b,high\n")
+    with pytest.raises(SourceError, match="column 'id' would count as 'clip_id'"):
+        publish(table, HEARD)
+
+
+@pytest.mark.parametrize("lead", [f"clip_id,text,{'x' * 5000}\n", f"{' ' * 5000}\nclip_id,text,more\n"])
+def test_mended_rows_far_from_the_beginning_stay(table, lead) -> None:
+    table.write_text(f"{lead}a,high,\n")
+    assert publish(table, HEARD) == (2, 1)
+    assert rows(table)["a"]["text"] == "high"
+
+
+def test_a_cell_with_a_carriage_return_can_be_read_again(table) -> None:
+    table.write_bytes(b'clip_id,text\na,"hi\rho"\n')
+    for _ in range(2):
+        assert publish(table, HEARD) == (2, 1)
+    assert read_existing(table).rows["a"]["text"] == "hi\rho"
+
+
+def test_a_table_whose_ids_lost_their_zeros_is_refused_and_stays(table) -> None:
+    heard = {"sub/007": [replace(ROW, clip_id="sub/007")], "10": [replace(ROW, clip_id="10")]}
+    table.write_text("clip_id,text\nsub/7,mended\n10,hi\n")
+    with pytest.raises(SourceError, match=r"1 id lost leading zeros, .*: found sub/7, expected sub/007"):
+        publish(table, heard)
+    assert "mended" in table.read_text()
+    table.write_text("clip_id,text\nsub/007,mended\nsub/7,another\n10,hi\n")
+    assert publish(table, heard) == (3, 1)  # it has both: they are two clips

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from extract.audio.decode import decode
-from extract.errors import EncoderError
+from extract.errors import ClipError, EncoderError
 from extract.sources.clips import SourceClip
 from extract.transcripts.asr.model_files import INSTALL, find_asr
 from extract.transcripts.asr.options import TranscribeOptions
@@ -81,3 +81,30 @@ def test_the_way_to_install_it_is_named(monkeypatch) -> None:
 def test_a_precision_suits_its_device() -> None:
     assert [precision("auto", device) for device in ("cpu", "cuda")] == ["int8", "float16"]
     assert precision("float32", "cpu") == "float32"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer.json", "{}"),
+        ("preprocessor_config.json", "5"),
+        ("preprocessor_config.json", '{"hop_length": 0}'),
+    ],
+)
+def test_odd_files_of_a_model_are_one_line(whisper_tiny, tmp_path, name, content) -> None:
+    for file in ("tokenizer.json", "config.json", "vocabulary.txt", "model.bin"):
+        (tmp_path / file).symlink_to(whisper_tiny / file)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).write_text(content)
+    with pytest.raises(EncoderError, match="cannot be loaded as a Whisper") as caught:
+        Recogniser(find_asr(str(tmp_path), None), {"precision": "int8"}, None, "cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_fails_on_every_clip_lists_it(whisper_tiny, tmp_path) -> None:
+    for file in ("tokenizer.json", "config.json", "vocabulary.txt", "model.bin"):
+        (tmp_path / file).symlink_to(whisper_tiny / file)
+    (tmp_path / "preprocessor_config.json").write_text('{"feature_size": 128}')  # the model has 80
+    mine = Recogniser(find_asr(str(tmp_path), None), {"precision": "int8"}, None, "cpu")
+    with pytest.raises(ClipError, match="the recogniser fails on it"):
+        mine.hear(np.full(16_000, 0.1, np.float32))

@@ -70,6 +70,16 @@ def test_other_json_is_refused(tmp_path, value) -> None:
         read(written(tmp_path, value))
 
 
+@pytest.mark.parametrize("number", [10**400, "1", "nan"], ids=["huge", "text", "nan"])
+def test_times_that_are_no_numbers_are_refused(tmp_path, number) -> None:
+    for value in (
+        {"segments": [{"text": "a", "start": number, "end": 2}]},
+        {"transcription": [{"text": "a", "offsets": {"from": number, "to": 2}}]},
+    ):
+        with pytest.raises(SourceError, match="expected 'segments'"):
+            read(written(tmp_path, value))
+
+
 def test_a_broken_file_is_one_line(tmp_path) -> None:
     (tmp_path / "t.json").write_text("{")
     with pytest.raises(SourceError, match="not readable as JSON"):
