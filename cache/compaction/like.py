@@ -145,8 +145,9 @@ def _recipe_of(path: Path, header: bytes | None) -> Recipe:
     values = parse_json(parse_json(header)["__metadata__"][METADATA])
     if "recipe" not in values and isinstance(streams := values.get("streams"), dict):
         raise CacheError(
-            f"{path}: its head hears several streams ({', '.join(map(in_one_line, streams))}), each through an encoder "
-            "of its own; make a cache for each with --like its training cache, and give all of them to emi-train predict"
+            f"{path}: its head hears several streams ({', '.join(map(in_one_line, streams))}), each through an "
+            "encoder of its own; make a cache for each with --like its training cache, and give all of them to "
+            "emi-train predict"
         )
     recipe = values["recipe"]
     if not isinstance(recipe, dict):
