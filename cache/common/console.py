@@ -117,15 +117,12 @@ def terminal_of(stream: TextIO) -> TextIO:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn the project's errors, and the operating system's, into one line on stderr and exit code 1.
-
-    It is 2, as for what typer refuses, if the error is about an option that was typed.
-    """
+    """Turn the project's errors, and the operating system's, into one line on stderr and exit code 1."""
     try:
         yield
     except EmiError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(EXIT_USAGE if _is_typed(str(error)) else EXIT_ERROR) from None
+        raise SystemExit(EXIT_ERROR) from None
     except BrokenPipeError:
         raise SystemExit(EXIT_ERROR) from None
     except (MemoryError, RuntimeError, ImportError) as error:
@@ -142,16 +139,6 @@ def one_line_errors() -> Iterator[None]:
         reason = f"{error.filename}: {os.strerror(error.errno)}"
         print(f"error: {reason}; check the path, its permissions and the disk", file=sys.stderr)  # noqa: T201
         raise SystemExit(EXIT_ERROR) from None
-
-
-def _is_typed(text: str) -> bool:
-    """Say whether an error is about the value of an option of this command line.
-
-    Such errors begin with the option, ``--sort: found …``, or with the field that it sets, ``lr: found …``.
-    """
-    field, colon, _ = text.partition(":")
-    flag = f"--{field.removeprefix('--').replace('_', '-')}"
-    return bool(colon) and any(word.split("=", 1)[0] == flag for word in sys.argv[1:])
 
 
 def run_command_line(app: Callable[[], object]) -> None:

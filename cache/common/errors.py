@@ -1,6 +1,6 @@
 """The project's errors: each says what, where, and the way out.
 
-``EmiError`` is the base that every command line turns into one line and an exit code.
+``EmiError`` is the base that every command line turns into one line and exit code 1.
 Each error also is the builtin that a caller would catch.
 """
 

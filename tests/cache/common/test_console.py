@@ -44,23 +44,6 @@ def test_out_of_memory_is_one_line(capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "text", "code"),
-    [
-        ("--sort size", "--sort: found 'size', expected date", 2),
-        ("--inner-share=7", "inner_share: found 7.0, expected below 1", 2),
-        ("--config FILE", "lr: found -1.0, expected a positive number", 1),
-        ("--lr 1", "data/cache: not there", 1),
-        ("--lr 1", "no colon", 1),
-    ],
-)
-def test_a_fault_of_an_option_that_was_typed_is_one_of_usage(monkeypatch, capsys, typed, text, code) -> None:
-    monkeypatch.setattr(sys, "argv", ["emi-train", "fit", *typed.split()])
-    with pytest.raises(SystemExit) as stopped, one_line_errors():
-        raise CacheError(text)
-    assert (stopped.value.code, capsys.readouterr().err) == (code, f"error: {text}\n")
-
-
-@pytest.mark.parametrize(
     ("error", "expected"),
     [
         (RuntimeError("could not create a primitive"), True),

@@ -67,5 +67,5 @@ def test_an_unknown_name_lists_those_there_are(cli, corpus, tmp_path):
     code, _, err = cli(
         "fit", corpus.cache, "--labels", corpus.labels, "--out", tmp_path, "--temporal", "middle"
     )
-    assert code == 2
+    assert code == 1
     assert f"temporal: found 'middle', expected {' or '.join(TEMPORAL_MODELS)}" in err
