@@ -117,8 +117,7 @@ def test_a_grid_reaches_the_fields_of_streams(cli, named, corpus, tmp_path):
         '[grid.streams.text]\ntemporal = ["attention", "gru"]\n'
     )
     code, told, err = cli(
-        "ablate", *named, "--labels", corpus.labels, "--grid", grid,
-        "--seeds", 1, "--workers", 1, "--out", tmp_path / "s",
+        "ablate", *named, "--labels", corpus.labels, "--grid", grid, "--seeds", 1, "--workers", 1, "--out", tmp_path / "s"
     )  # fmt: skip
     assert code == 0, err
     assert "text attention" in told
@@ -178,7 +177,9 @@ def test_a_head_is_scored_on_another_corpus_by_its_names(cli, run, corpus, make_
         ["clip_id", "Amusement", "Admiration"],
         [[c, t[1], t[0]] for c, t in truth.items()],
     )
-    code, _, err = cli("evaluate", run.path, second, "--labels", labels, "--targets", "Admiration,Amusement")
+    code, told, err = cli(
+        "evaluate", run.path, second, "--labels", labels, "--targets", "Admiration,Amusement"
+    )
     assert code == 0, err
     found = evaluate(run, second, read_labels(labels, ["Admiration", "Amusement"]))
     assert found["clips"] == 40
