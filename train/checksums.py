@@ -2,7 +2,8 @@
 
 A run folder holds ``checksums.json``: for each of its files the sha256 of its bytes. Files that sum up others
 (``results.json`` of a study, ``ensemble.json``, ``folds.json``) are sealed: they hold a checksum of themselves, and
-those of the tables beside them. Older folders have neither; they are read as they are, and that is said once.
+those of what is read with them; the ``checksums.json`` beside a study is of its tables for people. Older folders
+have neither; they are read as they are, and that is said once.
 """
 
 from __future__ import annotations
@@ -56,24 +57,37 @@ def finish_run(folder: Path, metrics: Mapping[str, Any], files: Sequence[str] = 
 
 
 def replace_listed(folder: Path, texts: Mapping[str, str]) -> None:
-    """Replace files of a finished run together with their checksums.
-
-    Stopped at any instant, every file is one that the checksums know: both old and new count meanwhile.
+    """Replace files of a finished run together with their checksums; an older run, without any, gets none.
 
     Args:
         folder: of the run.
         texts: name of each file → what it is to hold.
     """
-    sums = _sums_of(folder) or {}
-    coming = {name: _sha256(text) for name, text in texts.items()}
-    if sums:
-        _write_sums(folder, {**sums, **{name: [*sums.get(name, []), new] for name, new in coming.items()}})
-        _force(folder)
+    if has_checksums(folder):
+        write_listed(folder, texts)
+        return
     for name, text in texts.items():
         write_text(folder / name, text)
     _force(folder)
-    if sums:
-        _write_sums(folder, {**sums, **{name: [new] for name, new in coming.items()}})
+
+
+def write_listed(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files of a folder together with their checksums.
+
+    Stopped at any instant, every file is one that the checksums know: both old and new count meanwhile.
+
+    Args:
+        folder: of a run or a study.
+        texts: name of each file → what it is to hold.
+    """
+    sums = _sums_of(folder) or {}
+    coming = {name: _sha256(text) for name, text in texts.items()}
+    _write_sums(folder, {**sums, **{name: [*sums.get(name, []), new] for name, new in coming.items()}})
+    _force(folder)
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    _force(folder)
+    _write_sums(folder, {**sums, **{name: [new] for name, new in coming.items()}})
 
 
 def checksums_text(contents: Mapping[str, bytes]) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NoReturn
 
+from cache.common.console import in_one_line
 from cache.common.errors import CacheError, DamagedCacheError
 from cache.common.foreign_json import parse_json
 from cache.common.storage.url_path import UrlPath, place
@@ -149,6 +150,12 @@ def _recipe_of(path: Path, header: bytes | None) -> Recipe:
     if header is None:
         _refuse(path)
     values = parse_json(parse_json(header)["__metadata__"][METADATA])
+    if "recipe" not in values and isinstance(streams := values.get("streams"), dict):
+        raise CacheError(
+            f"{path}: its head hears several streams ({', '.join(map(in_one_line, streams))}), each through an "
+            "encoder of its own; make a cache for each with --like its training cache, and give all of them to "
+            "emi-train predict"
+        )
     recipe = values["recipe"]
     if not isinstance(recipe, dict):
         raise ValueError("its head names no recipe")

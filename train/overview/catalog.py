@@ -34,7 +34,8 @@ class Entry:
         date: when it was finished, or last touched, local time.
         cache: name of its cache's folder.
         metric: of the score; empty if there is none.
-        score: on the reported clips; of a study its reference's is not known here: NaN.
+        score: on the reported clips; of a study its reference's, the mean over its runs; NaN if it has none.
+        row: whose score it is, of a study.
         low: end of its interval; NaN if it has none.
         high: end of its interval; NaN if it has none.
         seconds: that its epochs took; NaN if it does not say.
@@ -47,6 +48,7 @@ class Entry:
     cache: str = ""
     metric: str = ""
     score: float = math.nan
+    row: str = ""
     low: float = math.nan
     high: float = math.nan
     seconds: float = math.nan
@@ -182,15 +184,30 @@ def _folds(path: Path, found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _study(_path: Path, found: dict[str, Any]) -> dict[str, Any]:
-    rows = found["rows"]
+def _study(path: Path, found: dict[str, Any]) -> dict[str, Any]:
+    """Return what a study says of itself, and its reference's score: the best of several rows is too good."""
+    rows, reference = found["rows"], str(found["reference"])
+    [runs] = [row["runs"] for row in rows if row["name"] == reference]
     caches = dict.fromkeys(cache_name(row["cache"]) for row in rows)
     return {
         "kind": f"study of {len(rows)} row{'s' if len(rows) != 1 else ''}",
         "cache": ", ".join(caches),
         "metric": str(found["metric"]),
+        "score": _mean_score(path, runs, str(found["metric"])),
+        "row": reference,
         "seconds": sum(float(row["seconds"]) * len(row["runs"]) for row in rows),
     }
+
+
+def _mean_score(study: Path, runs: Sequence[str], metric: str) -> float:
+    """Return the mean score of runs of a study, which lie below it; NaN if one has no score or is gone."""
+    if any(Path(run).is_absolute() or ".." in Path(run).parts for run in runs):
+        raise ValueError("names no runs of this folder")
+    files = [study / run / METRICS_FILE for run in runs]
+    if not all(file.exists() for file in files):
+        return math.nan
+    scores = [_number(read_json_file(file)["valid"][metric]["mean"]) for file in files]
+    return sum(scores) / len(scores)
 
 
 def _names(found: Mapping[str, Any]) -> list[str]:
@@ -218,7 +235,8 @@ def entries_text(entries: Sequence[Entry]) -> str:
     rows = [["date", "name", "what", "cache", "score", "seconds", "config"]]
     for entry in entries:
         own = {name: value for name, value in (entry.config or {}).items() if name not in common}
-        score = "" if math.isnan(entry.score) else f"{entry.metric} {_score(entry)}"
+        of = f" ({entry.row})" if entry.row else ""
+        score = "" if math.isnan(entry.score) else f"{entry.metric} {_score(entry)}{of}"
         seconds = "" if math.isnan(entry.seconds) else f"{entry.seconds:.1f}"
         said = ", ".join(f"{name} {value}" for name, value in own.items())
         rows.append([entry.date, entry.name, entry.kind, entry.cache, score, seconds, said])

@@ -204,4 +204,6 @@ def _command(run: Path) -> str:
 
 
 def _text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        value = [f"{name} {each}" for name, each in value.items()]
+    return (", ".join(map(str, value)) or NOTHING) if isinstance(value, list) else str(value)

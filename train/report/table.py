@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cache.common.words import counted, in_markdown
-from train.files import write_text
+from train.checksums import write_listed
 from train.report.plots import plot_rows
 from train.report.styles import csv_table, latex_table, markdown_table
 from train.scores.estimates import Interval
@@ -74,11 +74,10 @@ class Table:
 
 
 def write_tables(study: Study, scores: Scores) -> str:
-    """Write ``table.{txt,md,csv,tex}`` and ``chart.png`` of a study; return the table for the terminal."""
+    """Write ``table.{txt,md,csv,tex}``, their checksums and ``chart.png``; return the table for the terminal."""
     table = build_table(study, scores)
     styles = {"txt": table.text() + "\n", "md": table.markdown(), "csv": table.csv(), "tex": table.latex()}
-    for suffix, text in styles.items():
-        write_text(study.path / f"table.{suffix}", text)
+    write_listed(study.path, {f"table.{suffix}": text for suffix, text in styles.items()})
     plot_rows(study.path / "chart.png", study, scores)
     return table.text()
 

@@ -21,7 +21,8 @@ ALONE = "weight"  # column of a weight that has no name of its own
 def weights_sections(rows: Mapping[str, Sequence[Path]]) -> list[str]:
     """Return a table for each kind of weights that runs say of themselves, means over a row's runs; or nothing.
 
-    A kind is a field of ``metrics.json`` such as ``layer_weights``: {name: {what is weighed: its weight}}.
+    A kind is a field of ``metrics.json``: {what is weighed: its weight}, such as ``layer_weights``, or such for
+    each of several names, as ``stream_weights`` has them for targets.
 
     Args:
         rows: the folders of the runs of each row.
@@ -47,6 +48,8 @@ def _by_name(value: Any) -> dict[str, dict[str, float]]:
     """Return weights by the name of what has them and of what is weighed; what is no weight is left out."""
     if not isinstance(value, dict):
         return {}
+    if value and all(isinstance(each, int | float) and not isinstance(each, bool) for each in value.values()):
+        return {"": _weights(value)}
     return {str(name): known for name, each in value.items() if (known := _weights(each))}
 
 
@@ -77,13 +80,14 @@ def _means(runs: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[
 
 def _table(lines: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
     columns = list(dict.fromkeys(what for weights in lines.values() for what in weights))
-    several = len({row for row, _ in lines}) > 1
+    is_named = any(name for _, name in lines)
+    several = len({row for row, _ in lines}) > 1 or not is_named
     rows = [
         [
             *([row] if several else []),
-            name,
+            *([name] if is_named else []),
             *(typeset(score_text(weights[what])) if what in weights else NOTHING for what in columns),
         ]
         for (row, name), weights in lines.items()
     ]
-    return markdown_table([*([""] if several else []), "of", *columns], rows)
+    return markdown_table([*([""] if several else []), *(["of"] if is_named else []), *columns], rows)

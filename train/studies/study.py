@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import read_table
-from train.checksums import FILES, known_fields, read_json, read_sealed, verified, write_sealed
+from train.checksums import FILES, known_fields, read_json, read_sealed, verified, verify_run, write_sealed
 from train.errors import RunError
 from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, write_csv
 from train.labels.tables import Labels, check_speakers, label_cell, label_in, speaker_in
@@ -171,11 +171,12 @@ def load_study(path: Path) -> Study:
     """Read the study in a folder.
 
     Raises:
-        RunError: if the folder holds none.
+        RunError: if the folder holds none, or one of its files is not what its checksum says.
         LabelError: if only some of its clips have a speaker.
     """
     if not (path / RESULTS).exists():
         raise RunError(f"{path}: holds no finished study ({RESULTS} is missing); emi-train ablate makes one")
+    verify_run(path)
     results = read_sealed(path / RESULTS)
     with known_fields(path / RESULTS, "a study"):
         sums = results.get(FILES) or {}

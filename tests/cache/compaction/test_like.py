@@ -56,6 +56,16 @@ def test_of_a_cache_it_is_what_the_cache_says(caches) -> None:
     assert small.projection.sha256 == Projection.load(caches / "small").sha256
 
 
+def test_a_head_of_several_streams_has_no_one_recipe(run) -> None:
+    data = head({}).replace(b'recipe\\": {}', b'streams\\": {\\"a\\": {}, \\"b\\": {}}')
+    size = (len(data) - 12).to_bytes(8, "little")
+    (run / "head.safetensors").write_bytes(size + data[8:])
+    with pytest.raises(
+        CacheError, match=r"run: its head hears several streams \(a, b\), .* emi-train predict"
+    ):
+        read_like(run)
+
+
 @pytest.mark.parametrize("how", ["run", "ensemble", "folds of seeds", "bundle", "bundle of an ensemble"])
 def test_of_a_run_it_is_what_its_first_head_was_trained_on(caches, run, tmp_path, how) -> None:
     where = run

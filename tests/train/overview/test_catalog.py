@@ -11,6 +11,8 @@ import pytest
 
 from train.errors import ConfigError, RunError
 from train.overview.catalog import entries_below, entries_text
+from train.studies.scored import score_rows
+from train.studies.study import load_study
 
 
 @pytest.fixture
@@ -48,6 +50,21 @@ def test_every_kind_is_listed_once_with_its_score(folder) -> None:
     assert found["one"].config["hidden"] == 6
     assert "seed" not in found["one"].config
     assert found["deep/both"].seconds > 0
+
+
+def test_a_study_has_the_score_of_its_reference(folder) -> None:
+    loaded = load_study(folder / "study")
+    expected = next(
+        each.estimate
+        for row, each in zip(loaded.rows, score_rows(loaded).intervals, strict=True)
+        if row.name == loaded.reference
+    )
+    found = by_name(folder)["study"]
+    assert (found.row, found.metric, math.isnan(found.low)) == (loaded.reference, loaded.metric, True)
+    assert found.score == pytest.approx(expected, abs=1e-6)
+    assert f"({loaded.reference})" in entries_text([found])
+    shutil.rmtree(folder / "study" / loaded.row(loaded.reference).runs[0])
+    assert math.isnan(by_name(folder)["study"].score)
 
 
 def test_a_run_itself_is_a_table_of_one(folder) -> None:

@@ -6,8 +6,12 @@ import csv
 import io
 from dataclasses import replace
 
+import pytest
+
+from train.errors import RunError
 from train.report.table import Column, Table, build_table, write_tables
 from train.studies.scored import score_rows
+from train.studies.study import load_study
 
 
 def test_the_table_in_four_styles_and_a_chart(study):
@@ -22,6 +26,11 @@ def test_the_table_in_four_styles_and_a_chart(study):
     assert {len(row) for row in rows} == {len(rows[0])}
     assert styles["tex"].count(r"\\") == 13
     assert (study.path / "chart.png").read_bytes().startswith(b"\x89PNG")
+    (study.path / "table.csv").write_text(styles["csv"].replace("LSTM", "LSTN"))
+    with pytest.raises(RunError, match=r"table\.csv: does not hold the bytes"):
+        load_study(study.path)
+    write_tables(study, score_rows(study))
+    assert load_study(study.path).rows == study.rows
 
 
 def test_every_row_is_compared_with_the_reference(study):

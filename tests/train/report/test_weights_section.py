@@ -40,6 +40,18 @@ def test_means_over_the_runs_of_a_row(weighing):
     assert table.splitlines()[2:] == ["| audio | 0.500 | 0.500 |", "| face | 1.000 | – |"]
 
 
+def test_weights_without_names_have_a_line_for_each_row(weighing):
+    one, two = (
+        weighing(name, layer_weights={"1": share, "2": 1 - share})
+        for name, share in zip("ab", (0.25, 0.5), strict=True)
+    )
+    assert weights_sections({"x": [one], "y": [two]})[2].splitlines()[0::2] == [
+        "|  | 1 | 2 |",
+        "| x | 0.250 | 0.750 |",
+    ]
+    assert weights_sections({"x": [one, two]})[2].splitlines()[2:] == ["| x | 0.375 | 0.625 |"]
+
+
 def test_lists_and_numbers_are_weights_and_other_things_are_not(weighing):
     run = weighing(
         "x", fusion_weights={"<b>": [0.5, 0.25], "text": 0.125, "no": "x", "on": True}, odd_weights=7

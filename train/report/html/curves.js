@@ -43,5 +43,8 @@ function curveFigure(curve, [low, high]) {
     const value = run.values[run.epoch - 1];
     if (value !== null && value !== undefined) picture.append(drawn('circle', { cx: x(run.epoch), cy: y(value), r: 3.5 }));
   }
+  if (curve.runs.every((run) => run.values.every((value) => value === null))) {
+    picture.append(drawn('text', { x: BOX.width / 2, y: BOX.height / 2, 'text-anchor': 'middle' }, 'undefined in every epoch'));
+  }
   return element('figure', { class: 'panel curve' }, element('figcaption', {}, named(curve.title)), picture);
 }
