@@ -49,7 +49,10 @@ def ablate(
     *,
     out: Annotated[Path, typer.Option(help="Folder of runs, tables and chart.")],
     grid: Annotated[
-        str, typer.Option(help="components: the 12 valid sets of the method's parts; or a TOML file.")
+        str,
+        typer.Option(
+            help="components: sets of the method's parts; streams: sets of streams; fusions; or a TOML file."
+        ),
     ] = "components",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each row.")] = 5,
     files: Mapping[str, Any],
@@ -83,6 +86,7 @@ def ablate(
     from train.studies.confirm import confirm_rows
     from train.studies.floor.baselines import with_baselines
     from train.studies.options import StudyOptions
+    from train.studies.streams.sources import whole_of
 
     named, processes = caches_of_rows(caches), workers or available_cores()
     parts = read_parts(LabelFiles(**files), list(named.values()), division)
@@ -91,7 +95,8 @@ def ablate(
     )
     base, said = build_config(chosen, config, start=start)
     rows = _rows(grid, base, named)
-    groups = _groups(named[rows[0].cache], parts, by, base.missing)
+    place = named[whole_of(list(named), rows[0].cache)]
+    groups = _groups(place, parts, by, base.missing)
     options = _options(StudyOptions(out, range(seeds), processes), rows, tune, tune_minutes, chosen)
     _require_confirmable(confirm, tune, parts, rows[0], named)
     checked = _audited(named, parts, rows, strict, said)
@@ -100,7 +105,7 @@ def ablate(
         checked.save(out)
         confirmed = confirm_rows(study, confirm, parts, options) if confirm else None
         if baselines:
-            study = with_baselines(study, named[rows[0].cache], parts, rows[0].config)
+            study = with_baselines(study, place, parts, _of_all(rows, named))
         _show(study, confirmed, groups, told, json=json)
 
 
@@ -182,13 +187,18 @@ def _rows(grid: str, base: FitConfig, named: Mapping[str, CachePlace]) -> list[R
     from train.studies.grid import COMPONENTS, read_grid
 
     without_vad = caches_without_vad(named)
-    rows = read_grid(grid, base, list(named), without_vad)
+    rows = read_grid(grid, base, list(named), without_vad, stream_names(named))
     if grid == COMPONENTS:
         for name in without_vad:
             typer.echo(
                 f"{named[name]}: no vad in this cache, the 6 sets of parts without it are fitted", err=True
             )
     return rows
+
+
+def _of_all(rows: list[Row], named: Mapping[str, CachePlace]) -> FitConfig:
+    """Return the config whose layers the baselines take: of the first row that takes all streams, if any does."""
+    return next((row.config for row in rows if row.cache in named), rows[0].config)
 
 
 def audit_aloud(
@@ -239,13 +249,20 @@ def caches_of_rows(texts: list[str]) -> dict[str, CachePlace]:
     Raises:
         ConfigError: if two streams have one name, or only some have one.
     """
+    from train.studies.streams.subsets import set_name
+
     paths = named_caches(texts)
     if isinstance(paths, dict):
-        return {"+".join(sorted(paths)): paths}
+        return {set_name(paths): paths}
     names = [path.resolve().name for path in paths]
     return {
         str(path) if names.count(name) > 1 else name: path for path, name in zip(paths, names, strict=True)
     }
+
+
+def stream_names(named: Mapping[str, CachePlace]) -> list[str]:
+    """Return the names of the streams, where the caches of rows are one set of them; else none."""
+    return [name for place in named.values() if isinstance(place, Mapping) for name in place]
 
 
 def caches_without_vad(named: Mapping[str, CachePlace]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -31,22 +31,33 @@ class StreamSet:
     Args:
         readers: of the caches, by name.
         missing: with "drop" a clip that a stream lacks is none of the set.
+        taken: names of those that feed the head, whose clips are those of all of them; None takes all.
+
+    Attributes:
+        readers: of the streams that feed the head, by name.
+        among: of all whose clips count, by name.
 
     Raises:
         ConfigError: if there is no stream, or a name is none.
         LabelError: if two streams have no clip in common.
     """
 
-    def __init__(self, readers: Mapping[str, CacheReader], missing: str = TOKEN) -> None:
+    def __init__(
+        self,
+        readers: Mapping[str, CacheReader],
+        missing: str = TOKEN,
+        taken: Collection[str] | None = None,
+    ) -> None:
         if not readers:
             raise ConfigError("streams: found none, expected NAME=CACHE for each")
         for name in readers:
             require_name(name)
-        self.readers = {name: readers[name] for name in sorted(readers)}
+        self.among = {name: readers[name] for name in sorted(readers)}
+        self.readers = {name: each for name, each in self.among.items() if taken is None or name in taken}
         self.missing = missing
-        _require_common(self.readers)
-        union = dict.fromkeys(clip for reader in self.readers.values() for clip in reader)
-        common = [clip for clip in union if all(clip in reader for reader in self.readers.values())]
+        _require_common(self.among)
+        union = dict.fromkeys(clip for reader in self.among.values() for clip in reader)
+        common = [clip for clip in union if all(clip in reader for reader in self.among.values())]
         self._clips = dict.fromkeys(common) if missing == DROP else union
 
     @property
@@ -95,7 +106,7 @@ class StreamSet:
             UnknownFieldError: if none has it for a clip.
         """
         found: dict[str, Array] = {}
-        for reader in self.readers.values():
+        for reader in {**self.readers, **self.among}.values():
             here = [clip for clip in clip_ids if clip in reader and clip not in found]
             try:
                 found |= dict(zip(here, reader.clip_table(name, here), strict=True))
@@ -129,7 +140,7 @@ def as_missing(reader: Source, missing: str) -> Source:
     """Return the same source whose clips are those that ``missing`` of a config leaves."""
     if isinstance(reader, CacheReader) or reader.missing == missing:
         return reader
-    return StreamSet(reader.readers, missing)
+    return StreamSet(reader.among, missing, reader.names)
 
 
 def readers_of(reader: Source) -> dict[str, CacheReader]:
