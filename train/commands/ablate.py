@@ -50,9 +50,7 @@ def ablate(
     out: Annotated[Path, typer.Option(help="Folder of runs, tables and chart.")],
     grid: Annotated[
         str,
-        typer.Option(
-            help="components: sets of the method's parts; streams: sets of streams; fusions; or a TOML file."
-        ),
+        typer.Option(help="components: sets of the method's parts; streams: of streams; fusions; or TOML."),
     ] = "components",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each row.")] = 5,
     files: Mapping[str, Any],
@@ -86,7 +84,6 @@ def ablate(
     from train.studies.confirm import confirm_rows
     from train.studies.floor.baselines import with_baselines
     from train.studies.options import StudyOptions
-    from train.studies.streams.sources import whole_of
 
     named, processes = caches_of_rows(caches), workers or available_cores()
     parts = read_parts(LabelFiles(**files), list(named.values()), division)
@@ -95,8 +92,7 @@ def ablate(
     )
     base, said = build_config(chosen, config, start=start)
     rows = _rows(grid, base, named)
-    place = named[whole_of(list(named), rows[0].cache)]
-    groups = _groups(place, parts, by, base.missing)
+    groups = _groups(place_of(named, rows), parts, by, base.missing)
     options = _options(StudyOptions(out, range(seeds), processes), rows, tune, tune_minutes, chosen)
     _require_confirmable(confirm, tune, parts, rows[0], named)
     checked = _audited(named, parts, rows, strict, said)
@@ -105,7 +101,7 @@ def ablate(
         checked.save(out)
         confirmed = confirm_rows(study, confirm, parts, options) if confirm else None
         if baselines:
-            study = with_baselines(study, place, parts, _of_all(rows, named))
+            study = with_baselines(study, place_of(named, rows), parts, config_of_all(named, rows))
         _show(study, confirmed, groups, told, json=json)
 
 
@@ -196,7 +192,12 @@ def _rows(grid: str, base: FitConfig, named: Mapping[str, CachePlace]) -> list[R
     return rows
 
 
-def _of_all(rows: list[Row], named: Mapping[str, CachePlace]) -> FitConfig:
+def place_of(named: Mapping[str, CachePlace], rows: list[Row]) -> CachePlace:
+    """Return where the cache of the first row is; of streams, where all are, whichever of them the row takes."""
+    return named.get(rows[0].cache) or next(iter(named.values()))
+
+
+def config_of_all(named: Mapping[str, CachePlace], rows: list[Row]) -> FitConfig:
     """Return the config whose layers the baselines take: of the first row that takes all streams, if any does."""
     return next((row.config for row in rows if row.cache in named), rows[0].config)
 

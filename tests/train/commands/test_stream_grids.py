@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cache import CacheReader
 from train import FitConfig
+from train.commands.ablate import config_of_all, place_of
 from train.fitting.fit import SharedFit, fit
 from train.studies.ablation import ablate
-from train.studies.grid import read_grid
+from train.studies.grid import Row, read_grid
 from train.studies.options import StudyOptions
 from train.studies.study import load_study
 
@@ -138,6 +140,15 @@ def test_folds_rates_and_groups_of_a_file_s_rows(cli, named, corpus, tmp_path):
     assert cli("report", out)[0] == 0
     page = (out / "report" / "report.md").read_text()
     assert "emi-train fit text=" in page
+
+
+def test_baselines_and_groups_are_of_all_streams_whatever_the_first_row_takes():
+    both = {"audio": "a", "text": "t"}
+    rows = [Row("said", replace(BASE, layer=1), "text"), Row("both", BASE, "audio+text")]
+    assert place_of({"audio+text": both}, rows) == both
+    assert config_of_all({"audio+text": both}, rows) == BASE
+    assert config_of_all({"audio+text": both}, rows[:1]).layer == 1
+    assert place_of({"one": "x", "two": "y"}, [Row("r", BASE, "two")]) == "y"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from cache import CacheReader
 from train.errors import ConfigError
@@ -38,11 +38,6 @@ def sharing(readers: Mapping[str, Source]) -> list[list[str]]:
         caches = [reader] if isinstance(reader, CacheReader) else reader.among.values()
         groups.setdefault(tuple(map(id, caches)), []).append(name)
     return list(groups.values())
-
-
-def whole_of(names: Sequence[str], asked: str) -> str:
-    """Return which of the sources given a row's own is, or is made from."""
-    return asked if asked in names else names[0]
 
 
 def _subset(readers: Mapping[str, Source], name: str) -> StreamSet:

@@ -7,7 +7,7 @@ import pytest
 from train.errors import ConfigError
 from train.labels.coverage import opened
 from train.streams.stream_set import as_missing
-from train.studies.streams.sources import sharing, whole_of, with_subsets
+from train.studies.streams.sources import sharing, with_subsets
 
 
 def test_some_of_the_streams_have_the_clips_of_all(pair):
@@ -32,5 +32,3 @@ def test_sets_of_the_same_streams_share_their_frames(pair, corpus):
     with opened(pair) as both, opened(corpus.cache) as one, opened(corpus.cache) as other:
         sources = with_subsets({"one": one, "audio+text": both, "other": other}, ["text"])
         assert sharing(sources) == [["one"], ["audio+text", "text"], ["other"]]
-    assert whole_of(["audio+text"], "text") == "audio+text"
-    assert whole_of(["one", "other"], "other") == "other"
