@@ -2,9 +2,9 @@
 
     python tests/bench/simulate_streams.py [--built sum product gate] [--train 2000 --valid 1000 --seeds 5]
 
-Three streams: "audio" and "text" each carry hidden values, three a clip, "face" is noise. A label is, with noise of half
-its size, the sum of one value of either, their product, or that of the audio where that of the text is positive. Two
-tables: every set of the three streams, fused by concat; and fusions of audio and text.
+Three streams: "audio" and "text" each carry hidden values, three a clip, "face" is noise. A label is, with noise of
+half its size, the sum of one value of either, their product, or that of the audio where that of the text is
+positive. Two tables: every set of the three streams, fused by concat; and fusions of audio and text.
 """
 
 from __future__ import annotations
