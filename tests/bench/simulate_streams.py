@@ -116,6 +116,7 @@ def main() -> None:
     )
     parser.add_argument("--built", nargs="+", choices=list(BUILT), default=list(BUILT))
     parser.add_argument("--fusions", nargs="+", choices=list(ALL_FUSIONS), default=list(SHOWN))
+    parser.add_argument("--tables", nargs="+", choices=["streams", "fusions"], default=["streams", "fusions"])
     parser.add_argument("--train", type=int, default=2000)
     parser.add_argument("--valid", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=5)
@@ -125,11 +126,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             folder, started = Path(name), time.perf_counter()
             corpus = make_corpus(folder, built, options.train, options.valid)
-            tables = (
-                of_streams(corpus, folder / "streams", options.seeds, options.workers),
-                of_fusions(corpus, folder / "fusions", options.seeds, options.workers, options.fusions),
-            )
-            for study in tables:
+            how = (options.seeds, options.workers)
+            for table in options.tables:
+                if table == "streams":
+                    study = of_streams(corpus, folder / table, *how)
+                else:
+                    study = of_fusions(corpus, folder / table, *how, options.fusions)
                 print(f"\nlabels are the {built}\n{build_table(study, score_rows(study)).text()}")
             print(f"{time.perf_counter() - started:.0f} s", flush=True)
 
