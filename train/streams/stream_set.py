@@ -56,9 +56,7 @@ class StreamSet:
         self.readers = {name: each for name, each in self.among.items() if taken is None or name in taken}
         self.missing = missing
         _require_common(self.among)
-        union = dict.fromkeys(clip for reader in self.among.values() for clip in reader)
-        common = [clip for clip in union if all(clip in reader for reader in self.among.values())]
-        self._clips = dict.fromkeys(common) if missing == DROP else union
+        self._clips = _clips_of(self.among, missing)
 
     @property
     def path(self) -> str:
@@ -75,6 +73,13 @@ class StreamSet:
         """All clips: those of the first stream, then those that only the next one has, and so on."""
         return tuple(self._clips)
 
+    @property
+    def beside(self) -> dict[str, str]:
+        """Where streams are that do not feed the head, and without which its clips would be others; mostly none."""
+        if _clips_of(self.readers, self.missing).keys() == self._clips.keys():
+            return {}
+        return {name: str(each.path) for name, each in self.among.items() if name not in self.readers}
+
     def __len__(self) -> int:
         return len(self._clips)
 
@@ -89,7 +94,7 @@ class StreamSet:
 
     def close(self) -> None:
         """Let go of the open files; reading again opens them again."""
-        for reader in self.readers.values():
+        for reader in self.among.values():
             reader.close()
 
     def present(self, clip_ids: Sequence[str]) -> dict[str, BoolArray]:
@@ -122,8 +127,10 @@ Source = CacheReader | StreamSet
 Caches = Source | CachePlace | Mapping[str, CacheReader]
 
 
-def open_source(cache: CachePlace | Mapping[str, CacheReader], missing: str = TOKEN) -> Source:
-    """Open a cache, or those of streams; whoever asks closes them."""
+def open_source(
+    cache: CachePlace | Mapping[str, CacheReader], missing: str = TOKEN, taken: Collection[str] | None = None
+) -> Source:
+    """Open a cache, or those of streams, of which the head may take some only; whoever asks closes them."""
     if not isinstance(cache, Mapping):
         return CacheReader(cache)
     with ExitStack() as stack:
@@ -131,7 +138,7 @@ def open_source(cache: CachePlace | Mapping[str, CacheReader], missing: str = TO
             name: each if isinstance(each, CacheReader) else stack.enter_context(CacheReader(each))
             for name, each in cache.items()
         }
-        found = StreamSet(readers, missing)
+        found = StreamSet(readers, missing, taken)
         stack.pop_all()
     return found
 
@@ -167,6 +174,14 @@ def resolved(cache: CachePlace) -> str | dict[str, str]:
     if isinstance(cache, Mapping):
         return {name: str(Path(path).resolve()) for name, path in cache.items()}
     return str(Path(cache).resolve())
+
+
+def _clips_of(readers: Mapping[str, CacheReader], missing: str) -> dict[str, None]:
+    """Return the clips of streams as keys, in order: those of any, or with "drop" of all."""
+    union = dict.fromkeys(clip for reader in readers.values() for clip in reader)
+    if missing != DROP:
+        return union
+    return dict.fromkeys(clip for clip in union if all(clip in reader for reader in readers.values()))
 
 
 def _require_common(readers: Mapping[str, CacheReader]) -> None:

@@ -13,6 +13,7 @@ from cache import CacheReader
 from train import FitConfig
 from train.commands.ablate import config_of_all, place_of
 from train.fitting.fit import SharedFit, fit
+from train.report.fit_command import fit_command
 from train.studies.ablation import ablate
 from train.studies.grid import Row, read_grid
 from train.studies.options import StudyOptions
@@ -79,6 +80,17 @@ def test_a_row_is_what_its_streams_give_alone(streams, pair, splits, quiet, tmp_
     alone = fit(caches, splits, config, tmp_path / "alone", progress=quiet, shared=SharedFit(pictures=False))
     for file in BITS:
         assert (alone.path / file).read_bytes() == (study.path / row.runs[1] / file).read_bytes(), file
+
+
+def test_a_row_comes_again_with_the_clips_of_the_streams_beside_it(streams, cli):
+    study, _ = streams
+    audio, text = (study.path / study.row(name).runs[0] for name in ("audio", "text"))
+    assert "beside" not in json.loads((audio / "environment.json").read_text())["inputs"], "it has all clips"
+    code, told, err = cli("reproduce", text)
+    assert code == 0, err
+    assert f"{text}: the same bits" in told
+    assert "emi-train fit audio=" in fit_command(audio, "again")
+    assert "its clips are those of the streams beside it, too" in fit_command(text, "again")
 
 
 def test_frames_of_all_rows_are_read_once(streams, pair):
