@@ -52,7 +52,8 @@ def ablate(
     *,
     out: Annotated[Path, typer.Option(help="Folder of runs, tables and chart.")],
     grid: Annotated[
-        str, typer.Option(help="components: the 12 valid sets of the method's parts; or a TOML file.")
+        str,
+        typer.Option(help="components: sets of the method's parts; streams: of streams; fusions; or TOML."),
     ] = "components",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each row.")] = 5,
     files: Mapping[str, Any],
@@ -92,7 +93,7 @@ def ablate(
     )
     base, said = build_config(chosen, config, start=start)
     rows = _rows(grid, base, named)
-    groups = _groups(named[rows[0].cache], parts, by, base.missing)
+    groups = _groups(place_of(named, rows), parts, by, base.missing)
     options = _options(StudyOptions(out, range(seeds), processes), rows, tune, tune_minutes, chosen)
     _require_confirmable(confirm, tune, parts, rows[0], named)
     checked = _audited(named, parts, rows, strict, said)
@@ -101,7 +102,7 @@ def ablate(
         checked.save(out)
         confirmed = confirm_rows(study, confirm, parts, options) if confirm else None
         if baselines:
-            study = with_baselines(study, named[rows[0].cache], parts, rows[0].config)
+            study = with_baselines(study, place_of(named, rows), parts, config_of_all(named, rows))
         _show(study, confirmed, groups, told, json=json)
 
 
@@ -183,13 +184,23 @@ def _rows(grid: str, base: FitConfig, named: Mapping[str, CachePlace]) -> list[R
     from train.studies.grid import COMPONENTS, read_grid
 
     without_vad = caches_without_vad(named)
-    rows = read_grid(grid, base, list(named), without_vad)
+    rows = read_grid(grid, base, list(named), without_vad, stream_names(named))
     if grid == COMPONENTS:
         for name in without_vad:
             typer.echo(
                 f"{named[name]}: no vad in this cache, the 6 sets of parts without it are fitted", err=True
             )
     return rows
+
+
+def place_of(named: Mapping[str, CachePlace], rows: list[Row]) -> CachePlace:
+    """Return where the cache of the first row is; of streams, where all are, whichever of them the row takes."""
+    return named.get(rows[0].cache) or next(iter(named.values()))
+
+
+def config_of_all(named: Mapping[str, CachePlace], rows: list[Row]) -> FitConfig:
+    """Return the config whose layers the baselines take: of the first row that takes all streams, if any does."""
+    return next((row.config for row in rows if row.cache in named), rows[0].config)
 
 
 def audit_aloud(
@@ -240,13 +251,20 @@ def caches_of_rows(texts: list[str]) -> dict[str, CachePlace]:
     Raises:
         ConfigError: if two streams have one name, or only some have one.
     """
+    from train.studies.streams.subsets import set_name
+
     paths = named_caches(texts)
     if isinstance(paths, dict):
-        return {"+".join(sorted(paths)): paths}
+        return {set_name(paths): paths}
     names = [path.resolve().name for path in paths]
     return {
         str(path) if names.count(name) > 1 else name: path for path, name in zip(paths, names, strict=True)
     }
+
+
+def stream_names(named: Mapping[str, CachePlace]) -> list[str]:
+    """Return the names of the streams, where the caches of rows are one set of them; else none."""
+    return [name for place in named.values() if isinstance(place, Mapping) for name in place]
 
 
 def caches_without_vad(named: Mapping[str, CachePlace]) -> list[str]:

@@ -52,12 +52,12 @@ class StreamFeatures:
 
     @cached_property
     def lengths(self) -> IntArray:
-        """Frames of each clip (clips,), of all streams together."""
+        """Frames of each clip (clips,), of all streams together; 1 where none of them holds it."""
         total = np.zeros(len(self.clip_ids), dtype=np.int64)
         for name, own in self.streams.items():
             here = self.at[name] != ABSENT
             total[here] += own.lengths[self.at[name][here]]
-        return total
+        return np.maximum(total, 1)
 
     @property
     def in_memory(self) -> bool:
@@ -91,7 +91,7 @@ def joined_streams(
     """Get the features of some clips ready, of each stream those of the clips that it holds.
 
     Args:
-        clip_ids: clips, each in at least one stream.
+        clip_ids: clips; of a row that takes some streams only, there may be ones that none of them holds.
         present: name → (clips,) whether the stream holds each; in the order of the names.
         load: from the name of a stream and its clips to their features.
     """

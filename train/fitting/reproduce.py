@@ -35,13 +35,13 @@ from train.files import (
     sha256,
 )
 from train.fitting.fit import SharedFit, fit
-from train.labels.coverage import opened
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
 from train.machine import threads_of
 from train.runs.run_folder import load_run
 from train.runs.unpacking.unpack import require_folder
 from train.streams.arguments import cache_words, places_in
+from train.streams.stream_set import open_source
 
 COMPARED = (CONFIG_FILE, HEAD_FILE, HISTORY_FILE, REFIT_FILE, PREDICTIONS_FILE, METRICS_FILE)
 Moved = Path | Mapping[str, Path] | None
@@ -55,7 +55,8 @@ class Plan:
     Attributes:
         run: folder of the finished run.
         config: of its fit.
-        cache: where its cache is, or those of its streams by name.
+        cache: where its cache is, or those of its streams by name, and of those whose clips count.
+        taken: names of the streams that feed its head; None where all do.
         files: where its label tables are.
         threads: that it was fitted with.
     """
@@ -65,6 +66,7 @@ class Plan:
     cache: Path | dict[str, Path]
     files: LabelFiles
     threads: int
+    taken: tuple[str, ...] | None = None
 
 
 def reproduce(run: Path, cache: Moved, files: LabelFiles, progress: Progress) -> dict[str, Any]:
@@ -156,7 +158,11 @@ def _plan(run: Path, config: FitConfig, cache: Moved, files: LabelFiles) -> Plan
         raise RunError(
             f"{run}: does not say where its labels were; name them with --labels or --train, --valid"
         )
-    return Plan(run, config, _moved(run, places_in(inputs["cache"]), cache), files, _the_one(run, threads))
+    places, taken = places_in(inputs["cache"]), None
+    if isinstance(places, dict) and inputs.get("beside"):
+        taken = tuple(places)
+        places |= {str(name): Path(path) for name, path in inputs["beside"].items()}
+    return Plan(run, config, _moved(run, places, cache), files, _the_one(run, threads), taken)
 
 
 def _moved(run: Path, before: Path | dict[str, Path], now: Moved) -> Path | dict[str, Path]:
@@ -182,7 +188,7 @@ def _again(plan: Plan, progress: Progress) -> dict[str, Any]:
     """Fit a run again, and compare."""
     shared = SharedFit(pictures=False, audited=True)
     with tempfile.TemporaryDirectory(prefix="emi-reproduce-") as folder, threads_of(plan.threads):
-        with opened(plan.cache, plan.config.missing) as reader:
+        with open_source(plan.cache, plan.config.missing, plan.taken) as reader:
             out, labels = Path(folder) / "run", read_files(plan.files)
             again = fit(reader, labels, plan.config, out, progress=progress, shared=shared)
         return _compared(plan.run, again.path)

@@ -285,8 +285,10 @@ def origin_of(inputs: FitInputs) -> dict[str, Any]:
     """Return where labels, speakers and cache came from, and hashes of them, as ``environment.json`` has them."""
     files = inputs.labels.files
     table = files.speakers if files else None
+    beside = inputs.reader.beside if isinstance(inputs.reader, StreamSet) else {}
+    named = {"cache": places_of(inputs.reader), **({"beside": beside} if beside else {})}
     return {
-        "inputs": {**inputs.labels.origin, "cache": places_of(inputs.reader)},
+        "inputs": {**inputs.labels.origin, **named},
         "label_files": {str(path): sha256(path) for path in inputs.labels.paths},
         "speakers": inputs.task.speakers,
         "speaker_table": {str(table): sha256(table)} if table else {},

@@ -20,6 +20,9 @@ from train.streams.settings import STREAMS, settings_texts
 NO_COMMAND = (
     "no command: it does not say which label tables it was fitted from, or no option can name their targets"
 )
+NOT_ALONE = (
+    "its clips are those of the streams beside it, too; fitted again by the same emi-train ablate or, alone"
+)
 
 
 def fit_command(
@@ -45,6 +48,8 @@ def fit_command(
         threads = sorted({int(count) for count in known.get("threads_of_each_sitting", [])})
         where = label_words(named)
         cache = cache_words(places_in(named["cache"])) if named.get("cache") else []
+    if named.get("beside"):
+        return f"# {in_one_line(str(run))}: {NOT_ALONE}, emi-train reproduce {shlex.quote(str(run))}"
     if not cache or where is None:
         return f"# {in_one_line(str(run))}: {NO_COMMAND}"
     same_threads = ["--threads", str(threads[0])] if len(threads) == 1 else []

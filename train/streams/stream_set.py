@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -31,23 +31,32 @@ class StreamSet:
     Args:
         readers: of the caches, by name.
         missing: with "drop" a clip that a stream lacks is none of the set.
+        taken: names of those that feed the head, whose clips are those of all of them; None takes all.
+
+    Attributes:
+        readers: of the streams that feed the head, by name.
+        among: of all whose clips count, by name.
 
     Raises:
         ConfigError: if there is no stream, or a name is none.
         LabelError: if two streams have no clip in common.
     """
 
-    def __init__(self, readers: Mapping[str, CacheReader], missing: str = TOKEN) -> None:
+    def __init__(
+        self,
+        readers: Mapping[str, CacheReader],
+        missing: str = TOKEN,
+        taken: Collection[str] | None = None,
+    ) -> None:
         if not readers:
             raise ConfigError("streams: found none, expected NAME=CACHE for each")
         for name in readers:
             require_name(name)
-        self.readers = {name: readers[name] for name in sorted(readers)}
+        self.among = {name: readers[name] for name in sorted(readers)}
+        self.readers = {name: each for name, each in self.among.items() if taken is None or name in taken}
         self.missing = missing
-        _require_common(self.readers)
-        union = dict.fromkeys(clip for reader in self.readers.values() for clip in reader)
-        common = [clip for clip in union if all(clip in reader for reader in self.readers.values())]
-        self._clips = dict.fromkeys(common) if missing == DROP else union
+        _require_common(self.among)
+        self._clips = _clips_of(self.among, missing)
 
     @property
     def path(self) -> str:
@@ -64,6 +73,13 @@ class StreamSet:
         """All clips: those of the first stream, then those that only the next one has, and so on."""
         return tuple(self._clips)
 
+    @property
+    def beside(self) -> dict[str, str]:
+        """Where streams are that do not feed the head, and without which its clips would be others; mostly none."""
+        if _clips_of(self.readers, self.missing).keys() == self._clips.keys():
+            return {}
+        return {name: str(each.path) for name, each in self.among.items() if name not in self.readers}
+
     def __len__(self) -> int:
         return len(self._clips)
 
@@ -78,7 +94,7 @@ class StreamSet:
 
     def close(self) -> None:
         """Let go of the open files; reading again opens them again."""
-        for reader in self.readers.values():
+        for reader in self.among.values():
             reader.close()
 
     def present(self, clip_ids: Sequence[str]) -> dict[str, BoolArray]:
@@ -95,7 +111,7 @@ class StreamSet:
             UnknownFieldError: if none has it for a clip.
         """
         found: dict[str, Array] = {}
-        for reader in self.readers.values():
+        for reader in {**self.readers, **self.among}.values():
             here = [clip for clip in clip_ids if clip in reader and clip not in found]
             try:
                 found |= dict(zip(here, reader.clip_table(name, here), strict=True))
@@ -111,8 +127,10 @@ Source = CacheReader | StreamSet
 Caches = Source | CachePlace | Mapping[str, CacheReader]
 
 
-def open_source(cache: CachePlace | Mapping[str, CacheReader], missing: str = TOKEN) -> Source:
-    """Open a cache, or those of streams; whoever asks closes them."""
+def open_source(
+    cache: CachePlace | Mapping[str, CacheReader], missing: str = TOKEN, taken: Collection[str] | None = None
+) -> Source:
+    """Open a cache, or those of streams, of which the head may take some only; whoever asks closes them."""
     if not isinstance(cache, Mapping):
         return CacheReader(cache)
     with ExitStack() as stack:
@@ -120,7 +138,7 @@ def open_source(cache: CachePlace | Mapping[str, CacheReader], missing: str = TO
             name: each if isinstance(each, CacheReader) else stack.enter_context(CacheReader(each))
             for name, each in cache.items()
         }
-        found = StreamSet(readers, missing)
+        found = StreamSet(readers, missing, taken)
         stack.pop_all()
     return found
 
@@ -129,7 +147,7 @@ def as_missing(reader: Source, missing: str) -> Source:
     """Return the same source whose clips are those that ``missing`` of a config leaves."""
     if isinstance(reader, CacheReader) or reader.missing == missing:
         return reader
-    return StreamSet(reader.readers, missing)
+    return StreamSet(reader.among, missing, reader.names)
 
 
 def readers_of(reader: Source) -> dict[str, CacheReader]:
@@ -156,6 +174,14 @@ def resolved(cache: CachePlace) -> str | dict[str, str]:
     if isinstance(cache, Mapping):
         return {name: str(Path(path).resolve()) for name, path in cache.items()}
     return str(Path(cache).resolve())
+
+
+def _clips_of(readers: Mapping[str, CacheReader], missing: str) -> dict[str, None]:
+    """Return the clips of streams as keys, in order: those of any, or with "drop" of all."""
+    union = dict.fromkeys(clip for reader in readers.values() for clip in reader)
+    if missing != DROP:
+        return union
+    return dict.fromkeys(clip for clip in union if all(clip in reader for reader in readers.values()))
 
 
 def _require_common(readers: Mapping[str, CacheReader]) -> None:

@@ -30,11 +30,12 @@ def caption(
         parts: folds that the mean is over; None or a single one for a plain split.
     """
     metric = rows[0].config.metric
-    caches = "; ".join(
+    lines = [
         f"{name}: {_cache_line(each)}" if name else _cache_line(each)
         for reader in readers
         for name, each in readers_of(reader).items()
-    )
+    ]
+    caches = "; ".join(dict.fromkeys(lines))  # rows of some streams name them again
     hidden = sorted({str(row.config.hidden or "input width") for row in rows})
     chosen = {
         "inner": f"epoch chosen by {metric} on an inner part of the training clips",

@@ -30,12 +30,13 @@ from train.machine import choose_device, free_memory
 from train.runs.claim import is_finished
 from train.runs.tracking.follow import tell_run
 from train.streams.arguments import CachePlace
-from train.streams.stream_set import Source
+from train.streams.stream_set import Source, readers_of
 from train.studies.claim_folder import STUDY, TABLES, claim_folder, require_same_kind
 from train.studies.grid import Row
 from train.studies.options import StudyOptions
 from train.studies.parts import Part, Parts, kept
 from train.studies.processes import run_all
+from train.studies.streams.sources import sharing, with_subsets
 
 RUNS = "runs"  # folder of the fits whose scores count
 
@@ -55,7 +56,7 @@ class StudyContext:
     """What all fits of a study share.
 
     Attributes:
-        readers: caches by name.
+        readers: caches, or sets of streams, by the names that rows have for them.
         parts: labels of the clips that all caches hold.
         out: folder of the study.
         workers: processes at once.
@@ -81,9 +82,9 @@ class StudyContext:
             RunError: if a job's folder holds another fit; nothing is fitted then.
         """
         left = [job for job in jobs if not self._is_finished(job)]
-        for name, reader in self.readers.items():
-            mine = [job for job in left if job.row.cache == name]
-            if mine and not self._fit_on(reader, mine, until):
+        for names in sharing(self.readers):
+            mine = [job for job in left if job.row.cache in names]
+            if mine and not self._fit_together(mine, until):
                 return False
         return True
 
@@ -103,17 +104,26 @@ class StudyContext:
         if job.out.is_relative_to(self.out / RUNS):
             tell_run(job.out)
 
-    def _fit_on(self, reader: Source, jobs: Sequence[Job], until: float) -> bool:
+    def _fit_together(self, jobs: Sequence[Job], until: float) -> bool:
+        """Do fits that share one copy of the frames; return whether all are done."""
         labels = [part.labels for part in dict.fromkeys(job.part for job in jobs)]
-        bank = filled_bank(reader, labels, [job.config for job in jobs], self.progress)
+        fits = [(self.readers[job.row.cache], job.config) for job in jobs]
+        bank = shared_bank(fits, labels, self.progress)
         # The command audits once, for all; the tracker hears of fits here, one after the other.
         shared = SharedFit(bank, pictures=False, audited=True, followed=False)
         quiet, started, ended = Quiet(), time.perf_counter(), 0
-        cuda = choose_device(jobs[0].config.device, compact=is_compact(reader)).type == "cuda"
+        devices = {choose_device(config.device, compact=is_compact(reader)).type for reader, config in fits}
 
         def work(position: int) -> None:
             job = jobs[position]
-            fit(reader, job.part.labels, job.config, job.out, progress=quiet, shared=shared)
+            fit(
+                self.readers[job.row.cache],
+                job.part.labels,
+                job.config,
+                job.out,
+                progress=quiet,
+                shared=shared,
+            )
 
         def done(position: int) -> None:
             nonlocal ended
@@ -125,8 +135,10 @@ class StudyContext:
             said = "  ".join(filter(None, where))
             self.progress.line(f"{ended}/{len(jobs)} fits  {clock(spent)}  ETA {left}  {said}")
 
-        reader.close()  # each process opens its own files
-        return run_all([str(job.out) for job in jobs], work, 0 if cuda else self.workers, done, until)
+        for reader in self.readers.values():
+            reader.close()  # each process opens its own files
+        workers = 0 if "cuda" in devices else self.workers
+        return run_all([str(job.out) for job in jobs], work, workers, done, until)
 
 
 def filled_bank(
@@ -140,12 +152,27 @@ def filled_bank(
         configs: of the fits.
         progress: where to report.
     """
-    parts = [cached(part, reader) for each in labels for part in (each.train, each.valid)]
+    return shared_bank([(reader, config) for config in configs], labels, progress)
+
+
+def shared_bank(
+    fits: Sequence[tuple[Source, FitConfig]], labels: Sequence[Splits], progress: Progress
+) -> Bank:
+    """Load the frames that fits need as ``filled_bank`` does, where they are of one cache, or of the same streams.
+
+    Args:
+        fits: the source of each, all of one group of ``sharing``, and its config.
+        labels: of the fits; folds have the same clips.
+        progress: where to report.
+    """
+    first = fits[0][0]
+    parts = [cached(part, first) for each in labels for part in (each.train, each.valid)]
     clips = tuple(dict.fromkeys(clip for part in parts for clip in part.clip_ids))
-    if isinstance(reader, CacheReader):
-        return _filled(reader, clips, configs, progress)
+    if isinstance(first, CacheReader):
+        return _filled(first, clips, [config for _, config in fits], progress)
     banks = {}
-    for name, each in reader.readers.items():
+    for name, each in first.among.items():
+        configs = [config for reader, config in fits if name in readers_of(reader)]
         own = [stream_config(config, name, each) for config in configs]
         pairs = zip(own, configs, strict=True)  # a fusion may take frames that no temporal model does
         own = [replace(mine, lstm=mine.lstm or takes_frames(config)) for mine, config in pairs]
@@ -172,7 +199,7 @@ def _filled(
 def study_context(
     caches: Mapping[str, CachePlace], parts: Parts, rows: Sequence[Row], options: StudyOptions
 ) -> Iterator[StudyContext]:
-    """Open the caches, take the study's folder, and keep the clips that all caches hold.
+    """Open the caches, take the study's folder, and keep the clips that all caches hold, or all sets of streams.
 
     Raises:
         ConfigError: if a row does not fit its cache; no table of a fold is written then.
@@ -182,7 +209,8 @@ def study_context(
     out = options.out
     with ExitStack() as stack:
         missing = rows[0].config.missing  # the same in all
-        readers = {name: stack.enter_context(opened(path, missing)) for name, path in caches.items()}
+        given = {name: stack.enter_context(opened(path, missing)) for name, path in caches.items()}
+        readers = with_subsets(given, [row.cache for row in rows])
         claim_folder(out, STUDY)
         require_same_kind(out, STUDY, folds=parts.are_folds)
         for row, part in product(rows, parts.all if parts.are_folds else ()):
@@ -192,7 +220,7 @@ def study_context(
         progress = Progress()
         stack.callback(progress.close)
         parts = kept(parts, out / TABLES)
-        if len(readers) > 1:
+        if len(given) > 1:
             parts = parts.changed(lambda labels: _common(labels, readers))
         yield StudyContext(readers, parts, out, options.workers, progress)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -81,3 +83,10 @@ def test_an_epoch_leaves_out_a_share_of_streams_and_never_all():
     assert any(not np.array_equal(kept[name], other[name]) for name in kept)
     nearly = kept_streams(present, 0.999999, seed=1, epoch=0)
     assert np.stack(list(nearly.values())).sum(0).max() == 1
+
+
+def test_a_clip_that_no_stream_holds_counts_as_one_frame(features):
+    nowhere = {name: np.full(5, -1) for name in features.at}
+    assert replace(features, at=nowhere).lengths.tolist() == [1] * 5, (
+        "clips are put in order by the logarithm"
+    )
