@@ -45,7 +45,7 @@ def columns_heard(window: NDArray[np.float32], padding: float) -> int:
     filled = np.flatnonzero(window.any(axis=(0, 1)))
     sound = int(filled[-1]) + 1 if len(filled) else 0
     wanted = sound + round(padding * COLUMNS)
-    return min(window.shape[-1], max(2, wanted + wanted % 2))
+    return min(int(window.shape[-1]), max(2, wanted + wanted % 2))
 
 
 def _encoded(model: Any, features: NDArray[np.float32]) -> NDArray[np.float32]:
