@@ -20,6 +20,7 @@ SOURCE = frozenset({"source_recipe", "source_recipe_id"})
 COMPACT = "compact"  # value of "derived" in the recipe of a cache that compact made
 IMPORT = "import"  # value of "derived" in the recipe of a cache of features that other tools have made
 MISSING = "(absent)"
+WAY_OUT = "Choose another folder, or the options the cache was made with (emi-cache info shows them)"
 LONGEST = 40  # characters of a value in a difference; a sha256 has 64
 
 
@@ -126,13 +127,12 @@ class Recipe(dict[str, Any]):
                 lines.append(f"{key}: {_change(one, two)}")
         return lines
 
-    def require_same_values(self, wanted: Mapping[str, Any], where: str) -> None:
+    def require_same_values(self, wanted: Mapping[str, Any], where: str, way_out: str = WAY_OUT) -> None:
         """Raise ``RecipeMismatchError`` with a readable diff unless ``wanted`` gives the same numbers."""
         lines = self.differences(wanted)
         if lines:
             raise RecipeMismatchError(
-                f"{where} was made with another recipe (cached -> wanted):{as_block(lines)}"
-                "Choose another folder, or the options the cache was made with (emi-cache info shows them)"
+                f"{where} was made with another recipe (cached -> wanted):{as_block(lines)}{way_out}"
             )
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache.common.cores import available_cores
-from cache.common.option_fields import ONE_OR_MORE, POSITIVE, ZERO_OR_MORE, check_options, option
+from cache.common.option_fields import ONE_OR_MORE, POSITIVE, ZERO_OR_MORE, Range, check_options, option
 from extract.errors import ExtractError, with_flag
 from extract.options import CLIP_SECONDS, MAX_WORKERS
+from extract.transcripts.asr.padding import WINDOW_SECONDS
 
 PRECISIONS = ("auto", "int8", "float32", "float16")
+PADDING = Range("1 to 30 seconds", lambda value: 1 <= value <= WINDOW_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class TranscribeOptions:
         audio_stream: which audio stream of files that have several, from 0; None for the default one.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: of the computation; ``auto`` is int8 on a CPU and float16 on CUDA.
+        padding: seconds of silence that are encoded with each clip; what is missing up to 30 s is encoded once.
         shard_clips: clips done between two commits.
         num_workers: decoding threads; None for the cores there are.
         update: transcribe clips again whose sound has changed since.
@@ -52,6 +55,10 @@ class TranscribeOptions:
     )
     device: str = option("auto", "auto, cpu or cuda.", choices=("auto", "cpu", "cuda"))
     precision: str = option("auto", f"{', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}.", choices=PRECISIONS)
+    padding: float = option(
+        WINDOW_SECONDS, "Seconds of silence encoded with each clip: 5 is five times as fast for short clips.",
+        within=PADDING,
+    )  # fmt: skip
     shard_clips: int = option(32, "Clips between two commits: what a kill may cost.", within=ONE_OR_MORE)
     num_workers: int | None = option(
         None, "Decoding threads.", within=ONE_OR_MORE, shown="the cores there are"

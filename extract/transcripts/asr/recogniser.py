@@ -16,6 +16,7 @@ from extract.audio.rules import CURRENT, recipe_of
 from extract.errors import ClipError, EncoderError
 from extract.transcripts.asr.model_files import INSTALL, AsrFiles
 from extract.transcripts.asr.options import TranscribeOptions
+from extract.transcripts.asr.padding import WINDOW_SECONDS, share_silence
 from extract.transcripts.transcript import Word, joined
 
 # Sound that begins at once is often missed, as of words cut out one by one: 20 of 24 spoken digits were right
@@ -48,7 +49,16 @@ SILENCE = Heard("", (), "", 1.0, False)
 
 
 def recipe_of_asr(files: AsrFiles, options: TranscribeOptions, device: str) -> dict[str, Any]:
-    """Return everything that determines a transcript, and nothing else."""
+    """Return everything that determines a transcript, and nothing else.
+
+    Raises:
+        EncoderError: the device hears no clip with less than 30 s of silence.
+    """
+    if options.padding < WINDOW_SECONDS and device != "cpu":
+        raise EncoderError(
+            f"--padding {options.padding:g}: only on a CPU; choose --device cpu, or leave it out"
+        )
+    padding = {"padding_seconds": float(options.padding)} if options.padding < WINDOW_SECONDS else {}
     return {
         **files.recipe(),
         "language": options.language or "detected",
@@ -56,6 +66,7 @@ def recipe_of_asr(files: AsrFiles, options: TranscribeOptions, device: str) -> d
         "beams": BEAMS,
         "temperature": 0,
         "lead_seconds": LEAD_SECONDS,
+        **padding,  # tables that were begun before there was a choice have no such word
         "max_seconds": float(options.max_seconds),
         "sampling_rate": SAMPLING_RATE,
         "resampler": "soxr HQ",
@@ -111,6 +122,8 @@ class Recogniser:
         ) as error:  # tokenizers raises Exception itself; a foreign setting may come to anything
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise EncoderError(f"{files.folder}: cannot be loaded as a Whisper ({reason})") from None
+        if "padding_seconds" in recipe:
+            share_silence(self._model, recipe["padding_seconds"])
         self._language = language
         known = self._model.supported_languages
         if language is not None and language not in known:

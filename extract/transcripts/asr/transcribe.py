@@ -144,7 +144,8 @@ def _open(out: Path, options: TranscribeOptions) -> tuple[Parts, Any]:
             durable.make_folder(out.absolute().parent)
         durable.write_once(recipe_path(out), (json.dumps(recipe, indent=2) + "\n").encode())
         known = read_recipe(out)
-    Recipe(known or {}).require_same_values(recipe, str(out))
+    way_out = f"Choose another --out, or the options the table was made with ({recipe_path(out)} shows them)"
+    Recipe(known or {}).require_same_values(recipe, str(out), way_out)
     remove_dead_tmp(out.parent, out.parent, prefix=out.stem + ".")  # of a run that was killed over the table
     return Parts(out.with_name(out.stem + PARTS)), load
 

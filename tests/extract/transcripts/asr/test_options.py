@@ -15,6 +15,8 @@ from extract.transcripts.asr.options import TranscribeOptions
         ({"asr": "x", "shard_clips": 0}, "--shard-clips"),
         ({"asr": "x", "precision": "int4"}, "--precision"),
         ({"asr": "x", "max_seconds": -1.0}, "--max-seconds"),
+        ({"asr": "x", "padding": 0.5}, "--padding"),
+        ({"asr": "x", "padding": 31}, "--padding"),
     ],
 )
 def test_out_of_range_is_one_line(options, said) -> None:

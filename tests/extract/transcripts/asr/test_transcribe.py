@@ -68,8 +68,10 @@ def test_what_was_mended_stays_when_clips_are_added(fake_asr, sound, tmp_path) -
 def test_another_way_of_hearing_is_refused(fake_asr, sound, tmp_path) -> None:
     folder, out = sound(1), tmp_path / "t.csv"
     transcribe([folder], out, OPTIONS)
-    with pytest.raises(RecipeMismatchError, match="language: detected -> fr"):
+    with pytest.raises(RecipeMismatchError, match="language: detected -> fr") as refused:
         transcribe([folder], out, TranscribeOptions("x", language="fr"))
+    assert str(recipe_path(out)) in str(refused.value)
+    assert "cache info" not in str(refused.value)
     assert json.loads(recipe_path(out).read_text())["precision"] == "int8"
 
 
