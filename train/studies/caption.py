@@ -30,12 +30,9 @@ def caption(
         parts: folds that the mean is over; None or a single one for a plain split.
     """
     metric = rows[0].config.metric
-    lines = [
-        f"{name}: {_cache_line(each)}" if name else _cache_line(each)
-        for reader in readers
-        for name, each in readers_of(reader).items()
-    ]
-    caches = "; ".join(dict.fromkeys(lines))  # rows of some streams name them again
+    sides = [(name, _cache_line(each)) for reader in readers for name, each in readers_of(reader).items()]
+    streams = dict.fromkeys(f"{name}: {line}" for name, line in sides if name)  # rows of some name them again
+    caches = "; ".join([*(line for name, line in sides if not name), *streams])
     hidden = sorted({str(row.config.hidden or "input width") for row in rows})
     chosen = {
         "inner": f"epoch chosen by {metric} on an inner part of the training clips",

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from cache import CacheReader
 from train import FitConfig
+from train.labels.coverage import opened
+from train.streams.stream_set import StreamSet
 from train.studies.caption import caption
 from train.studies.grid import Row
 
@@ -32,3 +34,9 @@ def test_what_differs_between_rows_is_listed(corpus) -> None:
     assert "hidden 6, input width; 3, 5 epochs" in text
     assert "last epoch; epoch selected on valid, so that the scores are too high" in text
     assert "lr 0.001, 0.003, chosen for each row on that part from 0.001, 0.003" in text
+
+
+def test_streams_that_several_rows_take_are_named_once(pair) -> None:
+    with opened(pair) as both:
+        text = caption([both, StreamSet(both.among, taken=["text"])], 30, ROWS, 1)
+    assert text.count("audio: cache (") == text.count("text: cache (") == 1

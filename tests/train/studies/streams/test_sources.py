@@ -21,6 +21,8 @@ def test_some_of_the_streams_have_the_clips_of_all(pair):
         assert not text.present(["00000"])["text"][0]
         assert text.clip_table("clips/duration", ["00000"]) == both.clip_table("clips/duration", ["00000"])
         assert text.path == f"text={pair['text']}"
+        assert text.beside == {"audio": str(pair["audio"])}
+        assert found["audio"].beside == {}, "it has all clips by itself"
         common = as_missing(found["audio"], "drop")
         assert common.names == ("audio",)
         assert common.clip_ids == as_missing(both, "drop").clip_ids
