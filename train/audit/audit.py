@@ -90,7 +90,9 @@ def _absent(side: _Side, *, taught: bool) -> Check:
     lacking, count = _lacking(side), len(side.labels)
     if not lacking:
         return Check(f"absent clips, {side.name}", PASSED, f"none: it holds all {count}")
-    learned = "learned values" if taught else "values that only --stream-dropout teaches (no training clip does)"
+    learned = (
+        "learned values" if taught else "values that only --stream-dropout teaches (no training clip does)"
+    )
     return Check(
         f"absent clips, {side.name}",
         PASSED,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from cache.common.words import in_markdown
 from train.checksums import known_fields, read_json
 from train.config import LATER_FIELDS, FitConfig
-from train.files import CONFIG_FILE, METRICS_FILE
+from train.files import CONFIG_FILE
 from train.report.styles import markdown_table
-from train.runs.run_folder import LAYER_WEIGHTS, load_run, read_metrics
+from train.runs.run_folder import load_run
 from train.runs.settings import compared, in_a_line, settings_of
 from train.scores.wording import NOTHING
 from train.streams.arguments import cache_name
@@ -32,9 +29,8 @@ def settings_section(study: Study) -> str:
         return "Baselines have no settings; what each learns from is in its name."
     found = compared([_settings(study, row) for row in heads])
     common = f"{in_markdown(in_a_line(found.common))}."
-    shares = "".join(f"\n\n{line}" for line in map(partial(_shares, study), heads) if line)
     if not found.differing:
-        return f"{common}{shares}"
+        return common
     cells = {
         row.name: [values[place] for values in found.differing.values()] for place, row in enumerate(heads)
     }
@@ -42,7 +38,7 @@ def settings_section(study: Study) -> str:
     table = markdown_table(
         ["", *found.differing], [[row.name, *cells.get(row.name, nothing)] for row in study.rows]
     )
-    return f"{table}\n\nAll rows: {common}{shares}"
+    return f"{table}\n\nAll rows: {common}"
 
 
 def is_head(row: RowResult) -> bool:
@@ -55,18 +51,6 @@ def _settings(study: Study, row: RowResult) -> dict[str, str]:
     seeds = [_seed(study.path / run) for run in row.runs]
     settings = settings_of(row.config, load_run(study.path / row.runs[0]))
     return {"cache": cache_name(row.cache), **settings, "seeds": ", ".join(seeds)}
-
-
-def _shares(study: Study, row: RowResult) -> str:
-    """Return a line on the share that each encoder layer has in a row's heads, the mean over them; "" without."""
-    found = [read_metrics(study.path / run / METRICS_FILE).get(LAYER_WEIGHTS) for run in row.runs]
-    with known_fields(study.path / row.runs[0] / METRICS_FILE, "shares of layers"):
-        means = {
-            str(layer): float(np.mean([float(each[layer]) for each in found if each]))
-            for layer in found[0] or {}
-        }
-    told = ", ".join(f"{in_markdown(layer)}: {value:.3f}" for layer, value in means.items())
-    return f"Shares of the layers in {in_markdown(row.name)}: {told}." if told else ""
 
 
 def _seed(run: Path) -> str:

@@ -149,7 +149,7 @@ def _clusters_text(clusters: int, effective: float, by: str) -> str:
 def unlearned_lines(lacking: Mapping[str, int]) -> list[str]:
     """Return a warning for each stream in whose place values stand that were never learned, with its clips."""
     return [
-        f"warning: {name} lacks {counted(count, 'clip')}, and the values that stand in were never learned: the head "
-        "was trained on no clip without this stream; fit it with --stream-dropout to teach them"
+        f"warning: {name} lacks {counted(count, 'clip')}, and the values that stand in were never learned: the "
+        "head was trained on no clip without this stream; fit it with --stream-dropout to teach them"
         for name, count in lacking.items()
     ]

@@ -74,7 +74,7 @@ def parse_settings(texts: Sequence[str]) -> StreamSettings:
     A value is read as TOML has it (``64``, ``true``); what is none is text.
 
     Raises:
-        ConfigError: if a text is of another form.
+        ConfigError: if a text is of another form, or two say different things of one field.
     """
     found: dict[str, dict[str, Any]] = {}
     for text in texts:
@@ -85,7 +85,11 @@ def parse_settings(texts: Sequence[str]) -> StreamSettings:
                 f"--set: found {text!r}, expected streams.NAME.FIELD=VALUE, such as "
                 "streams.text.temporal=attention"
             )
-        found.setdefault(where[1], {})[where[2]] = _value(value.strip())
+        said, told = found.setdefault(where[1], {}), _value(value.strip())
+        if said.setdefault(where[2], told) != told:
+            raise ConfigError(
+                f"--set: found {path.strip()} twice, with {said[where[2]]!r} and {told!r}; leave one out"
+            )
     return StreamSettings(found)
 
 

@@ -106,7 +106,7 @@ def test_on_the_command_line_and_in_the_report(cli, corpus, tmp_path):
     assert code == 0, err
     page = next((tmp_path / "run").rglob("*.md"), None)
     text = page.read_text() if page else out
-    assert "Shares of the layers in" in text
+    assert "## Weights\n\nLayer weights, mean over a row's runs:\n\n| of | weight |" in text
     code, _, err = cli(
         "evaluate", tmp_path / "run", corpus.cache, "--labels", corpus.labels / "valid_split.csv"
     )

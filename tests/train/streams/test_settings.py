@@ -30,6 +30,14 @@ def test_a_command_line_says_the_same_as_a_file():
     assert parse_settings(settings_texts(found)) == found
 
 
+def test_a_setting_that_is_given_twice_must_say_the_same():
+    assert parse_settings(["streams.a.hidden=3", "streams.a.hidden = 3"]) == {"a": {"hidden": 3}}
+    with pytest.raises(
+        ConfigError, match=r"--set: found streams.a.hidden twice, with 3 and 4; leave one out"
+    ):
+        parse_settings(["streams.a.hidden=3", "streams.a.hidden=4"])
+
+
 @pytest.mark.parametrize("text", ["text.temporal=gru", "streams.text.temporal", "streams.text=3", "lr=0.1"])
 def test_what_is_no_setting_of_a_stream_is_refused(text):
     with pytest.raises(ConfigError, match=r"expected streams\.NAME\.FIELD=VALUE"):
