@@ -74,8 +74,9 @@ def _require_number(fusion: str, names: Sequence[str]) -> None:
     if len(names) < least or (most is not None and len(names) > most):
         expected = f"{least} or more" if most is None else f"{least} to {most}"
         found = f"{len(names)} ({', '.join(names)})" if names else "one cache without a name"
+        way = WAY if len(names) < least else "leave some out"
         raise ConfigError(
-            f"fusion {fusion}: takes {expected} streams, found {found}; {WAY}, or choose another "
+            f"fusion {fusion}: takes {expected} streams, found {found}; {way}, or choose another "
             "--fusion, such as concat"
         )
 
