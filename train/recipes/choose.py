@@ -40,7 +40,7 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
         fields["lstm"] = given.get("lstm", True)
     if given.get("layer") == WEIGHTED and "clip_vector" not in given:
         fields["clip_vector"] = MEAN  # statistics are taken of one layer
-    if fields.get(STREAMS):
+    if isinstance(fields.get(STREAMS), Mapping):
         fields[STREAMS] = {
             name: _of_stream(own, "clip_vector" in given) for name, own in fields[STREAMS].items()
         }

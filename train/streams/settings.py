@@ -101,8 +101,10 @@ def settings_texts(settings: StreamSettings) -> list[str]:
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields of a config with others over them; of streams, field by field."""
     fields = {**below, **above}
-    one, two = below.get(STREAMS), above.get(STREAMS)
-    if isinstance(one, Mapping) and isinstance(two, Mapping):
+    one, two = below.get(STREAMS, {}), above.get(STREAMS)
+    if not isinstance(one, Mapping):
+        fields[STREAMS] = one  # it is refused later, and not forgotten
+    elif isinstance(two, Mapping):
         fields[STREAMS] = {
             name: {**_fields_of(one, name), **_fields_of(two, name)}
             if isinstance(two.get(name, {}), Mapping)
@@ -158,6 +160,7 @@ def _refuse_field(name: str, field: str) -> NoReturn:
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        found = tomllib.loads(f"value = {text}")
+        return found["value"] if len(found) == 1 else text
     except tomllib.TOMLDecodeError:
         return text
