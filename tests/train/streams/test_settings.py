@@ -50,7 +50,9 @@ def test_settings_lie_over_others_field_by_field():
     above = {"loss": "ccc", "streams": {"text": {"hidden": 4}}}
     expected = {"audio": {"layer": 2}, "text": {"temporal": "gru", "hidden": 4}}
     assert overlaid(below, above) == {"lr": 1, "loss": "ccc", "streams": expected}
-    assert overlaid({"streams": [3]}, above) == {"loss": "ccc", "streams": [3]}, "a fault stays, to be refused"
+    assert overlaid({"streams": [3]}, above) == {"loss": "ccc", "streams": [3]}, (
+        "a fault stays, to be refused"
+    )
     assert overlaid({"lr": 1}, above) == {"lr": 1, **above}
     assert nested(flattened(below)) == below
     assert flattened({"streams": {"text": {"layer": [1, 2]}}}) == {"streams.text.layer": [1, 2]}
