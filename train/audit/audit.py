@@ -70,19 +70,33 @@ def _of_stream(reader: CacheReader, sides: Sequence[_Side]) -> list[Check]:
     """Return the checks of one stream, on the clips that it holds."""
     train, *others = own = [_Side(side.name, side.cached, reader) for side in sides]
     pairs = [check for side in others for check in _pair(train, side)]
-    return [*pairs, *map(_absent, own), _fitted_outside(train, reader)]
+    taught = bool(_lacking(train))
+    return [*pairs, *(_absent(side, taught=taught) for side in own), _fitted_outside(train, reader)]
 
 
-def _absent(side: _Side) -> Check:
-    """Say how many clips a stream lacks, which other streams hold: a fact, which the score includes."""
-    held, count = {*side.cached.clip_ids}, len(side.labels)
-    lacking = [clip for clip in side.labels.clip_ids if clip not in held]
+def _lacking(side: _Side) -> list[str]:
+    """Return the clips that a stream lacks, which other streams hold."""
+    held = {*side.cached.clip_ids}
+    return [clip for clip in side.labels.clip_ids if clip not in held]
+
+
+def _absent(side: _Side, *, taught: bool) -> Check:
+    """Say how many clips a stream lacks: a fact, which the score includes.
+
+    Args:
+        side: of the audit.
+        taught: whether it lacks some of the training clips, which then teach the values that stand in.
+    """
+    lacking, count = _lacking(side), len(side.labels)
     if not lacking:
         return Check(f"absent clips, {side.name}", PASSED, f"none: it holds all {count}")
+    learned = (
+        "learned values" if taught else "values that only --stream-dropout teaches (no training clip does)"
+    )
     return Check(
         f"absent clips, {side.name}",
         PASSED,
-        f"{len(lacking)} of {count}, for which learned values stand in: {_some(lacking)}",
+        f"{len(lacking)} of {count}, for which {learned} stand in: {_some(lacking)}",
     )
 
 

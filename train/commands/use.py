@@ -26,6 +26,7 @@ from train.commands.options import (
 )
 from train.config import FitConfig
 from train.scores.registry import METRICS
+from train.scores.wording import unlearned_lines
 from train.streams.arguments import parse_caches
 
 
@@ -140,6 +141,8 @@ def predict(
             speakers=read_speakers(speakers) if speakers else None,
         )
         notes = write_submission(out, loaded, predictions, wanted, clip=clip == "auto", overwrite=overwrite)
+    for line in unlearned_lines(predictions.unlearned):
+        typer.echo(line, err=True)
     if predictions.filled:
         typer.echo(
             f"{counted(len(predictions.filled), 'clip')} not in the cache got the training mean: "

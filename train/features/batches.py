@@ -166,7 +166,10 @@ def load_features(
             means = means[torch.from_numpy(positions)] if chosen else means
         frames = ChosenFrames(frames, positions) if chosen else frames
     if config.global_mean and not config.describes_frames:
-        tables = [reader.clip_table(f"global_mean/{field}", clip_ids) for field in inputs.fields]
+        tables = [
+            reader.clip_table(f"global_mean/{field}", clip_ids).reshape(len(clip_ids), width)
+            for field, width in zip(inputs.fields, inputs.widths, strict=True)
+        ]
         means = torch.from_numpy(np.concatenate(tables, axis=1).astype(np.float32, copy=False))
     described = frames if config.takes_components else None
     seen = frames if seeing else None

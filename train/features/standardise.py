@@ -105,6 +105,8 @@ def by_speaker(features: Features, speakers: Sequence[str | None]) -> Features:
         features: of all clips that are known of the speakers, labelled or not.
         speakers: (clips,) of each, all known.
     """
+    if not speakers:  # of a stream that holds none of the clips that are asked for
+        return features
     numbers = {speaker: number for number, speaker in enumerate(dict.fromkeys(speakers))}
     of_clip = np.array([numbers[speaker] for speaker in speakers], dtype=np.int64)
     groups = [np.flatnonzero(of_clip == number) for number in range(len(numbers))]

@@ -74,8 +74,9 @@ def _require_number(fusion: str, names: Sequence[str]) -> None:
     if len(names) < least or (most is not None and len(names) > most):
         expected = f"{least} or more" if most is None else f"{least} to {most}"
         found = f"{len(names)} ({', '.join(names)})" if names else "one cache without a name"
+        way = WAY if len(names) < least else "leave some out"
         raise ConfigError(
-            f"fusion {fusion}: takes {expected} streams, found {found}; {WAY}, or choose another "
+            f"fusion {fusion}: takes {expected} streams, found {found}; {way}, or choose another "
             "--fusion, such as concat"
         )
 
@@ -127,9 +128,16 @@ def plan_streams(
             inputs = choose_inputs(cache, own.layer, own.vad)
             require_precision(own, inputs.head_width, device)
         except ConfigError as error:
-            raise ConfigError(f"stream {name}: {error}") from None
+            raise ConfigError(f"stream {name}: {error}{_layer_of_some(config, name)}") from None
         plans[name] = StreamPlan(replace(own, layer=as_asked(inputs.layer)), inputs.layer, here)
     return plans
+
+
+def _layer_of_some(config: FitConfig, name: str) -> str:
+    """Return the way to say of some streams which layer they take, where a config says it of all."""
+    if config.layer is None or "layer" in config.streams.get(name, {}):
+        return ""
+    return f"; where not all streams have it, --set streams.NAME.layer={config.layer} is of one"
 
 
 def absent_clips(plans: dict[str, StreamPlan], clip_ids: Sequence[str], train: int) -> dict[str, Any]:

@@ -109,6 +109,10 @@ class StreamsHead(nn.Module):
         """Return what comes before the fusion in a stream."""
         return cast(Inputs, self.get_submodule(STREAM + name))
 
+    def is_learned(self, name: str) -> bool:
+        """Whether what stands in where a stream lacks a clip was ever learned: it begins at 0, and moves if so."""
+        return any(bool(values.any()) for values in self.get_submodule(TOKEN + name).parameters())
+
     def forward(self, streams: Mapping[str, StreamInput]) -> Tensor:
         """Return the intensities (clips, targets) of a batch, given what each stream has of its clips."""
         states = self._states(streams)

@@ -40,8 +40,10 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
         fields["lstm"] = given.get("lstm", True)
     if given.get("layer") == WEIGHTED and "clip_vector" not in given:
         fields["clip_vector"] = MEAN  # statistics are taken of one layer
-    if fields.get(STREAMS):
-        fields[STREAMS] = {name: _of_stream(own) for name, own in fields[STREAMS].items()}
+    if isinstance(fields.get(STREAMS), Mapping):
+        fields[STREAMS] = {
+            name: _of_stream(own, "clip_vector" in given) for name, own in fields[STREAMS].items()
+        }
     if "select" not in given and any(given.get(name) for name in OF_INNER):
         fields["select"] = "inner"
     if "refit" not in given and (fields.get("select", "inner") != "inner" or fields.get("train_on_all")):
@@ -49,10 +51,15 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _of_stream(own: Any) -> Any:
-    """Return what a user chose for a stream, with the temporal model on if it is about that."""
+def _of_stream(own: Any, vector_chosen: bool) -> Any:
+    """Return what a user chose for a stream, with the temporal model on if it is about that.
+
+    A stream whose layers are weighed has the mean as its clip vector, unless the user chose one for it or for all.
+    """
     if not isinstance(own, Mapping):
         return own
+    if own.get("layer") == WEIGHTED and not vector_chosen:
+        own = {"clip_vector": MEAN, **own}
     asked = any(name in own for name in OF_TEMPORAL) or own.get("global_mean") is False
     return {**own, "lstm": own.get("lstm", True)} if asked else own
 

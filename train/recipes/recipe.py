@@ -9,7 +9,7 @@ from typing import Any
 from cache import CacheReader
 from train.features.inputs import choose_inputs, has_vad
 from train.labels.coverage import is_compact, opened
-from train.streams.stream_set import Caches, StreamSet
+from train.streams.stream_set import Caches, readers_of
 
 HIDDEN_STATES = "hidden_states/"
 
@@ -74,10 +74,11 @@ def known_of(cache: Caches, clips: int, layer: int | str | None = None) -> Known
         ConfigError: if the cache has no such layer.
     """
     with opened(cache) as reader:
-        if isinstance(reader, StreamSet):
-            streams = tuple(_known(each, clips, None) for each in reader.readers.values())
-            return replace(streams[0], streams=streams)
-        return _known(reader, clips, layer)
+        caches = list(readers_of(reader).values())
+        if len(caches) == 1:  # with a name or without
+            return _known(caches[0], clips, layer)
+        streams = tuple(_known(each, clips, None) for each in caches)
+        return replace(streams[0], streams=streams)
 
 
 def _known(reader: CacheReader, clips: int, layer: int | str | None) -> Known:

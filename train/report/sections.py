@@ -118,8 +118,9 @@ def _and_more(count: int) -> str:
 
 
 def coverage_section(runs: Sequence[Path]) -> str:
-    """Return, of every run, how many labelled clips of each split the cache holds, and which it lacks."""
-    rows = []
+    """Return, of every run, how many labelled clips of each split the cache holds, and what it or a stream lacks."""
+    rows: list[list[str]] = []
+    absent: list[list[str]] = []
     for run in runs:
         if not (run / COVERAGE_FILE).exists():
             continue
@@ -130,9 +131,23 @@ def coverage_section(runs: Sequence[Path]) -> str:
                 if each is not None:
                     counts = [str(int(each["labelled"])), str(int(each["cached"]))]
                     rows.append([_shown_run(run), part, *counts, _lacking(list(map(str, each["missing"])))])
+            absent += [[_shown_run(run), *each] for each in _absent(known.get("streams", {}))]
     if not rows:
         return "Not known: no run tells how many of the labelled clips the cache holds."
-    return markdown_table(["run", "split", "labelled", "in the cache", "not in the cache"], rows)
+    table = markdown_table(["run", "split", "labelled", "in the cache", "not in the cache"], rows)
+    if not absent:
+        return table
+    streams = markdown_table(["run", "stream", "split", "absent", "which"], absent)
+    return f"{table}\n\nClips that a stream lacks, of those that another one holds:\n\n{streams}"
+
+
+def _absent(streams: Mapping[str, Mapping[str, Sequence[str]]]) -> list[list[str]]:
+    """Return a row for each stream and split: how many clips it lacks, and which."""
+    return [
+        [str(name), str(part), str(len(lacking)), _lacking(list(map(str, lacking)))]
+        for name, parts in streams.items()
+        for part, lacking in parts.items()
+    ]
 
 
 def _shown_run(run: Path) -> str:

@@ -17,6 +17,7 @@ from train.scores.wording import (
     p_text,
     score_text,
     typeset,
+    unlearned_lines,
 )
 from train.studies.ensemble import Ensemble
 from train.studies.fidelity import COMPACT, FULL, Fidelity
@@ -66,6 +67,7 @@ def evaluation_text(result: Mapping[str, Any], names: Sequence[str]) -> str:
     if result["recipe_diff"]:
         lines.append("warning: the cache's recipe differs (trained -> found):")
         lines += [f"  {line}" for line in result["recipe_diff"]]
+    lines += unlearned_lines(result.get("unlearned", {}))
     if lacking := without_score(result.get("missing_labels", {}), result["clips"], len(names)):
         lines.append(lacking)
     first = result["metric"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +44,7 @@ class Predictions:
         names: of the targets.
         filled: ids that the cache does not hold and that got the training mean.
         recipe_diff: how the cache's recipe differs from the one the head was trained on.
+        unlearned: stream → how many clips it lacks, where the values that stand in were never learned.
     """
 
     clip_ids: tuple[str, ...]
@@ -51,6 +52,7 @@ class Predictions:
     names: tuple[str, ...]
     filled: tuple[str, ...]
     recipe_diff: tuple[str, ...]
+    unlearned: Mapping[str, int] = field(default_factory=dict)
 
 
 def predict(
@@ -95,10 +97,10 @@ def predict(
         if absent and missing != "train-mean":
             raise LabelError(_absent_text(run, reader, absent, len(wanted)))
         values = np.tile(run.targets.mean, (len(wanted), 1))
-        if present.any():
-            here = [clip_id for clip_id, there in zip(wanted, present, strict=True) if there]
+        here = [clip_id for clip_id, there in zip(wanted, present, strict=True) if there]
+        if here:
             values[present] = _mean_of_members(run, sources, _Clips(here, speakers), device)
-    return Predictions(wanted, values, run.targets.names, absent, diff)
+    return Predictions(wanted, values, run.targets.names, absent, diff, _unlearned(run, sources, here))
 
 
 def require_streams(run: Run, reader: Source) -> dict[str, CacheReader]:
@@ -121,6 +123,17 @@ def _holds(run: Run, sources: Mapping[str, CacheReader], clip_id: str) -> bool:
     """Whether a head can predict a clip: all streams hold it or, where learned values stand in, one of them."""
     holds = [clip_id in reader for reader in sources.values()]
     return any(holds) if run.config.missing == TOKEN else all(holds)
+
+
+def _unlearned(run: Run, sources: Mapping[str, CacheReader], clip_ids: Sequence[str]) -> dict[str, int]:
+    """Return of each stream how many clips it lacks, where what stands in for it was never learned."""
+    lacking = {name: sum(clip not in reader for clip in clip_ids) for name, reader in sources.items()}
+    heads = [each.head for each in (run, *run.others) if isinstance(each.head, StreamsHead)]
+    return {
+        name: count
+        for name, count in lacking.items()
+        if count and not all(head.is_learned(name) for head in heads)
+    }
 
 
 class _Clips(NamedTuple):

@@ -23,6 +23,8 @@ from train.runs.run_folder import Run
 
 FloatArray = npt.NDArray[np.float64]
 
+UNLEARNED = "unlearned"  # of the notes, where there is any
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -86,7 +88,7 @@ def write_submission(
         overwrite: replace files of those names, whatever they hold.
 
     Returns:
-        The notes: ``clips``, ``clipped``, ``filled``, ``recipe_diff``, ``selected_on``.
+        The notes: ``clips``, ``clipped``, ``filled``, ``recipe_diff``, ``unlearned``, ``selected_on``.
 
     Raises:
         StorageError: if one of the two exists, is not what would be written, and may not be replaced.
@@ -98,11 +100,13 @@ def write_submission(
         "clipped": clip,
         "filled": list(predictions.filled),
         "recipe_diff": list(predictions.recipe_diff),
+        **({UNLEARNED: dict(predictions.unlearned)} if predictions.unlearned else {}),
         "selected_on": run.metrics["selected_on"],
     }
     text = predictions_text(run.targets.id_column, written, values, predictions.names)
     beside = path.with_name(path.name + ".notes.json")
-    replaceable, noted = _is_notes(beside, notes), bool(predictions.filled or predictions.recipe_diff)
+    replaceable = _is_notes(beside, notes)
+    noted = bool(predictions.filled or predictions.recipe_diff or predictions.unlearned)
     if noted and beside.exists() and not (replaceable or overwrite):
         raise StorageError(refusal(beside))
     write_output(path, text.encode(), overwrite)
@@ -120,7 +124,7 @@ def _has_environment(run: Run) -> bool:
 def _is_notes(path: Path, like: Mapping[str, Any]) -> bool:
     """Whether a file holds notes of ours, and not something of somebody else's that is called so."""
     try:
-        return set(read_json_file(path)) == set(like)
+        return {*read_json_file(path), UNLEARNED} == {*like, UNLEARNED}
     except (OSError, ForeignJsonError):
         return False
 

@@ -5,7 +5,7 @@ Values come in, text goes out; nothing here loads numpy or torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite, isnan
 
 from cache.common.words import counted, in_one_line
@@ -144,3 +144,12 @@ def _clusters_text(clusters: int, effective: float, by: str) -> str:
     shown = f"{effective:.1f}" if effective < 9.95 else f"{effective:.0f}"
     equal = effective > clusters - 0.05 or shown == str(clusters)
     return counted(clusters, by) if equal else f"{counted(clusters, by)} of unequal size, effectively {shown}"
+
+
+def unlearned_lines(lacking: Mapping[str, int]) -> list[str]:
+    """Return a warning for each stream in whose place values stand that were never learned, with its clips."""
+    return [
+        f"warning: {name} lacks {counted(count, 'clip')}, and the values that stand in were never learned: the "
+        "head was trained on no clip without this stream; fit it with --stream-dropout to teach them"
+        for name, count in lacking.items()
+    ]

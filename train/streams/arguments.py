@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cache.common.storage.url_path import place
 from train.errors import ConfigError
-from train.streams.settings import NAME
+from train.streams.settings import NAME, NAMES
 
 CachePlace = Path | str | Mapping[str, Path | str]  # a cache, or those of streams by name
 CACHES = "[NAME=]CACHE…"  # as ``--help`` shows it
@@ -53,7 +53,7 @@ def named_caches(texts: Sequence[str]) -> list[Path] | dict[str, Path]:
         return [path for _, path in found]
     if len(names) < len(found):
         nameless = next(path for name, path in found if name is None)
-        raise ConfigError(f"{nameless}: has no name, and other caches have one; {WAY}")
+        raise ConfigError(f"{nameless}: has no name, and other caches have one; {_way(str(nameless))}")
     for name, text in zip(names, texts, strict=True):
         if names.count(name) > 1:
             both = ", ".join(str(path) for each, path in found if each == name)
@@ -61,6 +61,12 @@ def named_caches(texts: Sequence[str]) -> list[Path] | dict[str, Path]:
         if text.endswith("="):
             raise ConfigError(f"{text}: names no cache; {WAY}")
     return {name: path for name, path in found if name is not None}
+
+
+def _way(text: str) -> str:
+    """Return the way to name a cache; of one whose name is none, what a name is."""
+    name, equals, _ = text.partition("=")
+    return f"a name is {NAMES}" if name and equals and "/" not in name else WAY
 
 
 def places_in(told: object) -> Path | dict[str, Path]:

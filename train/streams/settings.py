@@ -74,7 +74,7 @@ def parse_settings(texts: Sequence[str]) -> StreamSettings:
     A value is read as TOML has it (``64``, ``true``); what is none is text.
 
     Raises:
-        ConfigError: if a text is of another form.
+        ConfigError: if a text is of another form, or two say different things of one field.
     """
     found: dict[str, dict[str, Any]] = {}
     for text in texts:
@@ -85,7 +85,11 @@ def parse_settings(texts: Sequence[str]) -> StreamSettings:
                 f"--set: found {text!r}, expected streams.NAME.FIELD=VALUE, such as "
                 "streams.text.temporal=attention"
             )
-        found.setdefault(where[1], {})[where[2]] = _value(value.strip())
+        said, told = found.setdefault(where[1], {}), _value(value.strip())
+        if said.setdefault(where[2], told) != told:
+            raise ConfigError(
+                f"--set: found {path.strip()} twice, with {said[where[2]]!r} and {told!r}; leave one out"
+            )
     return StreamSettings(found)
 
 
@@ -97,8 +101,10 @@ def settings_texts(settings: StreamSettings) -> list[str]:
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields of a config with others over them; of streams, field by field."""
     fields = {**below, **above}
-    one, two = below.get(STREAMS), above.get(STREAMS)
-    if isinstance(one, Mapping) and isinstance(two, Mapping):
+    one, two = below.get(STREAMS, {}), above.get(STREAMS)
+    if not isinstance(one, Mapping):
+        fields[STREAMS] = one  # it is refused later, and not forgotten
+    elif isinstance(two, Mapping):
         fields[STREAMS] = {
             name: {**_fields_of(one, name), **_fields_of(two, name)}
             if isinstance(two.get(name, {}), Mapping)
@@ -154,6 +160,7 @@ def _refuse_field(name: str, field: str) -> NoReturn:
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        found = tomllib.loads(f"value = {text}")
+        return found["value"] if len(found) == 1 else text
     except tomllib.TOMLDecodeError:
         return text

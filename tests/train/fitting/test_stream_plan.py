@@ -11,6 +11,7 @@ import pytest
 
 from cache.common.progress import Progress
 from train import FitConfig, evaluate, load_run, predict
+from train.audit.audit import audit_splits
 from train.errors import ConfigError, LabelError, RunError
 from train.fitting.fit import SharedFit, fit
 from train.fitting.stream_plan import require_streams
@@ -197,3 +198,34 @@ def test_a_head_takes_its_own_streams_and_their_recipes(pair, pair_run, run, cor
         predict(pair_run, {**pair, "audio": other})
     found = predict(pair_run, {**pair, "audio": other}, allow_recipe_diff=True)
     assert any(line.startswith("audio: ") for line in found.recipe_diff)
+
+
+def test_a_layer_that_only_some_streams_have_is_said_of_those(pair, splits, small, quiet, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        fit(pair, splits, replace(small, layer=1), tmp_path / "run", progress=quiet, shared=PLAIN)
+    assert "leave --layer out; where not all streams have it, --set streams.NAME.layer=1 is of one" in str(
+        caught.value
+    )
+    with opened(pair) as reader:
+        task = plan_fit(reader, splits, replace(small, streams={"audio": {"layer": 1}}))
+    assert (task.streams["audio"].layer, task.streams["text"].layer) == (1, None)
+
+
+def test_one_cache_may_stand_under_two_names_with_other_settings(corpus, splits, small, quiet, tmp_path):
+    both = {"low": corpus.cache, "high": corpus.cache}
+    config = replace(small, epochs=1, lstm=False, streams={"low": {"layer": 1, "vad": False}})
+    run = fit(both, splits, config, tmp_path / "run", progress=quiet, shared=PLAIN)
+    assert {name: side.layer for name, side in run.streams.items()} == {"high": 2, "low": 1}
+    assert len(predict(run, both).clip_ids) == 95
+
+
+def test_values_that_no_training_clip_teaches_are_told_of_before_the_fit(
+    pair, splits, corpus, make_text, tmp_path
+):
+    lacking = splits.valid.clip_ids[:3]
+    some = {**pair, "text": make_text(tmp_path / "text", corpus.truth, lacking)}
+    with opened(some) as reader:
+        told = {check.name: check.detail for check in audit_splits(reader, splits).checks}
+    assert told["text: absent clips, valid"].startswith(
+        "3 of 30, for which values that only --stream-dropout teaches (no training clip does) stand in: 00060"
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from tests.bench.noise_labels import Task, interval_of_each
 from train import FitConfig
+from train.errors import ConfigError
 from train.recipes.auto import MEASURED, auto
 from train.recipes.choose import recipe_config
 from train.recipes.recipe import Known, known_of
@@ -71,3 +72,18 @@ def test_of_several_streams_it_is_the_measured_one_whatever_they_are(pair):
     config = recipe_config(pair, 60, streams={"text": {"temporal": "attention"}})
     assert config.of_stream("text").lstm, "a stream's temporal model is switched on by its name"
     assert not config.of_stream("audio").lstm
+
+
+def test_one_stream_with_a_name_takes_what_its_cache_takes_without_one(corpus):
+    assert known_of({"audio": corpus.cache}, 60) == known_of(corpus.cache, 60)
+    assert recipe_config({"audio": corpus.cache}, 60) == recipe_config(corpus.cache, 60)
+
+
+def test_a_stream_that_weighs_its_layers_has_their_mean_and_the_others_what_was_measured(pair):
+    config = recipe_config(pair, 60, streams={"audio": {"layer": "weighted"}})
+    assert config.of_stream("audio").clip_vector == "mean"
+    assert config.of_stream("text").clip_vector == "components"
+    with pytest.raises(ConfigError, match=r"streams.audio: layer weighted and clip_vector statistics"):
+        recipe_config(pair, 60, streams={"audio": {"layer": "weighted", "clip_vector": "statistics"}})
+    with pytest.raises(ConfigError, match=r"streams.audio: layer weighted and clip_vector statistics"):
+        recipe_config(pair, 60, clip_vector="statistics", streams={"audio": {"layer": "weighted"}})

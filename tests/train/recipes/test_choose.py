@@ -51,3 +51,6 @@ def test_a_config_in_one_call(corpus) -> None:
         recipe_config(corpus.cache, 64, epoch=5)
     with pytest.raises(ConfigError, match="recipe"):
         recipe_config(corpus.cache, 64, "best")
+    for streams in ([{"name": "x"}], 3, "text"):
+        with pytest.raises(ConfigError, match="streams: found"):
+            recipe_config(corpus.cache, 64, streams=streams)

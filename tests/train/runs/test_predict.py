@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from dataclasses import replace
 
@@ -10,8 +11,11 @@ import pytest
 import torch
 
 from cache import CacheReader
-from train import evaluate, predict
+from train import evaluate, fit, predict
 from train.errors import LabelError, RunError
+from train.fitting.fit import SharedFit
+
+PLAIN = SharedFit(pictures=False)
 
 
 def test_ids_come_in_the_order_asked_for_and_by_default_all(run, corpus, splits):
@@ -48,3 +52,51 @@ def test_predictions_that_are_not_finite_are_an_error(run, corpus):
     with pytest.raises(RunError, match="predicts what is not finite for") as caught:
         predict(broken, corpus.cache)
     assert "\n" not in str(caught.value)
+
+
+def test_values_that_no_clip_taught_are_told_of_when_they_stand_in(
+    pair, corpus, splits, make_text, small, quiet, cli, tmp_path
+):
+    everywhere = {**pair, "text": make_text(tmp_path / "text", corpus.truth)}
+    plain = replace(small, epochs=1)
+    run = fit(everywhere, splits, plain, tmp_path / "run", progress=quiet, shared=PLAIN)
+    assert predict(run, everywhere).unlearned == {}
+    assert predict(run, pair).unlearned == {"text": 14}
+    taught = fit(
+        everywhere, splits, replace(plain, stream_dropout=0.3), tmp_path / "t", progress=quiet, shared=PLAIN
+    )
+    assert predict(taught, pair).unlearned == {}
+    assert evaluate(run, pair, splits.valid)["unlearned"] == {"text": 4}
+    given = [f"{name}={path}" for name, path in pair.items()]
+    code, told, err = cli("predict", run.path, *given, "--out", tmp_path / "p.csv", "--json")
+    assert code == 0, err
+    assert "warning: text lacks 14 clips, and the values that stand in were never learned" in err
+    assert json.loads(told)["unlearned"] == {"text": 14}
+    assert json.loads((tmp_path / "p.csv.notes.json").read_text())["unlearned"] == {"text": 14}
+    code, told, err = cli("evaluate", run.path, *given, "--labels", corpus.labels)
+    assert "warning: text lacks 4 clips" in told
+    assert cli("predict", taught.path, *given, "--out", tmp_path / "p.csv", "--overwrite")[0] == 0
+    assert not (tmp_path / "p.csv.notes.json").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lstm": False},
+        {"clip_vector": "components", "lstm": False},
+        {"standardise": "speaker", "fusion": "query"},
+        {"fusion": "graph", "standardise": "train"},
+    ],
+)
+def test_clips_that_a_stream_lacks_altogether_are_predicted_as_among_others(
+    changes, pair, corpus, splits, small, quiet, tmp_path
+):
+    config = replace(small, epochs=1, **changes)
+    run = fit(pair, splits, config, tmp_path / "run", progress=quiet, shared=PLAIN)
+    known = corpus.speakers if config.by_speaker else None
+    ids = splits.valid.clip_ids
+    among = dict(zip(ids, predict(run, pair, ids, speakers=known).values, strict=True))
+    lacking = [clip for clip in ids if int(clip) % 7 == 0]
+    for wanted in (lacking, lacking[:1]):
+        found = predict(run, pair, wanted, speakers=known)
+        np.testing.assert_allclose(found.values, [among[clip] for clip in wanted], rtol=1e-5, atol=2e-6)

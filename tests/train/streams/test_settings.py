@@ -28,6 +28,15 @@ def test_a_command_line_says_the_same_as_a_file():
     )
     assert found == {"a": {"vad": False}, "text": {"temporal": "attention", "hidden": 64}}
     assert parse_settings(settings_texts(found)) == found
+    assert parse_settings(["streams.a.hidden=6\nx=3"]) == {"a": {"hidden": "6\nx=3"}}, "no second field"
+
+
+def test_a_setting_that_is_given_twice_must_say_the_same():
+    assert parse_settings(["streams.a.hidden=3", "streams.a.hidden = 3"]) == {"a": {"hidden": 3}}
+    with pytest.raises(
+        ConfigError, match=r"--set: found streams.a.hidden twice, with 3 and 4; leave one out"
+    ):
+        parse_settings(["streams.a.hidden=3", "streams.a.hidden=4"])
 
 
 @pytest.mark.parametrize("text", ["text.temporal=gru", "streams.text.temporal", "streams.text=3", "lr=0.1"])
@@ -41,6 +50,10 @@ def test_settings_lie_over_others_field_by_field():
     above = {"loss": "ccc", "streams": {"text": {"hidden": 4}}}
     expected = {"audio": {"layer": 2}, "text": {"temporal": "gru", "hidden": 4}}
     assert overlaid(below, above) == {"lr": 1, "loss": "ccc", "streams": expected}
+    assert overlaid({"streams": [3]}, above) == {"loss": "ccc", "streams": [3]}, (
+        "a fault stays, to be refused"
+    )
+    assert overlaid({"lr": 1}, above) == {"lr": 1, **above}
     assert nested(flattened(below)) == below
     assert flattened({"streams": {"text": {"layer": [1, 2]}}}) == {"streams.text.layer": [1, 2]}
 

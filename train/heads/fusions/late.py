@@ -49,12 +49,15 @@ class LateFusion(StreamFusion):
         Args:
             outputs: (streams, clips, targets) of clips that nothing was trained on.
             truth: (clips, targets), NaN where a label is missing; a target whose labels are all missing, or that no
-                weight above 0 brings nearer, keeps equal weights.
+                weight above 0 brings nearer, has equal weights. Clips of which a head says nothing finite
+                are left out.
         """
         from scipy.optimize import nnls
 
+        finite = np.isfinite(outputs).all(axis=(0, 2))
+        self.weights.fill_(1 / len(outputs))
         for target in range(truth.shape[1]):
-            known = ~np.isnan(truth[:, target])
+            known = finite & ~np.isnan(truth[:, target])
             given = outputs[:, known, target].T.astype(np.float64)
             found = nnls(given, truth[known, target].astype(np.float64))[0] if known.any() else np.zeros(1)
             if found.sum() > 0:

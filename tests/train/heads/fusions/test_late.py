@@ -40,3 +40,23 @@ def test_no_weight_is_negative_and_a_target_without_labels_keeps_equal_ones(fusi
     assert (module.weights >= 0).all()
     assert module.weights[1, 0] == 0
     np.testing.assert_allclose(module.weights[:, 2], 1 / 3)
+
+
+def test_a_target_that_no_weight_brings_nearer_counts_all_alike_whatever_was_found_before(
+    fusion, states, widths
+):
+    module, given = fusion("late"), states(widths, 20)
+    outputs = np.abs(module.outputs(given).detach().numpy())
+    module.settle(outputs, outputs[0])
+    np.testing.assert_allclose(module.weights[:, 0], [1, 0, 0], atol=1e-6)
+    module.settle(outputs, -outputs[0])
+    np.testing.assert_allclose(module.weights, 1 / 3)
+
+
+def test_clips_of_which_a_head_says_nothing_finite_have_no_say(fusion, states, widths):
+    module, given = fusion("late"), states(widths, 20)
+    outputs = module.outputs(given).detach().numpy()
+    truth = outputs[1].copy()
+    outputs[2, 3] = np.nan
+    module.settle(outputs, truth)
+    np.testing.assert_allclose(module.weights[1], 1, atol=1e-6)
