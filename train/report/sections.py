@@ -118,7 +118,7 @@ def _and_more(count: int) -> str:
 
 
 def coverage_section(runs: Sequence[Path]) -> str:
-    """Return, of every run, how many labelled clips of each split the cache holds, and what it or a stream lacks."""
+    """Return, of every run, how many labelled clips of a split the cache holds, and what it or a stream lacks."""
     rows: list[list[str]] = []
     absent: list[list[str]] = []
     for run in runs:
