@@ -69,9 +69,12 @@ def audit(reader: Source, splits: Mapping[str, Labels]) -> Audit:
 def _of_stream(reader: CacheReader, sides: Sequence[_Side]) -> list[Check]:
     """Return the checks of one stream, on the clips that it holds."""
     train, *others = own = [_Side(side.name, side.cached, reader) for side in sides]
+    everything = _Side(
+        sides[0].name, sides[0].labels, reader
+    )  # of train, clips that another stream lacks too
     pairs = [check for side in others for check in _pair(train, side)]
     taught = bool(_lacking(train))
-    return [*pairs, *(_absent(side, taught=taught) for side in own), _fitted_outside(train, reader)]
+    return [*pairs, *(_absent(side, taught=taught) for side in own), _fitted_outside(everything, reader)]
 
 
 def _lacking(side: _Side) -> list[str]:

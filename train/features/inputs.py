@@ -11,6 +11,7 @@ from train.config import WEIGHTED
 from train.errors import ConfigError
 
 VAD = "vad"
+NO_FEATURES = (VAD, "times")  # beside the main field: VAD is asked for by its name, times are never features
 Layer = (
     int | tuple[int, ...] | None
 )  # that a head takes: one, all that it weighs, or none where there are none
@@ -139,7 +140,9 @@ def _all_layers(reader: CacheReader) -> list[str]:
 
 def _main_field(reader: CacheReader, layer: int | str | None) -> str:
     layers = _layers_in(reader)
-    others = [name for name in reader.frame_fields if not name.startswith(HIDDEN_STATES) and name != VAD]
+    others = [
+        name for name in reader.frame_fields if not name.startswith(HIDDEN_STATES) and name not in NO_FEATURES
+    ]
     if layers:
         if layer is not None and layer not in layers:
             found = ", ".join(map(str, layers))

@@ -50,8 +50,7 @@ def evaluate(
         ``scores`` unclipped and ``scores_clipped`` to the training labels' range, what ``evidence`` gives
         for the unclipped ones, ``clips``, ``coverage``, ``trained_on`` (how many of the clips shaped this
         head; None if its run, an unpacked bundle, does not know), ``selected_on``, ``recipe_diff``,
-        ``missing_labels`` by target and ``unlearned`` (stream → clips for which values stand in that were never
-        learned), where there are any.
+        ``missing_labels`` by target and ``unlearned`` as ``Predictions`` has it, where there are any.
 
     Raises:
         LabelError: if the targets are not the head's, or too few clips are in the cache, or speakers

@@ -15,6 +15,7 @@ from train import read_splits
 from train.audit.audit import audit
 from train.audit.checks import Audit
 from train.errors import AuditError
+from train.labels.coverage import opened
 
 NAMES = ["Joy", "Fear"]
 
@@ -119,3 +120,28 @@ def test_a_projection_fitted_on_train_passes_and_so_does_pooling(leaky, tmp_path
     assert (check.outcome, check.detail) == ("passed", "the projection was fitted on 40 clips, all of train")
     pooled = compact(full, tmp_path / "b", CompactOptions(project=0)).path
     assert found(pooled, splits)[1]["fitted outside train"].outcome == "passed"
+
+
+@pytest.mark.parametrize("missing", ["token", "drop"])
+def test_a_projection_of_one_stream_alone_is_named_and_one_fitted_on_train_is_not(
+    missing, leaky, make_text, tmp_path
+):
+    cache, labels = leaky
+    splits = read_splits(labels=labels)
+    learned = CompactOptions(project=4)
+    streams = {
+        "bad": cache,
+        "good": compact(cache.with_name("full"), tmp_path / "a", learned, fit_on=splits.train.clip_ids).path,
+        "text": make_text(
+            tmp_path / "text",
+            dict.fromkeys(map("{:03}".format, range(60)), np.ones(3)),
+            lacking=["000", "041"],
+        ),
+    }
+    with opened(streams, missing) as reader:
+        checks = audit(reader, {"train": splits.train, "valid": splits.valid}).checks
+    told = {check.name: check for check in checks if check.name.endswith("fitted outside train")}
+    assert told["bad: fitted outside train"].outcome == "failed"
+    assert "fitted on 20 clips outside train: 040, 041" in told["bad: fitted outside train"].detail
+    assert told["good: fitted outside train"].outcome == "passed", told["good: fitted outside train"].detail
+    assert told["text: fitted outside train"].outcome == "passed"

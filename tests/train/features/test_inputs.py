@@ -164,3 +164,12 @@ def test_nothing_is_weighed_without_layers(corpus, logmel):
             ConfigError, match="layer weighted weighs encoder layers of one width, found none; leave"
         ):
             choose_inputs(reader, "weighted", vad=False)
+
+
+def test_times_of_tokens_are_never_a_feature(tmp_path):
+    writer = CacheWriter.open(tmp_path, {"model": "words"}, [FrameField("words", 4), FrameField("times", 2)])
+    frames = {"words": np.ones((3, 4), np.float32), "times": np.zeros((3, 2), np.float32)}
+    means = {name: values.mean(0) for name, values in frames.items()}
+    writer.commit([ClipFeatures("a", frames, means, 400, -20.0, "0" * 64, clip={})])
+    with CacheReader(tmp_path) as reader:
+        assert choose_inputs(reader, None, vad=False).fields == ("words",)
