@@ -142,8 +142,6 @@ class CommitIndex:
 
     def _begin_with_index(self) -> None:
         """Know the records that an index stands for, without reading them."""
-        if isinstance(self._shards, UrlPath):  # objects have no times to compare with
-            return
         self._base = index_file.load(self._shards)
         if self._base is not None:
             self._known = self._base.records(index_file.stats(self._shards))

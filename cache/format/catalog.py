@@ -14,7 +14,7 @@ from typing import Any
 
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
-from cache.common.storage.url_path import UrlPath, in_threads, place
+from cache.common.storage.url_path import place
 from cache.common.words import counted
 from cache.format import index_file, own_checksum
 from cache.format.json_values import require_keys, text
@@ -160,8 +160,6 @@ def read_records(folder: Path) -> list[CommitRecord]:
     """Read every commit record of the cache; where it has an index, that stands for those it knows."""
     folder = place(folder)
     paths = list(record_paths(folder))
-    if isinstance(folder, UrlPath) and paths:
-        return in_threads(read_record, paths)
     return index_file.read_records(folder / SHARDS, paths, read_record)
 
 

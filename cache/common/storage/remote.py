@@ -98,12 +98,20 @@ class RemoteStorage:
 
     def names(self, folder: str) -> Sequence[str]:
         """Return what lies directly in a folder: objects, and folders of objects."""
+        found = self._listed(folder)
+        paths = [*(str(meta["path"]) for meta in found["objects"]), *map(str, found["common_prefixes"])]
+        return sorted({path.rstrip("/").rpartition("/")[2] for path in paths})
+
+    def entries(self, folder: str) -> Sequence[Entry]:
+        """Return the objects that lie directly in a folder, named below it."""
+        found = self._listed(folder)["objects"]
+        return [_entry(str(meta["path"]).rpartition("/")[2], meta) for meta in found]
+
+    def _listed(self, folder: str) -> Any:
         import obstore
 
         where = (self._prefix + folder).strip("/")
-        found = self._again(folder, lambda: obstore.list_with_delimiter(self._store, where or None))
-        paths = [*(str(meta["path"]) for meta in found["objects"]), *map(str, found["common_prefixes"])]
-        return sorted({path.rstrip("/").rpartition("/")[2] for path in paths})
+        return self._again(folder, lambda: obstore.list_with_delimiter(self._store, where or None))
 
     def put_if_absent(self, name: str, *pieces: Bytes) -> str | None:
         """Store an object under a free name: ``If-None-Match: *``."""

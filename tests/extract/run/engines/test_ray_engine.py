@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,11 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cache.common import gate
 from extract.encoders.base import EncoderOptions
 from extract.errors import ExtractError
 from extract.options import EngineOptions, ExtractOptions
@@ -63,16 +66,29 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 def records(out: Path) -> int:
-    return len(list(out.glob("shards/*.json")))
+    return len(gate.names(out, "shards", ".json"))
 
 
+def at_work(out: Path) -> int:
+    """Return how many processes hold leases."""
+    held = set()
+    for name in gate.names(out, "leases", ".lease"):
+        with suppress(OSError, ValueError):  # it was given back meanwhile
+            held.add(json.loads(gate.read(out, out / "leases" / name))["pid"])
+    return len(held)
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket"])
 def test_a_machine_that_dies_costs_the_shard_at_hand(
-    tmp_path, machines, sounds, plain, expected, assert_same
+    tmp_path, machines, sounds, plain, expected, assert_same, request, place
 ) -> None:
     machines.add()
-    out, died = tmp_path / "c", []
+    machines.hold()
+    out, died = (tmp_path if place == "folder" else request.getfixturevalue("bucket")) / "c", []
 
     def kill() -> None:
+        wait_for(lambda: at_work(out) == 2)
+        machines.go()
         wait_for(lambda: records(out) >= 4)
         machines.kill()
         died.append(time.monotonic())
@@ -87,7 +103,7 @@ def test_a_machine_that_dies_costs_the_shard_at_hand(
     assert ended - died[0] < 0.25 * CLIPS + 15  # 0.1 s a clip on the one worker left
     assert summary.phases["encode"] > 1
     assert_same(expected, out)
-    assert not list(out.glob("leases/*"))
+    assert not gate.names(out, "leases")
 
 
 def test_a_driver_that_dies_is_started_again(
