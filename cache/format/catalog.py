@@ -14,7 +14,7 @@ from typing import Any
 
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
-from cache.common.storage.url_path import place
+from cache.common.storage.url_path import UrlPath, place
 from cache.common.words import counted
 from cache.format import index_file, own_checksum
 from cache.format.json_values import require_keys, text
@@ -224,12 +224,30 @@ def new_aside(folder: Path) -> Path:
 
 
 def move_aside(target: Path, *paths: Path) -> None:
-    """Move files of a cache, in this order, into a folder that ``new_aside`` made."""
+    """Move files of a cache, in this order, into a folder that ``new_aside`` made.
+
+    Behind a URL each is copied first, and removed when all of it is there.
+    """
+    if isinstance(target, UrlPath):
+        for path in paths:
+            _copy_aside(target, path)
+            durable.remove(path)
+        return
     with durable.storage_errors(target):
         for path in paths:
             path.rename(target / path.name)
             durable.fsync_folder(path.parent)
         durable.fsync_folder(target)
+
+
+def _copy_aside(target: UrlPath, path: Path) -> None:
+    """Copy a file, or all below a folder, by the names that they have."""
+    cache = target.parents[1]
+    name = gate.name_of(cache, path)
+    there = [entry.name for entry in cache.storage.list(name) if entry.name.startswith(f"{name}/")]
+    for each in there or [name]:
+        copy = gate.name_of(cache, target / path.name) + each.removeprefix(name)
+        cache.storage.put_if_absent(copy, cache.storage.read(each).data)
 
 
 def superseded(records: Sequence[CommitRecord]) -> set[tuple[str, str]]:

@@ -98,7 +98,8 @@ def test_a_machine_that_dies_costs_the_shard_at_hand(
     summary = extract(sounds, out, on_ray(plain, machines))
     ended = time.monotonic()
     killer.join()
-    assert (summary.extracted, summary.failures, summary.stopped) == (CLIPS, (), False)
+    assert (summary.cached, summary.failures, summary.stopped) == (CLIPS, (), False)
+    assert summary.extracted in (CLIPS, CLIPS - 2), "its last shard's record may have come and its word not"
     assert any("was lost: it died, or its machine" in note for note in summary.notes)
     assert ended - died[0] < 0.25 * CLIPS + 15  # 0.1 s a clip on the one worker left
     assert summary.phases["encode"] > 1
