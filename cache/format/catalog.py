@@ -159,6 +159,8 @@ def read_record(path: Path) -> CommitRecord:
 def read_records(folder: Path) -> list[CommitRecord]:
     """Read every commit record of the cache; where it has an index, that stands for those it knows."""
     folder = place(folder)
+    if isinstance(folder, UrlPath):
+        return index_file.read_by_url(UrlPath(folder / SHARDS), read_record)
     paths = list(record_paths(folder))
     return index_file.read_records(folder / SHARDS, paths, read_record)
 
@@ -244,7 +246,7 @@ def _copy_aside(target: UrlPath, path: Path) -> None:
     """Copy a file, or all below a folder, by the names that they have."""
     cache = target.parents[1]
     name = gate.name_of(cache, path)
-    there = [entry.name for entry in cache.storage.list(name) if entry.name.startswith(f"{name}/")]
+    there = [entry.name for entry in cache.storage.list(f"{name}/")]
     for each in there or [name]:
         copy = gate.name_of(cache, target / path.name) + each.removeprefix(name)
         cache.storage.put_if_absent(copy, cache.storage.read(each).data)

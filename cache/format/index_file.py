@@ -29,10 +29,14 @@ def stats(shards: Path) -> dict[str, RecordStat]:
     A tag is of one content, so no clock matters there. Records of stores that name none are not among them.
     """
     if isinstance(shards, UrlPath):
-        entries = shards.storage.entries("")
-        return {e.name[:-5]: _stat_of(e) for e in entries if e.name.endswith(".json") and e.tag}
+        return {entry.name[:-5]: _stat_of(entry) for entry in _entries(shards) if entry.tag}
     found = gate.stats(shards.parent, shards.name, ".json")
     return {name[:-5]: RecordStat(status.st_size, status.st_mtime_ns) for name, status in found.items()}
+
+
+def _entries(shards: UrlPath) -> list[Entry]:
+    entries = (entry for entry in shards.storage.entries("") if entry.name.endswith(".json"))
+    return sorted(entries, key=lambda entry: entry.name)
 
 
 def _stat_of(entry: Entry) -> RecordStat:
@@ -54,17 +58,20 @@ def read_records(
     shards: Path, paths: Sequence[Path], read: Callable[[Path], CommitRecord]
 ) -> list[CommitRecord]:
     """Return the records of these paths, in their order: as the index has them where it is up to date."""
-    index = load(shards) if len(paths) >= _least(shards) else None
+    index = load(shards) if len(paths) >= MIN_SHARDS else None
     known = index.records(stats(shards)) if index else {}
-    if isinstance(shards, UrlPath):
-        unread = [path for path in paths if path.stem not in known]
-        known.update((record.name, record) for record in in_threads(read, unread))
     return [known.get(path.stem) or read(path) for path in paths]
 
 
-def _least(shards: Path) -> int:
-    """Return how many shards an index must be of to be worth it."""
-    return MIN_SHARDS_BY_URL if isinstance(shards, UrlPath) else MIN_SHARDS
+def read_by_url(shards: UrlPath, read: Callable[[Path], CommitRecord]) -> list[CommitRecord]:
+    """Return the records behind a URL in the order of their names: one list, and what the index does not have."""
+    entries = _entries(shards)
+    index = load(shards) if len(entries) >= MIN_SHARDS_BY_URL else None
+    stats_now = {entry.name[:-5]: _stat_of(entry) for entry in entries if entry.tag}
+    known = index.records(stats_now) if index else {}
+    unread = [entry.name for entry in entries if entry.name[:-5] not in known]
+    got = dict(zip(unread, in_threads(lambda name: read(shards / name), unread), strict=True))
+    return [known.get(entry.name[:-5]) or got[entry.name] for entry in entries]
 
 
 def keep(folder: Path, records: Sequence[CommitRecord]) -> bool:
@@ -75,9 +82,12 @@ def keep(folder: Path, records: Sequence[CommitRecord]) -> bool:
         records: all of it, as ``catalog.read_records`` returned them.
     """
     missing = sum(not isinstance(record, IndexedRecord) for record in records)
-    if len(records) < _least(folder) or missing <= STALE_SHARE * len(records):
+    least = MIN_SHARDS_BY_URL if isinstance(folder, UrlPath) else MIN_SHARDS
+    if len(records) < least or missing <= STALE_SHARE * len(records):
         return False
-    with suppress(OSError, CacheError, RemoteError):  # a folder that may only be read, a full disk: so it stays as it was
+    with suppress(
+        OSError, CacheError, RemoteError
+    ):  # a folder that may only be read, a full disk: so it stays as it was
         settled = stats(folder / "shards")
         if not isinstance(folder, UrlPath):
             latest = (time.time() - SETTLED_SECONDS) * 1e9

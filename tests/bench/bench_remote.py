@@ -1,11 +1,11 @@
 """A cache behind a URL over a slow and faulty network: what a fit waits for, and what faults cost a writer.
 
-    python tests/bench/bench_remote.py [--clips 1500] [--latency 0.02] [--only fit|faults]
+    python tests/bench/bench_remote.py [--clips 1500] [--latency 0.02] [--only fit|faults|scale] [--shards 2000]
 
 ``fit``: a compact cache (256 channels of int8), batches into an LSTM as a fit makes them; seconds waited for bytes,
 from opening on, as a share of the first epoch with all before it: in memory, batch by batch, and with a local copy.
 ``faults``: a cache written and read again through latency alone, and with resets, truncated bodies, 503 and stalls;
-every bit is compared. The server is moto, behind a proxy, on the same cores.
+every bit is compared. ``scale``: very many small shards, and what opening, planning and one more cost. The server is moto, behind a proxy, on the same cores.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import object_stores  # noqa: E402
+import simulate_scale  # noqa: E402
 
 from cache import CacheReader, CacheWriter, ClipFeatures, FrameField, diff  # noqa: E402
 from cache.commit.copies import keep_copies  # noqa: E402
-from cache.common.storage.url_path import place  # noqa: E402
+from cache.common.storage.url_path import in_threads, place  # noqa: E402
+from cache.format import catalog  # noqa: E402
 from cache.shards import remote_files  # noqa: E402
 
 WIDTH, SHARDS = 256, 6
 FIELD = "hidden_states/12"
 BATCH = 32
+PER_SHARD = 10  # clips, of ``scale``
 LATENCY = 0.2  # seconds, of the network with faults
 
 
@@ -139,16 +142,58 @@ def faults(clips: int, shards: int = 8, stall: float = 10.0) -> tuple[float, flo
     return seconds[0], seconds[1]
 
 
+def scale(shards: int, latency: float) -> dict[str, tuple[float, int]]:
+    """Open, plan and commit in a cache of very many shards; return step → (seconds, requests)."""
+    server = object_stores.moto()
+    server.make_bucket("bucket")
+    proxy = object_stores.Proxy(server.port)
+    found = {}
+    with tempfile.TemporaryDirectory() as name, object_stores.lead_to(server.port):
+        folder, url = Path(name), place("s3://bucket/cache")
+        ids = simulate_scale.ids(shards * PER_SHARD)
+        simulate_scale.make_media(folder, ids)
+        simulate_scale.make_shards(folder, ids, PER_SHARD)
+        files = [path for path in sorted((folder / "cache").rglob("*")) if path.is_file()]
+        names = {path.relative_to(folder / "cache").as_posix(): path for path in files}
+        in_threads(lambda each: url.storage.put_if_absent(each, names[each].read_bytes()), list(names))
+        source = dict.fromkeys([*ids, "new"], simulate_scale.FRAMES)
+        with object_stores.lead_to(proxy.port):
+            proxy.latency = latency
+            for step in ("open", "plan", "open again", "plan again", "one more shard"):
+                before, begun = proxy.requests, time.perf_counter()
+                if step.startswith("open"):
+                    assert len(CacheReader(url)) == len(ids)
+                elif step.startswith("plan"):
+                    writer = CacheWriter(url, catalog.read_description(url))
+                    [plan] = writer.plan(source)
+                else:
+                    clip = simulate_scale.clip_of(writer.fields[0], "new")
+                    assert writer.generations(["new"]) == {}  # knows who holds what
+                    before, begun = proxy.requests, time.perf_counter()
+                    assert writer.commit([clip], plan)
+                found[step] = time.perf_counter() - begun, proxy.requests - before
+                print(
+                    f"{shards} shards, {step:14} {found[step][0]:7.2f} s {found[step][1]:6} requests",
+                    flush=True,
+                )
+    proxy.close()
+    server.kill()
+    return found
+
+
 def main() -> None:
     """Run it and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=1500)
     parser.add_argument("--latency", type=float, default=0.02)
-    parser.add_argument("--only", choices=("fit", "faults"))
+    parser.add_argument("--only", choices=("fit", "faults", "scale"))
+    parser.add_argument("--shards", type=int, default=2000)
     given = parser.parse_args()
-    if given.only != "faults":
+    if given.only in (None, "fit"):
         fit(given.clips, given.latency)
-    if given.only != "fit":
+    if given.only in (None, "scale"):
+        scale(given.shards, given.latency)
+    if given.only in (None, "faults"):
         ideal, faulty = faults(200)
         print(f"with faults {faulty / ideal:.2f} × the time without")
 

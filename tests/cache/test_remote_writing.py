@@ -112,6 +112,16 @@ def test_merge_convert_and_compact_read_and_write_urls(make_cache, tmp_path, buc
     assert verify(bucket / "small").findings == ()
 
 
+def test_a_cache_begins_in_what_a_console_calls_a_folder(make_cache, bucket, s3_server) -> None:
+    session = pytest.importorskip("botocore.session").get_session()
+    url = f"http://127.0.0.1:{s3_server.port}"
+    client = session.create_client("s3", endpoint_url=url, region_name="us-east-1")
+    client.put_object(Bucket=bucket.bucket, Key="cache/", Body=b"")
+    client.put_object(Bucket=bucket.bucket, Key="cache/shards/", Body=b"")
+    make_cache(bucket / "cache")
+    assert verify(bucket / "cache").findings == ()
+
+
 def test_failed_clips_are_listed(bucket, recipe, fields) -> None:
     writer = CacheWriter.open(bucket / "cache", recipe, fields)
     for number in range(LINES_BY_URL + 5):
