@@ -1,7 +1,7 @@
 """Journals of the writers of a cache behind a URL: an object each, put anew before every commit record.
 
-They say what ``journal`` says in a folder, so that a commit asks for what is new and not for the names of all records,
-a request for every thousand. The objects stay small: after some hundred shards a writer begins another one.
+They say what ``journal`` says in a folder, so that a commit asks for what is new and not for the names of all
+records, a request for every thousand. The objects stay small: after some hundred shards a writer begins another.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class RemoteJournal:
             weakref.finalize(self, _leave, self._root, self._pid, self._mine)
 
     def _begin(self) -> None:
-        """Show this writer to the others under a new name, then remove the journals of those that were dead before."""
+        """Show this writer to the others by a new name, then remove the journals of those that were dead before."""
         storage, self._pid = self._root.storage, os.getpid()
         dead = [entry.name for entry in _journals(storage) if _is_dead(entry)]
         self._mine.append(f"{host_name()}.{self._pid}.{uuid.uuid4().hex[:8]}{SUFFIX}")

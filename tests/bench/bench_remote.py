@@ -5,7 +5,8 @@
 ``fit``: a compact cache (256 channels of int8), batches into an LSTM as a fit makes them; seconds waited for bytes,
 from opening on, as a share of the first epoch with all before it: in memory, batch by batch, and with a local copy.
 ``faults``: a cache written and read again through latency alone, and with resets, truncated bodies, 503 and stalls;
-every bit is compared. ``scale``: very many small shards, and what opening, planning and one more cost. The server is moto, behind a proxy, on the same cores.
+every bit is compared. ``scale``: very many small shards, and what opening, planning and one more cost. The
+server is moto, behind a proxy, on the same cores.
 """
 
 from __future__ import annotations

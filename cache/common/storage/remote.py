@@ -193,13 +193,9 @@ class RemoteStorage:
         place, text = self._root / name, str(error).partition("Debug source:")[0]
         status = STATUS.search(text)
         code = int(status[1]) if status else 0
-        if "PROPFIND" in text and code in (403, 404, 405, 501):
-            return RemoteError(place, "this server does not list its folders", NO_LIST)
-        if "NoSuchBucket" in text:
-            return RemoteError(place, "no such bucket", "make it first, or name another")
-        if "invalid path" in text:
-            named = " ".join(scrubbed(text).partition("invalid path: ")[2].split())[:MAX_SAID]
-            return RemoteError(place, f"an object there has a name that is none ({named})", FOREIGN)
+        known = _known_reason(text, code)
+        if known is not None:
+            return RemoteError(place, *known)
         if isinstance(error, FileNotFoundError | NotFoundError):
             return FileNotFoundError(errno.ENOENT, "No such object", str(place))
         if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError) or code in (
@@ -221,3 +217,15 @@ def _entry(name: str, meta: Any) -> Entry:
         int(meta["last_modified"].timestamp()) * 10**9
     )  # stores tell whole seconds, or not the same parts
     return Entry(name, meta["size"], meta["e_tag"] or "", modified_ns)
+
+
+def _known_reason(text: str, code: int) -> tuple[str, str] | None:
+    """Return reason and way out of an error that is known by its words."""
+    if "PROPFIND" in text and code in (403, 404, 405, 501):
+        return "this server does not list its folders", NO_LIST
+    if "NoSuchBucket" in text:
+        return "no such bucket", "make it first, or name another"
+    if "invalid path" in text:
+        named = " ".join(scrubbed(text).partition("invalid path: ")[2].split())[:MAX_SAID]
+        return f"an object there has a name that is none ({named})", FOREIGN
+    return None
