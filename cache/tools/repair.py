@@ -14,6 +14,7 @@ from cache.common.errors import CacheError, DamagedCacheError
 from cache.common.storage.url_path import place
 from cache.common.words import counted
 from cache.format import catalog, own_checksum
+from cache.format.aside import move_aside, new_aside
 from cache.format.record import CommitRecord
 from cache.shards.registry import store_of, suffixes
 from cache.tools.finding import Finding
@@ -108,7 +109,7 @@ def mend_description(path: Path | str) -> bool:
         if mended is None:
             return False
         catalog.parse_description(file, mended)
-        durable.write_once(catalog.new_aside(path) / file.name, data)
+        durable.write_once(new_aside(path) / file.name, data)
         durable.replace_file(file, mended)
         return True
     return False
@@ -133,7 +134,7 @@ def _restore(
         if record is None:
             unreadable.add(name)
             continue
-        aside = aside or catalog.new_aside(path)
+        aside = aside or new_aside(path)
         durable.write_once(aside / target.name, durable.read_regular(target))
         durable.replace_file(target, record.to_bytes())
         if not any(check_shard(path, record, description)):
@@ -198,8 +199,8 @@ def _set_aside(path: Path, moved: Iterable[Path], aside: Path | None) -> Path | 
     there = [item for item in dict.fromkeys(moved) if item.exists() or item.is_symlink() or item.is_dir()]
     if not there:
         return aside
-    aside = aside or catalog.new_aside(path)
-    catalog.move_aside(aside, *there)
+    aside = aside or new_aside(path)
+    move_aside(aside, *there)
     return aside
 
 
