@@ -15,8 +15,9 @@ from time import time
 
 from cache.commit.journal import DEAD_SECONDS, SUFFIX, News, line_of, shard_of
 from cache.commit.processes import host_name, is_dead
+from cache.common.errors import EmiError
 from cache.common.gate import FILE_NAME
-from cache.common.storage.protocol import Entry, RemoteError, RemoteObjects, TooLargeError
+from cache.common.storage.protocol import Entry, RemoteObjects, TooLargeError
 from cache.common.storage.url_path import UrlPath, in_threads
 from cache.format.catalog import WRITERS
 
@@ -71,7 +72,7 @@ class RemoteJournal:
         if self._pid != os.getpid():
             self._mine = []
             self._begin()
-            weakref.finalize(self, _leave, self._root, self._pid, self._mine)
+            weakref.finalize(self, _leave, self._root.storage, self._pid, self._mine)
 
     def _begin(self) -> None:
         """Show this writer to the others by a new name, then remove the journals of those that were dead before."""
@@ -108,16 +109,16 @@ def _is_dead(entry: Entry) -> bool:
     return time() - written > DEAD_SECONDS if dead is None else dead
 
 
-def _leave(root: UrlPath, pid: int, mine: Sequence[str]) -> None:
+def _leave(storage: RemoteObjects, pid: int, mine: Sequence[str]) -> None:
     """Remove the journals that nobody reads: no other writer is alive, and one to come looks at the records."""
     if pid != os.getpid():
         return
     _living.difference_update(mine)
-    with suppress(RemoteError):
-        journals = list(_journals(root.storage))
+    with suppress(EmiError, OSError):
+        journals = list(_journals(storage))
         if all(map(_is_dead, journals)):
             for entry in journals:
-                root.storage.delete(entry.name)
+                storage.delete(entry.name)
 
 
 _living: set[str] = set()  # journals of the writers of this process
