@@ -10,12 +10,10 @@ import os
 import uuid
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from time import time
 
 from cache.commit.journal import DEAD_SECONDS, SUFFIX, News, line_of, shard_of
 from cache.commit.processes import host_name, is_dead
-from cache.common.errors import EmiError
 from cache.common.gate import FILE_NAME
 from cache.common.storage.protocol import Entry, RemoteObjects, TooLargeError
 from cache.common.storage.url_path import UrlPath, in_threads
@@ -72,7 +70,7 @@ class RemoteJournal:
         if self._pid != os.getpid():
             self._mine = []
             self._begin()
-            weakref.finalize(self, _leave, self._root.storage, self._pid, self._mine)
+            weakref.finalize(self, _leave, self._mine)
 
     def _begin(self) -> None:
         """Show this writer to the others by a new name, then remove the journals of those that were dead before."""
@@ -109,16 +107,12 @@ def _is_dead(entry: Entry) -> bool:
     return time() - written > DEAD_SECONDS if dead is None else dead
 
 
-def _leave(storage: RemoteObjects, pid: int, mine: Sequence[str]) -> None:
-    """Remove the journals that nobody reads: no other writer is alive, and one to come looks at the records."""
-    if pid != os.getpid():
-        return
+def _leave(mine: Sequence[str]) -> None:
+    """Know that a writer of this process is no more; no request, since the network may be why it ends.
+
+    Whoever writes to the cache next takes its journals away.
+    """
     _living.difference_update(mine)
-    with suppress(EmiError, OSError):
-        journals = list(_journals(storage))
-        if all(map(_is_dead, journals)):
-            for entry in journals:
-                storage.delete(entry.name)
 
 
 _living: set[str] = set()  # journals of the writers of this process

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from cache import CacheReader, CacheWriter, diff, repair, verify
-from cache.commit import remote_journal, remote_leases
+from cache.commit import remote_leases
 from cache.common.storage.remote import RemoteStorage
 from cache.common.storage.url_path import place
 from cache.format import catalog
@@ -116,7 +116,6 @@ def test_killed_before_any_request_nothing_is_lost(make_cache, tmp_path, upload,
     kept = {*record.clip_ids[1:], *CacheReader(tmp_path / "c").records[1].clip_ids}
     ended = False
     monkeypatch.setattr(verifying, "ORPHAN_SECONDS", -60)
-    monkeypatch.setattr(remote_journal, "_leave", lambda *_: None)
     monkeypatch.setattr(remote_leases, "TURN_SECONDS", 0.05)  # this process is killed, and lives
     for count in range(40):
         url = upload(tmp_path / "c", place(f"memory://{uuid.uuid4().hex}/c"))
