@@ -104,8 +104,6 @@ class CacheWriter:
     def records(self) -> list[CommitRecord]:
         """Return the commit records of the cache; where they are many, leave an index for whoever opens it next."""
         records = catalog.read_records(self.path)
-        if isinstance(self.path, UrlPath):
-            return records
         return catalog.read_records(self.path) if index_file.keep(self.path, records) else records
 
     def plan(self, planned: Mapping[str, int], replace: Collection[str] = ()) -> list[ShardPlan]:

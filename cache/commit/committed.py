@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.commit.file_system import is_local
-from cache.commit.journal import Journal, NoJournal
+from cache.commit.journal import Journal
+from cache.commit.remote_journal import RemoteJournal
 from cache.common import gate
 from cache.common.errors import DamagedCacheError
 from cache.common.storage.url_path import UrlPath
@@ -31,9 +32,8 @@ class CommitIndex:
 
     def __init__(self, path: Path) -> None:
         self._shards = path / catalog.SHARDS
-        is_far = isinstance(path, UrlPath)
-        self._journal = NoJournal() if is_far else Journal(path)
-        self._sees_others_at_once = not is_far and is_local(path)
+        self._journal = RemoteJournal(path) if isinstance(path, UrlPath) else Journal(path)
+        self._sees_others_at_once = isinstance(path, UrlPath) or is_local(path)
         self._listed, self._listing_took = float("-inf"), 0.0
         self._base: RecordIndex | None = None  # who holds which clip, of the records that it is of
         self._known: dict[str, CommitRecord] = {}
@@ -142,8 +142,6 @@ class CommitIndex:
 
     def _begin_with_index(self) -> None:
         """Know the records that an index stands for, without reading them."""
-        if isinstance(self._shards, UrlPath):  # objects have no times to compare with
-            return
         self._base = index_file.load(self._shards)
         if self._base is not None:
             self._known = self._base.records(index_file.stats(self._shards))

@@ -84,9 +84,10 @@ def _is_sound(store: ShardStore, final: Path, record: CommitRecord) -> bool:
 def _fetch(path: UrlPath, tmp: Path) -> None:
     """Write a shard's objects to the disk under a temporary name."""
     storage, below = path.parent.storage, f"{path.name}/"
-    entries = [
-        entry for entry in storage.list(path.name) if entry.name == path.name or entry.name.startswith(below)
-    ]
+    try:
+        entries = [storage.size(path.name)]
+    except FileNotFoundError:
+        entries = list(storage.list(below))
     if not entries:
         raise FileNotFoundError(path.name)
 

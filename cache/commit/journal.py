@@ -61,7 +61,7 @@ class Journal:
             except FileNotFoundError:  # taken for dead: begin anew, under a name that nobody has read
                 file = os.open(self._begin(), APPEND)
             try:
-                line = b"\n" + _line(shard)  # a line of its own, whatever a full disk has cut off before
+                line = b"\n" + line_of(shard)  # a line of its own, whatever a full disk has cut off before
                 if os.write(file, line) != len(line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             finally:
@@ -101,7 +101,7 @@ class Journal:
             return
         whole = added[: added.rfind(b"\n") + 1]
         self._ends[name] = end + len(whole)
-        yield from (_shard_of(line) for line in whole.split(b"\n") if line)
+        yield from (shard_of(line) for line in whole.split(b"\n") if line)
 
     def _own(self) -> Path:
         """Return this process's journal: a fork has one of its own, which the other one reads."""
@@ -130,26 +130,15 @@ class Journal:
                     yield path.name, path.lstat().st_size
 
 
-class NoJournal:
-    """Behind a URL nothing is appended to: every look there is at the names of the records."""
-
-    def announce(self, shard: str) -> None:
-        """Say nothing."""
-
-    def news(self) -> News:
-        """Know nothing."""
-        return News([], is_all=False)
-
-
-def _line(shard: str) -> bytes:
+def line_of(shard: str) -> bytes:
     """Return a line: the shard, and a checksum after two spaces, so that no flipped bit makes both one name."""
     return f"{shard}  {google_crc32c.value(shard.encode()):08x}\n".encode()
 
 
-def _shard_of(line: bytes) -> str | None:
+def shard_of(line: bytes) -> str | None:
     """Return the shard of a line, also of an earlier version's, without checksum; None for a damaged one."""
     shard = line.split(b"  ")[0].decode(errors="replace")
-    is_whole = SAFE_NAME.fullmatch(shard) and line + b"\n" in (_line(shard), f"{shard}\n".encode())
+    is_whole = SAFE_NAME.fullmatch(shard) and line + b"\n" in (line_of(shard), f"{shard}\n".encode())
     return shard if is_whole else None
 
 

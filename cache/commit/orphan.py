@@ -44,8 +44,10 @@ def tags(final: UrlPath) -> dict[str, str]:
     Each is asked for: what a list says of tags is written in another way in some stores.
     """
     storage = final.parent.storage
-    listed = [entry.name for entry in storage.list(final.name)]
-    names = [name for name in listed if name == final.name or name.startswith(f"{final.name}/")]
+    try:
+        return {final.name: storage.size(final.name).tag}
+    except FileNotFoundError:
+        names = [entry.name for entry in storage.list(f"{final.name}/")]
     try:
         return {entry.name: entry.tag for entry in in_threads(storage.size, names)}
     except FileNotFoundError:  # taken away just now

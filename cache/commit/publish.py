@@ -10,7 +10,7 @@ from cache.commit.upload import publish_by_url
 from cache.common import durable
 from cache.common.errors import DamagedCacheError
 from cache.common.storage.url_path import UrlPath
-from cache.format.catalog import set_aside
+from cache.format.aside import set_aside
 from cache.format.record import ShardContent
 from cache.shards.arrays import ShardArrays
 from cache.shards.store import ShardStore

@@ -7,11 +7,12 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from cache.commit import leases
 from cache.commit.leases import MAX_BYTES, SUFFIX, Holder, Lease, parse_holder
 from cache.commit.processes import host_name
 from cache.common.storage import turns
@@ -105,6 +106,23 @@ def remove_dead(cache: UrlPath) -> None:
         found = _read(storage, name) if name.endswith(SUFFIX) else None
         if found is not None and not found[0].alive:
             storage.delete(name)
+
+
+def remove_of(cache: Path, shards: Iterable[str], host: str, pid: int) -> None:
+    """Remove the leases on shards of a process that is known to be gone, on whatever machine, and its turn.
+
+    Raises:
+        OSError, RemoteError: they stay, and run out by themselves.
+    """
+    if not isinstance(cache, UrlPath):
+        for shard in shards:
+            leases.remove_of(cache, shard, host, pid)
+        return
+    storage = (cache / LEASES).storage
+    for shard in (*shards, TURN):
+        found = _read(storage, f"{shard}{SUFFIX}")
+        if found is not None and (found[0].host, found[0].pid) == (host, pid):
+            storage.delete(f"{shard}{SUFFIX}")
 
 
 def _is_mine(holder: Holder) -> bool:

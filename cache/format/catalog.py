@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,7 +12,7 @@ from typing import Any
 
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError, FormatVersionError, NotACacheError
-from cache.common.storage.url_path import UrlPath, in_threads, place
+from cache.common.storage.url_path import UrlPath, place
 from cache.common.words import counted
 from cache.format import index_file, own_checksum
 from cache.format.json_values import require_keys, text
@@ -159,9 +157,9 @@ def read_record(path: Path) -> CommitRecord:
 def read_records(folder: Path) -> list[CommitRecord]:
     """Read every commit record of the cache; where it has an index, that stands for those it knows."""
     folder = place(folder)
+    if isinstance(folder, UrlPath):
+        return index_file.read_by_url(UrlPath(folder / SHARDS), read_record)
     paths = list(record_paths(folder))
-    if isinstance(folder, UrlPath) and paths:
-        return in_threads(read_record, paths)
     return index_file.read_records(folder / SHARDS, paths, read_record)
 
 
@@ -207,31 +205,6 @@ def read_set_aside(folder: Path) -> list[CommitRecord]:
                 with suppress(CacheError):
                     records.append(read_record(folder / DAMAGED / repair / name))
     return records
-
-
-def set_aside(folder: Path, *paths: Path) -> Path:
-    """Move files of a cache out of its way, each call into a folder of its own; return that folder."""
-    target = new_aside(folder)
-    move_aside(target, *paths)
-    return target
-
-
-def new_aside(folder: Path) -> Path:
-    """Make a folder for files of a cache that are in the way."""
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    with durable.storage_errors(folder / DAMAGED):
-        target = gate.make_folder(folder, DAMAGED) / f"{stamp}-{uuid.uuid4().hex[:8]}"
-        durable.make_folder(target)
-    return target
-
-
-def move_aside(target: Path, *paths: Path) -> None:
-    """Move files of a cache, in this order, into a folder that ``new_aside`` made."""
-    with durable.storage_errors(target):
-        for path in paths:
-            path.rename(target / path.name)
-            durable.fsync_folder(path.parent)
-        durable.fsync_folder(target)
 
 
 def superseded(records: Sequence[CommitRecord]) -> set[tuple[str, str]]:

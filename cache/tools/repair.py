@@ -11,9 +11,10 @@ from cache.commit.orphan import rebuilt_record
 from cache.commit.partition import is_own_name
 from cache.common import durable, gate
 from cache.common.errors import CacheError, DamagedCacheError
-from cache.common.storage.url_path import is_url
+from cache.common.storage.url_path import place
 from cache.common.words import counted
 from cache.format import catalog, own_checksum
+from cache.format.aside import move_aside, new_aside
 from cache.format.record import CommitRecord
 from cache.shards.registry import store_of, suffixes
 from cache.tools.finding import Finding
@@ -61,7 +62,7 @@ def repair(path: Path | str, report: VerifyReport) -> Repaired:
     Raises:
         StorageError: the folder cannot be written.
     """
-    path = _folder(path)
+    path = place(path)
     tidy(path)
     damaged = {finding.shard for finding in report.findings if finding.repair and not finding.orphan}
     names = {_shard_name(file) for file in damaged if _is_shard(file)}
@@ -98,7 +99,7 @@ def mend_description(path: Path | str) -> bool:
     Raises:
         StorageError: the folder cannot be written.
     """
-    path = _folder(path)
+    path = place(path)
     file = path / catalog.DESCRIPTION
     try:
         catalog.read_description(path)
@@ -108,19 +109,10 @@ def mend_description(path: Path | str) -> bool:
         if mended is None:
             return False
         catalog.parse_description(file, mended)
-        durable.write_once(catalog.new_aside(path) / file.name, data)
+        durable.write_once(new_aside(path) / file.name, data)
         durable.replace_file(file, mended)
         return True
     return False
-
-
-def _folder(path: Path | str) -> Path:
-    if is_url(path):
-        raise CacheError(
-            f"{path}: a cache is repaired in a folder: copy it there with the store's own tools, repair it, "
-            "and copy it back"
-        )
-    return Path(path)
 
 
 def _restore(
@@ -142,7 +134,7 @@ def _restore(
         if record is None:
             unreadable.add(name)
             continue
-        aside = aside or catalog.new_aside(path)
+        aside = aside or new_aside(path)
         durable.write_once(aside / target.name, durable.read_regular(target))
         durable.replace_file(target, record.to_bytes())
         if not any(check_shard(path, record, description)):
@@ -204,11 +196,11 @@ def _files(path: Path, name: str) -> list[Path]:
 
 
 def _set_aside(path: Path, moved: Iterable[Path], aside: Path | None) -> Path | None:
-    there = [item for item in dict.fromkeys(moved) if item.exists() or item.is_symlink()]
+    there = [item for item in dict.fromkeys(moved) if item.exists() or item.is_symlink() or item.is_dir()]
     if not there:
         return aside
-    aside = aside or catalog.new_aside(path)
-    catalog.move_aside(aside, *there)
+    aside = aside or new_aside(path)
+    move_aside(aside, *there)
     return aside
 
 
@@ -235,7 +227,7 @@ def as_text(path: Path | str, done: Repaired) -> str:
     lines.append(f"{path}: {counted(len(done.shards), 'shard')} set aside in {done.aside}")
     if done.salvaged:
         lines.append(f"  {counted(len(done.salvaged), 'intact clip')} of them kept, in a new shard")
-    recipe = catalog.read_description(Path(path)).recipe
+    recipe = catalog.read_description(place(path)).recipe
     if recipe.is_compact:
         remake = f"emi-cache compact SRC {path}, with the options of before,"
     elif recipe.is_imported:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cache.common import durable, gate
 from cache.common.errors import CacheError
-from cache.common.storage.url_path import place
+from cache.common.storage.url_path import UrlPath, place
 from cache.format import catalog, schema
 from cache.format.checksums import crc32c
 from cache.format.record import CommitRecord
@@ -206,8 +206,11 @@ def _foreign_files(path: Path, records: list[CommitRecord], compact: bool) -> It
 def _age(item: Path) -> float:
     """Return seconds since it was written; 0 when it is gone, as a running extract may have settled it."""
     try:
+        if isinstance(item, UrlPath):
+            sizes = [item.parent.storage.size(item.name)] if item.exists() else item.storage.list("")
+            return time.time() - max(entry.modified_ns for entry in sizes) / 1e9
         return time.time() - item.lstat().st_mtime
-    except OSError:
+    except (OSError, ValueError):
         return 0.0
 
 

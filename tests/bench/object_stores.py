@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -95,6 +96,7 @@ class Proxy:
         busy: share of requests that are answered with 503.
         stalls: share of answers that halt for ``stall_seconds`` in the middle.
         requests: how many came by.
+        kinds: how many of each: PUT, GET, HEAD, DELETE, LIST.
         bytes: of answers.
     """
 
@@ -102,6 +104,7 @@ class Proxy:
         self.target, self.latency, self.stall_seconds = target, 0.0, 10.0
         self.resets = self.truncated = self.busy = self.stalls = 0.0
         self.requests = self.bytes = 0
+        self.kinds: Counter[str] = Counter()
         self._random, self._lock = random.Random(seed), threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
@@ -138,6 +141,8 @@ class Proxy:
             return False
         with self._lock:
             self.requests += 1
+            first = head.split(b"\r\n")[0].decode(errors="replace")
+            self.kinds["LIST" if "list-type" in first else first.split(" ")[0]] += 1
         time.sleep(self.latency)
         if self._draw(self.resets):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

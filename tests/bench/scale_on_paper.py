@@ -2,7 +2,8 @@
 
 python tests/bench/scale_on_paper.py [--clips 100000000] [--seconds 10] [--constants FILE.json] [--prices FILE.json]
 
-Both files hold any of the numbers below, by their names; ``simulate_scale.py`` measures the constants.
+Both files hold any of the numbers below, by their names; ``simulate_scale.py`` measures the constants, and
+``bench_remote.py --only scale`` the requests.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ CONSTANTS = {
     "headers_per_second_and_core": 4000.0,
     "decode_times_real_time_and_core": 500.0,  # 44.1 kHz stereo mp3, README
     "encode_times_real_time_and_gpu": 3570.0,  # full-size encoder, float16, one H100, README
-    "puts_per_shard": 2.0,  # the shard, its record
-    "lease_requests_per_shard": 4.0,  # put, list, get, delete
+    "puts_per_shard": 9.0,  # 5 puts, 4 lists, which cost as much: shard, record, journal, lease, turn
+    "gets_per_shard": 12.0,  # and 2 deletes, which cost nothing
+    "objects_per_list": 1000.0,
 }
 PRICES = {  # US dollars, of the order that large providers list; give your own
     "gpu_hour": 2.5,
@@ -48,7 +50,7 @@ def needs(
     shards = feature_bytes / c["shard_bytes"]
     gpu_hours = hours / c["encode_times_real_time_and_gpu"]
     core_hours = hours / c["decode_times_real_time_and_core"]
-    puts, others = shards * c["puts_per_shard"], shards * c["lease_requests_per_shard"]
+    puts, others = shards * c["puts_per_shard"], shards * c["gets_per_shard"]
     money = {
         "gpu": gpu_hours * p["gpu_hour"],
         "cores": core_hours * p["core_hour"],
@@ -70,6 +72,8 @@ def needs(
         "encoder [GPU hours]": gpu_hours,
         "decoding [core hours]": core_hours,
         "requests": puts + others,
+        "requests to open": 2 + 2 * shards / c["objects_per_list"],  # by the index
+        "requests to open without an index": 2 + shards * (1 + 2 / c["objects_per_list"]),
         "encoder [$]": money["gpu"],
         "decoding [$]": money["cores"],
         "requests [$]": money["requests"],

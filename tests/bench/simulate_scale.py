@@ -141,29 +141,27 @@ def measure_plan(folder: Path) -> dict[str, float]:
     }
 
 
-def measure_commit(folder: Path, commits: int = 50) -> dict[str, float]:
-    """Commit more shards of one clip each, by a writer that has just come."""
+def clip_of(field, clip_id: str):
+    """Return one more clip."""
     import numpy as np
 
     from cache import ClipFeatures
+
+    frames = np.zeros((FRAMES, field.width), np.float32)
+    return ClipFeatures(clip_id, {field.name: frames}, {field.name: frames[0]}, SAMPLES, -20.0, "0" * 64, {})
+
+
+def measure_commit(folder: Path, commits: int = 50) -> dict[str, float]:
+    """Commit more shards of one clip each, by a writer that has just come."""
     from extract.run.opening import open_writer
 
     chosen, encoder = options()
     [field] = encoder.fields
     begun = time.perf_counter()
     writer = open_writer(folder / "cache", chosen, encoder)
-    frames = np.zeros((FRAMES, field.width), np.float32)
     times, work = [], []
     for number in range(commits):
-        clip = ClipFeatures(
-            f"more/{os.getpid()}-{number}",
-            {field.name: frames},
-            {field.name: frames[0]},
-            SAMPLES,
-            -20.0,
-            "0" * 64,
-            {},
-        )
+        clip = clip_of(field, f"more/{os.getpid()}-{number}")
         one, worked = time.perf_counter(), time.process_time()
         writer.commit([clip])
         times.append(time.perf_counter() - one)

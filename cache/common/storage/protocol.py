@@ -67,6 +67,9 @@ class RemoteObjects(Storage, Protocol):
     def names(self, folder: str) -> Sequence[str]:
         """Return what lies directly in a folder, sorted: objects, and folders of objects."""
 
+    def entries(self, folder: str) -> Sequence[Entry]:
+        """Return the objects that lie directly in a folder, named below it."""
+
     def delete_all(self) -> None:
         """Remove the object that the root itself names, and all below it."""
 

@@ -28,6 +28,8 @@ STATUS = re.compile(r"status code: ([45][0-9]{2})")
 NO_LIST = "by http a cache is read from a server with WebDAV (PROPFIND); or copy the cache to a folder"
 NETWORK = "check the network, the endpoint (AWS_ENDPOINT_URL, …) and run again: what is finished is intact"
 DENIED = "check the credentials in the environment (AWS_ACCESS_KEY_ID, …) and the rights of their user"
+FOREIGN = "no cache makes such names: look who did, and remove it with the store's own tools"
+MAX_SAID = 200  # characters of what the library says
 WAY_OUT = "emi-cache verify lists all damage"
 SAME_BYTES = 1 << 20  # an object that may be ours after all is read again up to this size
 
@@ -98,12 +100,23 @@ class RemoteStorage:
 
     def names(self, folder: str) -> Sequence[str]:
         """Return what lies directly in a folder: objects, and folders of objects."""
+        objects, folders = self._listed(folder)
+        paths = [*(str(meta["path"]) for meta in objects), *folders]
+        return sorted({path.rstrip("/").rpartition("/")[2] for path in paths})
+
+    def entries(self, folder: str) -> Sequence[Entry]:
+        """Return the objects that lie directly in a folder, named below it."""
+        objects, _ = self._listed(folder)
+        return [_entry(str(meta["path"]).rpartition("/")[2], meta) for meta in objects]
+
+    def _listed(self, folder: str) -> tuple[Sequence[Any], Sequence[str]]:
+        """Return the objects directly in a folder, and the folders; not what consoles make to stand for it."""
         import obstore
 
         where = (self._prefix + folder).strip("/")
         found = self._again(folder, lambda: obstore.list_with_delimiter(self._store, where or None))
-        paths = [*(str(meta["path"]) for meta in found["objects"]), *map(str, found["common_prefixes"])]
-        return sorted({path.rstrip("/").rpartition("/")[2] for path in paths})
+        objects = [meta for meta in found["objects"] if str(meta["path"]).strip("/") != where]
+        return objects, [str(each) for each in found["common_prefixes"]]
 
     def put_if_absent(self, name: str, *pieces: Bytes) -> str | None:
         """Store an object under a free name: ``If-None-Match: *``."""
@@ -180,10 +193,9 @@ class RemoteStorage:
         place, text = self._root / name, str(error).partition("Debug source:")[0]
         status = STATUS.search(text)
         code = int(status[1]) if status else 0
-        if "PROPFIND" in text and code in (403, 404, 405, 501):
-            return RemoteError(place, "this server does not list its folders", NO_LIST)
-        if "NoSuchBucket" in text:
-            return RemoteError(place, "no such bucket", "make it first, or name another")
+        known = _known_reason(text, code)
+        if known is not None:
+            return RemoteError(place, *known)
         if isinstance(error, FileNotFoundError | NotFoundError):
             return FileNotFoundError(errno.ENOENT, "No such object", str(place))
         if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError) or code in (
@@ -193,7 +205,7 @@ class RemoteStorage:
             return DeniedError(place, "access denied", DENIED)
         if code == 416:  # a range behind the end
             return EndedError(place, "ends before the bytes that were asked for", WAY_OUT)
-        reason = " ".join(scrubbed(text.partition("<?xml")[0]).split())[:200].rstrip(" :")
+        reason = " ".join(scrubbed(text.partition("<?xml")[0]).split())[:MAX_SAID].rstrip(" :")
         return RemoteError(place, reason, NETWORK, retry=not (400 <= code < 500 or code == 501))
 
     def _cut_short(self, name: str) -> RemoteError:
@@ -205,3 +217,15 @@ def _entry(name: str, meta: Any) -> Entry:
         int(meta["last_modified"].timestamp()) * 10**9
     )  # stores tell whole seconds, or not the same parts
     return Entry(name, meta["size"], meta["e_tag"] or "", modified_ns)
+
+
+def _known_reason(text: str, code: int) -> tuple[str, str] | None:
+    """Return reason and way out of an error that is known by its words."""
+    if "PROPFIND" in text and code in (403, 404, 405, 501):
+        return "this server does not list its folders", NO_LIST
+    if "NoSuchBucket" in text:
+        return "no such bucket", "make it first, or name another"
+    if "invalid path" in text:
+        named = " ".join(scrubbed(text).partition("invalid path: ")[2].split())[:MAX_SAID]
+        return f"an object there has a name that is none ({named})", FOREIGN
+    return None

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cache.commit.leases import remove_of
 from cache.commit.partition import ShardPlan
+from cache.commit.remote_leases import remove_of
 from cache.common.errors import reason_of
+from cache.common.storage.protocol import RemoteError
 from cache.common.storage.url_path import UrlPath
 from cache.common.words import counted
 from extract.errors import ExtractError
@@ -192,10 +193,9 @@ class _Workers:
     def _take_back(self, name: str) -> list[ShardPlan]:
         """Take back what a worker had, and the leases that nobody will renew."""
         shards = self._server.lost(name)
-        if name in self._crew.places and not isinstance(self._run.out, UrlPath):
-            for shard in shards:
-                with suppress(OSError):  # it runs out by itself
-                    remove_of(self._run.out, shard.name, *self._crew.places[name])
+        if name in self._crew.places:
+            with suppress(OSError, RemoteError):  # they run out by themselves
+                remove_of(self._run.out, [shard.name for shard in shards], *self._crew.places[name])
         return shards
 
     def _leave(self, name: str) -> None:

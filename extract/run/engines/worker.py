@@ -17,6 +17,7 @@ from cache.commit.processes import host_name
 from cache.common.cores import available_cores
 from cache.common.errors import EmiError, is_out_of_memory, reason_of
 from cache.common.progress import Progress
+from cache.common.storage.url_path import is_url
 from cache.format import catalog
 from extract.encoders.lookup import load_encoder
 from extract.errors import ExtractError
@@ -105,8 +106,10 @@ def work(job: Job, link: Link, stop: StopRequest) -> None:
         EmiError, MemoryError, OSError: what ended it; ``foreseen`` says it in one line.
     """
     if not (job.out / catalog.DESCRIPTION).exists():
+        wanted = "the same endpoint and account" if is_url(job.out) else "a folder that all machines see"
         raise ExtractError(
-            f"{job.out} holds no cache on {socket.gethostname()}: --out must be a folder that all machines see"
+            f"{job.out} holds no cache on {socket.gethostname()}: --out must be {wanted}"
+            + (" in the environment of every machine" if is_url(job.out) else "")
         )
     if job.device == "cpu" and job.sharing > 1:  # before a library counts the cores for its own threads
         cores = int(os.environ.get("OMP_NUM_THREADS") or available_cores())

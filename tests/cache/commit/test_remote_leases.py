@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cache.commit import remote_leases
+from cache.commit import leases, remote_leases
 from cache.commit.processes import host_name
 
 SHARD = "0123456789abcdef-0"
@@ -59,6 +60,20 @@ def test_it_is_renewed_in_time_and_only_by_its_holder(bucket) -> None:
     assert lease.is_lost()
     lease.release()
     assert remote_leases.holder_of(bucket, SHARD).owner == "x"
+
+
+def test_what_a_process_held_that_is_known_to_be_gone_is_free_at_once(bucket, tmp_path) -> None:
+    put(bucket)
+    turn = json.dumps({"owner": "x", "host": "elsewhere", "pid": 7, "until": time.time() + 500}).encode()
+    (bucket / "leases").storage.put_if_absent("turn.lease", turn)
+    remote_leases.remove_of(bucket, [SHARD, "another-0"], "elsewhere", 8)
+    assert remote_leases.acquire(bucket, SHARD, 60) is None, "it is another process's"
+    remote_leases.remove_of(bucket, [SHARD, "another-0"], "elsewhere", 7)
+    assert remote_leases.acquire(bucket, SHARD, 60)
+    assert remote_leases.acquire(bucket, remote_leases.TURN, 60)
+    assert leases.acquire(tmp_path, SHARD, 60)
+    remote_leases.remove_of(tmp_path, [SHARD], host_name(), os.getpid())
+    assert leases.acquire(tmp_path, SHARD, 60)
 
 
 def test_only_those_of_the_dead_are_removed(bucket) -> None:

@@ -66,15 +66,3 @@ def test_the_latest_generation_counts(tmp_path, recipe, fields, make_clip) -> No
         "a": first.name,
         "b": second.name,
     }
-
-
-def test_what_was_set_aside_is_still_known(tmp_path, make_cache) -> None:
-    make_cache(tmp_path / "c", shards=1)
-    [record] = catalog.read_records(tmp_path / "c")
-    shards = tmp_path / "c" / "shards"
-    aside = catalog.set_aside(tmp_path / "c", shards / f"{record.name}.json", shards / record.file)
-    assert aside.parent == tmp_path / "c" / "damaged"
-    assert catalog.read_records(tmp_path / "c") == []
-    assert catalog.read_set_aside(tmp_path / "c") == [record]
-    (aside / f"{record.name}.json").write_text("{")
-    assert catalog.read_set_aside(tmp_path / "c") == []

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cache import CacheReader, CacheWriter, ClipFeatures, FrameField, verify
-from cache.common.errors import DuplicateClipError
+from cache.common.errors import DamagedCacheError, DuplicateClipError
 from cache.format import catalog, index_file
 from cache.format.index_file import FILE
 from cache.format.record_index import IndexedRecord
@@ -136,3 +136,65 @@ def test_a_shard_taken_away_is_held_by_nobody(folder) -> None:
     time.sleep(0.01)
     assert writer.commit([clip("0", 0.75)]) is not None
     assert CacheReader(folder)["0"].frames["vad"][0, 0] == 0.75
+
+
+@pytest.fixture
+def behind_url(bucket, monkeypatch):
+    """A cache of six shards behind a URL, which a writer has opened once more."""
+    monkeypatch.setattr(index_file, "MIN_SHARDS_BY_URL", 4)
+    writer = open_writer(bucket / "c")
+    for number in range(6):
+        writer.commit([clip(f"{number}"), clip(f"{number}b")])
+    open_writer(bucket / "c").plan({"more": 4})
+    return bucket / "c"
+
+
+def test_behind_a_url_tags_say_which_records_it_is_of(behind_url) -> None:
+    assert kinds(behind_url) == [True] * 6
+    assert verify(behind_url).findings == ()
+    with CacheReader(behind_url) as reader:
+        assert reader["3b"].frames["vad"][0, 0] == 0.5
+    storage = behind_url.storage
+    name = f"shards/{catalog.read_records(behind_url)[0].name}.json"
+    data = storage.read(name).data
+    storage.replace_if_match(name, None, data)
+    assert kinds(behind_url) == [True] * 6, "the same bytes are the same record"
+    changed = data.replace(b'"generation": 0', b'"generation": 1')
+    assert len(changed) == len(data)
+    storage.replace_if_match(name, None, changed)  # of the same size, within the same instant
+    with pytest.raises(DamagedCacheError, match="checksum"):
+        catalog.read_records(behind_url)
+    storage.delete(name)
+    assert kinds(behind_url) == [True] * 5
+    open_writer(behind_url).commit([clip("new")])
+    assert sorted(kinds(behind_url)) == [False, *[True] * 5]
+
+
+def test_opening_by_url_takes_the_same_requests_whatever_the_number_of_shards(
+    behind_url, s3_server, bench
+) -> None:
+    stores = bench("object_stores")
+    proxy = stores.Proxy(s3_server.port)
+    with stores.lead_to(proxy.port):
+        assert kinds(behind_url) == [True] * 6
+        writer = open_writer(behind_url)
+        before = proxy.requests
+        assert writer.generations(["0", "5b", "other"]) == {"0": 0, "5b": 0}
+        assert proxy.requests - before <= 6, "index, journals and lists, not one record"
+    proxy.close()
+
+
+def test_a_damaged_index_behind_a_url_is_passed_over_and_made_again(behind_url) -> None:
+    whole = behind_url.storage.read(FILE).data
+    behind_url.storage.replace_if_match(FILE, None, whole[:60] + b"\0" + whole[61:])
+    assert not any(kinds(behind_url))
+    open_writer(behind_url).plan({"more": 4})
+    assert behind_url.storage.read(FILE).data == whole
+
+
+def test_a_store_without_tags_has_its_records_read(behind_url, monkeypatch) -> None:
+    from cache.common.storage import remote
+
+    plain = remote._entry
+    monkeypatch.setattr(remote, "_entry", lambda *given: plain(*given)._replace(tag=""))
+    assert kinds(behind_url) == [False] * 6

@@ -60,6 +60,17 @@ def test_odd_texts(table, options, tmp_path) -> None:
     assert encode_text([table], tmp_path / "c", options).encoded == 0
 
 
+def test_a_cache_behind_a_url_is_the_one_of_a_folder(table, options, tmp_path, bucket) -> None:
+    command = ["text", str(table), "--out", str(bucket / "c"), "--model", options.model, "--device", "cpu"]
+    ran = CliRunner().invoke(app, [*command, "--shard-mb", "0.001"], catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    encode_text([table], tmp_path / "c", options)
+    assert diff(tmp_path / "c", bucket / "c", exact=True) == []
+    table.write_text(table.read_text().replace("zero", "nine"))
+    done = encode_text([table], bucket / "c", options)
+    assert (done.encoded, done.cached, done.touched) == (0, 5, 1)
+
+
 def test_batches_and_shards_change_no_value(table, text_model, options, tmp_path) -> None:
     encode_text([table], tmp_path / "one", options)
     alone = TextOptions(text_model("xlm-roberta"), device="cpu", batch_tokens=1)

@@ -75,6 +75,34 @@ def test_names_are_those_of_one_folder(bucket) -> None:
     assert [entry.name for entry in bucket.storage.list("")] == ["c/cache.json"]
 
 
+def test_what_a_console_makes_for_a_folder_is_none_of_its_objects(bucket, client) -> None:
+    for key in ("cache/", "cache/shards/"):
+        client.put_object(Bucket=bucket.bucket, Key=key, Body=b"")
+    (bucket / "cache").storage.put_if_absent("shards/a.json", b"x")
+    assert (bucket / "cache").storage.names("") == ["shards"]
+    assert (bucket / "cache").storage.names("shards") == ["a.json"]
+    assert [entry.name for entry in (bucket / "cache").storage.entries("shards")] == ["a.json"]
+
+
+@pytest.mark.parametrize("key", ["c/shards/../../x.json", "c/shards/a\x1b[31mb.json", "c/shards//b.json"])
+def test_a_name_that_is_none_is_said_at_once_and_not_taken_for_the_network(bucket, client, key) -> None:
+    client.put_object(Bucket=bucket.bucket, Key=key, Body=b"x")
+    with pytest.raises(
+        RemoteError, match=r"shards: an object there has a name that is none .* remove it"
+    ) as error:
+        (bucket / "c").storage.names("shards")
+    assert not error.value.retry
+
+
+@pytest.fixture
+def client(s3_server):
+    """A client that lets any name by."""
+    session = pytest.importorskip("botocore.session").get_session()
+    key = {"aws_access_key_id": "x", "aws_secret_access_key": "y"}
+    url = f"http://127.0.0.1:{s3_server.port}"
+    return session.create_client("s3", endpoint_url=url, region_name="us-east-1", **key)
+
+
 def test_by_http_nothing_is_written() -> None:
     storage = RemoteStorage(place("http://127.0.0.1:9/c"), None)
     with pytest.raises(RemoteError, match="can only be read by HTTP"):

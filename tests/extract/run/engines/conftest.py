@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 SLOW = """
-import sys, time
+import os, sys, time
 if any("default_worker" in part for part in sys.orig_argv):
     import numpy.lib.stride_tricks as tricks
     plain = tricks.sliding_window_view  # of the log-mel encoder, once a clip
+    hold = os.path.join(os.path.dirname(__file__), "hold")
     def slow(*values, **more):
         time.sleep(0.1)
+        while os.path.exists(hold):
+            time.sleep(0.02)
         return plain(*values, **more)
     tricks.sliding_window_view = slow
 """
@@ -32,6 +35,14 @@ class Machines:
         self.folder = folder
         self._second: object = None
 
+    def hold(self) -> None:
+        """Let workers begin, and none finish a clip, until ``go``."""
+        (self.folder / "hold").touch()
+
+    def go(self) -> None:
+        """Let them finish."""
+        (self.folder / "hold").unlink()
+
     def add(self) -> None:
         """Add a second machine, if it is not there."""
         if self._second is None:
@@ -47,7 +58,8 @@ class Machines:
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory, root) -> Iterator[Machines]:
+def machines(tmp_path_factory, root, s3_server, bench) -> Iterator[Machines]:
+    """Machines whose environment leads to the S3 server; nobody but who gets it from there knows the way."""
     pytest.importorskip("ray", reason="needs Ray: pip install 'emi-fusion[ray]'")
     folder = tmp_path_factory.mktemp("ray")
     (folder / "sitecustomize.py").write_text(SLOW)
@@ -56,6 +68,8 @@ def machines(tmp_path_factory, root) -> Iterator[Machines]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("OMP_NUM_THREADS", "1")
+        for name, value in bench("object_stores").environment(s3_server.port).items():
+            patch.setenv(name, value)
         made = Machines(folder)
         try:
             yield made
