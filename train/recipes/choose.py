@@ -41,8 +41,9 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("layer") == WEIGHTED and "clip_vector" not in given:
         fields["clip_vector"] = MEAN  # statistics are taken of one layer
     if isinstance(fields.get(STREAMS), Mapping):
+        chosen = "clip_vector" in given
         fields[STREAMS] = {
-            name: _of_stream(own, "clip_vector" in given) for name, own in fields[STREAMS].items()
+            name: _of_stream(own, chosen, fields.get("lstm", True)) for name, own in fields[STREAMS].items()
         }
     if "select" not in given and any(given.get(name) for name in OF_INNER):
         fields["select"] = "inner"
@@ -51,8 +52,8 @@ def with_recipe(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _of_stream(own: Any, vector_chosen: bool) -> Any:
-    """Return what a user chose for a stream, with the temporal model on if it is about that.
+def _of_stream(own: Any, vector_chosen: bool, is_on: bool) -> Any:
+    """Return what a user chose for a stream, with the temporal model on if it is about that and it is off for all.
 
     A stream whose layers are weighed has the mean as its clip vector, unless the user chose one for it or for all.
     """
@@ -61,7 +62,7 @@ def _of_stream(own: Any, vector_chosen: bool) -> Any:
     if own.get("layer") == WEIGHTED and not vector_chosen:
         own = {"clip_vector": MEAN, **own}
     asked = any(name in own for name in OF_TEMPORAL) or own.get("global_mean") is False
-    return {**own, "lstm": own.get("lstm", True)} if asked else own
+    return {**own, "lstm": own.get("lstm", True)} if asked and not is_on else own
 
 
 def recipe_config(cache: Caches, clips: int, recipe: str = AUTO, **given: Any) -> FitConfig:

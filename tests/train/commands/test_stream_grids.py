@@ -151,7 +151,8 @@ def test_folds_rates_and_groups_of_a_file_s_rows(cli, named, corpus, tmp_path):
     assert "said, fold 1 of 2: lr " in err
     assert cli("report", out)[0] == 0
     page = (out / "report" / "report.md").read_text()
-    assert "emi-train fit text=" in page
+    assert "its clips are those of the streams beside it, too" in page
+    assert "emi-train fit audio=" in page
 
 
 def test_baselines_and_groups_are_of_all_streams_whatever_the_first_row_takes():

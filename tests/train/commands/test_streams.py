@@ -32,9 +32,7 @@ def test_a_fit_is_evaluated_predicted_reproduced_and_packed(cli, named, text_fir
     assert code == 0, err
     assert "text: 77 clips, " in err
     assert "13 clips without it" in err
-    assert json.loads((out / "config.json").read_text())["streams"] == {
-        "text": {"temporal": "attention", "lstm": True}
-    }
+    assert json.loads((out / "config.json").read_text())["streams"] == {"text": {"temporal": "attention"}}
     code, told, err = cli(
         "evaluate", out, *text_first, "--labels", corpus.labels, "--by", "duration", "--json"
     )

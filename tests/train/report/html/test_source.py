@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,7 @@ def test_its_sections_are_those_of_the_markdown_page(which, request, tmp_path):
 
 
 def test_a_cache_that_is_gone_leaves_lengths_unknown(kept, corpus, monkeypatch):
-    monkeypatch.setattr("train.report.html.source.CacheReader", lambda path: CacheReader(path / "gone"))
+    monkeypatch.setattr("train.report.html.source.places_in", lambda told: Path(told) / "gone")
     assert np.isnan(read_source(kept).clips.seconds).all()
 
 
