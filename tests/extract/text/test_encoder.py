@@ -98,7 +98,9 @@ def test_a_checkpoint_without_pooler_will_do(text_model, tmp_path) -> None:
     weights = load_file(folder / "model.safetensors")
     kept = {name: weight for name, weight in weights.items() if not name.startswith("pooler")}
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
-    describe(TextOptions(folder, device="cpu"), "by hand").load()
+    model = describe(TextOptions(folder, device="cpu"), "by hand")
+    assert model.load() is not None
+    assert model.fields[0].name.startswith("hidden_states/")
 
 
 def test_code_of_its_own_is_never_run(text_model, tmp_path) -> None:

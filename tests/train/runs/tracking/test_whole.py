@@ -12,9 +12,11 @@ from train.runs.tracking.whole import tell_ensemble, tell_folds, tell_study
 
 
 def test_without_a_tracker_nobody_is_told(folded, ensembled):
+    before = [sorted(each.parent.rglob("*")) for each in (folded, ensembled)]
     tell_folds(folded)
     tell_ensemble(ensembled)
     tell_study(folded, "pearson", [])
+    assert [sorted(each.parent.rglob("*")) for each in (folded, ensembled)] == before
 
 
 def test_folds_and_ensembles_tell_what_counts(events, folded, ensembled, tmp_path):
