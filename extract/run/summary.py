@@ -185,16 +185,25 @@ def _touched_lines(summary: Summary) -> list[str]:
     ]
 
 
-def _failure_lines(summary: Summary) -> list[str]:
-    if not summary.failures:
+def failure_lines(failures: Iterable[Failure], ledger: str = "") -> list[str]:
+    """Return the lines that list what failed.
+
+    Args:
+        failures: all of them.
+        ledger: where those that are too many to be shown stand, if anywhere.
+    """
+    failures = list(failures)
+    if not failures:
         return []
-    lines = [f"  {len(summary.failures)} failed; each is tried again on the next run:"]
-    shown = summary.failures[:MAX_LISTED]
-    lines += [f"    {in_one_line(f'{f.clip_id}: {f.reason}: {f.message}')}" for f in shown]
-    if len(summary.failures) > MAX_LISTED:
-        lines.append(
-            f"    and {len(summary.failures) - MAX_LISTED} more in {readable(str(summary.out))}/failures/"
-        )
+    lines = [f"  {len(failures)} failed; each is tried again on the next run:"]
+    lines += [f"    {in_one_line(f'{f.clip_id}: {f.reason}: {f.message}')}" for f in failures[:MAX_LISTED]]
+    if len(failures) > MAX_LISTED:
+        lines.append(f"    and {len(failures) - MAX_LISTED} more{f' in {ledger}' if ledger else ''}")
+    return lines
+
+
+def _failure_lines(summary: Summary) -> list[str]:
+    lines = failure_lines(summary.failures, f"{readable(str(summary.out))}/failures/")
     for split, reasons in summary.failed_per_split.items():
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         lines.append(f"  failed in {split}: {counts}")

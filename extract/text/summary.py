@@ -6,9 +6,9 @@ from typing import Any
 
 from cache.common.console import in_one_line
 from cache.common.words import clock, counted
+from extract.run.summary import failure_lines
 from extract.sources.file_names import readable
 from extract.text.encode_text import TextSummary
-from extract.transcripts.asr.summary import failure_lines
 
 SHOWN = 5  # ids named in a line
 

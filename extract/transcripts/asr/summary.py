@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from cache.commit.failures import Failure
-from cache.common.console import in_one_line
 from cache.common.words import clock, counted
-from extract.run.summary import MAX_LISTED
+from extract.run.summary import failure_lines
 from extract.sources.file_names import readable
 from extract.transcripts.asr.transcribe import TranscribeSummary
 from extract.transcripts.table import words_path
@@ -49,15 +46,3 @@ def as_text(summary: TranscribeSummary) -> str:
     if summary.stopped:
         lines.append("  stopped early; run the same command again to continue")
     return "\n".join(lines)
-
-
-def failure_lines(failures: Iterable[Failure]) -> list[str]:
-    """Return the lines that list what failed."""
-    failures = list(failures)
-    if not failures:
-        return []
-    lines = [f"  {len(failures)} failed; each is tried again on the next run:"]
-    lines += [f"    {in_one_line(f'{f.clip_id}: {f.reason}: {f.message}')}" for f in failures[:MAX_LISTED]]
-    if len(failures) > MAX_LISTED:
-        lines.append(f"    and {len(failures) - MAX_LISTED} more")
-    return lines

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cache.commit.failures import Failure
-from extract.transcripts.asr.summary import as_json, as_text, failure_lines
+from extract.run.summary import failure_lines
+from extract.transcripts.asr.summary import as_json, as_text
 from extract.transcripts.asr.transcribe import TranscribeSummary
 
 SUMMARY = TranscribeSummary(
