@@ -22,6 +22,7 @@ from extract.run.engines.ray_engine import RayRun, run_on_ray
 from extract.run.opening import open_writer, with_cached_precision, with_cached_rules
 from extract.run.progress import RunMeter
 from extract.run.run_plan import RunPlan, plan_run
+from extract.run.sound_run import SoundRun
 from extract.run.stopping import StopRequest
 from extract.run.summary import Summary, summarise
 from extract.sources.find import find_all
@@ -112,14 +113,16 @@ def _run(
 ) -> None:
     """Do the shards by the engine that was asked for."""
     stop, meter = watch
+    # The workers' own devices must not choose the precision: the cache has one by now.
+    run = SoundRun(writer.path, with_cached_precision(options, writer.path))
     if options.engine.engine == "ray":
-        run_on_ray(plan.shards, plan.clips, RayRun(writer.path, options, stop, meter))
+        run_on_ray(plan.shards, plan.clips, RayRun(run, stop, meter))
         return
     devices = model.devices()
     meter.log(f"{plan.num_clips} clips to extract on {', '.join(devices)}")
     context = RunContext(_load(model, devices[0]), writer, options, stop, meter)
     meter.start(plan.num_clips)
-    run_locally(devices, plan.shards, plan.clips, context)
+    run_locally(devices, plan.shards, plan.clips, context, run)
 
 
 def _load(model: UnloadedEncoder, device: str) -> Encoder:

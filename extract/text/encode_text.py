@@ -13,14 +13,15 @@ from cache.common.errors import NotACacheError
 from cache.common.progress import Progress
 from cache.format import catalog, schema
 from cache.reader import CacheReader
-from cache.shards.registry import DEFAULT
 from cache.writer import CacheWriter
+from extract.run.engines.ray_engine import RayRun, run_on_ray
 from extract.run.progress import RunMeter
 from extract.run.run_plan import known_frames
 from extract.run.shards.pipeline import run_shards
 from extract.run.stopping import StopRequest
-from extract.text.describe import LICENCE, TextModel, describe
+from extract.text.describe import TextModel, describe
 from extract.text.options import TextOptions
+from extract.text.text_run import TextRun, open_text_writer
 from extract.text.work import TextWork
 from extract.transcripts.forms.find import Transcripts, find_transcripts
 from extract.transcripts.transcript import Transcript
@@ -75,18 +76,11 @@ def encode_text(
     """
     found = find_transcripts(sources, options.words)
     check_writable(out)
-    model = describe(_with_cached_precision(options, out), found.recipe)
+    model = describe(_on_workers(_with_cached_precision(options, out)), found.recipe)
     spoken = {each.clip_id: each for each in found.all if each.has_speech}
     if not (out / catalog.DESCRIPTION).exists():
         model.load()  # no cache is begun with an encoder that cannot be loaded
-    writer = CacheWriter.open(
-        out,
-        model.recipe,
-        model.fields,
-        store=options.store or DEFAULT,
-        shard_mb=options.shard_mb,
-        licence=LICENCE,
-    )
+    writer = open_text_writer(out, options, model)
     with (
         StopRequest(options.grace, options.max_minutes) as stop,
         RunMeter(progress or Progress(), options.log_file, verb="text") as meter,
@@ -101,8 +95,13 @@ def encode_text(
         shards = writer.plan(frames, replace=again)
         if shards:
             meter.start(sum(len(shard.planned) for shard in shards))
-            work = TextWork(model.load(), model.tokenizer, writer, options.batch_tokens, stop, meter)
-            run_shards(shards, spoken, work)
+            if options.engine.engine == "ray":
+                # The workers' own devices must not choose the precision: the cache has one by now.
+                run = TextRun(writer.path, _with_cached_precision(options, out), found.recipe)
+                run_on_ray(shards, spoken, RayRun(run, stop, meter))
+            else:
+                work = TextWork(model.load(), model.tokenizer, writer, options.batch_tokens, stop, meter)
+                run_shards(shards, spoken, work)
         summary = _summary(out, found, meter, changed, again)
         planned = {clip_id for shard in shards for clip_id in shard.planned}
         left = planned - meter.clip_ids - {failure.clip_id for failure in summary.failures}
@@ -115,6 +114,16 @@ def _with_cached_precision(options: TextOptions, out: Path) -> TextOptions:
         with suppress(NotACacheError):
             return replace(options, precision=catalog.read_description(out).recipe.precision or "auto")
     return options
+
+
+def _on_workers(options: TextOptions) -> TextOptions:
+    """A new cache has the precision of the GPUs that its workers are to have: this machine may have none."""
+    if options.engine.engine != "ray":
+        return options
+    auto = "float16" if options.engine.gpus_per_worker else "auto"
+    precision = auto if options.precision == "auto" else options.precision
+    device = options.device if options.engine.gpus_per_worker is None else "cpu"
+    return replace(options, precision=precision, device=device)
 
 
 def _planned(writer: CacheWriter, spoken: Mapping[str, Transcript], model: TextModel) -> dict[str, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cache.common.option_fields import ONE_OR_MORE, POSITIVE, Range, check_options, option
 from cache.shards.registry import DEFAULT, STORES, backend_name
 from extract.encoders.base import PRECISIONS
 from extract.errors import ExtractError, with_flag
+from extract.options import EngineOptions
 
 TOKENS = Range("8 or more", lambda tokens: tokens >= 8)
 
@@ -20,6 +21,7 @@ class TextOptions:
 
     Attributes:
         model: folder or hub id of an encoder of transformers.
+        engine: who does the work.
         revision: branch, tag or commit on the hub.
         prefix: text put before every transcript, as ``query: `` for e5.
         layers: ``last``, or layer numbers separated by commas.
@@ -40,6 +42,7 @@ class TextOptions:
     """
 
     model: str = option("", "Encoder of transformers: a local folder or a hub id.", flag="--model")
+    engine: EngineOptions = field(default_factory=EngineOptions)
     revision: str | None = option(None, "Branch, tag or commit on the hub.")
     prefix: str = option("", "Text before every transcript: 'query: ' for e5.", shown="none")
     layers: str = option("last", "'last' or layer numbers, such as 6,12.")

@@ -13,6 +13,7 @@ from cache.common.errors import TableError
 from cache.common.foreign_json import ForeignJsonError, read_json_file
 from cache.common.table_text.cells import safe_cell
 from cache.common.tables import Table, read_table
+from cache.format.recipe import Recipe
 from extract.errors import SourceError
 from extract.transcripts.transcript import Transcript, Word
 
@@ -48,6 +49,14 @@ def read_recipe(table: Path) -> dict[str, Any] | None:
     except (OSError, ForeignJsonError) as error:
         raise SourceError(f"{path}: cannot be read ({error}); remove it if it is none of yours") from None
     return recipe
+
+
+def require_same_recipe(table: Path, recipe: Mapping[str, Any]) -> None:
+    """Raise RecipeMismatchError unless the transcripts of a table were made in the same way."""
+    way_out = (
+        f"Choose another --out, or the options the table was made with ({recipe_path(table)} shows them)"
+    )
+    Recipe(read_recipe(table) or {}).require_same_values(recipe, str(table), way_out)
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

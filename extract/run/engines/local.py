@@ -18,23 +18,36 @@ from types import TracebackType
 from typing import Any
 
 from cache.commit.partition import ShardPlan
-from extract.run.context import RunContext
 from extract.run.engines.crew import Crew, how_it_died
+from extract.run.engines.job import Job, WorkerRun
 from extract.run.engines.supply import OwnSupply, ShardServer
-from extract.run.engines.worker import Job, Message, report, share_cores, work
+from extract.run.engines.worker import Message, report, share_cores, work
 from extract.run.shards.pipeline import run_supply
+from extract.run.shards.work import ShardWork
 from extract.run.stopping import StopRequest
 
 LISTEN_SECONDS = 0.2
 
 
 def run_locally(
-    devices: Sequence[str], shards: Sequence[ShardPlan], clips: Mapping[str, Any], context: RunContext
+    devices: Sequence[str],
+    shards: Sequence[ShardPlan],
+    clips: Mapping[str, Any],
+    work: ShardWork,
+    run: WorkerRun,
 ) -> None:
-    """Do the shards on every device at once: the first one here, each other one in a process of its own."""
+    """Do the shards on every device at once: the first one here, each other one in a process of its own.
+
+    Args:
+        devices: names of them.
+        shards: to be done.
+        clips: of the source, by id.
+        work: of this process.
+        run: what the other processes begin their work by.
+    """
     server = ShardServer(shards, clips)
-    with Helpers(devices, server, context):
-        run_supply(OwnSupply(server), context)
+    with Helpers(devices, server, work, run):
+        run_supply(OwnSupply(server), work)
 
 
 class Helpers:
@@ -44,15 +57,15 @@ class Helpers:
     a note of the meter.
     """
 
-    def __init__(self, devices: Sequence[str], server: ShardServer, context: RunContext) -> None:
-        self._run = context
-        self._crew = Crew(server, context.meter)
+    def __init__(self, devices: Sequence[str], server: ShardServer, own: ShardWork, run: WorkerRun) -> None:
+        self._own = own
+        self._crew = Crew(server, own.meter)
         spawn = multiprocessing.get_context("spawn")  # neither CUDA nor OpenMP survives a fork
         self._workers: list[tuple[BaseProcess, Connection, Connection]] = []
         on_cpu = sum(device == "cpu" for device in devices)
         share_cores(on_cpu)
         for number, device in enumerate(devices[1:], 1):
-            job = Job(device, context.writer.path, context.options, on_cpu)
+            job = Job(device, run, on_cpu)
             # A pipe each: one that is killed while it writes holds up nobody else.
             here, there = spawn.Pipe()
             process = spawn.Process(target=_work, args=(job, there), name=f"{device} (worker {number})")
@@ -79,13 +92,13 @@ class Helpers:
 
     def _tell(self) -> None:
         """Note which workers ended early; one that a stop found before its first shard did as it was told."""
-        stopped = self._run.stop.requested
+        stopped = self._own.stop.requested
         for process, _, _ in self._workers:
             code = process.exitcode or 0
             if code and not (stopped and code == -signal.SIGTERM):
                 why = self._crew.reasons.get(process.name) or how_it_died(code)
                 rest = "" if stopped else "; the others did its shards"
-                self._run.meter.note(f"the worker on {process.name} ended early: {why}{rest}")
+                self._own.meter.note(f"the worker on {process.name} ended early: {why}{rest}")
 
     def _stop(self) -> None:
         for process, _, _ in self._workers:
@@ -97,7 +110,7 @@ class Helpers:
         stopped = False
         names = {here: process.name for process, here, _ in self._workers}
         while names:
-            if self._run.stop.requested and not stopped:
+            if self._own.stop.requested and not stopped:
                 stopped = True
                 self._stop()
             for here in wait(list(names), LISTEN_SECONDS):
@@ -138,7 +151,7 @@ def _work(job: Job, end: Connection) -> None:
     """Run in a process of its own: take shards until none is left."""
     _end_with(multiprocessing.parent_process())
     link = _PipeLink(end)
-    stop = StopRequest(job.options.grace, job.options.max_minutes)
+    stop = StopRequest(job.run.options.grace, job.run.options.max_minutes)
     report(lambda: work(job, link, stop), link.send)
 
 

@@ -12,9 +12,8 @@ from importlib import import_module
 from typing import Any
 
 from cache.common.errors import reason_of
-from extract.encoders.registry import BUILT_IN
 from extract.errors import ExtractError
-from extract.options import ExtractOptions
+from extract.options import EngineOptions
 from extract.run.stopping import StopRequest
 
 OBJECT_STORE_BYTES = (
@@ -113,23 +112,23 @@ def _require_answer(where: str) -> None:
         ) from None
 
 
-def layout(nodes: Sequence[dict[str, Any]], options: ExtractOptions) -> Layout:
+def layout(nodes: Sequence[dict[str, Any]], chosen: EngineOptions, *, may_use_gpus: bool) -> Layout:
     """Return how many workers to have, and how large.
 
     Args:
         nodes: what ``ray.nodes()`` says.
-        options: of the run.
+        chosen: what the user chose of it.
+        may_use_gpus: whether a worker has anything to do on a GPU.
 
     Raises:
         ExtractError: no machine of the cluster has room for one.
     """
-    chosen = options.engine
     rooms = [
         (node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
         for node in nodes
         if node["Alive"]
     ]
-    has_gpus = any(gpus for _, gpus in rooms) and options.encoder.model not in BUILT_IN
+    has_gpus = may_use_gpus and any(gpus for _, gpus in rooms)
     gpus = float(has_gpus) if chosen.gpus_per_worker is None else chosen.gpus_per_worker
     usable = [(cpus, there) for cpus, there in rooms if cpus >= 1 and there >= gpus]
     if gpus:

@@ -7,7 +7,6 @@ the checkpoint: when this process dies, Ray ends its workers, and the same comma
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,15 +19,13 @@ from cache.commit.partition import ShardPlan
 from cache.commit.remote_leases import remove_of
 from cache.common.errors import reason_of
 from cache.common.storage.protocol import RemoteError
-from cache.common.storage.url_path import UrlPath
 from cache.common.words import counted
 from extract.errors import ExtractError
-from extract.options import ExtractOptions
 from extract.run.engines.crew import Crew
+from extract.run.engines.job import Job, WorkerRun, absolute
 from extract.run.engines.ray_cluster import Layout, joined, layout
 from extract.run.engines.ray_worker import RayWorker
 from extract.run.engines.supply import ShardServer
-from extract.run.engines.worker import Job
 from extract.run.progress import RunMeter
 from extract.run.stopping import StopRequest
 
@@ -44,14 +41,12 @@ class RayRun:
     """What a run on Ray needs beside its shards.
 
     Attributes:
-        out: the cache, which all machines see.
-        options: of the run.
+        run: what the workers begin their work by; all machines see what it writes.
         stop: whether a stop is asked for.
         meter: counts and shows what is done.
     """
 
-    out: Path
-    options: ExtractOptions
+    run: WorkerRun
     stop: StopRequest
     meter: RunMeter
 
@@ -62,8 +57,9 @@ def run_on_ray(shards: Sequence[ShardPlan], clips: Mapping[str, Any], run: RayRu
     Raises:
         ExtractError: there is no Ray, no cluster, or no worker that could go on; what is committed stays.
     """
-    with joined(run.options.engine.address, run.stop) as ray:
-        room = layout(ray.nodes(), run.options)
+    engine = run.run.options.engine
+    with joined(engine.address, run.stop) as ray:
+        room = layout(ray.nodes(), engine, may_use_gpus=run.run.may_use_gpus)
         run.meter.log(
             f"ray: {counted(room.workers, 'worker')} of {room.cpus} CPUs and {room.gpus:g} GPUs on "
             f"{counted(sum(node['Alive'] for node in ray.nodes()), 'machine')}"
@@ -81,7 +77,7 @@ class _Workers:
     def __init__(self, ray: Any, room: Layout, server: ShardServer, run: RayRun) -> None:
         self._ray, self._server, self._run = ray, server, run
         self._crew = Crew(server, run.meter, with_phases=True)
-        self._job = Job(room.device, _absolute(run.out), _portable(run.options), 1, LEASE_SECONDS)
+        self._job = Job(room.device, run.run.portable(), 1, LEASE_SECONDS)
         self._actor = ray.remote(RayWorker).options(
             num_cpus=room.cpus,
             num_gpus=room.gpus,
@@ -133,7 +129,7 @@ class _Workers:
         if stopped:
             for actor in self._actors.values():
                 actor.stop.remote()
-        end = time.monotonic() + END_SECONDS + (self._run.options.grace if stopped else 0.0)
+        end = time.monotonic() + END_SECONDS + (self._run.run.options.grace if stopped else 0.0)
         while self._actors and time.monotonic() < end:
             self._listen(LISTEN_SECONDS)
 
@@ -195,7 +191,7 @@ class _Workers:
         shards = self._server.lost(name)
         if name in self._crew.places:
             with suppress(OSError, RemoteError):  # they run out by themselves
-                remove_of(self._run.out, [shard.name for shard in shards], *self._crew.places[name])
+                remove_of(self._job.run.leases_in, [shard.name for shard in shards], *self._crew.places[name])
         return shards
 
     def _leave(self, name: str) -> None:
@@ -221,7 +217,7 @@ class _Absolute(Mapping[str, Any]):
         clip = self._clips[clip_id]
         path = getattr(clip, "path", None)
         if isinstance(path, Path) and not path.is_absolute():
-            return replace(clip, path=_absolute(path))
+            return replace(clip, path=absolute(path))
         return clip
 
     def __iter__(self) -> Iterator[str]:
@@ -236,16 +232,3 @@ def _first_words(error: Exception) -> str:
     lines = str(error).splitlines()
     named = next((line for line in reversed(lines) if line.partition(":")[0].endswith("Error")), None)
     return reason_of(Exception(named or next(iter(lines), "")))
-
-
-def _absolute(path: Path) -> Path:
-    """Return a path that means the same in whatever folder a process works; a URL does."""
-    return path if isinstance(path, UrlPath) else Path(os.path.abspath(path))
-
-
-def _portable(options: ExtractOptions) -> ExtractOptions:
-    """Return the options as a worker on another machine is to have them: no relative path, no log of its own."""
-    model = options.encoder.model
-    encoder = replace(options.encoder, model=os.path.abspath(model) if os.path.exists(model) else model)
-    like = _absolute(options.like) if options.like else None
-    return replace(options, encoder=encoder, like=like, media=(), log_file=None)

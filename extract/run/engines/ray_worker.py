@@ -6,7 +6,8 @@ import queue
 import threading
 from contextlib import suppress
 
-from extract.run.engines.worker import Job, Message, report, work
+from extract.run.engines.job import Job
+from extract.run.engines.worker import Message, report, work
 from extract.run.stopping import StopRequest
 
 LISTEN_SECONDS = 1.0  # a call that asks what there is to say waits so long for something
@@ -20,7 +21,7 @@ class RayWorker:
 
     def __init__(self, job: Job) -> None:
         self._link = _QueueLink()
-        self._stop = StopRequest(job.options.grace)
+        self._stop = StopRequest(job.run.options.grace)
         threading.Thread(target=self._run, args=(job,), name="worker", daemon=True).start()
 
     def events(self) -> list[Message]:

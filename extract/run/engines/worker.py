@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
 from time import sleep
 from typing import Any, Protocol
 
-from cache.commit.leases import LEASE_SECONDS
 from cache.commit.partition import ShardPlan
 from cache.commit.processes import host_name
 from cache.common.cores import available_cores
 from cache.common.errors import EmiError, is_out_of_memory, reason_of
 from cache.common.progress import Progress
-from cache.common.storage.url_path import is_url
-from cache.format import catalog
-from extract.encoders.lookup import load_encoder
-from extract.errors import ExtractError
-from extract.options import ExtractOptions
-from extract.run.context import RunContext
+from extract.run.engines.job import Job, require_begun
 from extract.run.engines.supply import POLL_SECONDS, Assignment
-from extract.run.opening import open_writer
 from extract.run.progress import RunMeter
 from extract.run.shards.pipeline import run_supply
 from extract.run.stopping import StopRequest
 
 Message = tuple[Any, ...]
 """``(kind, …)``: ``take``, ``done``, ``held``, ``error``, ``started`` of a worker, and what its meter counts."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker is to do; it loads its own encoder.
-
-    Attributes:
-        device: of its encoder.
-        out: the cache, which exists.
-        options: of the run.
-        sharing: workers that share the cores of its machine.
-        lease_seconds: how long a lease of its lasts unless renewed.
-    """
-
-    device: str
-    out: Path
-    options: ExtractOptions
-    sharing: int = 1
-    lease_seconds: float = LEASE_SECONDS
 
 
 class Link(Protocol):
@@ -105,18 +76,11 @@ def work(job: Job, link: Link, stop: StopRequest) -> None:
     Raises:
         EmiError, MemoryError, OSError: what ended it; ``foreseen`` says it in one line.
     """
-    if not (job.out / catalog.DESCRIPTION).exists():
-        wanted = "the same endpoint and account" if is_url(job.out) else "a folder that all machines see"
-        raise ExtractError(
-            f"{job.out} holds no cache on {socket.gethostname()}: --out must be {wanted}"
-            + (" in the environment of every machine" if is_url(job.out) else "")
-        )
+    require_begun(job.run)
     if job.device == "cpu" and job.sharing > 1:  # before a library counts the cores for its own threads
         cores = int(os.environ.get("OMP_NUM_THREADS") or available_cores())
         os.environ["OMP_NUM_THREADS"] = str(max(1, cores // job.sharing))
-    encoder = load_encoder(replace(job.options.encoder, device=job.device))
-    writer = open_writer(job.out, job.options, encoder)
-    writer.lease_seconds = job.lease_seconds
+    begin = job.run.load(job.device, job.lease_seconds)
     link.send(("started", host_name(), os.getpid()))
     with (
         stop,
@@ -124,7 +88,7 @@ def work(job: Job, link: Link, stop: StopRequest) -> None:
         RunMeter(Progress(nowhere), send=link.send) as meter,
     ):
         try:
-            run_supply(RemoteSupply(link), RunContext(encoder, writer, job.options, stop, meter))
+            run_supply(RemoteSupply(link), begin(stop, meter))
         finally:
             link.send(("phases", meter.phases))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cache.common.cores import available_cores
 from cache.common.option_fields import ONE_OR_MORE, POSITIVE, ZERO_OR_MORE, Range, check_options, option
 from extract.errors import ExtractError, with_flag
-from extract.options import CLIP_SECONDS, MAX_WORKERS
+from extract.options import CLIP_SECONDS, MAX_WORKERS, EngineOptions
 from extract.transcripts.asr.padding import WINDOW_SECONDS
 
 PRECISIONS = ("auto", "int8", "float32", "float16")
@@ -22,6 +22,7 @@ class TranscribeOptions:
 
     Attributes:
         asr: folder of a Whisper in CTranslate2's layout, or its hub id.
+        engine: who does the work.
         revision: branch, tag or commit on the hub.
         language: code such as ``en``; None to detect it in each clip.
         media: folders searched in order for ``<id>.*`` when the source names ids only.
@@ -42,6 +43,7 @@ class TranscribeOptions:
     """
 
     asr: str = option("", "Whisper for CTranslate2: a local folder or a hub id.", flag="--asr")
+    engine: EngineOptions = field(default_factory=EngineOptions)
     revision: str | None = option(None, "Branch, tag or commit on the hub.")
     language: str | None = option(None, "Language of all clips, such as en.", shown="detected in each clip")
     media: tuple[Path, ...] = option(

@@ -19,6 +19,7 @@ from cache.format import own_checksum
 from cache.format.catalog import LEASES
 from cache.format.recipe import canonical_json
 
+FOLDER = ".parts"  # ends the name of the folder beside the table
 PARTS = "parts"
 MAX_BYTES = 1 << 28  # of a part
 
@@ -73,10 +74,15 @@ class CommittedPart:
 
 
 class Parts:
-    """The parts of one table, in a folder beside it; any number of runs may share it."""
+    """The parts of one table, in a folder beside it; any number of runs may share it.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: of the folder; made when missing.
+        lease_seconds: how long a lease lasts unless renewed.
+    """
+
+    def __init__(self, path: Path, lease_seconds: float = leases.LEASE_SECONDS) -> None:
+        self.path, self._lease_seconds = path, lease_seconds
         with durable.storage_errors(path):
             durable.make_folder(path / PARTS)
             for folder in (path, path / PARTS, path / LEASES):
@@ -110,7 +116,7 @@ class Parts:
 
     def lease(self, plan: ShardPlan) -> Lease | None:
         """Return a lease on a shard, or None while another run holds it."""
-        return leases.acquire(self.path, plan.name)
+        return leases.acquire(self.path, plan.name, self._lease_seconds)
 
     def is_committed(self, plan: ShardPlan) -> bool:
         """Say whether somebody has written this part by now."""
@@ -126,6 +132,11 @@ class Parts:
 
     def _file(self, name: str) -> Path:
         return self.path / PARTS / f"{name}.json"
+
+
+def parts_of(table: Path) -> Path:
+    """Return the folder that holds the parts of a table."""
+    return table.with_name(table.stem + FOLDER)
 
 
 def plan_parts(

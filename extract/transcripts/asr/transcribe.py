@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from cache.commit.failures import Failure
 from cache.commit.leftovers import remove_dead_tmp
@@ -16,6 +15,7 @@ from cache.common.progress import Progress
 from cache.format.recipe import Recipe
 from extract.audio.decode import decode
 from extract.errors import ClipError, ExtractError
+from extract.run.engines.ray_engine import RayRun, run_on_ray
 from extract.run.progress import RunMeter
 from extract.run.shards.pipeline import run_shards
 from extract.run.stopping import StopRequest
@@ -24,13 +24,12 @@ from extract.sources.find import find_all
 from extract.transcripts.asr.mending import publish, read_existing, refuse_lost_zeros
 from extract.transcripts.asr.model_files import find_asr
 from extract.transcripts.asr.options import TranscribeOptions
-from extract.transcripts.asr.parts import Parts, Row, plan_parts
-from extract.transcripts.asr.recogniser import Recogniser, device_of, recipe_of_asr
-from extract.transcripts.asr.work import TranscribeWork
-from extract.transcripts.table import read_recipe, recipe_path
+from extract.transcripts.asr.parts import Parts, Row, parts_of, plan_parts
+from extract.transcripts.asr.recogniser import Recogniser, device_of, precision, recipe_of_asr
+from extract.transcripts.asr.transcribe_run import TranscribeRun
+from extract.transcripts.asr.work import ClipAgain, TranscribeWork
+from extract.transcripts.table import read_recipe, recipe_path, require_same_recipe
 from extract.transcripts.transcript import has_speech
-
-PARTS = ".parts"  # the folder of parts beside the table
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,7 @@ def transcribe(
     if out.suffix.lower() != ".csv":
         raise ExtractError(f"--out {out}: expected the name of a table, such as transcripts.csv")
     clips = find_all(sources, options.media).with_audio_stream(options.audio_stream)
+    options = _with_known_precision(out, options)
     parts, recogniser = _open(out, options)
     existing = read_existing(out)
     with (
@@ -107,8 +107,12 @@ def transcribe(
         if todo:
             meter.start(len(todo))
             generations = {clip_id: heard[clip_id][-1].generation + 1 for clip_id in again}
-            work = TranscribeWork(recogniser(), parts, options, stop, meter, generations)
-            run_shards(plan_parts(todo, generations, options.shard_clips), by_id, work)
+            to_hear = by_id | {i: ClipAgain.of(by_id[i], number) for i, number in generations.items()}
+            shards = plan_parts(todo, generations, options.shard_clips)
+            if options.engine.engine == "ray":
+                run_on_ray(shards, to_hear, RayRun(TranscribeRun(out, options), stop, meter))
+            else:
+                run_shards(shards, to_hear, TranscribeWork(recogniser(), parts, options, stop, meter))
         _, mended = publish(out, parts.rows())
         before = by_id.keys() & (heard.keys() | existing.rows.keys())
         summary = _summary(clips, out, parts, meter)
@@ -121,21 +125,35 @@ def transcribe(
         )
 
 
-def _open(out: Path, options: TranscribeOptions) -> tuple[Parts, Any]:
-    """Return the parts of a table that is begun or continued, and what loads the recogniser."""
-    files, device = find_asr(options.asr, options.revision), device_of(options.device)
-    known = read_recipe(out)
-    if (
-        known is not None and options.precision == "auto"
-    ):  # a table goes on in the precision it was begun with
-        options = replace(options, precision=str(known.get("precision", "auto")))
+def _with_known_precision(out: Path, options: TranscribeOptions) -> TranscribeOptions:
+    """``auto`` goes on in the precision a table was begun with, whatever device a worker has."""
+    if options.precision != "auto":
+        return options
+    known = read_recipe(out) or {}
+    begun = str(known.get("precision", precision(options.precision, _device_of(options))))
+    return replace(options, precision=begun)
+
+
+def _device_of(options: TranscribeOptions) -> str:
+    """Return where clips are heard: here, or where the workers of a cluster are to hear them."""
+    gpus = options.engine.gpus_per_worker
+    return device_of(options.device) if gpus is None else "cuda" if gpus else "cpu"
+
+
+def _open(out: Path, options: TranscribeOptions) -> tuple[Parts, Callable[[], Recogniser]]:
+    """Return the parts of a table that is begun or continued, and what loads the recogniser here."""
+    files, device = find_asr(options.asr, options.revision), _device_of(options)
     recipe = Recipe(recipe_of_asr(files, options, device))
 
     @cache
     def load() -> Recogniser:
+        if (
+            options.engine.engine == "ray"
+        ):  # to see whether it can be loaded: this machine need not be as others
+            return Recogniser(files, {**recipe, "precision": "auto"}, options.language, "cpu")
         return Recogniser(files, recipe, options.language, device)
 
-    if known is None:
+    if read_recipe(out) is None:
         if out.exists():
             read_existing(out)
         load()  # no table is begun with a recogniser that cannot be loaded
@@ -143,11 +161,9 @@ def _open(out: Path, options: TranscribeOptions) -> tuple[Parts, Any]:
         with durable.storage_errors(out):
             durable.make_folder(out.absolute().parent)
         durable.write_once(recipe_path(out), (json.dumps(recipe, indent=2) + "\n").encode())
-        known = read_recipe(out)
-    way_out = f"Choose another --out, or the options the table was made with ({recipe_path(out)} shows them)"
-    Recipe(known or {}).require_same_values(recipe, str(out), way_out)
+    require_same_recipe(out, recipe)
     remove_dead_tmp(out.parent, out.parent, prefix=out.stem + ".")  # of a run that was killed over the table
-    return Parts(out.with_name(out.stem + PARTS)), load
+    return Parts(parts_of(out)), load
 
 
 def _is_touched(clip: SourceClip, row: Row) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from cache.commit.failures import Failure
 from cache.commit.partition import ShardPlan
@@ -24,6 +24,22 @@ REPEATS = "the words go in circles: hear it"
 
 
 @dataclass(frozen=True)
+class ClipAgain(SourceClip):
+    """A clip that was heard before and sounds different now.
+
+    Attributes:
+        generation: one more than that of the row it had.
+    """
+
+    generation: int = 0
+
+    @classmethod
+    def of(cls, clip: SourceClip, generation: int) -> ClipAgain:
+        """Return a clip of the source as one that is heard again."""
+        return cls(**{each.name: getattr(clip, each.name) for each in fields(clip)}, generation=generation)
+
+
+@dataclass(frozen=True)
 class TranscribeWork:
     """One run of transcribing: a ``ShardWork``.
 
@@ -33,7 +49,6 @@ class TranscribeWork:
         options: of the run.
         stop: whether a stop is asked for.
         meter: counts and shows what is done.
-        generations: of clips that are heard again.
     """
 
     recogniser: Recogniser
@@ -41,7 +56,6 @@ class TranscribeWork:
     options: TranscribeOptions
     stop: StopRequest
     meter: RunMeter
-    generations: Mapping[str, int]
     equal_lengths: bool = False
 
     @property
@@ -83,7 +97,7 @@ class TranscribeWork:
             item.sha256,
             clip.source,
             stat,
-            self.generations.get(clip.clip_id, 0),
+            clip.generation if isinstance(clip, ClipAgain) else 0,
         )
 
     def fail(self, failure: Failure) -> None:

@@ -216,3 +216,20 @@ def test_a_tokenizer_of_another_encoder_is_one_line(text_model) -> None:
     windows = (replace(tokens.windows[0], ids=(10**6,) * len(tokens.windows[0].ids)),)
     with pytest.raises(EncoderError, match=r"does its tokenizer\.json belong to its weights"):
         model.load().encode([replace(tokens, windows=windows)])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "bound"), [("float32", 1e-4), ("float16", 2e-2), ("bfloat16", 0.1)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_on_cuda_are_those_of_the_cpu(text_model, kind, precision, bound) -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    found = []
+    for device, chosen in (("cuda", precision), ("cpu", "float32")):
+        model = describe(TextOptions(text_model(kind), layers="1,last", device=device, precision=chosen), "x")
+        tokens = [model.tokenizer.tokens(Transcript(str(n), text)) for n, text in enumerate(TEXTS)]
+        found.append(model.load().encode(tokens))
+    for one, other in zip(*found, strict=True):
+        for name, values in other.frames.items():
+            assert np.linalg.norm(one.frames[name] - values) <= bound * np.linalg.norm(values)

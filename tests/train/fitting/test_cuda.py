@@ -12,7 +12,7 @@ import torch
 from cache import CacheReader
 from cache.common.progress import Progress
 from train import fit, load_run, predict
-from train.heads.registry import TEMPORAL_MODELS
+from train.heads.registry import STREAM_FUSIONS, TEMPORAL_MODELS
 from train.losses.registry import LOSSES
 from train.studies.ablation import ablate
 from train.studies.grid import component_rows
@@ -50,9 +50,11 @@ def predictions(run, cache):
 def on_cuda(corpus, splits, small, quiet, tmp_path_factory):
     """Fit on CUDA, and on the CPU too if asked."""
 
-    def make(device="cuda", **settings):
+    def make(device="cuda", cache=None, **settings):
         out = tmp_path_factory.mktemp(device) / "run"
-        return fit(corpus.cache, splits, replace(small, device=device, **settings), out, progress=quiet)
+        return fit(
+            cache or corpus.cache, splits, replace(small, device=device, **settings), out, progress=quiet
+        )
 
     return make
 
@@ -99,6 +101,23 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_bits(
         fit(corpus.cache, splits, config, tmp_path / "run", progress=DyingProgress(io.StringIO()))
     resumed = fit(corpus.cache, splits, config, tmp_path / "run", progress=quiet)
     assert bits(whole.path) == bits(resumed.path)
+
+
+@pytest.mark.parametrize("fusion", list(STREAM_FUSIONS))
+def test_every_fusion_of_streams_runs_there_too(on_cuda, pair, fusion) -> None:
+    """Of two streams, one of which lacks some clips."""
+    settings = {"cache": pair, "fusion": fusion, "missing": "token", "standardise": "train"}
+    one, other, cpu = (on_cuda(device, **settings) for device in ("cuda", "cuda", "cpu"))
+    assert bits(one.path) == bits(other.path)
+    one, cpu = (predict(run, pair).values for run in (one, cpu))
+    np.testing.assert_allclose(one, cpu, atol=5e-3)
+
+
+def test_weighted_layers_and_left_out_streams_run_there_too(on_cuda, pair) -> None:
+    settings = {"cache": pair, "stream_dropout": 0.3, "missing": "token"}
+    settings["streams"] = {"audio": {"layer": "weighted"}, "text": {"temporal": "attention"}}
+    twice = [on_cuda(**settings) for _ in range(2)]
+    assert bits(twice[0].path) == bits(twice[1].path)
 
 
 def test_bfloat16_is_near_float32(on_cuda, corpus) -> None:

@@ -69,3 +69,13 @@ def test_the_recipe_is_that_of_the_unloaded_encoder(load, folder) -> None:
 def test_weights_that_do_not_fit_are_named(edited, load, folder) -> None:
     with pytest.raises(EncoderError, match=r"missing encoder\.layers\.1\.ffn1\.output_dense\.bias"):
         load(edited(folder, lambda weights: weights.pop("encoder.layers.1.ffn1.output_dense.bias")))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("precision", "bound"), [("float32", 1e-4), ("float16", 2e-2)])
+def test_frames_on_cuda_are_those_of_the_cpu(load, folder, sounds, relative, precision, bound) -> None:
+    options = EncoderOptions(str(folder), layers="1,3", device="cuda", precision=precision)
+    expected = load(folder, layers="1,3").encode(sounds)
+    for one, other in zip(find_encoder(options).load().encode(sounds), expected, strict=True):
+        assert all(relative(one.frames[name], values) < bound for name, values in other.frames.items())

@@ -143,3 +143,19 @@ def test_the_recipe_says_how_sound_is_prepared(ser, vox) -> None:
     assert recipes[0]["normalisation"] == "mean -8.2e-05 and standard deviation 0.085 of the encoder's config"
     assert recipes[1]["normalisation"] == "zero mean, unit variance per clip"
     assert all(recipe["vad"] == ["arousal", "dominance", "valence"] for recipe in recipes)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("layout", ["ser", "vox", "wav2small"])
+def test_values_on_cuda_are_those_of_the_cpu(request, relative, layout) -> None:
+    folder = str(request.getfixturevalue(layout))
+    sounds = [np.random.default_rng(n).normal(0, 0.1, 8_000 * (n + 1)).astype(np.float32) for n in range(3)]
+    cuda, cpu = (
+        find_encoder(EncoderOptions(folder, device=device, precision="float32")).load().encode(sounds)
+        for device in ("cuda", "cpu")
+    )
+    for one, other in zip(cuda, cpu, strict=True):
+        for found, wanted in ((one.frames, other.frames), (one.clip, other.clip)):
+            assert found.keys() == wanted.keys()
+            assert all(relative(found[name], values) < 1e-3 for name, values in wanted.items())

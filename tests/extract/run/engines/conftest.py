@@ -11,15 +11,30 @@ import pytest
 SLOW = """
 import os, sys, time
 if any("default_worker" in part for part in sys.orig_argv):
-    import numpy.lib.stride_tricks as tricks
-    plain = tricks.sliding_window_view  # of the log-mel encoder, once a clip
+    import numpy, numpy.lib.stride_tricks as tricks
     hold = os.path.join(os.path.dirname(__file__), "hold")
-    def slow(*values, **more):
-        time.sleep(0.1)
-        while os.path.exists(hold):
-            time.sleep(0.02)
-        return plain(*values, **more)
-    tricks.sliding_window_view = slow
+    def slowed(plain):
+        def slow(*values, **more):
+            time.sleep(0.1)
+            while os.path.exists(hold):
+                time.sleep(0.02)
+            return plain(*values, **more)
+        return slow
+    tricks.sliding_window_view = slowed(tricks.sliding_window_view)  # of the log-mel encoder, once a clip
+    numpy.mean = slowed(numpy.mean)  # of the text encoder, once a transcript
+"""
+RECOGNISER = """
+import numpy
+from types import SimpleNamespace as Made
+
+class WhisperModel:
+    supported_languages = ["en"]
+    def __init__(self, *_, **__): pass
+    def transcribe(self, samples, **_):
+        numpy.mean(samples)
+        text = f" it has {len(samples)}"
+        words = [Made(word=text, start=0.5, end=0.6, probability=0.5)]
+        return [Made(text=text, words=words, no_speech_prob=0.1, compression_ratio=1.0)], Made(language="en")
 """
 
 
@@ -63,6 +78,7 @@ def machines(tmp_path_factory, root, s3_server, bench) -> Iterator[Machines]:
     pytest.importorskip("ray", reason="needs Ray: pip install 'emi-fusion[ray]'")
     folder = tmp_path_factory.mktemp("ray")
     (folder / "sitecustomize.py").write_text(SLOW)
+    (folder / "faster_whisper.py").write_text(RECOGNISER)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(root)]))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")

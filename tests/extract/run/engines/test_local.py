@@ -11,7 +11,8 @@ import pytest
 from cache.common.errors import StorageError
 from extract.options import ExtractOptions
 from extract.run.engines import local, worker
-from extract.run.engines.worker import Job
+from extract.run.engines.job import Job
+from extract.run.sound_run import SoundRun
 
 
 def test_two_workers_on_the_cpu_make_the_same_cache(
@@ -129,4 +130,4 @@ def fail(monkeypatch, end: End, error: Exception, out: Path) -> None:
 
     monkeypatch.setattr(worker, "load_encoder", load)
     monkeypatch.setattr(local, "_end_with", lambda _parent: None)
-    local._work(Job("cpu", out, ExtractOptions()), end)
+    local._work(Job("cpu", SoundRun(out, ExtractOptions())), end)

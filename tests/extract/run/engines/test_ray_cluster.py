@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from extract.run.engines import ray_cluster
 from extract.run.engines.ray_cluster import Layout, joined, layout, load_ray
 from extract.run.extract import extract
 from extract.run.opening import with_cached_precision
+from extract.run.sound_run import SoundRun
 from extract.run.stopping import StopRequest
 
 
@@ -42,7 +44,7 @@ def ray(model: str = "some/model", **engine: object) -> ExtractOptions:
     ],
 )
 def test_one_worker_a_gpu_or_a_machine_with_an_equal_share_of_the_cores(nodes, options, expected) -> None:
-    assert layout(nodes, options) == expected
+    assert layout(nodes, options.engine, may_use_gpus=SoundRun(Path(), options).may_use_gpus) == expected
     assert expected.device == ("cuda" if expected.gpus else "cpu")
 
 
@@ -56,7 +58,7 @@ def test_one_worker_a_gpu_or_a_machine_with_an_equal_share_of_the_cores(nodes, o
 )
 def test_no_room_is_one_line(nodes, options, message) -> None:
     with pytest.raises(ExtractError, match=message):
-        layout(nodes, options)
+        layout(nodes, options.engine, may_use_gpus=True)
 
 
 def test_without_ray_one_line_says_how_to_get_it(monkeypatch, tmp_path, clips) -> None:

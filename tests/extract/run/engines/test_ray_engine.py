@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -21,6 +22,10 @@ from extract.encoders.base import EncoderOptions
 from extract.errors import ExtractError
 from extract.options import EngineOptions, ExtractOptions
 from extract.run.extract import extract
+from extract.text.encode_text import encode_text
+from extract.text.options import TextOptions
+from extract.transcripts.asr.options import TranscribeOptions
+from extract.transcripts.asr.transcribe import transcribe
 
 CLIPS = 28
 
@@ -78,26 +83,36 @@ def at_work(out: Path) -> int:
     return len(held)
 
 
-@pytest.mark.parametrize("place", ["folder", "bucket"])
-def test_a_machine_that_dies_costs_the_shard_at_hand(
-    tmp_path, machines, sounds, plain, expected, assert_same, request, place
-) -> None:
+@contextmanager
+def one_dying(machines, leases_in: Path, committed: Callable[[], int]) -> Iterator[list[float]]:
+    """Kill a machine once both are at work and four shards are committed; yield when that was."""
     machines.add()
     machines.hold()
-    out, died = (tmp_path if place == "folder" else request.getfixturevalue("bucket")) / "c", []
+    died: list[float] = []
 
     def kill() -> None:
-        wait_for(lambda: at_work(out) == 2)
+        wait_for(lambda: at_work(leases_in) == 2)
         machines.go()
-        wait_for(lambda: records(out) >= 4)
+        wait_for(lambda: committed() >= 4)
         machines.kill()
         died.append(time.monotonic())
 
     killer = threading.Thread(target=kill)
     killer.start()
-    summary = extract(sounds, out, on_ray(plain, machines))
-    ended = time.monotonic()
-    killer.join()
+    try:
+        yield died
+    finally:
+        killer.join()
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+def test_a_machine_that_dies_costs_the_shard_at_hand(
+    tmp_path, machines, sounds, plain, expected, assert_same, request, place
+) -> None:
+    out = (tmp_path if place == "folder" else request.getfixturevalue("bucket")) / "c"
+    with one_dying(machines, out, lambda: records(out)) as died:
+        summary = extract(sounds, out, on_ray(plain, machines))
+        ended = time.monotonic()
     assert (summary.cached, summary.failures, summary.stopped) == (CLIPS, (), False)
     assert summary.extracted in (CLIPS, CLIPS - 2), "its last shard's record may have come and its word not"
     assert any("was lost: it died, or its machine" in note for note in summary.notes)
@@ -163,3 +178,51 @@ def test_no_room_and_a_loaded_encoder_are_one_line(tmp_path, machines, sounds, p
         extract(sounds, tmp_path / "c", options)
     with pytest.raises(ExtractError, match="an encoder that is loaded works in its own process only"):
         extract(sounds, tmp_path / "d", options, encoder=LogMel(EncoderOptions("logmel")))
+
+
+@pytest.fixture
+def asr(tmp_path, machines, monkeypatch) -> TranscribeOptions:
+    """The workers' stand-in for a recogniser, here too."""
+    pytest.importorskip("ctranslate2", reason="needs CTranslate2: pip install 'emi-fusion[whisper]'")
+    folder = tmp_path / "asr"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"alignment_heads": [], "suppress_ids": []}')
+    for name in ("model.bin", "tokenizer.json"):
+        (folder / name).write_text("{}")
+    stand_in = ModuleType("faster_whisper")
+    exec((machines.folder / "faster_whisper.py").read_text(), vars(stand_in))
+    monkeypatch.setitem(sys.modules, "faster_whisper", stand_in)
+    return TranscribeOptions(folder, shard_clips=2)
+
+
+def test_words_are_heard_and_encoded_on_all_machines(
+    tmp_path, machines, sounds, asr, bench, assert_same
+) -> None:
+    table, parts = tmp_path / "t.csv", tmp_path / "t.parts"
+    engine = EngineOptions("ray", machines.address, workers=2)
+    with one_dying(machines, parts, lambda: len(gate.names(parts, "parts", ".json"))):
+        heard = transcribe([sounds], table, replace(asr, engine=engine))
+    assert (heard.clips, heard.failures, heard.stopped) == (CLIPS, (), False)
+    assert any("was lost: it died, or its machine" in note for note in heard.notes)
+    transcribe([sounds], tmp_path / "alone.csv", asr)
+    assert table.read_bytes() == (tmp_path / "alone.csv").read_bytes()
+    assert not gate.names(parts, "leases")
+
+    bert, out = bench("kill_transcripts").text_encoder(tmp_path / "bert"), tmp_path / "text"
+    text = TextOptions(bert, shard_mb=0.002)
+    with one_dying(machines, out, lambda: records(out)):
+        encoded = encode_text([table], out, replace(text, engine=engine))
+    assert (encoded.cached, encoded.failures, encoded.stopped) == (CLIPS, (), False)
+    assert any("was lost: it died, or its machine" in note for note in encoded.notes)
+    encode_text([table], tmp_path / "alone", text)
+    assert_same(tmp_path / "alone", out)
+
+
+def test_a_clip_that_changed_is_heard_again_by_a_worker(tmp_path, machines, asr, write_media, voice) -> None:
+    engine = EngineOptions("ray", machines.address)
+    for number, seconds in enumerate([0.2, 0.3]):
+        write_media(tmp_path / "in" / f"{number}.wav", voice(seconds))
+    assert transcribe([tmp_path / "in"], tmp_path / "t.csv", replace(asr, engine=engine)).heard == 2
+    write_media(tmp_path / "in" / "1.wav", voice(0.4))
+    done = transcribe([tmp_path / "in"], tmp_path / "t.csv", replace(asr, engine=engine, update=True))
+    assert (done.heard, "14400" in (tmp_path / "t.csv").read_text(encoding="utf-8-sig")) == (1, True)

@@ -8,15 +8,18 @@ import pytest
 
 from cache.commit.leases import LEASE_SECONDS
 from extract.encoders.base import EncoderOptions
+from extract.encoders.lookup import load_encoder
 from extract.errors import ExtractError
 from extract.options import ExtractOptions
-from extract.run.engines import worker
+from extract.run import sound_run
+from extract.run.engines.job import Job
 from extract.run.engines.ray_worker import RayWorker
 from extract.run.engines.supply import OwnSupply, ShardServer
-from extract.run.engines.worker import Job, RemoteSupply, work
+from extract.run.engines.worker import RemoteSupply, work
 from extract.run.extract import extract
 from extract.run.opening import open_writer
 from extract.run.run_plan import plan_run
+from extract.run.sound_run import SoundRun
 from extract.run.stopping import StopRequest
 from extract.sources.find import find_clips
 
@@ -59,7 +62,7 @@ def heard_out(actor: RayWorker, own: Link) -> list[str]:
 def planned(tmp_path, clips):
     """A cache that has been begun, and the server of its shards."""
     source = find_clips(clips)
-    model = worker.load_encoder(LOGMEL.encoder)
+    model = load_encoder(LOGMEL.encoder)
     writer = open_writer(tmp_path / "c", LOGMEL, model)
     plan = plan_run(source, model, writer, LOGMEL, lambda *_: None)
     return tmp_path / "c", ShardServer(plan.shards, plan.clips)
@@ -68,7 +71,7 @@ def planned(tmp_path, clips):
 def test_a_worker_makes_what_a_run_makes(planned, clips, tmp_path, assert_same) -> None:
     out, server = planned
     link = Link(server)
-    work(Job("cpu", out, LOGMEL), link, StopRequest(30))
+    work(Job("cpu", SoundRun(out, LOGMEL)), link, StopRequest(30))
     assert server.is_finished
     kinds = [message[0] for message in link.said]
     assert (kinds[0], kinds[-1]) == ("started", "phases")
@@ -80,16 +83,16 @@ def test_a_worker_makes_what_a_run_makes(planned, clips, tmp_path, assert_same) 
 def test_leases_last_as_long_as_the_job_says(planned, monkeypatch) -> None:
     out, server = planned
     seen = []
-    plain = worker.open_writer
-    monkeypatch.setattr(worker, "open_writer", lambda *given: seen.append(plain(*given)) or seen[-1])
-    work(Job("cpu", out, LOGMEL, lease_seconds=60.0), Link(server), StopRequest(30))
+    plain = sound_run.open_writer
+    monkeypatch.setattr(sound_run, "open_writer", lambda *given: seen.append(plain(*given)) or seen[-1])
+    work(Job("cpu", SoundRun(out, LOGMEL), lease_seconds=60.0), Link(server), StopRequest(30))
     assert [writer.lease_seconds for writer in seen] == [60.0]
-    assert Job("cpu", out, LOGMEL).lease_seconds == LEASE_SECONDS
+    assert Job("cpu", SoundRun(out, LOGMEL)).lease_seconds == LEASE_SECONDS
 
 
 def test_a_folder_that_this_machine_does_not_see_is_no_new_cache(tmp_path) -> None:
     with pytest.raises(ExtractError, match="--out must be a folder that all machines see"):
-        work(Job("cpu", tmp_path / "c", LOGMEL), Link(ShardServer([], {})), StopRequest(30))
+        work(Job("cpu", SoundRun(tmp_path / "c", LOGMEL)), Link(ShardServer([], {})), StopRequest(30))
     assert not (tmp_path / "c").exists()
 
 
@@ -103,16 +106,16 @@ def test_nobody_at_the_other_end_means_that_there_is_nothing_to_do() -> None:
 
 def test_the_actor_carries_the_words_of_its_worker(planned) -> None:
     out, server = planned
-    kinds = heard_out(RayWorker(Job("cpu", out, LOGMEL)), Link(server))
+    kinds = heard_out(RayWorker(Job("cpu", SoundRun(out, LOGMEL))), Link(server))
     assert server.is_finished
     assert kinds.index("phases") < kinds.index("ended")
 
 
 def test_an_actor_that_is_told_to_stop_ends_in_order(planned, monkeypatch) -> None:
     out, server = planned
-    told, plain = threading.Event(), worker.load_encoder
-    monkeypatch.setattr(worker, "load_encoder", lambda options: told.wait(60) and plain(options))
-    actor = RayWorker(Job("cpu", out, LOGMEL))
+    told, plain = threading.Event(), sound_run.load_encoder
+    monkeypatch.setattr(sound_run, "load_encoder", lambda options: told.wait(60) and plain(options))
+    actor = RayWorker(Job("cpu", SoundRun(out, LOGMEL)))
     actor.stop()
     told.set()
     kinds = heard_out(actor, Link(server))
@@ -121,9 +124,9 @@ def test_an_actor_that_is_told_to_stop_ends_in_order(planned, monkeypatch) -> No
 
 
 def test_an_actor_says_why_its_worker_ended(tmp_path) -> None:
-    actor, said = RayWorker(Job("cpu", tmp_path / "c", LOGMEL)), []
+    actor, said = RayWorker(Job("cpu", SoundRun(tmp_path / "c", LOGMEL))), []
     while ("ended",) not in said:
         said += actor.events()
     assert said[0][0] == "error"
-    assert "holds no cache" in said[0][1]
+    assert "has not been begun" in said[0][1]
     assert threading.active_count() < 50

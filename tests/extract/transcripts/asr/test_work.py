@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from extract.run.shards.work import ShardWork
 from extract.sources.clips import SourceClip
 from extract.transcripts.asr.options import TranscribeOptions
 from extract.transcripts.asr.recogniser import SILENCE, Heard
-from extract.transcripts.asr.work import NO_SPEECH, REPEATS, TranscribeWork
+from extract.transcripts.asr.work import NO_SPEECH, REPEATS, ClipAgain, TranscribeWork
 from extract.transcripts.transcript import Word
 
 
@@ -23,7 +25,7 @@ class Recogniser:
 
 @pytest.fixture
 def work() -> TranscribeWork:
-    return TranscribeWork(Recogniser(), None, TranscribeOptions("x"), None, None, {"b": 2})
+    return TranscribeWork(Recogniser(), None, TranscribeOptions("x"), None, None)
 
 
 def audio(rms_db: float) -> Audio:
@@ -50,5 +52,7 @@ def test_there_is_nothing_to_hear_in_digital_silence(work) -> None:
     ],
 )
 def test_a_row_says_what_to_look_at(work, tmp_path, heard, note) -> None:
-    row = work.finish(SourceClip("b", tmp_path / "b.wav", "b.wav", 1.0, 2.0), audio(0), heard)
-    assert (row.note, row.duration, row.generation, row.stat) == (note, 0.05, 2, (7, 8, 1.0, 2.0))
+    clip = SourceClip("b", tmp_path / "b.wav", "b.wav", 1.0, 2.0)
+    row = work.finish(clip, audio(0), heard)
+    assert (row.note, row.duration, row.generation, row.stat) == (note, 0.05, 0, (7, 8, 1.0, 2.0))
+    assert work.finish(ClipAgain.of(clip, 2), audio(0), heard) == replace(row, generation=2)
