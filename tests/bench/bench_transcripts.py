@@ -1,6 +1,6 @@
 """How fast and how well spoken digits are transcribed on one core, one by one and joined to clips of 12 s.
 
-    python tests/bench/bench_transcripts.py ASR DIGITS [--every 1 --padding 30 --json]
+    python tests/bench/bench_transcripts.py ASR DIGITS [--every 1 --padding 30 --beams 5 --json]
 
 ASR is the folder of a Whisper in CTranslate2's layout, DIGITS one of files such as ``7_anna_3.wav``, whose names
 begin with the digit that is said. Seconds are those of the processor: other work on the machine does not count.
@@ -60,9 +60,10 @@ def main() -> None:
     parser.add_argument("digits", type=Path)
     parser.add_argument("--every", type=int, default=1, help="take every n-th digit")
     parser.add_argument("--padding", type=float, default=30.0, help="seconds of silence encoded with a clip")
+    parser.add_argument("--beams", type=int, default=5, help="texts followed at once")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    options = TranscribeOptions(chosen.asr, language="en", padding=chosen.padding)
+    options = TranscribeOptions(chosen.asr, language="en", padding=chosen.padding, beams=chosen.beams)
     files = find_asr(chosen.asr, None)
     recogniser = Recogniser(files, recipe_of_asr(files, options, "cpu"), "en", "cpu")
     paths = sorted(chosen.digits.glob("[0-9]_*.wav"))[:: chosen.every]

@@ -14,7 +14,7 @@ from extract.encoders.speech.check_weights import refuse_weights
 
 BINARY_VERSIONS = range(5, 7)  # of the container; these have one layout
 SPEC = "WhisperSpec"
-ENCODER = "encoder/"
+ENCODER, DECODER = "encoder/", "decoder/"
 MAX_VARIABLES, MAX_RANK, MAX_NAME = 1 << 16, 4, 1 << 10
 # As ctranslate2's converter numbers them, with torch's names and the bytes of a value.
 DTYPES = {
@@ -40,7 +40,12 @@ class Variable(NamedTuple):
 
 
 def encoder_variables(path: Path) -> dict[str, Variable]:
-    """Return the encoder's variables by name, such as ``encoder/conv1/weight``; none of their values is read.
+    """Return the encoder's variables by name, such as ``encoder/conv1/weight``; see ``read_variables``."""
+    return read_variables(path, ENCODER)
+
+
+def read_variables(path: Path, part: str) -> dict[str, Variable]:
+    """Return the variables of the encoder or the decoder by name; none of their values is read.
 
     The layout is the one that ``ctranslate2.specs.ModelSpec`` writes: version, spec, revision and count, then for
     every variable its name, shape, dtype, size and bytes, then names that stand for others.
@@ -50,9 +55,20 @@ def encoder_variables(path: Path) -> dict[str, Variable]:
     """
     try:
         with path.open("rb") as file:
-            return dict(_variables(file, path.stat().st_size))
+            return dict(_variables(file, path.stat().st_size, part))
     except (OSError, ValueError, struct.error) as error:
         raise weight_files.unreadable(path, error) from None
+
+
+def read_number(path: Path, variable: Variable) -> int:
+    """Return the value of a variable that is one whole number.
+
+    Raises:
+        EncoderError: it is none, or the file cannot be read.
+    """
+    if variable.shape not in ((), (1,)) or not variable.dtype.startswith("int"):
+        raise weight_files.unreadable(path, ValueError("a setting that is no number"))
+    return int.from_bytes(b"".join(_pieces(path, variable)), "little", signed=True)
 
 
 def encoder_sha256(path: Path, variables: Mapping[str, Variable]) -> str:
@@ -87,7 +103,7 @@ def _is_finite(path: Path, variable: Variable) -> bool:
     )
 
 
-def _variables(file: BinaryIO, length: int) -> Iterator[tuple[str, Variable]]:
+def _variables(file: BinaryIO, length: int, part: str) -> Iterator[tuple[str, Variable]]:
     version = _number(file, "I")
     if version not in BINARY_VERSIONS or (spec := _text(file)) != SPEC:
         found = f"version {version}" if version not in BINARY_VERSIONS else spec
@@ -112,7 +128,7 @@ def _variables(file: BinaryIO, length: int) -> Iterator[tuple[str, Variable]]:
         if not dtype or values * width != size or start + size > length:
             raise ValueError(f"{name} is not whole")
         file.seek(size, 1)
-        if name.startswith(ENCODER):
+        if name.startswith(part):
             yield name, Variable(dtype, shape, start, size)
 
 

@@ -13,6 +13,8 @@ from extract.options import CLIP_SECONDS, MAX_WORKERS, EngineOptions
 from extract.transcripts.asr.padding import WINDOW_SECONDS
 
 PRECISIONS = ("auto", "int8", "float32", "float16")
+DEFAULT_BEAMS, MOST_BEAMS = 5, 100
+BEAMS = Range(f"1 to {MOST_BEAMS}", lambda beams: 1 <= beams <= MOST_BEAMS)
 PADDING = Range("1 to 30 seconds", lambda value: 1 <= value <= WINDOW_SECONDS)
 
 
@@ -31,6 +33,7 @@ class TranscribeOptions:
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: of the computation; ``auto`` is int8 on a CPU and float16 on CUDA.
         padding: seconds of silence that are encoded with each clip; what is missing up to 30 s is encoded once.
+        beams: texts that are followed at once, of which the likeliest is kept; 1 is fastest.
         shard_clips: clips done between two commits.
         num_workers: decoding threads; None for the cores there are.
         update: transcribe clips again whose sound has changed since.
@@ -61,6 +64,9 @@ class TranscribeOptions:
         WINDOW_SECONDS, "Seconds of silence encoded with each clip: 5 is five times as fast for short clips.",
         within=PADDING,
     )  # fmt: skip
+    beams: int = option(
+        DEFAULT_BEAMS, "Texts followed at once; 1 is faster and hears a little less.", within=BEAMS
+    )
     shard_clips: int = option(32, "Clips between two commits: what a kill may cost.", within=ONE_OR_MORE)
     num_workers: int | None = option(
         None, "Decoding threads.", within=ONE_OR_MORE, shown="the cores there are"

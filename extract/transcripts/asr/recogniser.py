@@ -13,16 +13,17 @@ from cache.common.cores import available_cores
 from cache.common.errors import is_out_of_memory
 from cache.format.schema import SAMPLING_RATE
 from extract.audio.rules import CURRENT, recipe_of
+from extract.encoders.weight_index import read_settings
 from extract.errors import ClipError, EncoderError
-from extract.transcripts.asr.model_files import INSTALL, AsrFiles
-from extract.transcripts.asr.options import TranscribeOptions
+from extract.transcripts.asr.check_decoder import check_decoder
+from extract.transcripts.asr.model_files import CONFIG, INSTALL, WEIGHTS, AsrFiles
+from extract.transcripts.asr.options import DEFAULT_BEAMS, TranscribeOptions
 from extract.transcripts.asr.padding import WINDOW_SECONDS, share_silence
 from extract.transcripts.transcript import Word, joined
 
 # Sound that begins at once is often missed, as of words cut out one by one: 20 of 24 spoken digits were right
 # without silence before them, 22 with half a second of it.
 LEAD_SECONDS = 0.5
-BEAMS = 5
 REPEATS = 2.4  # times that the text of a window can be packed: Whisper's own sign of words that go in circles
 
 
@@ -63,7 +64,7 @@ def recipe_of_asr(files: AsrFiles, options: TranscribeOptions, device: str) -> d
         **files.recipe(),
         "language": options.language or "detected",
         "precision": precision(options.precision, device),
-        "beams": BEAMS,
+        "beams": options.beams,
         "temperature": 0,
         "lead_seconds": LEAD_SECONDS,
         **padding,  # tables that were begun before there was a choice have no such word
@@ -109,6 +110,7 @@ class Recogniser:
             from faster_whisper import WhisperModel
         except ImportError:
             raise EncoderError(INSTALL) from None
+        check_decoder(files.folder / WEIGHTS, read_settings(files.folder / CONFIG))
         try:
             self._model = WhisperModel(
                 str(files.folder),
@@ -124,7 +126,7 @@ class Recogniser:
             raise EncoderError(f"{files.folder}: cannot be loaded as a Whisper ({reason})") from None
         if "padding_seconds" in recipe:
             share_silence(self._model, recipe["padding_seconds"])
-        self._language = language
+        self._language, self._beams = language, int(recipe.get("beams", DEFAULT_BEAMS))
         known = self._model.supported_languages
         if language is not None and language not in known:
             raise EncoderError(f"--language {language}: this model knows {', '.join(sorted(known))}")
@@ -140,7 +142,7 @@ class Recogniser:
             parts, info = self._model.transcribe(
                 np.concatenate([lead, samples]),
                 language=self._language,
-                beam_size=BEAMS,
+                beam_size=self._beams,
                 temperature=0,
                 condition_on_previous_text=False,
                 word_timestamps=True,

@@ -67,8 +67,23 @@ def test_an_unknown_language_and_broken_weights_are_one_line(whisper_tiny, tmp_p
     for name in ("tokenizer.json", "config.json", "vocabulary.txt"):
         (tmp_path / name).write_bytes((whisper_tiny / name).read_bytes())
     (tmp_path / "model.bin").write_bytes(b"no weights")
-    with pytest.raises(EncoderError, match="cannot be loaded as a Whisper"):
+    with pytest.raises(EncoderError, match=r"model.bin: not readable as weights"):
         Recogniser(find_asr(str(tmp_path), None), recipe, None, "cpu")
+
+
+def test_one_beam_hears_the_likeliest_word_at_every_step(whisper_tiny, digits) -> None:
+    from faster_whisper import WhisperModel
+
+    options = TranscribeOptions(str(whisper_tiny), language="en", beams=1)
+    files = find_asr(options.asr, None)
+    recipe = recipe_of_asr(files, options, "cpu")
+    assert recipe["beams"] == 1
+    samples = decode(SourceClip("x", digits[3], "x"), 12.0).samples
+    padded = np.concatenate([np.zeros(round(16_000 * LEAD_SECONDS), np.float32), samples])
+    theirs = WhisperModel(str(whisper_tiny), device="cpu", compute_type="int8")
+    segments, _ = theirs.transcribe(padded, language="en", beam_size=1, temperature=0)
+    heard = Recogniser(files, recipe, "en", "cpu").hear(samples)
+    assert heard.text == "".join(segment.text for segment in segments).strip()
 
 
 def test_the_way_to_install_it_is_named(monkeypatch) -> None:
