@@ -1,10 +1,13 @@
 """Every encoder on one thread: times real time, memory at the peak, agreement with the library's own plain loop.
 
     python tests/bench/bench_encoders.py [--sounds FOLDER] [--seconds 3] [--only whisper-tiny logmel …] [--json]
+    python tests/bench/bench_encoders.py --device cuda [--precision float16] [--seconds 12]
 
 Whisper tiny.en has its real weights where `make weights` has installed them; the others have their published sizes
 and random weights, which cost what real ones do. Time is processor time, so that a busy machine counts little.
-Clips are those of ``--sounds`` (wav), or 12 s of made-up voice in pieces of ``--seconds``.
+Clips are those of ``--sounds`` (wav), or 12 s of made-up voice in pieces of ``--seconds``. On CUDA, which takes the
+encoders that torch runs, they come in batches as in a run, ten minutes of them; the plain loop takes one by one in
+the same precision, and time is the clock's.
 """
 
 from __future__ import annotations
@@ -39,6 +42,17 @@ class Case:
     encoder: Encoder
     field: str
     plain: Plain | None = None
+
+
+@dataclass
+class Place:
+    """Where the encoders of torch work."""
+
+    device: str = "cpu"
+    precision: str = "float32"
+
+
+PLACE = Place()
 
 
 def built_in(name: str) -> Case:
@@ -93,7 +107,7 @@ def speech(family: str, settings: dict[str, Any], config: dict[str, Any] | None 
     given = config or model.config.to_dict()
     sound: dict[str, Any] = {"do_normalize": False}
     files = ModelFiles("random", "none", given, False, None, sound)
-    options = EncoderOptions("random", device="cpu")
+    options = EncoderOptions("random", device=PLACE.device, precision=PLACE.precision)
     unloaded: Any = CHECKPOINTS.get(family_of(given).name)(files, options)
     layout, files = unloaded._layout, unloaded._files
     weights = {layout.prefix + name: tensor for name, tensor in model.state_dict().items()}
@@ -108,16 +122,26 @@ def speech(family: str, settings: dict[str, Any], config: dict[str, Any] | None 
             made = dict(extractor(samples, sampling_rate=16_000, return_tensors="pt"))
         else:
             made = {"input_values": torch.from_numpy(encoder._prepared(samples))[None]}
-        with torch.inference_mode():
-            states: np.ndarray = model(**made).last_hidden_state[0].numpy()
-        return states
+        return plain_frames(model, **made)
 
     encoder = kind(Checkpoint(files, weights), layout, options)
     return Case(encoder, layout.fields[0].name, plain)
 
 
-def whisper_transformers() -> Case:
-    """Whisper tiny's size in the layout of transformers."""
+def plain_frames(model: Any, **made: Any) -> np.ndarray:
+    """Return the last layer of a clip, by transformers alone."""
+    import torch
+
+    low = getattr(torch, PLACE.precision)
+    model.to(PLACE.device)
+    inputs = {name: tensor.to(PLACE.device) for name, tensor in made.items()}
+    with torch.inference_mode(), torch.autocast(PLACE.device, low, enabled=low != torch.float32):
+        states: np.ndarray = model(**inputs).last_hidden_state[0].float().cpu().numpy()
+    return states
+
+
+def whisper_transformers(**sizes: int) -> Case:
+    """Whisper of a size, tiny's if none is given, in the layout of transformers."""
     import torch
     import transformers
 
@@ -128,19 +152,18 @@ def whisper_transformers() -> Case:
     from extract.encoders.whisper.torch_backend import TorchBackend
 
     torch.manual_seed(0)
-    model = transformers.WhisperModel(transformers.WhisperConfig(decoder_layers=1)).eval()
+    model = transformers.WhisperModel(transformers.WhisperConfig(decoder_layers=1, **sizes)).eval()
     files = ModelFiles("random", "none", model.config.to_dict(), True, None)
     layout = transformers_layout(files, EncoderOptions("random", padding=30.0))
-    backend = TorchBackend(Checkpoint(files, dict(model.state_dict())), layout, "cpu", "float32")
-    extractor = transformers.WhisperFeatureExtractor()
+    checkpoint = Checkpoint(files, dict(model.state_dict()))
+    backend = TorchBackend(checkpoint, layout, PLACE.device, PLACE.precision)
+    extractor = transformers.WhisperFeatureExtractor(feature_size=model.config.num_mel_bins)
 
     def plain(sound: np.ndarray) -> np.ndarray:
         made = extractor(sound, sampling_rate=16_000, return_tensors="pt")
-        with torch.inference_mode():
-            states: np.ndarray = model.encoder(made["input_features"]).last_hidden_state[0].numpy()
-        return states[: len(sound) // 320]
+        return plain_frames(model.encoder, input_features=made["input_features"])[: len(sound) // 320]
 
-    return Case(WhisperEncoder(layout, backend, {}, ""), "hidden_states/4", plain)
+    return Case(WhisperEncoder(layout, backend, {}, ""), layout.fields[0].name, plain)
 
 
 def wav2small() -> Case:
@@ -151,12 +174,16 @@ def wav2small() -> Case:
 
     files = ModelFiles("random", "none", {}, True, None)
     checkpoint = Checkpoint(files, dict(_Network().state_dict()))
-    return Case(Wav2Small(checkpoint, Wav2SmallLayout((0, 1, 2)), "cpu", {}), "wav2small")
+    return Case(Wav2Small(checkpoint, Wav2SmallLayout((0, 1, 2)), PLACE.device, {}), "wav2small")
 
 
 LARGE = {
     "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096,
     "feat_extract_norm": "layer", "do_stable_layer_norm": True,
+}  # fmt: skip
+LARGE_WHISPER = {
+    "d_model": 1280, "encoder_layers": 32, "encoder_attention_heads": 20, "encoder_ffn_dim": 5120,
+    "num_mel_bins": 128,
 }  # fmt: skip
 SER = {
     "model_type": "ser",
@@ -174,6 +201,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "whisper-tiny int8": lambda: whisper_tiny("int8"),
     "whisper-tiny 30 s": lambda: whisper_tiny(padding=30.0),
     "whisper-tiny transformers": whisper_transformers,
+    "whisper-large transformers": lambda: whisper_transformers(**LARGE_WHISPER),
     "hubert-base": lambda: speech("Hubert", {}),
     "wavlm-base": lambda: speech("WavLM", {}),
     "ser": lambda: speech("WavLM", LARGE, SER),
@@ -182,12 +210,17 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
+NOT_OF_TORCH = ("logmel", "egemaps", "whisper-tiny", "whisper-tiny int8", "whisper-tiny 30 s")
+SLOW = ("whisper-large transformers",)  # on a CPU: only where it is named
+
+
 def sounds(folder: str | None, seconds: float) -> list[np.ndarray]:
     """Return the clips: (samples,) float32 at 16 kHz each."""
     if folder is None:
         from media import voice
 
-        return [voice(seconds, seed=seed)[:, 0] for seed in range(max(1, round(12 / seconds)))]
+        total = 12 if PLACE.device == "cpu" else 600
+        return [voice(seconds, seed=seed)[:, 0] for seed in range(max(1, round(total / seconds)))]
     from extract.audio.decode import decode
     from extract.sources.clips import SourceClip
 
@@ -201,18 +234,25 @@ def measure(name: str, folder: str | None, seconds: float) -> dict[str, float | 
 
     clips = sounds(folder, seconds)
     case = CASES[name]()
-    case.encoder.encode(clips[:1])
-    begin = time.process_time()
-    encoded = [case.encoder.encode([clip])[0].frames[case.field] for clip in clips]
-    took = time.process_time() - begin
+    on_cpu = PLACE.device == "cpu"
+    clock = time.process_time if on_cpu else time.perf_counter
+    size = 1 if on_cpu else max(1, int(case.encoder.batch_seconds / max(map(len, clips)) * 16_000))
+    case.encoder.encode(clips[:size])
+    begin = clock()
+    encoded = [
+        made.frames[case.field]
+        for start in range(0, len(clips), size)
+        for made in case.encoder.encode(clips[start : start + size])
+    ]
+    took = clock() - begin
     total = sum(map(len, clips)) / 16_000
     peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
     row = {"x_real_time": total / took, "peak_mb": peak, "difference": None, "plain_x_real_time": None}
     if case.plain is not None:
         case.plain(clips[0])
-        begin = time.process_time()
+        begin = clock()
         expected = [case.plain(clip) for clip in clips]
-        row["plain_x_real_time"] = total / (time.process_time() - begin)
+        row["plain_x_real_time"] = total / (clock() - begin)
         row["difference"] = max(
             float(
                 np.abs(one.astype(np.float16) - other[: len(one)].astype(np.float16).astype(np.float32)).max()
@@ -229,15 +269,19 @@ def main() -> None:
     )
     parser.add_argument("--sounds")
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--only", nargs="+", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--only", nargs="+", choices=list(CASES))
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--precision", default="float32", choices=("float32", "float16", "bfloat16"))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    PLACE.device, PLACE.precision = options.device, options.precision
     if options.one:
         print(json.dumps(measure(options.one, options.sounds, options.seconds)))
         return
     results = {}
-    for name in options.only:
+    left_out = SLOW if options.device == "cpu" else NOT_OF_TORCH
+    for name in options.only or [name for name in CASES if name not in left_out]:
         results[name] = _in_a_process(name, options)
         if not options.json:
             print(_line((name, results[name])), flush=True)
@@ -247,6 +291,7 @@ def main() -> None:
 
 def _in_a_process(name: str, options: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, __file__, "--one", name, "--seconds", str(options.seconds)]
+    command += ["--device", options.device, "--precision", options.precision]
     command += ["--sounds", options.sounds] if options.sounds else []
     done = subprocess.run(
         command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
