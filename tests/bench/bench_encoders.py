@@ -183,7 +183,7 @@ LARGE = {
 }  # fmt: skip
 LARGE_WHISPER = {
     "d_model": 1280, "encoder_layers": 32, "encoder_attention_heads": 20, "encoder_ffn_dim": 5120,
-    "num_mel_bins": 128,
+    "num_mel_bins": 128, "decoder_attention_heads": 20,
 }  # fmt: skip
 SER = {
     "model_type": "ser",
