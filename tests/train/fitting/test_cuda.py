@@ -107,10 +107,13 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_bits(
 def test_every_fusion_of_streams_runs_there_too(on_cuda, pair, fusion) -> None:
     """Of two streams, one of which lacks some clips."""
     settings = {"cache": pair, "fusion": fusion, "missing": "token", "standardise": "train"}
-    one, other, cpu = (on_cuda(device, **settings) for device in ("cuda", "cuda", "cpu"))
+    one, other = (on_cuda(**settings) for _ in range(2))
     assert bits(one.path) == bits(other.path)
-    one, cpu = (predict(run, pair).values for run in (one, cpu))
-    np.testing.assert_allclose(one, cpu, atol=5e-3)
+    here, there = (predict(one, pair, device=device).values for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(here, there, atol=1e-4)
+    if fusion != "query":  # whose dropout is drawn by each device in its own way
+        cpu = predict(on_cuda("cpu", **settings), pair).values
+        np.testing.assert_allclose(there, cpu, atol=5e-3)
 
 
 def test_weighted_layers_and_left_out_streams_run_there_too(on_cuda, pair) -> None:
