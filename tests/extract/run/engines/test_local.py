@@ -10,7 +10,8 @@ import pytest
 
 from cache.common.errors import StorageError
 from extract.options import ExtractOptions
-from extract.run.engines import local, worker
+from extract.run import sound_run
+from extract.run.engines import local
 from extract.run.engines.job import Job
 from extract.run.sound_run import SoundRun
 
@@ -128,6 +129,6 @@ def fail(monkeypatch, end: End, error: Exception, out: Path) -> None:
     def load(_options: object) -> None:
         raise error
 
-    monkeypatch.setattr(worker, "load_encoder", load)
+    monkeypatch.setattr(sound_run, "load_encoder", load)
     monkeypatch.setattr(local, "_end_with", lambda _parent: None)
     local._work(Job("cpu", SoundRun(out, ExtractOptions())), end)
