@@ -54,5 +54,8 @@ def _pairs(config: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
     """Yield the layer and number of each head that aligns words; one that is none lies nowhere."""
     given = config.get("alignment_heads") or []
     for pair in given if isinstance(given, list) else [None]:
-        is_pair = isinstance(pair, list) and len(pair) == 2 and all(type(number) is int for number in pair)
-        yield (pair[0], pair[1]) if is_pair else (-1, -1)
+        match pair:
+            case [int(layer), int(head)] if bool not in (type(layer), type(head)):
+                yield layer, head
+            case _:
+                yield -1, -1
