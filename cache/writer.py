@@ -115,7 +115,8 @@ class CacheWriter:
         """
         committed = Committed(self.records(), catalog.read_set_aside(self.path))
         shards = partition.plan_shards(planned, committed, self.frames_per_shard, replace)
-        return [shard for shard in shards if shard.name not in committed.names]
+        taken = committed.names  # once: to find it walks through all that is committed
+        return [shard for shard in shards if shard.name not in taken]
 
     def lease(self, plan: ShardPlan) -> Lease | None:
         """Return a lease on a shard to be made, or None while another writer holds it."""

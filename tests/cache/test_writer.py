@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cache import CacheReader, CacheWriter, verify
+from cache.commit.partition import Committed
 from cache.commit.processes import host_name
 from cache.common.errors import (
     DuplicateClipError,
@@ -173,3 +174,18 @@ def test_a_shard_that_was_published_anew_meanwhile_gets_the_record_of_what_is_th
     go_on.set()
     slow.join()
     committed_once(tmp_path, "abc")
+
+
+def test_a_plan_walks_through_what_is_committed_a_fixed_number_of_times(
+    tmp_path, recipe, fields, monkeypatch
+) -> None:
+    """However many shards there are: else planning takes the square of their number."""
+    walks, names = [], Committed.names.fget
+    monkeypatch.setattr(Committed, "names", property(lambda self: walks.append(1) or names(self)))
+    writer = CacheWriter.open(tmp_path / "c", recipe, fields, shard_mb=1e-4)
+    counts = []
+    for clips in (3, 300):
+        walks.clear()
+        assert len(writer.plan({f"{number:03}": 10 for number in range(clips)})) == clips
+        counts.append(len(walks))
+    assert counts[0] == counts[1]
