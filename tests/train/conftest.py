@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import os
@@ -21,6 +22,7 @@ from train import FitConfig, Run, Splits, fit, read_splits
 from train.labels.folds import Folding
 from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_all_labels, read_files
+from train.runs import plots
 from train.studies.ablation import ablate
 from train.studies.cross_validation import fit_folds
 from train.studies.ensemble import fit_seeds
@@ -30,6 +32,9 @@ from train.studies.study import RowResult, Study
 
 NAMES = ("Admiration", "Amusement", "Empathic Pain")
 WIDTH = 8
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
 RECIPE = {"format_version": 1, "model": "toy", "layers": [1, 2], "stored_dtype": "float16"}
 
 
@@ -74,6 +79,13 @@ def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[objec
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
     return path
+
+
+@pytest.fixture(autouse=True)
+def quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write pictures of one pixel, which take no time, but where a test is about what they show."""
+    if request.node.get_closest_marker("pictures") is None:
+        monkeypatch.setattr(plots, "_write_png", lambda _figure, path: Path(path).write_bytes(PIXEL))
 
 
 @pytest.fixture(scope="session")

@@ -193,11 +193,16 @@ def panels_of(
 def _drawn(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
     """Give a figure in our style, and save it; without pyplot, so that nothing stays behind."""
     import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained", dpi=130)
         yield figure
         with replacing(path) as aside:
-            FigureCanvasAgg(figure).print_png(aside)  # type: ignore[no-untyped-call]
+            _write_png(figure, aside)
+
+
+def _write_png(figure: Figure, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).print_png(path)  # type: ignore[no-untyped-call]
