@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cache import read_table
+from cache.common.ids import nearly_matching
 from train.errors import LabelError
 from train.labels.folds import SPEAKER, Folding, divide
 from train.labels.tables import Labels
 
 IntArray = npt.NDArray[np.int64]
+LEAST = 2  # clips that are held out or learned from: of one, nothing varies
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,10 @@ def plan_passes(clip_ids: Sequence[str], held_out: HeldOut, folds: int) -> list[
     if held_out.valid is not None:
         named = set(read_table(held_out.valid).ids())
         held = np.array([at for at, name in enumerate(clip_ids) if name in named], dtype=np.int64)
-        if not 2 <= len(held) < len(clip_ids):
+        if not LEAST <= len(held) <= len(clip_ids) - LEAST:
             raise LabelError(
                 f"{held_out.valid}: names {len(held)} of the {len(clip_ids)} clips of both caches, expected at "
-                "least two, and others to learn from"
+                f"least {LEAST}, and {LEAST} others to learn from"
             )
         return [Pass("the student", np.setdiff1d(everything, held), held)]
     who = speakers_of(clip_ids, held_out)
@@ -74,13 +76,36 @@ def plan_passes(clip_ids: Sequence[str], held_out: HeldOut, folds: int) -> list[
         speakers=who,
         ignored=(),
     )
-    known = who[0] is not None
+    known = any(who)
+    _refuse_useless(clip_ids, who, held_out)
     parts = divide(labels, Folding(folds, SPEAKER if known else None, allow_overlap=not known))
     found = [
         Pass(f"part {number + 1} of {len(parts)}", np.setdiff1d(everything, part.positions), part.positions)
         for number, part in enumerate(parts)
     ]
+    if any(len(each.heard) < LEAST for each in found):
+        raise LabelError(
+            f"{held_out.where}: {len(clip_ids)} clips in {len(found)} folds leave one clip to learn from, expected "
+            f"{LEAST}; make caches of more clips"
+        )
     return [*found, Pass("the student, of all clips", everything, np.empty(0, np.int64))]
+
+
+def _refuse_useless(clip_ids: Sequence[str], who: Sequence[str | None], held_out: HeldOut) -> None:
+    """Refuse a table of speakers that could not keep anybody out of what is learned from."""
+    if held_out.speakers is None:
+        return
+    if not any(who):
+        raise LabelError(
+            f"{held_out.where}: names the speaker of none of the {len(clip_ids)} clips of both caches, such as "
+            f"{clip_ids[0]}{nearly_matching(clip_ids, held_out.speakers)}; leave --speakers out where nobody is "
+            "known"
+        )
+    if len(set(who)) == 1:
+        raise LabelError(
+            f"{held_out.where}: all {len(clip_ids)} clips are of speaker {who[0]}, expected two or more to hold "
+            "one out; leave --speakers out, or name clips to hold out with --valid"
+        )
 
 
 def speakers_of(clip_ids: Sequence[str], held_out: HeldOut) -> tuple[str | None, ...]:
