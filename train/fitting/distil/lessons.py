@@ -201,8 +201,8 @@ class _Said:
             varying = int((axes.explained_variance > least).sum())
             if varying < len(READ_OUT):
                 raise ConfigError(
-                    f"{teacher.path}: the means of {len(ids)} clips vary in {counted(varying, 'component')}, --targets-from "
-                    f"linear reads {len(READ_OUT)}; make caches of more clips, or of another teacher"
+                    f"{teacher.path}: the means of {len(ids)} clips vary in {counted(varying, 'component')}, "
+                    f"--targets-from linear reads {len(READ_OUT)}; make caches of more clips, or of another teacher"
                 )
             deviations = np.sqrt(axes.explained_variance).astype(np.float32) + np.float32(1e-9)
             clips = ((means - axes.mean) @ axes.basis / deviations).astype(np.float64)
