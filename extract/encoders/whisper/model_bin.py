@@ -1,7 +1,8 @@
-"""The weights of a CTranslate2 model, ``model.bin``: their names, shapes and a hash, read without the library."""
+"""The weights of a CTranslate2 model, ``model.bin``: names, shapes, sizes and a hash, read without the library."""
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,10 +12,12 @@ import numpy as np
 
 from extract.encoders.speech import weight_files
 from extract.encoders.speech.check_weights import refuse_weights
+from extract.errors import EncoderError
 
 BINARY_VERSIONS = range(5, 7)  # of the container; these have one layout
 SPEC = "WhisperSpec"
-ENCODER = "encoder/"
+ENCODER, DECODER = "encoder/", "decoder/"
+OF_LAYER = re.compile(DECODER + r"layer_(\d{1,3})/")
 MAX_VARIABLES, MAX_RANK, MAX_NAME = 1 << 16, 4, 1 << 10
 # As ctranslate2's converter numbers them, with torch's names and the bytes of a value.
 DTYPES = {
@@ -39,8 +42,40 @@ class Variable(NamedTuple):
     size: int
 
 
+class DecoderSizes(NamedTuple):
+    """How many tokens a decoder writes, and its layers and heads of attention."""
+
+    tokens: int
+    layers: int
+    heads: int
+
+
+def decoder_sizes(path: Path) -> DecoderSizes:
+    """Return the sizes of the decoder, which CTranslate2's config.json does not say.
+
+    Raises:
+        EncoderError: it is no whole model of Whisper, or has no decoder.
+    """
+    variables = _variables_in(path, DECODER)
+    embeddings, heads = (variables.get(DECODER + name) for name in ("embeddings/weight", "num_heads"))
+    layers = {int(found[1]) for found in map(OF_LAYER.match, variables) if found}
+    if embeddings is None or heads is None or not embeddings.shape or not layers:
+        raise EncoderError(f"{path}: holds no {DECODER}embeddings/weight, {DECODER}num_heads and layers")
+    value = int.from_bytes(b"".join(_pieces(path, heads)), "little")
+    return DecoderSizes(embeddings.shape[0], 1 + max(layers), value)
+
+
 def encoder_variables(path: Path) -> dict[str, Variable]:
     """Return the encoder's variables by name, such as ``encoder/conv1/weight``; none of their values is read.
+
+    Raises:
+        EncoderError: it is no whole model of Whisper.
+    """
+    return _variables_in(path, ENCODER)
+
+
+def _variables_in(path: Path, prefix: str) -> dict[str, Variable]:
+    """Return the variables whose names begin with a prefix.
 
     The layout is the one that ``ctranslate2.specs.ModelSpec`` writes: version, spec, revision and count, then for
     every variable its name, shape, dtype, size and bytes, then names that stand for others.
@@ -50,7 +85,8 @@ def encoder_variables(path: Path) -> dict[str, Variable]:
     """
     try:
         with path.open("rb") as file:
-            return dict(_variables(file, path.stat().st_size))
+            found = _variables(file, path.stat().st_size)
+            return {name: each for name, each in found if name.startswith(prefix)}
     except (OSError, ValueError, struct.error) as error:
         raise weight_files.unreadable(path, error) from None
 
@@ -112,8 +148,7 @@ def _variables(file: BinaryIO, length: int) -> Iterator[tuple[str, Variable]]:
         if not dtype or values * width != size or start + size > length:
             raise ValueError(f"{name} is not whole")
         file.seek(size, 1)
-        if name.startswith(ENCODER):
-            yield name, Variable(dtype, shape, start, size)
+        yield name, Variable(dtype, shape, start, size)
 
 
 def _number(file: BinaryIO, kind: str) -> int:
