@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,14 +19,15 @@ UNUSED = frozenset(
     }
 )  # fmt: skip
 CHOICE_OF_CODE = "_implementation"  # ends the names of settings that choose which code computes
+OF_TRAINING = re.compile("dropout|layerdrop|_prob$")  # chances, which torch still refuses beyond 0 to 1
 
 
 def used_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what transformers may see of a config.json: not what chooses code, labels or other outputs."""
+    """Return what transformers may see of a config.json: not what chooses code, labels or outputs, nor chances."""
     return {
         key: value
         for key, value in settings.items()
-        if key not in UNUSED and not key.endswith(CHOICE_OF_CODE)
+        if key not in UNUSED and not key.endswith(CHOICE_OF_CODE) and not OF_TRAINING.search(key)
     }
 
 
