@@ -11,11 +11,11 @@ from extract.errors import EncoderError
 MAX_SETTING = 1 << 16
 MAX_CONVOLUTIONS = 32
 # Of config.json, what says nothing of an encoder's values and yet makes transformers act: fetch and run a kernel,
-# quantise, make a billion labels, put out something else.
+# quantise, make a billion labels, put out something else, or compute a layer bit by bit.
 UNUSED = frozenset(
     {
         "auto_map", "quantization_config", "id2label", "label2id", "num_labels", "problem_type", "return_dict",
-        "use_return_dict", "output_attentions", "output_hidden_states",
+        "use_return_dict", "output_attentions", "output_hidden_states", "chunk_size_feed_forward",
     }
 )  # fmt: skip
 CHOICE_OF_CODE = "_implementation"  # ends the names of settings that choose which code computes

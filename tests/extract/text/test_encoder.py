@@ -155,7 +155,7 @@ def test_settings_that_choose_code_labels_or_outputs_are_not_followed(text_model
     wild = {
         "_attn_implementation": "somebody/kernel", "attn_implementation": "somebody/kernel", "id2label": 5,
         "quantization_config": {"quant_method": "none"}, "num_labels": 10**12, "return_dict": False,
-        "use_return_dict": False,
+        "use_return_dict": False, "chunk_size_feed_forward": "x", "attention_probs_dropout_prob": 2,
     }  # fmt: skip
     folders = text_model("bert"), changed(text_model("bert"), tmp_path / "model", **wild)
     frames = []
@@ -216,3 +216,11 @@ def test_a_tokenizer_of_another_encoder_is_one_line(text_model) -> None:
     windows = (replace(tokens.windows[0], ids=(10**6,) * len(tokens.windows[0].ids)),)
     with pytest.raises(EncoderError, match=r"does its tokenizer\.json belong to its weights"):
         model.load().encode([replace(tokens, windows=windows)])
+
+
+def test_a_setting_that_fails_at_the_first_text_is_one_line(text_model, tmp_path) -> None:
+    folder = changed(text_model("roberta"), tmp_path / "model", pad_token_id=None)
+    model = describe(TextOptions(folder, device="cpu"), "by hand")
+    with pytest.raises(EncoderError, match="the text encoder fails on cpu") as caught:
+        model.load().encode([model.tokenizer.tokens(Transcript("a", "one"))])
+    assert "\n" not in str(caught.value)
