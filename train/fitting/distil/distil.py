@@ -20,7 +20,7 @@ from train.fitting.distil.card import number
 from train.fitting.distil.folder import KEPT, write_student
 from train.fitting.distil.lessons import Lessons, read_lessons
 from train.fitting.distil.options import DistilOptions
-from train.fitting.distil.passes import HeldOut, Pass, plan_passes, speakers_of
+from train.fitting.distil.passes import HeldOut, Pass, heard_speakers, plan_passes, speakers_of
 from train.fitting.distil.scores import scores_of
 from train.fitting.distil.training import Training, hear_held, run_epoch, tensors_of
 from train.runs.claim import claim, keep_run_folder
@@ -74,9 +74,18 @@ def distil(
             return found
         layout = layout_of(options.size, lessons.dimensions, options.hidden)
         progress.line(_first_line(lessons, layout, passes))
+        heard_too, held = heard_speakers(passes, speakers)
+        if heard_too:
+            progress.line(
+                f"warning: {heard_too} of the {counted(held, 'speaker')} held out are heard in other clips, so the "
+                "scores are too good; hold out all clips of a speaker"
+            )
         training = _trained(out / CHECKPOINT_FILE, lessons, layout, options, passes, progress)
         described = {
-            "scores": scores_of(lessons, training.held, training.sums, speakers),
+            "scores": {
+                **scores_of(lessons, training.held, training.sums, speakers),
+                "heard_speakers": heard_too,
+            },
             "seconds": training.seconds,
             "teacher": _named(said),
             "logmel": heard.recipe,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from train.errors import LabelError
-from train.fitting.distil.passes import HeldOut, plan_passes
+from train.fitting.distil.passes import HeldOut, heard_speakers, plan_passes, speakers_of
 
 IDS = [f"c{number}" for number in range(12)]
 WHO = {clip_id: f"s{number % 4}" for number, clip_id in enumerate(IDS)}
@@ -55,6 +55,20 @@ def test_incomplete_and_too_few_speakers_are_refused() -> None:
 def test_a_table_that_keeps_nobody_out_is_refused(speakers, message) -> None:
     with pytest.raises(LabelError, match=rf"w\.csv: .*{message}"):
         plan_passes(IDS, HeldOut(speakers, None, Path("w.csv")), 3)
+
+
+def test_speakers_of_clips_held_out_are_all_known_or_none_and_those_heard_too_are_counted(tmp_path) -> None:
+    table, some = tmp_path / "valid.csv", {"c0": "s0", "c3": "s3"}
+    table.write_text("clip_id\nc3\nc7\n")
+    passes = plan_passes(IDS, HeldOut(WHO, table, Path("w.csv")), 5)
+    assert heard_speakers(passes, speakers_of(IDS, HeldOut(WHO, table, Path("w.csv")))) == (1, 1)
+    assert heard_speakers(plan_passes(IDS, HeldOut(WHO, None, Path("w.csv")), 4), list(WHO.values())) == (
+        0,
+        1,
+    )
+    assert heard_speakers(passes, [None] * 12) == (0, 0)
+    with pytest.raises(LabelError, match=r"1 of the 2 clips that are held out have no known speaker.*: c7;"):
+        plan_passes(IDS, HeldOut(some, table, Path("w.csv")), 5)
 
 
 def test_one_clip_is_nothing_to_learn_from() -> None:
