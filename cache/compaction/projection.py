@@ -209,11 +209,7 @@ class Moments:
         self._waiting, self._rows = [], 0
 
     def axes(self, channels: int) -> Axes:
-        """Return the ``channels`` principal axes of the rows so far.
-
-        Raises:
-            InvalidValueError: there are fewer than two, or they are too large.
-        """
+        """Return the ``channels`` principal axes of the rows so far; InvalidValueError if too few, or too large."""
         self._take()
         if self._shift is None or self._count < 2:
             raise InvalidValueError("shape", "cannot fit a projection: fewer than two frames to fit it on")
