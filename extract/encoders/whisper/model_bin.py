@@ -1,8 +1,7 @@
-"""The weights of a CTranslate2 model, ``model.bin``: names, shapes, sizes and a hash, read without the library."""
+"""The weights of a CTranslate2 model, ``model.bin``: their names, shapes and a hash, read without the library."""
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,12 +11,10 @@ import numpy as np
 
 from extract.encoders.speech import weight_files
 from extract.encoders.speech.check_weights import refuse_weights
-from extract.errors import EncoderError
 
 BINARY_VERSIONS = range(5, 7)  # of the container; these have one layout
 SPEC = "WhisperSpec"
 ENCODER, DECODER = "encoder/", "decoder/"
-OF_LAYER = re.compile(DECODER + r"layer_(\d{1,3})/")
 MAX_VARIABLES, MAX_RANK, MAX_NAME = 1 << 16, 4, 1 << 10
 # As ctranslate2's converter numbers them, with torch's names and the bytes of a value.
 DTYPES = {
@@ -42,40 +39,13 @@ class Variable(NamedTuple):
     size: int
 
 
-class DecoderSizes(NamedTuple):
-    """How many tokens a decoder writes, and its layers and heads of attention."""
-
-    tokens: int
-    layers: int
-    heads: int
-
-
-def decoder_sizes(path: Path) -> DecoderSizes:
-    """Return the sizes of the decoder, which CTranslate2's config.json does not say.
-
-    Raises:
-        EncoderError: it is no whole model of Whisper, or has no decoder.
-    """
-    variables = _variables_in(path, DECODER)
-    embeddings, heads = (variables.get(DECODER + name) for name in ("embeddings/weight", "num_heads"))
-    layers = {int(found[1]) for found in map(OF_LAYER.match, variables) if found}
-    if embeddings is None or heads is None or not embeddings.shape or not layers:
-        raise EncoderError(f"{path}: holds no {DECODER}embeddings/weight, {DECODER}num_heads and layers")
-    value = int.from_bytes(b"".join(_pieces(path, heads)), "little")
-    return DecoderSizes(embeddings.shape[0], 1 + max(layers), value)
-
-
 def encoder_variables(path: Path) -> dict[str, Variable]:
-    """Return the encoder's variables by name, such as ``encoder/conv1/weight``; none of their values is read.
-
-    Raises:
-        EncoderError: it is no whole model of Whisper.
-    """
-    return _variables_in(path, ENCODER)
+    """Return the encoder's variables by name, such as ``encoder/conv1/weight``; see ``read_variables``."""
+    return read_variables(path, ENCODER)
 
 
-def _variables_in(path: Path, prefix: str) -> dict[str, Variable]:
-    """Return the variables whose names begin with a prefix.
+def read_variables(path: Path, part: str) -> dict[str, Variable]:
+    """Return the variables of the encoder or the decoder by name; none of their values is read.
 
     The layout is the one that ``ctranslate2.specs.ModelSpec`` writes: version, spec, revision and count, then for
     every variable its name, shape, dtype, size and bytes, then names that stand for others.
@@ -85,10 +55,20 @@ def _variables_in(path: Path, prefix: str) -> dict[str, Variable]:
     """
     try:
         with path.open("rb") as file:
-            found = _variables(file, path.stat().st_size)
-            return {name: each for name, each in found if name.startswith(prefix)}
+            return dict(_variables(file, path.stat().st_size, part))
     except (OSError, ValueError, struct.error) as error:
         raise weight_files.unreadable(path, error) from None
+
+
+def read_number(path: Path, variable: Variable) -> int:
+    """Return the value of a variable that is one whole number.
+
+    Raises:
+        EncoderError: it is none, or the file cannot be read.
+    """
+    if variable.shape not in ((), (1,)) or not variable.dtype.startswith("int"):
+        raise weight_files.unreadable(path, ValueError("a setting that is no number"))
+    return int.from_bytes(b"".join(_pieces(path, variable)), "little", signed=True)
 
 
 def encoder_sha256(path: Path, variables: Mapping[str, Variable]) -> str:
@@ -123,7 +103,7 @@ def _is_finite(path: Path, variable: Variable) -> bool:
     )
 
 
-def _variables(file: BinaryIO, length: int) -> Iterator[tuple[str, Variable]]:
+def _variables(file: BinaryIO, length: int, part: str) -> Iterator[tuple[str, Variable]]:
     version = _number(file, "I")
     if version not in BINARY_VERSIONS or (spec := _text(file)) != SPEC:
         found = f"version {version}" if version not in BINARY_VERSIONS else spec
@@ -148,7 +128,8 @@ def _variables(file: BinaryIO, length: int) -> Iterator[tuple[str, Variable]]:
         if not dtype or values * width != size or start + size > length:
             raise ValueError(f"{name} is not whole")
         file.seek(size, 1)
-        yield name, Variable(dtype, shape, start, size)
+        if name.startswith(part):
+            yield name, Variable(dtype, shape, start, size)
 
 
 def _number(file: BinaryIO, kind: str) -> int:

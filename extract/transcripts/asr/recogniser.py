@@ -13,10 +13,8 @@ from cache.common.cores import available_cores
 from cache.common.errors import is_out_of_memory
 from cache.format.schema import SAMPLING_RATE
 from extract.audio.rules import CURRENT, recipe_of
-from extract.encoders.weight_index import read_settings
 from extract.errors import ClipError, EncoderError
-from extract.transcripts.asr.check_config import require_in_range
-from extract.transcripts.asr.model_files import CONFIG, INSTALL, WEIGHTS, AsrFiles
+from extract.transcripts.asr.model_files import INSTALL, AsrFiles
 from extract.transcripts.asr.options import TranscribeOptions
 from extract.transcripts.asr.padding import WINDOW_SECONDS, share_silence
 from extract.transcripts.transcript import Word, joined
@@ -124,8 +122,6 @@ class Recogniser:
         ) as error:  # tokenizers raises Exception itself; a foreign setting may come to anything
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise EncoderError(f"{files.folder}: cannot be loaded as a Whisper ({reason})") from None
-        config = read_settings(files.folder / CONFIG)
-        require_in_range(config, files.folder / WEIGHTS, self._model.hf_tokenizer.get_vocab())
         if "padding_seconds" in recipe:
             share_silence(self._model, recipe["padding_seconds"])
         self._language = language
