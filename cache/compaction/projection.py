@@ -203,17 +203,23 @@ class Moments:
             self._shift = block.mean(axis=0)
         block -= self._shift
         self._sum += block.sum(axis=0, dtype=np.float64)
-        self._outer += block.T @ block
+        with np.errstate(over="ignore", invalid="ignore"):  # see axes
+            self._outer += block.T @ block
         self._count += len(block)
         self._waiting, self._rows = [], 0
 
     def axes(self, channels: int) -> Axes:
-        """Return the ``channels`` principal axes of the rows so far."""
+        """Return the ``channels`` principal axes of the rows so far; InvalidValueError if too few, or too large."""
         self._take()
         if self._shift is None or self._count < 2:
             raise InvalidValueError("shape", "cannot fit a projection: fewer than two frames to fit it on")
         mean = self._sum / self._count
-        covariance = (self._outer - self._count * np.outer(mean, mean)) / (self._count - 1)
+        with np.errstate(invalid="ignore"):
+            covariance = (self._outer - self._count * np.outer(mean, mean)) / (self._count - 1)
+        if not np.isfinite(covariance).all():
+            raise InvalidValueError(
+                "non_finite", "cannot fit a projection: frames so large that float32 holds no square of them"
+            )
         variance, vectors = np.linalg.eigh(covariance)
         order = np.argsort(variance)[::-1][:channels]
         basis = vectors[:, order]

@@ -17,8 +17,8 @@ TextSources = Annotated[
     list[Path],
     typer.Argument(
         metavar="TRANSCRIPTS...",
-        help="Table with a column 'text', folder of txt, srt, vtt or Whisper's JSON, or one such file; several "
-        "are joined.",
+        help="Table with a column 'text', folder of txt, srt, vtt or Whisper's JSON or TSV, or one such file; "
+        "several are joined.",
     ),
 ]
 

@@ -27,6 +27,8 @@ from extract.errors import EncoderError
 
 FEATURES, VAD, READ_OUT = "features", "vad", "readout"
 FROM_VAD = "vad"  # what the config of a student of VAD says under ``targets_from``
+TARGETS_FROM = (FROM_VAD, "linear", "none")
+LONGEST = 500  # letters of a licence that are taken over into caches and cards
 
 
 def describe(files: ModelFiles, options: EncoderOptions) -> Student:
@@ -45,23 +47,22 @@ class Student:
     precisions = ("float32",)
 
     def __init__(self, files: ModelFiles, options: EncoderOptions) -> None:
-        require_plain(in_one_line(files.model), options)
+        require_plain(options.model, options)
         self._files = files
         if files.weights is not None and len(weight_paths(files)) != 1:
             raise EncoderError(f"{files.weights}: a student has one file of weights; copy its folder again")
         self._logmel = LogMel(options)
-        self._layout = _layout(files)
+        self._layout = _layout(files, options.model)
         self._has_vad = files.config.get("targets_from") == FROM_VAD
         if files.config.get("logmel_config_sha256") != self._logmel.recipe["config_sha256"]:
             raise EncoderError(
-                f"{files.model}: this student hears log-mel frames of other settings than this version's; "
+                f"{options.model}: this student hears log-mel frames of other settings than this version's; "
                 "distil it again"
             )
         vad = FrameField(VAD, len(VAD_DIMS), np.dtype(np.float32), dims=VAD_DIMS)
         features = FrameField(FEATURES, self._layout.frame_width, np.dtype(np.float16))
         self.fields: tuple[FrameField, ...] = (features, vad) if self._has_vad else (features,)
-        licence = files.config.get("licence") or "not stated"
-        self.licence = in_one_line(f"a student of {_teacher(files)}, under its weights' licence: {licence}")
+        self.licence = f"a student of {_teacher(files)}, under its weights' licence: {_licence(files)}"
         self.equal_lengths = False
         self.chunking = "none"
         self.batch_seconds = 0.0
@@ -105,7 +106,10 @@ class Student:
 
     def of_logmel(self, frames: NDArray[np.floating[Any]]) -> Encoded:
         """Return what it says of log-mel frames (frames, 81), of the sound or of a cache."""
-        said = run_student(self._layout, self._tensors, frames)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # weights too large: the clip is listed as not finite
+            said = run_student(self._layout, self._tensors, frames)
         found, of_clip = {FEATURES: said.frames}, {}
         if said.frame_readout is not None and said.clip_readout is not None:
             of_clip[VAD if self._has_vad else READ_OUT] = said.clip_readout
@@ -145,21 +149,32 @@ class Student:
         return found
 
 
-def _layout(files: ModelFiles) -> Layout:
+def _layout(files: ModelFiles, model: str) -> Layout:
     try:
         if files.config.get("version") != VERSION:
             raise ValueError(f"version {files.config.get('version')!r}, expected {VERSION}")
         layout = Layout.from_json(files.config)
+        if files.config.get("targets_from") not in TARGETS_FROM:
+            found = str(files.config.get("targets_from"))
+            raise ValueError(f"targets_from {found[:60]!r}, expected {' or '.join(TARGETS_FROM)}")
         if files.config.get("targets_from") == FROM_VAD and layout.dimensions != VAD_DIMS:
-            raise ValueError(f"vad of {layout.dimensions!r}, expected {VAD_DIMS!r}")
+            raise ValueError(f"vad of {str(layout.dimensions)[:60]}, expected {VAD_DIMS!r}")
     except (KeyError, TypeError, ValueError) as error:
         reason = f"no field {error}" if isinstance(error, KeyError) else str(error)
         raise EncoderError(
-            f"{files.model}: config.json is not that of a student of this version ({in_one_line(reason)})"
+            f"{model}: config.json is not that of a student of this version ({in_one_line(reason)})"
         ) from None
     return layout
 
 
 def _teacher(files: ModelFiles) -> str:
     teacher = files.config.get("teacher")
-    return str(teacher.get("model")) if isinstance(teacher, dict) else "?"
+    name = teacher.get("model") if isinstance(teacher, dict) else None
+    return in_one_line(name[:LONGEST]) if isinstance(name, str) else "?"
+
+
+def _licence(files: ModelFiles) -> str:
+    words = files.config.get("licence")
+    if not isinstance(words, str) or not words.strip():
+        return "not stated"
+    return in_one_line(words if len(words) <= LONGEST else words[:LONGEST] + " …")

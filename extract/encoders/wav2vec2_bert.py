@@ -71,7 +71,7 @@ def describe(files: ModelFiles, options: EncoderOptions) -> UnloadedBert:
     for key, expected in SOUND.items():
         if files.settings.get(key, expected) != expected:
             raise EncoderError(
-                f"{files.model}: {key} of its feature extractor is {str(files.settings[key])[:60]}, "
+                f"{options.model}: {key} of its feature extractor is {str(files.settings[key])[:60]}, "
                 f"expected {expected}"
             )
     if values["add_adapter"] or values["feature_projection_input_dim"] != SOUND["feature_size"] * STRIDE:

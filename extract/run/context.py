@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 from cache.commit.failures import Failure
@@ -13,6 +14,7 @@ from cache.writer import CacheWriter
 from extract.audio.cut import Audio
 from extract.audio.decode_ahead import decoded
 from extract.encoders.base import Encoded, Encoder
+from extract.errors import ClipError
 from extract.options import ExtractOptions
 from extract.run.finishing import finish
 from extract.run.progress import RunMeter
@@ -52,8 +54,13 @@ class RunContext:
     def read_ahead(
         self, plans: Iterable[ShardPlan], clips: Mapping[str, SourceClip], pool: ThreadPoolExecutor
     ) -> Loaded:
-        """Yield the clips of the shards, decoded."""
-        return decoded(plans, clips, self.options.max_seconds, pool, self.options.rules)
+        """Yield the clips of the shards, decoded; of those too short for a frame, that they are."""
+        with closing(decoded(plans, clips, self.options.max_seconds, pool, self.options.rules)) as stream:
+            for clip, item in stream:
+                if isinstance(item, Audio) and not self.encoder.num_frames(len(item.samples)):
+                    yield clip, _too_short(len(item.samples))
+                else:
+                    yield clip, item
 
     def num_samples(self, item: Audio) -> int:
         """Return the samples of a clip [16 kHz]."""
@@ -77,3 +84,7 @@ class RunContext:
         """List a clip that could not be cached, in the ledger and the log."""
         self.writer.fail(failure)
         self.meter.failed(failure)
+
+
+def _too_short(count: int) -> ClipError:
+    return ClipError("too_short", f"{count} samples at 16 kHz are too few for a frame of this encoder")

@@ -166,5 +166,5 @@ def _summary(
         failures=tuple(f for f in read_failures(out, cached - stale) if f.clip_id in ids - set(silent)),
         seconds=meter.seconds,
         stopped=False,
-        notes=tuple(meter.notes),
+        notes=(*found.notes, *meter.notes),
     )

@@ -59,11 +59,11 @@ class TextEncoder:
         windows = [window for tokens in texts for window in tokens.windows]
         try:
             states = self._in_batches(windows)
-        except (RuntimeError, MemoryError, LookupError) as error:
+        except Exception as error:  # as below; out of memory is one of them
             if not (isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error)):
                 raise EncoderError(
                     f"the text encoder fails on {self._device}: {' '.join(str(error).split())[:300]}; does its "
-                    "tokenizer.json belong to its weights? Committed shards are intact"
+                    "tokenizer.json belong to its weights, or its config.json? Committed shards are intact"
                 ) from None
             raise MemoryError from None
         encoded, position = [], 0

@@ -18,6 +18,7 @@ from extract.transcripts.transcript import Transcript
 
 LONGEST = 8192  # tokens that are read at once, however many an encoder says it takes
 SHORTEST = 8  # tokens that an encoder must take: some of them are special ones
+MOST_TOKENS = 1 << 24  # the library lists all numbers up to the highest: of 2^31 ones, 8 GB
 OVERLAP = 8  # a window shares this part of its length, an eighth, with the next
 
 
@@ -67,7 +68,7 @@ class TextTokenizer:
         """Load it.
 
         Raises:
-            EncoderError: it cannot be loaded, or knows no places of its tokens in the text.
+            EncoderError: it cannot be loaded, or numbers its tokens beyond reason.
         """
         from transformers import (
             PreTrainedTokenizerFast,  # what tokenizer.json says, without any code beside it
@@ -80,6 +81,11 @@ class TextTokenizer:
         except Exception as error:  # tokenizers raises Exception itself
             reason = " ".join(str(error).split())[:200]
             raise EncoderError(f"{folder}: its tokenizer cannot be loaded ({reason})") from None
+        highest = max(tokenizer.get_vocab().values(), default=0)
+        if highest > MOST_TOKENS:
+            raise EncoderError(
+                f"{folder}: its tokenizer numbers a token {highest}, expected at most {MOST_TOKENS}; get it again"
+            )
         tokenizer.truncation_side = "right"
         self._tokenizer, self._prefix = tokenizer, prefix
         self.pad = int(tokenizer.pad_token_id or 0)

@@ -11,6 +11,7 @@ from cache.common.durable import fsync_folder, storage_errors
 from train.checksums import read_json
 from train.errors import RunError
 from train.files import (
+    CHECKPOINT_FILE,
     CHECKSUMS_FILE,
     ENVIRONMENT_FILE,
     METRICS_FILE,
@@ -76,8 +77,8 @@ def claim(out: Path, identity: Mapping[str, Any], overwrite: bool, kept: Kept = 
     if kept.marker in present and not overwrite:
         finished = is_finished(out, identity, kept=kept)
         remove_leftovers(out)
-        if not finished:  # checksums of a fit that was stopped before its last file
-            (out / CHECKSUMS_FILE).unlink(missing_ok=True)
+        # Of a fit that was stopped before its last file, checksums; of one stopped right after it, the checkpoint.
+        (out / (CHECKPOINT_FILE if finished else CHECKSUMS_FILE)).unlink(missing_ok=True)
         return finished
     make_folder(out)
     with storage_errors(out):

@@ -117,8 +117,11 @@ class Layout:
     def from_json(cls, values: Mapping[str, Any]) -> Layout:
         """Return what ``to_json`` described; raises KeyError, TypeError or ValueError if it is none."""
         fields: dict[str, Any] = {name: values[name] for name in CONFIG_FIELDS}
-        if not all(isinstance(each, str) for each in (fields["size"], *fields["dimensions"])):
-            raise ValueError("size and dimensions are names")
+        listed = all(isinstance(fields[name], list) for name in ("pools", "dimensions"))
+        if not listed or not all(isinstance(each, str) for each in (fields["size"], *fields["dimensions"])):
+            raise ValueError("pools and dimensions are lists, size and each of the dimensions a name")
+        if len(fields["dimensions"]) > LARGEST:
+            raise ValueError(f"{len(fields['dimensions'])} dimensions, expected up to {LARGEST}")
         fields |= {name: tuple(fields[name]) for name in ("pools", "dimensions")}
         return cls(**fields)
 

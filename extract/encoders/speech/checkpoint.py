@@ -74,7 +74,7 @@ def merged(weights: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
     W + B A / rank, as loralib does it when a model stops training (its scale is lora_alpha / r, lora_alpha is 1).
 
     Raises:
-        EncoderError: one does not fit its weight.
+        EncoderError: one does not fit its weight, or is of whole numbers.
     """
     whole = dict(weights)
     for name in sorted(name for name in weights if name.endswith(LORA[0])):
@@ -88,6 +88,11 @@ def merged(weights: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
             raise EncoderError(
                 f"{name} {tuple(first.shape)} and {target}{LORA[1]} are no update of rank {rank} for "
                 f"{target}{WEIGHT}; get the complete checkpoint"
+            )
+        if not (weight.is_floating_point() and first.is_floating_point() and second.is_floating_point()):
+            raise EncoderError(
+                f"{target}{WEIGHT} or its update holds {weight.dtype}, {first.dtype}, {second.dtype}, expected "
+                "floating-point numbers; get the complete checkpoint"
             )
         whole[target + WEIGHT] = weight.float() + second.float() @ first.float() / rank
     return whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,22 +11,23 @@ from extract.errors import EncoderError
 MAX_SETTING = 1 << 16
 MAX_CONVOLUTIONS = 32
 # Of config.json, what says nothing of an encoder's values and yet makes transformers act: fetch and run a kernel,
-# quantise, make a billion labels, put out something else.
+# quantise, make a billion labels, put out something else, or compute a layer bit by bit.
 UNUSED = frozenset(
     {
         "auto_map", "quantization_config", "id2label", "label2id", "num_labels", "problem_type", "return_dict",
-        "use_return_dict", "output_attentions", "output_hidden_states",
+        "use_return_dict", "output_attentions", "output_hidden_states", "chunk_size_feed_forward",
     }
 )  # fmt: skip
 CHOICE_OF_CODE = "_implementation"  # ends the names of settings that choose which code computes
+OF_TRAINING = re.compile("dropout|layerdrop|_prob$")  # chances, which torch still refuses beyond 0 to 1
 
 
 def used_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what transformers may see of a config.json: not what chooses code, labels or other outputs."""
+    """Return what transformers may see of a config.json: not what chooses code, labels or outputs, nor chances."""
     return {
         key: value
         for key, value in settings.items()
-        if key not in UNUSED and not key.endswith(CHOICE_OF_CODE)
+        if key not in UNUSED and not key.endswith(CHOICE_OF_CODE) and not OF_TRAINING.search(key)
     }
 
 

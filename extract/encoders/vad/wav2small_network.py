@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from extract.encoders import devices
 from extract.encoders.base import Encoded
 from extract.encoders.out_of_memory import HalvedBatches
-from extract.encoders.speech.check_weights import check_weights
+from extract.encoders.speech.check_weights import check_weights, refuse_weights
 from extract.encoders.speech.checkpoint import Checkpoint
 from extract.encoders.speech.windows import windows
 from extract.encoders.vad.wav2small_layout import CHANNELS, CHUNKING, LICENCE, MEL, STRIDE, Wav2SmallLayout
@@ -99,6 +99,15 @@ class _Network(nn.Module):
         return torch.as_tensor(self.adv(joined.flatten(1)))
 
 
+def _impossible(weights: Mapping[str, Tensor]) -> Iterator[str]:
+    """Yield what would make no clip finite: such as the floor of a power, 1e-10, once it was in float16."""
+    for name, weight in sorted(weights.items()):
+        if name.endswith("amin") and not (weight > 0).all():
+            yield f"{name} is {weight.min().item():g}, expected more than 0 (float16 has no 1e-10)"
+        if name.endswith("running_var") and (weight < 0).any():
+            yield f"{name} holds a variance below 0"
+
+
 class Wav2Small:
     """A frozen Wav2Small; see ``extract.encoders.base.Encoder``. Clips are computed one by one."""
 
@@ -113,6 +122,7 @@ class Wav2Small:
         devices.precision("float32", self._device)
         network = _Network()
         check_weights(network.state_dict(), checkpoint.weights)
+        refuse_weights(list(_impossible(checkpoint.weights)))
         network.load_state_dict(checkpoint.weights)
         self._network = network.requires_grad_(False).eval().to(self._device)
         self._batches = HalvedBatches(self._device, lambda: None)

@@ -97,7 +97,8 @@ def transformers_layout(files: ModelFiles, options: EncoderOptions) -> WhisperLa
     for key, expected in {**SOUND, "feature_size": bands}.items():
         if files.settings.get(key, expected) != expected:
             raise EncoderError(
-                f"{files.model}: {key} of its feature extractor is {files.settings[key]!r:.60}, expected {expected}"
+                f"{options.model}: {key} of its feature extractor is {files.settings[key]!r:.60}, "
+                f"expected {expected}"
             )
     _check_size(bands, int(values["max_source_positions"]))
     if hidden % int(values["encoder_attention_heads"]):

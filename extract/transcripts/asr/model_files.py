@@ -10,6 +10,7 @@ from typing import Any
 
 from extract.encoders.weight_index import read_settings
 from extract.errors import EncoderError
+from extract.transcripts.asr.check_tokens import check_tokens
 from extract.transcripts.hub_folder import find_folder
 
 WEIGHTS, TOKENIZER, CONFIG = "model.bin", "tokenizer.json", "config.json"
@@ -49,7 +50,7 @@ def find_asr(model: str, revision: str | None) -> AsrFiles:
     """Find a recogniser in a folder, else on the hub (its local copy first).
 
     Raises:
-        EncoderError: it cannot be had, or a file is missing.
+        EncoderError: it cannot be had, a file is missing, or they do not belong together.
     """
     found = find_folder("--asr", model, revision, [*NEEDED, *OPTIONAL], ", ".join(NEEDED))
     files = AsrFiles(*found)
@@ -59,7 +60,9 @@ def find_asr(model: str, revision: str | None) -> AsrFiles:
             f"{files.folder} lacks {', '.join(lacking)}; expected a Whisper in CTranslate2's layout: "
             f"ct2-transformers-converter makes one of a checkpoint of transformers, with --copy_files {TOKENIZER}"
         )
-    _check_config(read_settings(files.folder / CONFIG), files.folder)
+    config = read_settings(files.folder / CONFIG)
+    _check_config(config, files.folder)
+    check_tokens(files.folder / WEIGHTS, config, files.folder / TOKENIZER)
     return files
 
 

@@ -13,7 +13,8 @@ from cache.common.ids import clip_id_of_file
 from cache.format.recipe import canonical_json
 from extract.errors import SourceError
 from extract.sources.file_names import bad_name, shown_path
-from extract.transcripts.forms import subtitles, whisper_json
+from extract.transcripts.forms import subtitles, whisper_json, whisper_tsv
+from extract.transcripts.forms.side_by_side import ORDER, Passed, choose, require_one_of_a_form
 from extract.transcripts.forms.whisper_json import Read
 from extract.transcripts.table import RECIPE, UNKNOWN, WORDS, read_recipe, read_transcripts
 from extract.transcripts.transcript import Transcript
@@ -30,6 +31,7 @@ READERS: dict[str, Callable[[Path], Read]] = {
     ".json": whisper_json.read,
     ".srt": subtitles.read,
     ".vtt": subtitles.read,
+    whisper_tsv.SUFFIX: whisper_tsv.read,
 }
 
 
@@ -41,11 +43,13 @@ class Transcripts:
         all: one a clip.
         failures: files whose names cannot be ids, or that are no transcripts.
         recipe: how they were made, where that is known.
+        notes: what was passed over, a line each.
     """
 
     all: tuple[Transcript, ...]
     failures: tuple[Failure, ...]
     recipe: Any
+    notes: tuple[str, ...] = ()
 
 
 def find_transcripts(sources: Sequence[Path], words: Path | None = None) -> Transcripts:
@@ -56,14 +60,16 @@ def find_transcripts(sources: Sequence[Path], words: Path | None = None) -> Tran
         words: table of words to take in the place of the one beside each table.
 
     Raises:
-        SourceError: a source cannot be used, one clip has two transcripts, or sources were made in two ways.
+        SourceError: a source cannot be used, one clip has two transcripts in two sources or of one form, or sources
+            were made in two ways.
         TableError: a table cannot be understood.
     """
     failures: list[Failure] = []
     places: dict[str, tuple[Transcript, Path]] = {}
     recipes: dict[Path, Any] = {}
+    passed = Passed()
     for source in sources:
-        found = _in_folder(source, failures) if source.is_dir() else _in_file(source, words)
+        found = _in_folder(source, failures, passed) if source.is_dir() else _in_file(source, words)
         recipes[source] = (None if source.is_dir() else read_recipe(source)) or UNKNOWN
         for transcript in found:
             if transcript.clip_id in places:
@@ -79,6 +85,7 @@ def find_transcripts(sources: Sequence[Path], words: Path | None = None) -> Tran
         tuple(transcript for transcript, _ in places.values()),
         tuple(failures),
         next(iter(recipes.values()), UNKNOWN),
+        passed.lines(),
     )
 
 
@@ -88,34 +95,51 @@ def _in_file(path: Path, words: Path | None) -> list[Transcript]:
             f"{path}: no such file or folder; expected a table of transcripts or a folder of them"
         )
     suffix = path.suffix.lower()
-    if suffix in TABLES:
+    if suffix in TABLES and not (suffix == whisper_tsv.SUFFIX and whisper_tsv.is_whisper_tsv(path)):
         return read_transcripts(path, words)
     if suffix not in READERS:
         raise SourceError(f"{path}: expected {', '.join(sorted(TABLES | READERS.keys()))}, or a folder")
     return [_transcript(path, path.parent)]
 
 
-def _in_folder(folder: Path, failures: list[Failure]) -> list[Transcript]:
-    """Read every transcript below a folder; ids are paths without suffix, as those of sound."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in READERS and path.is_file() and not _is_hidden(path.relative_to(folder))
-    )
+def _in_folder(folder: Path, failures: list[Failure], passed: Passed) -> list[Transcript]:
+    """Read the transcripts below a folder, one of each clip; ids are paths without suffix, as those of sound."""
+    files = sorted(path for path in folder.rglob("*") if _is_transcript(path, folder))
     if not files:
         raise SourceError(f"{folder}: no transcripts in it; expected files {', '.join(READERS)}")
-    found = []
+    of_clips: dict[str, list[Path]] = {}
     for path in files:
-        if path.name.endswith((RECIPE, WORDS)):
-            continue
         try:
-            found.append(_transcript(path, folder))
+            of_clips.setdefault(_id(path, folder), []).append(path)
         except TableError:
             failures.append(bad_name(path, folder))
-        except SourceError as error:
-            shown = shown_path(path, folder)
-            failures.append(Failure(_id(path, folder), shown, "source", "unreadable", str(error)))
+    found = []
+    for clip_id, paths in of_clips.items():
+        require_one_of_a_form(clip_id, paths)
+        read, broken = [], []
+        for path in sorted(paths, key=lambda path: ORDER.index(path.suffix.lower())):
+            try:
+                read.append(_transcript(path, folder))
+            except SourceError as error:
+                broken.append(Failure(clip_id, shown_path(path, folder), "source", "unreadable", str(error)))
+        if read:
+            found.append(choose(read, passed))
+            passed.broken += [failure.path for failure in broken]
+        else:
+            failures.append(broken[0])
     return found
+
+
+def _is_transcript(path: Path, folder: Path) -> bool:
+    """Say whether a file is to be read: not what is hidden, lies beside a table of ours, or is a table itself."""
+    suffix = path.suffix.lower()
+    return (
+        suffix in READERS
+        and path.is_file()
+        and not _is_hidden(path.relative_to(folder))
+        and not path.name.endswith((RECIPE, WORDS))
+        and (suffix != whisper_tsv.SUFFIX or whisper_tsv.is_whisper_tsv(path))
+    )
 
 
 def _is_hidden(path: Path) -> bool:

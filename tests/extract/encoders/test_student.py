@@ -107,11 +107,31 @@ def test_weights_decide_the_recipe_and_a_copy_does_not(student, tmp_path) -> Non
         ({"logmel_config_sha256": "0"}, "log-mel frames of other settings"),
         ({"dimensions": ["valence", "arousal", "dominance"]}, "vad of"),
         ({"pools": None}, "config.json is not that of a student"),
+        ({"dimensions": "abc", "targets_from": "linear"}, "pools and dimensions are lists"),
+        ({"dimensions": ["x"] * 5000}, "5000 dimensions"),
+        ({"targets_from": "vad "}, "targets_from 'vad ', expected vad or linear or none"),
     ],
 )
 def test_a_config_that_is_none_is_refused_in_one_line(student, fields, message) -> None:
-    with pytest.raises(EncoderError, match=message):
-        find_encoder(change(student(), **fields))
+    folder = student()
+    with pytest.raises(EncoderError, match=message) as caught:
+        find_encoder(change(folder, **fields))
+    assert str(caught.value).startswith(f"{folder}: ")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("licence", "shown"),
+    [
+        ("CC\x1b[2J\nBY\u202e", "CC\\u001b[2J\\nBY\\u202e"),
+        ({"a": 1}, "not stated"),
+        ("x" * 1000, "x" * 500 + " …"),
+        (" ", "not stated"),
+    ],
+)
+def test_a_licence_is_a_short_line_whatever_a_folder_says(student, licence, shown) -> None:
+    encoder = find_encoder(change(student(), licence=licence, teacher={"model": "a\nb"}))
+    assert encoder.licence == f"a student of a\\nb, under its weights' licence: {shown}"
 
 
 def test_wrong_weights_are_named(student) -> None:
@@ -129,6 +149,12 @@ def test_wrong_weights_are_named(student) -> None:
             EncoderError, match=r"missing, unexpected, misshapen or not finite: conv\.2\.bias"
         ):
             load_encoder(EncoderOptions(str(folder)))
+    tensors = {
+        name: each * np.float32(1e30) for name, each in load_file(student() / "model.safetensors").items()
+    }
+    save_file(tensors, (folder := student()) / "model.safetensors")
+    (said,) = load_encoder(EncoderOptions(str(folder))).encode([np.ones(8000, np.float32)])
+    assert not np.isfinite(said.frames[FEATURES]).all()  # the run lists such a clip; nothing is warned of
     (folder / "model.safetensors").write_bytes(b"no")
     with pytest.raises(EncoderError):
         load_encoder(EncoderOptions(str(folder)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from extract.encoders.base import EncoderOptions
@@ -29,6 +31,21 @@ def test_an_encoder_whose_values_depend_on_the_batch_fails(tiny_encoder, monkeyp
     check = encoder_checks._batches(encoder)
     assert check.state == "FAILED"
     assert "--batch-seconds 0" in check.advice
+
+
+def test_an_encoder_whose_frames_are_longer_is_asked_for_clips_that_have_one() -> None:
+    """Such as wav2vec2-BERT, of 35 ms, and eGeMAPS, of 60 ms."""
+    shortest = []
+
+    def encode(clips):
+        shortest.append(min(map(len, clips)))
+        return [SimpleNamespace(frames={"x": clip[:, None]}) for clip in clips]
+
+    encoder = SimpleNamespace(
+        equal_lengths=False, encode=encode, num_frames=lambda count: max(0, (count - 560) // 320 + 1)
+    )
+    assert encoder_checks._batches(encoder).state == "ok"
+    assert min(shortest) == 560
 
 
 def test_precisions_are_compared_where_there_are_lower_ones(tiny_encoder) -> None:

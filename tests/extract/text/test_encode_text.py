@@ -121,6 +121,11 @@ def test_transcripts_of_other_programs(options, tmp_path) -> None:
     assert reader["a"].frames["times"].max() == 0  # nobody said when
     assert reader["b"].frames["times"][-1].tolist() == [4.0, 4.0]
     (folder / "a.json").write_text(json.dumps({"text": "other"}))
+    done = encode_text([folder], tmp_path / "c", options)
+    assert (done.encoded, done.touched) == (0, 1)
+    assert done.notes[0] == "1 clip with json, txt side by side: json is taken"
+    assert done.notes[1].startswith("of 1 clip other files say other words: a;")
+    (folder / "a.wav.json").write_text(json.dumps({"text": "other"}))
     with pytest.raises(SourceError, match="two transcripts"):
         encode_text([folder], tmp_path / "c", options)
 

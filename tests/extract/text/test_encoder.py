@@ -151,11 +151,19 @@ def test_a_config_of_more_weights_than_there_are_takes_no_memory(text_model, tmp
         describe(TextOptions(folder, device="cpu"), "by hand").load()
 
 
+def test_a_setting_that_fails_at_the_first_text_is_one_line(text_model, tmp_path) -> None:
+    folder = changed(text_model("roberta"), tmp_path / "model", pad_token_id=None)
+    model = describe(TextOptions(folder, device="cpu"), "by hand")
+    with pytest.raises(EncoderError, match="the text encoder fails on cpu") as caught:
+        model.load().encode([model.tokenizer.tokens(Transcript("a", "one"))])
+    assert "\n" not in str(caught.value)
+
+
 def test_settings_that_choose_code_labels_or_outputs_are_not_followed(text_model, tmp_path) -> None:
     wild = {
         "_attn_implementation": "somebody/kernel", "attn_implementation": "somebody/kernel", "id2label": 5,
         "quantization_config": {"quant_method": "none"}, "num_labels": 10**12, "return_dict": False,
-        "use_return_dict": False,
+        "use_return_dict": False, "chunk_size_feed_forward": "x", "attention_probs_dropout_prob": 2,
     }  # fmt: skip
     folders = text_model("bert"), changed(text_model("bert"), tmp_path / "model", **wild)
     frames = []

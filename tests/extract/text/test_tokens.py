@@ -94,6 +94,15 @@ def test_a_tokenizer_that_fails_on_a_text_is_one_line(text_model, tmp_path) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_a_token_of_a_number_beyond_reason_is_refused(text_model, tmp_path) -> None:
+    folder = shutil.copytree(text_model("bert"), tmp_path / "model")
+    settings = json.loads((folder / "tokenizer.json").read_text())
+    settings["model"]["vocab"]["zzz"] = 1 << 31
+    (folder / "tokenizer.json").write_text(json.dumps(settings))
+    with pytest.raises(EncoderError, match="numbers a token 2147483648, expected at most 16777216"):
+        tokenizer(folder)
+
+
 @pytest.mark.parametrize("longest", ["x", -1, 0, 7])
 def test_an_odd_length_of_texts_is_one_line_or_passed_over(text_model, tmp_path, longest) -> None:
     folder = shutil.copytree(text_model("bert"), tmp_path / "model")

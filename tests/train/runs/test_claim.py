@@ -26,6 +26,9 @@ def test_a_claimed_folder_is_that_of_one_fit(tmp_path):
         is_finished(tmp_path, ONE)
     (tmp_path / "metrics.json").write_text("{}")
     assert is_finished(tmp_path, other)
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"")  # of a fit that was killed behind its last file
+    assert claim(tmp_path, other, overwrite=False)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
 def test_checksums_of_a_fit_that_was_stopped_before_its_last_file_do_not_stand_in_its_way(tmp_path):

@@ -55,7 +55,13 @@ def _heard(metrics: Mapping[str, Any]) -> str:
         return f"{counted(scores['frames'], 'frame')} that it had not heard"
     by = scores["ccc"]["mean"]["by"]
     people = f"of {scores['ccc']['mean']['clusters']} speakers" if by == "speaker" else "of unknown speakers"
-    return f"{counted(scores['clips'], 'clip')} {people} that it had not heard"
+    found = f"{counted(scores['clips'], 'clip')} {people} that it had not heard"
+    if scores.get("heard_speakers"):
+        found = (
+            f"{counted(scores['clips'], 'clip')} that it had not heard, {people}, of whom it had heard "
+            f"{scores['heard_speakers']} in other clips: on other people it is worse"
+        )
+    return found
 
 
 def _table(metrics: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from train.fitting.distil.card import number
 from train.fitting.distil.folder import KEPT, write_student
 from train.fitting.distil.lessons import Lessons, read_lessons
 from train.fitting.distil.options import DistilOptions
-from train.fitting.distil.passes import HeldOut, Pass, plan_passes, speakers_of
+from train.fitting.distil.passes import HeldOut, Pass, heard_speakers, plan_passes, speakers_of
 from train.fitting.distil.scores import scores_of
 from train.fitting.distil.training import Training, hear_held, run_epoch, tensors_of
 from train.runs.claim import claim, keep_run_folder
@@ -74,9 +74,10 @@ def distil(
             return found
         layout = layout_of(options.size, lessons.dimensions, options.hidden)
         progress.line(_first_line(lessons, layout, passes))
+        heard_too = _heard_too(passes, speakers, progress)
         training = _trained(out / CHECKPOINT_FILE, lessons, layout, options, passes, progress)
         described = {
-            "scores": scores_of(lessons, training.held, training.sums, speakers),
+            "scores": scores_of(lessons, training.held, training.sums, speakers) | heard_too,
             "seconds": training.seconds,
             "teacher": _named(said),
             "logmel": heard.recipe,
@@ -138,6 +139,17 @@ def _first_line(lessons: Lessons, layout: Layout, passes: list[Pass]) -> str:
         f"{f', {layout.hidden} components of {lessons.field}' if layout.hidden else ''}; "
         f"{layout.parameters:,} parameters, {counted(len(passes), 'training')}"
     )
+
+
+def _heard_too(passes: list[Pass], speakers: Sequence[str | None], progress: Progress) -> dict[str, int]:
+    """Return for the scores how many speakers are both held out and heard, and warn if any is."""
+    both, held = heard_speakers(passes, speakers)
+    if both:
+        progress.line(
+            f"warning: {both} of the {counted(held, 'speaker')} held out are heard in other clips, so the scores "
+            "are too good; hold out all clips of a speaker"
+        )
+    return {"heard_speakers": both}
 
 
 def _shown(progress: Progress) -> Any:

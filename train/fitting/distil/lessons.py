@@ -11,6 +11,7 @@ from cache import CacheReader
 from cache.common.ids import nearly_matching
 from cache.common.progress import OnProgress, silent
 from cache.common.student.layout import CHANNELS_IN
+from cache.common.words import counted
 from cache.compaction.projection import Axes, Moments
 from cache.format.schema import CLIPS, GLOBAL_MEAN, VAD_DIMS
 from train.errors import ConfigError, LabelError
@@ -21,6 +22,9 @@ Float32Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float64]
 LOGMEL = "logmel"
 READ_OUT = ("component 1", "component 2", "component 3")  # names of a linear read-out's dimensions
+ROUNDING = 1e-12  # of a squared mean, below which a variance is none
+NOISE = 1e-6  # of the largest variance, which float32 leaves in all others
+LARGEST = 65_000.0  # that float16 holds
 MOST_CLIPS = 1000  # that principal axes of frames are taken from: more change them little
 
 
@@ -76,8 +80,8 @@ def read_lessons(
         on_progress: called with clips read, and all there are.
 
     Raises:
-        ConfigError: if the one is no log-mel cache, or the other lacks what is to be learned.
-        LabelError: if they have no clip in common.
+        ConfigError: if the one is no log-mel cache, or the other lacks what is to be learned or never changes.
+        LabelError: if they have no clip in common, or just one.
     """
     require_logmel(logmel)
     field = choose_inputs(teacher, options.layer, vad=False).fields[0]
@@ -127,10 +131,11 @@ def require_logmel(reader: CacheReader) -> None:
     field = reader.frame_fields.get(LOGMEL)
     plain = field is not None and (field.width, field.dtype) == (CHANNELS_IN, np.dtype(np.float16))
     if not plain or reader.recipe.get("model") != LOGMEL:
+        kind = "compact cache" if reader.recipe.is_compact else "cache"
         raise ConfigError(
-            f"{reader.path}: found a cache of {reader.recipe.encoder.get('model')} with "
-            f"{', '.join(reader.frame_fields)}, expected log-mel frames: a student hears them; make them with "
-            "emi-extract run CLIPS --model logmel --out CACHE"
+            f"{reader.path}: found a {kind} of {reader.recipe.encoder.get('model')} with "
+            f"{', '.join(reader.frame_fields)}, expected log-mel frames as extraction leaves them: "
+            "a student hears them; make them with emi-extract run CLIPS --model logmel --out CACHE"
         )
 
 
@@ -141,6 +146,10 @@ def _common(logmel: CacheReader, teacher: CacheReader) -> list[str]:
         raise LabelError(
             f"{logmel.path} and {teacher.path} have no clip in common: {one} and {two}; both must be made of the "
             f"same clips{nearly_matching(logmel.clip_ids, teacher.clip_ids)}"
+        )
+    if len(ids) == 1:
+        raise LabelError(
+            f"{logmel.path} and {teacher.path} have one clip in common, {ids[0]}: a student learns from many"
         )
     return ids
 
@@ -188,11 +197,20 @@ class _Said:
             moments = Moments(means.shape[1])
             moments.add(means)
             axes = moments.axes(len(READ_OUT))
+            least = max(ROUNDING * _square(axes.mean), NOISE * axes.explained_variance[0])
+            varying = int((axes.explained_variance > least).sum())
+            if varying < len(READ_OUT):
+                raise ConfigError(
+                    f"{teacher.path}: the means of {len(ids)} clips vary in {counted(varying, 'component')}, "
+                    f"--targets-from linear reads {len(READ_OUT)}; make caches of more clips, or of another teacher"
+                )
             deviations = np.sqrt(axes.explained_variance).astype(np.float32) + np.float32(1e-9)
             clips = ((means - axes.mean) @ axes.basis / deviations).astype(np.float64)
             return cls(teacher, field, shift, READ_OUT, clips, axes, deviations, hidden)
         name = CLIPS + VAD if CLIPS + VAD in teacher.clip_level_names else GLOBAL_MEAN + VAD
         clips = teacher.clip_table(name, ids).astype(np.float64)
+        if not np.ptp(clips, axis=0).any():
+            raise ConfigError(f"{teacher.path}: {name} is the same for every clip; there is nothing to learn")
         return cls(teacher, field, shift, VAD_DIMS, clips, None, one, hidden)
 
     def of_frames(self, clip_id: str) -> Float32Array:
@@ -210,11 +228,26 @@ class _Said:
             return np.empty((self.teacher.num_frames(clip_id), 0), np.float16)
         values = self.teacher.read_values(clip_id, self.field) - self.hidden.mean
         scale = np.sqrt(self.hidden.explained_variance.mean()) + 1e-9
-        return (values @ self.hidden.basis / np.float32(scale)).astype(np.float16)
+        found = values @ self.hidden.basis / np.float32(scale)
+        if not (np.abs(found) < LARGEST).all():
+            raise ConfigError(
+                f"{self.teacher.path}: frames of clip {clip_id} are {np.abs(found).max():.3g} times as large as "
+                f"others, expected less than {LARGEST:,.0f} times; leave the clip out of one of the caches"
+            )
+        return found.astype(np.float16)
 
 
 def _axes_of_frames(teacher: CacheReader, field: str, ids: list[str], count: int) -> Axes:
     moments = Moments(teacher.frame_fields[field].width)
     for at in np.unique(np.linspace(0, len(ids) - 1, min(len(ids), MOST_CLIPS)).round().astype(int)):
         moments.add(teacher.read_values(ids[at], field).astype(np.float32))
-    return moments.axes(count)
+    axes = moments.axes(count)
+    if axes.total_variance <= ROUNDING * _square(axes.mean):
+        raise ConfigError(
+            f"{teacher.path}: {field} is the same in every frame; --hidden has nothing to learn"
+        )
+    return axes
+
+
+def _square(values: Float32Array) -> float:
+    return float(np.square(values, dtype=np.float64).sum())

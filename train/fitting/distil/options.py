@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cache.common.option_fields import ONE_OR_MORE, POSITIVE, ZERO_OR_MORE, Range, check_options, option
 from cache.common.student.layout import SIZES
+from train.config import SEEDS
 from train.errors import ConfigError
 
 VAD, LINEAR, NOTHING = "vad", "linear", "none"
@@ -58,7 +59,7 @@ class DistilOptions:
     lr: float = option(2e-3, "Highest learning rate.", within=POSITIVE)
     weight_decay: float = option(0.01, "Of AdamW.", within=ZERO_OR_MORE)
     frame_weight: float = option(0.5, "Weight of the error of single frames.", within=ZERO_OR_MORE)
-    seed: int = option(0, "Of first weights and order.", within=ZERO_OR_MORE)
+    seed: int = option(0, "Of first weights and order.", within=SEEDS)
     warmup_epochs: int = option(1, "Epochs in which the rate rises.", offered=False)
     warmup_from: int = option(1, "The first step's number.", offered=False)
 

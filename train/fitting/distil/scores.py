@@ -14,6 +14,7 @@ from train.scores.intervals import score_interval
 
 FloatArray = npt.NDArray[np.float64]
 METRIC = "ccc"
+ROUNDING = 1e-9  # of a sum of squares, below which a variance is none
 
 
 def scores_of(
@@ -29,7 +30,8 @@ def scores_of(
 
     Returns:
         ``clips`` held out; ``ccc``: of clips, the mean and each dimension with its interval; ``frame_ccc`` of each;
-        ``hidden_r2``: share of the variance of the teacher's components that the frames give; None without.
+        ``hidden_r2``: share of the variance of the teacher's components that the frames give; None without, or
+        where they do not vary.
     """
     count, dimensions = len(lessons.dimensions), list(lessons.dimensions)
     found: dict[str, Any] = {"frames": int(sums[0, 0])}
@@ -56,8 +58,8 @@ def _concordance(sums: FloatArray) -> FloatArray:
     return np.asarray(2 * shared / np.maximum(spread, 1e-12))
 
 
-def _share(sums: FloatArray) -> float:
+def _share(sums: FloatArray) -> float | None:
     """Return 1 less what is left of the variance, of all components together."""
     number, x, _, xx, yy, xy = sums.T
-    left = (xx - 2 * xy + yy).sum()
-    return float(1 - left / max((xx - x**2 / number).sum(), 1e-12))
+    left, variance = (xx - 2 * xy + yy).sum(), (xx - x**2 / number).sum()
+    return float(1 - left / variance) if variance > ROUNDING * xx.sum() else None

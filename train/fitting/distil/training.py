@@ -124,7 +124,13 @@ class Scale(NamedTuple):
     def of(cls, lessons: Lessons, positions: IntArray) -> Scale:
         """Return those of some clips."""
         said = lessons.clips[positions]
-        return cls(said.mean(0), np.maximum(said.std(0), SMALLEST))
+        deviations = said.std(0)
+        if (
+            deviations < SMALLEST
+        ).any():  # what clips agree on may vary over frames: these give the unit then
+            of_frames = np.concatenate([lessons.readout[at] for at in positions]).astype(np.float64).std(0)
+            deviations = np.where(deviations < SMALLEST, np.maximum(of_frames, SMALLEST), deviations)
+        return cls(said.mean(0), deviations)
 
 
 class Batch(NamedTuple):

@@ -34,6 +34,7 @@ def test_more_weights_than_there_are() -> None:
         refuse_larger(11, 10)
 
 
-def test_settings_that_choose_code_or_labels_are_left_out() -> None:
+def test_settings_that_choose_code_or_labels_or_matter_in_training_alone_are_left_out() -> None:
     wild = {"auto_map": {}, "_attn_implementation": "x/y", "num_labels": 9, "experts_implementation": "x/y"}
+    wild |= {"dropout": 2, "encoder_layerdrop": -1, "mask_time_prob": "x", "classifier_dropout": None}
     assert used_settings({"hidden_size": 8, **wild}) == {"hidden_size": 8}

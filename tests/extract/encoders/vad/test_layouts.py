@@ -138,6 +138,13 @@ def test_a_missing_weight_is_named(load, edited, request, layout, name) -> None:
         load(edited(request.getfixturevalue(layout), lambda weights: weights.pop(name)))
 
 
+@pytest.mark.parametrize("part", ["weight", "lora_A", "lora_B"])
+def test_whole_numbers_in_an_update_are_refused(load, edited, vox, part) -> None:
+    name = f"backbone_model.encoder.layers.2.feed_forward.output_dense.{part}"
+    with pytest.raises(EncoderError, match=r"output_dense\.weight or its update holds .*torch\.int8"):
+        load(edited(vox, lambda weights: weights.update({name: weights[name].to(torch.int8)})))
+
+
 def test_the_recipe_says_how_sound_is_prepared(ser, vox) -> None:
     recipes = [find_encoder(EncoderOptions(str(folder), device="cpu")).recipe for folder in (ser, vox)]
     assert recipes[0]["normalisation"] == "mean -8.2e-05 and standard deviation 0.085 of the encoder's config"

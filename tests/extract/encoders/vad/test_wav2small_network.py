@@ -51,6 +51,22 @@ def test_a_long_clip_in_pieces_is_that_in_one(wav2small, load, monkeypatch, rela
     assert relative(pieces.clip["vad"], whole.clip["vad"]) <= 1e-5
 
 
+def halved(weights) -> None:
+    weights.update({name: tensor.half() for name, tensor in weights.items() if tensor.is_floating_point()})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (halved, r"logmel_extractor\.amin is 0, expected more than 0"),
+        (lambda w: w["vgg7.l2.norm.running_var"].neg_(), r"l2\.norm\.running_var holds a variance below 0"),
+    ],
+)
+def test_weights_that_make_no_clip_finite_are_named(wav2small, load, edited, change, message) -> None:
+    with pytest.raises(EncoderError, match=message):
+        load(edited(wav2small, change))
+
+
 def test_another_order_of_labels_is_mapped(wav2small, load, edited, sounds) -> None:
     ours = load(wav2small).encode(sounds[1:2])[0].clip["vad"]
     labels = {"0": "valence", "1": "arousal", "2": "dominance"}

@@ -57,6 +57,12 @@ def test_a_config_of_a_far_larger_model_takes_no_memory(edited, load, whisper_fo
         load(edited(whisper_folder, d_model=60_000, encoder_layers=1_000))
 
 
+def test_chances_of_training_do_not_count(edited, load, whisper_folder, sounds) -> None:
+    odd = edited(whisper_folder, dropout=2, activation_dropout=-1.0, encoder_layerdrop="x")
+    ours, theirs = (load(folder).encode(sounds[2:3])[0].frames for folder in (odd, whisper_folder))
+    np.testing.assert_array_equal(ours["hidden_states/3"], theirs["hidden_states/3"])
+
+
 def test_bfloat16_is_near_float32(load, whisper_folder, sounds, relative) -> None:
     exact, rough = (load(whisper_folder, precision=name) for name in ("float32", "bfloat16"))
     one, other = (e.encode(sounds[2:3])[0].frames["hidden_states/3"] for e in (exact, rough))

@@ -34,6 +34,8 @@ def test_it_says_whose_student_it_is_how_well_it_learned_and_under_which_licence
     assert 'base_model: "audeering/wav2vec2-large"' in text
     assert "shares their licence: CC BY-NC-SA 4.0" in text
     assert "40 clips of 6 speakers that it had not heard" in text
+    told = METRICS | {"scores": {**METRICS["scores"], "heard_speakers": 2}}
+    assert "that it had not heard, of 6 speakers, of whom it had heard 2 in other clips" in card(CONFIG, told)
     assert "| arousal | 0.610 | 0.400 to 0.800 | 0.500 |" in text
     assert "give 43.2%" in text
     assert "900 × real time" in text

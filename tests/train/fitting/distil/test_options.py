@@ -15,6 +15,7 @@ from train.fitting.distil.options import DistilOptions
         ({"folds": 1}, "folds: found 1, expected 2 or more"),
         ({"targets_from": "none"}, "learn nothing; add --hidden N"),
         ({"lr": 0}, "lr: found"),
+        ({"seed": 2**63}, "seed: found"),
     ],
 )
 def test_a_value_that_is_none_is_refused(fields, message) -> None:

@@ -44,3 +44,6 @@ def test_scores_are_of_the_clips_that_were_held_out_and_by_speaker(pair) -> None
     assert list(found["frame_ccc"].values()) == pytest.approx(ccc(truth, noisy).tolist())
     left = np.square(near - hidden).sum() / np.square(hidden - hidden.mean(0)).sum()
     assert found["hidden_r2"] == pytest.approx(1 - left)
+    still = np.full_like(hidden, 0.1)
+    alone = np.concatenate([sums[: len(lessons.dimensions)], sums_of(still, near)])
+    assert scores_of(lessons, held, alone, who)["hidden_r2"] is None  # a share of nothing

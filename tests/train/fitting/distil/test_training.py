@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -71,6 +73,17 @@ def test_a_batch_is_in_deviations_of_what_is_heard(lessons) -> None:
     np.testing.assert_allclose(batch.clips.std(0, correction=0), 1, rtol=1e-4)
     assert batch.frames.shape == (24, int(lessons.lengths[:24].max()), 81)
     assert not batch.frames[0, int(batch.lengths[0]) :].any()
+
+
+def test_a_dimension_that_clips_agree_on_does_not_drown_the_others(lessons) -> None:
+    clips = lessons.clips.copy()
+    clips[:, 2] = 0.5  # its frames vary
+    scale = Scale.of(replace(lessons, clips=clips), OF.heard)
+    of_frames = np.concatenate([lessons.readout[at] for at in OF.heard]).std(0)
+    assert scale.deviations[2] == pytest.approx(of_frames[2])
+    assert scale.deviations[:2] == pytest.approx(clips[:24, :2].std(0))
+    still = [np.full_like(each, 0.5) for each in lessons.readout]
+    assert (Scale.of(replace(lessons, clips=clips, readout=tuple(still)), OF.heard).deviations > 0).all()
 
 
 def test_a_loss_that_is_no_number_ends_the_training(lessons) -> None:
