@@ -26,7 +26,9 @@ def unmet(storage: Storage) -> tuple[str, ...]:
         if storage.put_if_absent(name, b"second") is not None:
             found.append("If-None-Match: * overwrites an object that is there")
             tag = storage.size(name).tag
-        if storage.replace_if_match(name, tag, b"third") is None:
+        if not tag:
+            found.append("an object has no tag (ETag)")
+        elif storage.replace_if_match(name, tag, b"third") is None:
             found.append("If-Match refuses the tag that an object has")
         elif storage.replace_if_match(name, tag, b"fourth") is not None:
             found.append("If-Match takes a tag that an object no longer has")

@@ -6,7 +6,9 @@ import os
 import re
 
 HIDDEN = "…"
-USER = re.compile(r"(?<=://)[^/@\s]*@")
+USER = re.compile(
+    r"(?<=://)(?:[^/\s]*@|[^/:\s]*:(?!\d{1,5}/)[^\s@]*@)"
+)  # the second: a password with a slash
 QUERY = re.compile(r"([a-z][a-z0-9+.-]*:/+[^\s?\"'<>]*)\?[^\s\"'<>)]*", re.IGNORECASE)
 NAMED = re.compile(
     r"(?i)\b(AWSAccessKeyId|[\w-]*(?:signature|credential|token|secret|password|sig))=[^\s&\"'<>]+"
