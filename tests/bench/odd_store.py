@@ -1,7 +1,7 @@
 """A store in this process that speaks S3, and what Google's store adds to it, rightly or in odd ways.
 
-Of Google's it does what the documentation of the XML interface says: ``x-goog-generation`` numbers the versions of an
-object, and ``x-goog-if-generation-match`` is a condition on that number.
+Of Google's it does what the documentation of the XML interface says: ``x-goog-generation`` numbers the versions of
+an object, and ``x-goog-if-generation-match`` is a condition on that number.
 """
 
 from __future__ import annotations
