@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 ATTEMPTS = 4  # at reading, beside what the library itself tries again
 PAUSE = 0.2  # seconds before the second one; each further one waits twice as long
 STATUS = re.compile(r"status code: ([45][0-9]{2})")
+REQUEST = re.compile(r"Error performing [^\n]*? in [0-9.]+\S?s(?:, after [^\n]*?)? - ")
+ENDPOINT = re.compile(r"https?://[^\s\"'<>)]+")  # the environment says it, and nobody else is told
 NO_LIST = "by http a cache is read from a server with WebDAV (PROPFIND); or copy the cache to a folder"
 VARIABLES = {  # of the environment, by the kind of store: its endpoint's, its credentials'
     "s3": ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID"),
@@ -256,7 +258,11 @@ class RemoteStorage:
             return DeniedError(place, "access denied", self._denied)
         if code == 416 or "Wanted range starting at" in text:  # a range behind the end
             return EndedError(place, "ends before the bytes that were asked for", WAY_OUT)
-        reason = " ".join(scrubbed(text.partition("<?xml")[0]).split())[:MAX_SAID].rstrip(" :")
+        told = REQUEST.sub(
+            "", text.partition("<")[0]
+        )  # behind it what the server wrote, which may be anything
+        told = ENDPOINT.sub("…", told)
+        reason = " ".join(scrubbed(told).split())[:MAX_SAID].rstrip(" :")
         return RemoteError(place, reason, self._network, retry=not (400 <= code < 500 or code == 501))
 
     def _cut_short(self, name: str) -> RemoteError:
