@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import errno
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from cache.common.storage import refusals
 from cache.common.storage.protocol import (
     Bytes,
     Content,
-    DeniedError,
     EndedError,
     Entry,
     RemoteError,
     TooLargeError,
 )
-from cache.common.storage.secrets import scrubbed
 from cache.common.storage.url_path import READ_ONLY, UrlPath
 
 Result = TypeVar("Result")
 ATTEMPTS = 4  # at reading, beside what the library itself tries again
 PAUSE = 0.2  # seconds before the second one; each further one waits twice as long
-STATUS = re.compile(r"status code: ([45][0-9]{2})")
-REQUEST = re.compile(r"Error performing [^\n]*? in [0-9.]+\S?s(?:, after [^\n]*?)? - ")
-ENDPOINT = re.compile(r"https?://[^\s\"'<>)]+")  # the environment says it, and nobody else is told
-NO_LIST = "by http a cache is read from a server with WebDAV (PROPFIND); or copy the cache to a folder"
-VARIABLES = {  # of the environment, by the kind of store: its endpoint's, its credentials'
-    "s3": ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID"),
-    "gs": ("GOOGLE_BASE_URL", "GOOGLE_APPLICATION_CREDENTIALS"),
-    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_STORAGE_ACCOUNT_KEY"),
-}
-FOREIGN = "no cache makes such names: look who did, and remove it with the store's own tools"
 NO_TAG = "ETag Header missing"  # what the library says of a put that was done, and answered without a tag
-KNOWN = (
-    (
-        re.compile("ExpiredToken|TokenRefreshRequired|token (?:included in the request )?(?:is|has) expired"),
-        "the credentials have expired",
-        "get new ones and run again: what is finished is intact",
-    ),
-    (
-        re.compile("RequestTimeTooSkewed"),
-        "the store's clock and this machine's are too far apart",
-        "set this one's and run again: what is finished is intact",
-    ),
-    (
-        re.compile("redirect without LOCATION|PermanentRedirect|AuthorizationHeaderMalformed"),
-        "the bucket lies in another region",
-        "name it in the environment (AWS_REGION)",
-    ),
-    (re.compile("NoSuchBucket"), "no such bucket", "make it first, or name another"),
-)
-MAX_SAID = 200  # characters of what the library says
-WAY_OUT = "emi-cache verify lists all damage"
 SAME_BYTES = 1 << 20  # an object that may be ours after all is read again up to this size
 
 
@@ -228,57 +195,20 @@ class RemoteStorage:
                 if not error.retry or attempt == ATTEMPTS:
                     raise
             except (BaseError, OSError, ValueError) as error:
-                found = self._error(name, error)
+                found = refusals.understood(self._root / name, error)
                 if attempt == ATTEMPTS or not isinstance(found, RemoteError) or not found.retry:
                     raise found from None
             except BaseException as error:
                 if type(error).__name__ != "PanicException":  # of the library, which means no harm by it
                     raise
-                raise RemoteError(
-                    self._root / name, f"the library gave up ({error})", self._network
+                raise refusals.network(
+                    self._root / name, f"the library gave up ({error})", retry=False
                 ) from None
             time.sleep(PAUSE * 2 ** (attempt - 1))
         raise AssertionError("unreachable")
 
-    def _error(self, name: str, error: Exception) -> RemoteError | FileNotFoundError:
-        from obstore.exceptions import NotFoundError, PermissionDeniedError, UnauthenticatedError
-
-        place, text = self._root / name, str(error).partition("Debug source:")[0]
-        status = STATUS.search(text)
-        code = int(status[1]) if status else 0
-        known = _known_reason(text, code)
-        if known is not None:
-            return RemoteError(place, *known)
-        if isinstance(error, FileNotFoundError | NotFoundError):
-            return FileNotFoundError(errno.ENOENT, "No such object", str(place))
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError) or code in (
-            401,
-            403,
-        ):
-            return DeniedError(place, "access denied", self._denied)
-        if code == 416 or "Wanted range starting at" in text:  # a range behind the end
-            return EndedError(place, "ends before the bytes that were asked for", WAY_OUT)
-        told = REQUEST.sub(
-            "", text.partition("<")[0]
-        )  # behind it what the server wrote, which may be anything
-        told = ENDPOINT.sub("…", told)
-        reason = " ".join(scrubbed(told).split())[:MAX_SAID].rstrip(" :")
-        return RemoteError(place, reason, self._network, retry=not (400 <= code < 500 or code == 501))
-
     def _cut_short(self, name: str) -> RemoteError:
-        return RemoteError(self._root / name, "the answer was cut short", self._network, retry=True)
-
-    @property
-    def _network(self) -> str:
-        variables = VARIABLES.get(self._root.scheme)
-        endpoint = f", the endpoint ({variables[0]}, …)" if variables else ""
-        return f"check the network{endpoint} and run again: what is finished is intact"
-
-    @property
-    def _denied(self) -> str:
-        variables = VARIABLES.get(self._root.scheme)
-        where = f" in the environment ({variables[1]}, …)" if variables else ""
-        return f"check the credentials{where} and the rights of their user"
+        return refusals.network(self._root / name, "the answer was cut short")
 
 
 def _entry(name: str, meta: Any) -> Entry:
@@ -286,16 +216,3 @@ def _entry(name: str, meta: Any) -> Entry:
         int(meta["last_modified"].timestamp()) * 10**9
     )  # stores tell whole seconds, or not the same parts
     return Entry(name, meta["size"], meta["e_tag"] or "", modified_ns)
-
-
-def _known_reason(text: str, code: int) -> tuple[str, str] | None:
-    """Return reason and way out of an error that is known by its words."""
-    if "PROPFIND" in text and code in (403, 404, 405, 501):
-        return "this server does not list its folders", NO_LIST
-    for words, reason, way_out in KNOWN:
-        if words.search(text):
-            return reason, way_out
-    if "invalid path" in text:
-        named = " ".join(scrubbed(text).partition("invalid path: ")[2].split())[:MAX_SAID]
-        return f"an object there has a name that is none ({named})", FOREIGN
-    return None
