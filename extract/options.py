@@ -30,7 +30,7 @@ def parse_part(text: str) -> tuple[int, int]:
         ExtractError: it is none.
     """
     index, _, count = text.partition("/")
-    part = (int(index), int(count)) if index.isdigit() and count.isdigit() else (0, 0)
+    part = (int(index), int(count)) if index.isdecimal() and count.isdecimal() else (0, 0)
     if not PART.holds(part):
         raise ExtractError(f"--part: found {text}, expected {PART.expected}")
     return part

@@ -273,7 +273,7 @@ class FitConfig:
                 f"loss: found {self.loss!r}, expected {', '.join(LOSSES)} or a sum such as mse+ccc "
                 "(cross-entropy stands alone)"
             )
-        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
+        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdecimal():
             raise ConfigError(f"device: found {self.device!r}, expected auto, cpu, cuda or cuda:N")
 
     def _check_combinations(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cache.common.console import json_ready
-from cache.common.durable import fsync_folder, storage_errors
+from cache.common.durable import fsync_folder, local_only, storage_errors
 from cache.common.table_text.cells import safe_cell
 from train.errors import RunError
 
@@ -95,7 +95,7 @@ def make_folder(path: Path) -> None:
     Raises:
         StorageError: if it cannot be made.
     """
-    with storage_errors(path):
+    with storage_errors(local_only(path)):
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         for folder in reversed(missing):

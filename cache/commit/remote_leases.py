@@ -61,7 +61,7 @@ def acquire(cache: UrlPath, shard: str, seconds: float, *, again: bool = False) 
     path = cache / LEASES / f"{shard}{SUFFIX}"
     storage, owner = path.parent.storage, uuid.uuid4().hex
     found = _read(storage, path.name)
-    if found is not None and found[0].alive and not (again and _is_mine(found[0])):
+    if found is not None and leases.counts(path, found[0]) and not (again and _is_mine(found[0])):
         return None
     mine = _said(owner, time.time() + seconds)
     if found is None:

@@ -54,7 +54,8 @@ class EscapedStream(io.TextIOBase):
     """A text stream that escapes what is written to it; ``raw`` is the stream behind it.
 
     Everything that the commands print passes here: their own lines, errors, usage messages of typer, warnings of
-    libraries. It says that it is no terminal, so that nobody colours text with sequences that would be escaped.
+    libraries. Passwords in URLs that somebody typed are left out. It says that it is no terminal, so that nobody
+    colours text with sequences that would be escaped.
     """
 
     def __init__(self, raw: TextIO) -> None:
@@ -76,7 +77,11 @@ class EscapedStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write text, escaped; also what the stream's encoding does not have."""
-        shown = escaped(text)
+        from cache.common.storage.secrets import (
+            without_passwords,  # its package loads what a start can do without
+        )
+
+        shown = escaped(without_passwords(text))
         try:
             self.raw.write(shown)
         except UnicodeEncodeError:  # from the encoding, before anything was written

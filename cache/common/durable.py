@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cache.common import gate
 from cache.common.errors import DamagedCacheError, StorageError
-from cache.common.storage.url_path import UrlPath
+from cache.common.storage.url_path import UrlPath, is_url
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -106,10 +106,28 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def local_only(path: Path) -> Path:
+    """Return the path of what can only lie on a disk; a URL would else become a folder called ``s3:``.
+
+    Raises:
+        StorageError: it was a URL.
+    """
+    if is_url(path):
+        url = str(path).replace(":/", "://", 1) if "://" not in str(path) else path
+        raise StorageError(f"{url}: a file or folder of this machine is needed here, found a URL")
+    return path
+
+
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing, each on the disk in the one above it; raises OSError."""
+    """Make a folder and those above it that are missing, each on the disk in the one above it.
+
+    Raises:
+        OSError: it cannot be made.
+        StorageError: a URL, of a command that knows nothing of them.
+    """
     if isinstance(path, UrlPath):  # which has no folders
         return
+    local_only(path)
     missing = [path]
     while not missing[-1].parent.exists():
         missing.append(missing[-1].parent)
@@ -218,7 +236,7 @@ def check_writable(path: Path) -> None:
         path.storage.put_if_absent(name, b"")
         path.storage.delete(name)
         return
-    existing = path
+    existing = local_only(path)
     while not existing.exists():
         existing = existing.parent
     if not existing.is_dir():
@@ -235,7 +253,7 @@ def write_output(path: Path, data: bytes, overwrite: bool) -> None:
     Raises:
         StorageError: if it holds something else and may not be replaced, or cannot be written.
     """
-    with storage_errors(path):
+    with storage_errors(local_only(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return

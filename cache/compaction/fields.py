@@ -44,7 +44,7 @@ def chosen_fields(reader: Fields, layers: str) -> list[str]:
     elif layers == "all":
         kept = set(numbers)
     else:
-        kept = {int(text) for text in layers.split(",") if text.strip().isdigit()}
+        kept = {int(text) for text in layers.split(",") if text.strip().isdecimal()}
         if not kept or not kept <= set(numbers):
             raise CacheError(
                 f"--layers {layers}: {reader.path} holds layers {', '.join(map(str, numbers)) or '(none)'}; "

@@ -48,7 +48,7 @@ def export(
         CacheError: pyarrow is missing.
         StorageError: the folder holds files already, or cannot be written.
     """
-    target = Path(target)
+    target = durable.local_only(Path(target))
     if parquet:
         _pyarrow()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

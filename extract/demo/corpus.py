@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cache.common.durable import local_only
 from cache.common.foreign_json import read_json_file
 from cache.common.progress import OnProgress
 from extract.demo.clip_plan import NUM_SPEAKERS, DemoClip, draw_speakers, plan_clips
@@ -117,7 +118,7 @@ def _made_with(mark: Path) -> object:
 
 
 def _write_media(media: Path, plan: list[DemoClip], seed: int, on_progress: OnProgress | None) -> None:
-    media.mkdir(parents=True, exist_ok=True)
+    local_only(media).mkdir(parents=True, exist_ok=True)
     speakers = draw_speakers(seed)
     for done, clip in enumerate(plan, start=1):
         path = media / clip.file

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from cache.commit.failures import Failure
 from cache.common.console import in_one_line
-from cache.common.durable import storage_errors
+from cache.common.durable import local_only, storage_errors
 from cache.common.progress import Progress, bar
 from cache.common.words import clock, counted
 
@@ -81,7 +81,7 @@ class RunMeter:
             self._send(("log", text))
         if self._log_file is None:
             return
-        with self._lock, storage_errors(self._log_file):
+        with self._lock, storage_errors(local_only(self._log_file)):
             self._log_file.parent.mkdir(parents=True, exist_ok=True)
             with self._log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {in_one_line(text)}\n")

@@ -85,7 +85,7 @@ def test_lists_and_whole_numbers_are_taken_for_what_they_mean() -> None:
 
 def test_parts_are_read_as_i_of_n() -> None:
     assert parse_part("2/8") == (2, 8)
-    for text in ("two", "2", "2/", "-1/3", "1/2/3", "0/2", "3/2"):
+    for text in ("two", "2", "2/", "-1/3", "1/2/3", "0/2", "3/2", "²/3"):
         with pytest.raises(ExtractError, match=r"^--part: found .*expected i/n"):
             parse_part(text)
 

@@ -80,6 +80,7 @@ def test_the_config_loads_neither_numpy_nor_torch():
         ({"temporal": "gur"}, "temporal: found 'gur', expected lstm or gru.*did you mean 'gru'"),
         ({"loss": "mse+mse"}, "loss: found 'mse.mse', expected mse, ccc, pearson, cross-entropy or a sum"),
         ({"device": "gpu"}, "device: found 'gpu', expected auto, cpu, cuda or cuda:N"),
+        ({"device": "cuda:²"}, "device: found 'cuda:²', expected auto, cpu, cuda or cuda:N"),
         ({"epochs": 0}, "epochs: found 0, expected 1 or more"),
         ({"seed": -1}, "seed: found -1, expected 0 to"),
         ({"epochs": True}, "epochs: found True, expected int"),

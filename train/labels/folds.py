@@ -68,7 +68,7 @@ def parse_folds(text: str) -> int | None:
     """
     if text.strip().lower() == LEAVE_ONE_OUT:
         return None
-    if not text.strip().isdigit():
+    if not text.strip().isdecimal():
         raise ConfigError(f"folds: found {text!r}, expected a number of 2 or more, or {LEAVE_ONE_OUT}")
     return int(text)
 

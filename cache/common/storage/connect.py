@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
 
-ENDPOINTS = (
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT",
-    "AZURE_ENDPOINT",
-    "AZURE_STORAGE_ENDPOINT",
+ENDPOINTS = {  # variables of the environment, by the kind of store
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "gs": ("GOOGLE_BASE_URL",),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+ADDRESS = re.compile(
+    r"https?://(?:[^/@\s]*@)?(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s?#]*)?", re.IGNORECASE
 )
 RETRIES = 8
 RETRY_SECONDS = 90.0
@@ -67,7 +69,8 @@ def _connected(scheme: str, bucket: str) -> Any:
     if scheme == "memory":
         return MemoryStore()
     _owner[:] = [os.getpid()]
-    plain = scheme == "http" or any(os.environ.get(name, "").startswith("http:") for name in ENDPOINTS)
+    endpoints = _endpoints(scheme)
+    plain = scheme == "http" or any(each.lower().startswith("http:") for each in endpoints)
     client: ClientConfig = {
         "allow_http": plain,
         "connect_timeout": timedelta(seconds=10),
@@ -84,6 +87,22 @@ def _connected(scheme: str, bucket: str) -> Any:
             f"{scheme}://{bucket}: {reason}; check the variables of the environment that name account, region "
             "and credentials"
         ) from None
+
+
+def _endpoints(scheme: str) -> list[str]:
+    """Return the endpoints that the environment names; the library itself would panic at what is no address.
+
+    Raises:
+        StorageError: one is no address; it is not shown, since a password may stand in it.
+    """
+    given = {name: os.environ[name] for name in ENDPOINTS.get(scheme, ()) if name in os.environ}
+    for name, value in given.items():
+        if not ADDRESS.fullmatch(value):
+            raise StorageError(
+                f"{name} in the environment is {'no address' if value else 'empty'}, expected http://HOST:PORT or "
+                "https://HOST; set it, or unset it"
+            )
+    return list(given.values())
 
 
 storages.append(remote_storage)

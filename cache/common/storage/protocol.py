@@ -61,9 +61,6 @@ class Storage(Protocol):
 class RemoteObjects(Storage, Protocol):
     """What lies behind a URL: besides, some questions that save requests."""
 
-    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
-        """Return several ranges of bytes, each at once beside the others, neighbours in one request."""
-
     def names(self, folder: str) -> Sequence[str]:
         """Return what lies directly in a folder, sorted: objects, and folders of objects."""
 

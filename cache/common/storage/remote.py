@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import errno
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from cache.common.storage import refusals
 from cache.common.storage.protocol import (
     Bytes,
     Content,
-    DeniedError,
     EndedError,
     Entry,
     RemoteError,
     TooLargeError,
 )
-from cache.common.storage.secrets import scrubbed
 from cache.common.storage.url_path import READ_ONLY, UrlPath
 
 Result = TypeVar("Result")
 ATTEMPTS = 4  # at reading, beside what the library itself tries again
 PAUSE = 0.2  # seconds before the second one; each further one waits twice as long
-STATUS = re.compile(r"status code: ([45][0-9]{2})")
-NO_LIST = "by http a cache is read from a server with WebDAV (PROPFIND); or copy the cache to a folder"
-NETWORK = "check the network, the endpoint (AWS_ENDPOINT_URL, …) and run again: what is finished is intact"
-DENIED = "check the credentials in the environment (AWS_ACCESS_KEY_ID, …) and the rights of their user"
-FOREIGN = "no cache makes such names: look who did, and remove it with the store's own tools"
-MAX_SAID = 200  # characters of what the library says
-WAY_OUT = "emi-cache verify lists all damage"
+NO_TAG = "ETag Header missing"  # what the library says of a put that was done, and answered without a tag
 SAME_BYTES = 1 << 20  # an object that may be ours after all is read again up to this size
 
 
@@ -63,29 +54,27 @@ class RemoteStorage:
 
     def read_range(self, name: str, start: int, stop: int) -> bytes:
         """Return some bytes of an object."""
-        try:
-            [data] = self.read_ranges(name, [(start, stop)])
-        except EndedError:
-            return b""
-        return data
-
-    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
-        """Return several ranges of bytes, each at once beside the others, neighbours in one request."""
         import obstore
 
-        def get() -> Sequence[bytes]:
-            starts, stops = ([each[side] for each in ranges] for side in (0, 1))
-            found = obstore.get_ranges(self._store, self._prefix + name, starts=starts, ends=stops)
-            return [bytes(each) for each in found]
+        def get() -> bytes:
+            found = obstore.get(self._store, self._prefix + name, options={"range": (start, stop)})
+            data = bytes(found.bytes())
+            if (
+                len(data) != min(stop, found.meta["size"]) - start
+            ):  # the library believes what the header says
+                raise self._cut_short(name)
+            return data
 
-        return self._again(name, get) if ranges else []
+        try:
+            return self._again(name, get) if start < stop else b""
+        except EndedError:
+            return b""
 
     def size(self, name: str) -> Entry:
         """Return size and tag of an object."""
         import obstore
 
-        meta = self._again(name, lambda: obstore.head(self._store, self._prefix + name))
-        return _entry(name, meta)
+        return _entry(name, self._again(name, lambda: obstore.head(self._store, self._prefix + name)))
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Yield objects in the order of the store; a request for every thousand."""
@@ -96,7 +85,7 @@ class RemoteStorage:
         for meta in (meta for page in found for meta in page):
             path = str(meta["path"])
             if path.startswith(f"{folder}/{start}" if folder else start):
-                yield _entry(path.removeprefix(self._prefix), meta)
+                yield self._listed_entry(path.removeprefix(self._prefix), meta)
 
     def names(self, folder: str) -> Sequence[str]:
         """Return what lies directly in a folder: objects, and folders of objects."""
@@ -107,7 +96,13 @@ class RemoteStorage:
     def entries(self, folder: str) -> Sequence[Entry]:
         """Return the objects that lie directly in a folder, named below it."""
         objects, _ = self._listed(folder)
-        return [_entry(str(meta["path"]).rpartition("/")[2], meta) for meta in objects]
+        return [self._listed_entry(str(meta["path"]).rpartition("/")[2], meta) for meta in objects]
+
+    def _listed_entry(self, name: str, meta: Any) -> Entry:
+        """Azure's lists leave out the quotation marks, which are a part of the tag everywhere else."""
+        entry = _entry(name, meta)
+        is_bare = self._root.scheme == "az" and entry.tag and not entry.tag.endswith('"')
+        return entry._replace(tag=f'"{entry.tag}"') if is_bare else entry
 
     def _listed(self, folder: str) -> tuple[Sequence[Any], Sequence[str]]:
         """Return the objects directly in a folder, and the folders; not what consoles make to stand for it."""
@@ -141,7 +136,7 @@ class RemoteStorage:
 
     def _put(self, name: str, pieces: tuple[Bytes, ...], mode: Any) -> str | None:
         import obstore
-        from obstore.exceptions import AlreadyExistsError, NotFoundError, PreconditionError
+        from obstore.exceptions import AlreadyExistsError, GenericError, NotFoundError, PreconditionError
 
         if self._root.scheme in READ_ONLY:
             raise RemoteError(self._root / name, "can only be read by HTTP", "write to s3://, gs:// or az://")
@@ -149,9 +144,14 @@ class RemoteStorage:
 
         def put() -> str | None:
             try:
-                done = obstore.put(self._store, self._prefix + name, data, mode=mode, use_multipart=False)
+                kind = self._by_version(name, mode) if self._root.scheme == "gs" else mode
+                done = obstore.put(self._store, self._prefix + name, data, mode=kind, use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
                 return self._tag_if_ours(name, data)
+            except GenericError as error:
+                if NO_TAG not in str(error):
+                    raise
+                return self._tag_if_ours(name, data, was_taken=True)
             except (FileNotFoundError, NotFoundError):
                 if isinstance(mode, dict):  # what was to be replaced is gone
                     return None
@@ -162,10 +162,24 @@ class RemoteStorage:
 
         return self._again(name, put)
 
-    def _tag_if_ours(self, name: str, data: Bytes) -> str | None:
-        if len(data) > SAME_BYTES:
-            return None
+    def _by_version(self, name: str, mode: Any) -> Any:
+        """Google's condition is on the number of a version, so that of the object with the tag is looked up."""
+        import obstore
+        from obstore.exceptions import PreconditionError
+
+        if not isinstance(mode, dict):
+            return mode
+        meta = obstore.head(self._store, self._prefix + name)
+        if meta["e_tag"] != mode["e_tag"]:
+            raise PreconditionError(name)
+        return {"version": meta["version"]}
+
+    def _tag_if_ours(self, name: str, data: Bytes, was_taken: bool = False) -> str | None:
+        """Return the tag of an object that holds our bytes; as many bytes where the store has just taken ours."""
         with suppress(FileNotFoundError, TooLargeError):
+            if len(data) > SAME_BYTES:
+                entry = self.size(name) if was_taken else None
+                return entry.tag if entry is not None and entry.size == len(data) else None
             found = self.read(name, SAME_BYTES)
             return found.tag if found.data == bytes(data) else None
         return None
@@ -181,35 +195,20 @@ class RemoteStorage:
                 if not error.retry or attempt == ATTEMPTS:
                     raise
             except (BaseError, OSError, ValueError) as error:
-                found = self._error(name, error)
+                found = refusals.understood(self._root / name, error)
                 if attempt == ATTEMPTS or not isinstance(found, RemoteError) or not found.retry:
                     raise found from None
+            except BaseException as error:
+                if type(error).__name__ != "PanicException":  # of the library, which means no harm by it
+                    raise
+                raise refusals.network(
+                    self._root / name, f"the library gave up ({error})", retry=False
+                ) from None
             time.sleep(PAUSE * 2 ** (attempt - 1))
         raise AssertionError("unreachable")
 
-    def _error(self, name: str, error: Exception) -> RemoteError | FileNotFoundError:
-        from obstore.exceptions import NotFoundError, PermissionDeniedError, UnauthenticatedError
-
-        place, text = self._root / name, str(error).partition("Debug source:")[0]
-        status = STATUS.search(text)
-        code = int(status[1]) if status else 0
-        known = _known_reason(text, code)
-        if known is not None:
-            return RemoteError(place, *known)
-        if isinstance(error, FileNotFoundError | NotFoundError):
-            return FileNotFoundError(errno.ENOENT, "No such object", str(place))
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError) or code in (
-            401,
-            403,
-        ):
-            return DeniedError(place, "access denied", DENIED)
-        if code == 416:  # a range behind the end
-            return EndedError(place, "ends before the bytes that were asked for", WAY_OUT)
-        reason = " ".join(scrubbed(text.partition("<?xml")[0]).split())[:MAX_SAID].rstrip(" :")
-        return RemoteError(place, reason, NETWORK, retry=not (400 <= code < 500 or code == 501))
-
     def _cut_short(self, name: str) -> RemoteError:
-        return RemoteError(self._root / name, "the answer was cut short", NETWORK, retry=True)
+        return refusals.network(self._root / name, "the answer was cut short")
 
 
 def _entry(name: str, meta: Any) -> Entry:
@@ -217,15 +216,3 @@ def _entry(name: str, meta: Any) -> Entry:
         int(meta["last_modified"].timestamp()) * 10**9
     )  # stores tell whole seconds, or not the same parts
     return Entry(name, meta["size"], meta["e_tag"] or "", modified_ns)
-
-
-def _known_reason(text: str, code: int) -> tuple[str, str] | None:
-    """Return reason and way out of an error that is known by its words."""
-    if "PROPFIND" in text and code in (403, 404, 405, 501):
-        return "this server does not list its folders", NO_LIST
-    if "NoSuchBucket" in text:
-        return "no such bucket", "make it first, or name another"
-    if "invalid path" in text:
-        named = " ".join(scrubbed(text).partition("invalid path: ")[2].split())[:MAX_SAID]
-        return f"an object there has a name that is none ({named})", FOREIGN
-    return None

@@ -6,7 +6,10 @@ import os
 import re
 
 HIDDEN = "…"
-USER = re.compile(r"(?<=://)[^/@\s]*@")
+SCHEME = r"(?:[a-z][a-z0-9+.-]*://|\b(?:s3|gs|az|https?|ftp):/)"  # as of a path, too, which has one slash
+USER = re.compile(
+    rf"({SCHEME})(?:[^/\s]*@|[^/:\s]*:(?!\d{{1,5}}/)[^\s@]*@)", re.IGNORECASE
+)  # a/b is a password, too
 QUERY = re.compile(r"([a-z][a-z0-9+.-]*:/+[^\s?\"'<>]*)\?[^\s\"'<>)]*", re.IGNORECASE)
 NAMED = re.compile(
     r"(?i)\b(AWSAccessKeyId|[\w-]*(?:signature|credential|token|secret|password|sig))=[^\s&\"'<>]+"
@@ -20,10 +23,12 @@ def scrubbed(text: str) -> str:
     """Return text without users, passwords and queries of URLs, signatures, and what the environment keeps."""
     for value in _values():
         text = text.replace(value, HIDDEN)
-    text = HEADER.sub(rf"\1 {HIDDEN}", text)
-    text = USER.sub(f"{HIDDEN}@", text)
-    text = QUERY.sub(rf"\1?{HIDDEN}", text)
-    return NAMED.sub(rf"\1={HIDDEN}", text)
+    return NAMED.sub(rf"\1={HIDDEN}", without_passwords(HEADER.sub(rf"\1 {HIDDEN}", text)))
+
+
+def without_passwords(text: str) -> str:
+    """Return text with neither user nor password nor query in any URL."""
+    return QUERY.sub(rf"\1?{HIDDEN}", USER.sub(rf"\1{HIDDEN}@", text)) if ":/" in text else text
 
 
 def _values() -> list[str]:

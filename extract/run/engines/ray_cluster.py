@@ -76,14 +76,17 @@ def joined(address: str | None, stop: StopRequest) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    where = address or os.environ.get("RAY_ADDRESS") or "local"
-    _require_answer(where)
+    where, named = (
+        address or os.environ.get("RAY_ADDRESS") or "local",
+        "--address" if address else "RAY_ADDRESS",
+    )
+    _require_answer(where, named)
     own = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES} if where == "local" else {}
     try:
         ray.init(address=where, log_to_driver=False, configure_logging=False, **own)
     except (OSError, RuntimeError, ValueError) as error:
         raise ExtractError(
-            f"--address {where}: no Ray cluster could be joined ({reason_of(error)}); begin one with ray start "
+            f"{named} {where}: no Ray cluster could be joined ({reason_of(error)}); begin one with ray start "
             "--head, or leave --address out"
         ) from None
     finally:
@@ -95,20 +98,21 @@ def joined(address: str | None, stop: StopRequest) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _require_answer(where: str) -> None:
+def _require_answer(where: str, named: str) -> None:
     """Raise ExtractError unless somebody listens at ``HOST:PORT``: Ray itself would try for minutes."""
     if where in ("local", "auto"):
         return
     host, colon, port = where.rpartition(":")
-    if "/" in where or not colon or not port.isdigit():
+    if "/" in where or "@" in where or not colon or not port.isdecimal():
+        shown = f"…@{where.rpartition('@')[2]}" if "@" in where else where
         raise ExtractError(
-            f"--address: found {where}, expected auto or HOST:PORT; run on a machine that sees the cache's folder"
+            f"{named}: found {shown}, expected auto or HOST:PORT; run on a machine that sees the cache's folder"
         )
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise ExtractError(
-            f"--address {where}: nobody answers there ({reason_of(error)}); is the cluster up?"
+            f"{named} {where}: nobody answers there ({reason_of(error)}); is the cluster up?"
         ) from None
 
 

@@ -21,6 +21,7 @@ from extract.run.stopping import StopRequest
 
 Message = tuple[Any, ...]
 """``(kind, …)``: ``take``, ``done``, ``held``, ``error``, ``started`` of a worker, and what its meter counts."""
+LONGEST = 1000  # characters of what is said of an error of ours
 
 
 class Link(Protocol):
@@ -113,7 +114,7 @@ def report(run: Callable[[], None], send: Callable[[Message], None]) -> None:
 def foreseen(error: Exception) -> str | None:
     """Return what a worker's user is told of an error that could be foreseen; None for any other."""
     if isinstance(error, EmiError):
-        return reason_of(error)
+        return " ".join(str(error).split())[:LONGEST]  # what to do about it stands at its end
     if is_out_of_memory(error):
         return f"out of memory ({reason_of(error)})"
     if isinstance(error, OSError) and error.errno is not None:

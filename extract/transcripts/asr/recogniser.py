@@ -56,9 +56,8 @@ def recipe_of_asr(files: AsrFiles, options: TranscribeOptions, device: str) -> d
         EncoderError: the device hears no clip with less than 30 s of silence.
     """
     if options.padding < WINDOW_SECONDS and device != "cpu":
-        raise EncoderError(
-            f"--padding {options.padding:g}: only on a CPU; choose --device cpu, or leave it out"
-        )
+        way_out = "--gpus-per-worker 0" if options.engine.engine == "ray" else "--device cpu"
+        raise EncoderError(f"--padding {options.padding:g}: only on a CPU; choose {way_out}, or leave it out")
     padding = {"padding_seconds": float(options.padding)} if options.padding < WINDOW_SECONDS else {}
     return {
         **files.recipe(),

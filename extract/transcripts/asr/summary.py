@@ -28,7 +28,7 @@ def as_text(summary: TranscribeSummary) -> str:
             f"  {summary.heard} transcribed now: {summary.hours:.2f} h of sound in {clock(summary.seconds)} "
             f"({speed:.1f} × real time)"
         )
-    else:
+    elif not summary.stopped:
         lines.append(f"  nothing to transcribe: {counted(summary.before, 'clip')} transcribed before")
     if summary.no_speech:
         lines.append(

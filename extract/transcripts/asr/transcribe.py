@@ -115,7 +115,7 @@ def transcribe(
                 run_shards(shards, to_hear, TranscribeWork(recogniser(), parts, options, stop, meter))
         _, mended = publish(out, parts.rows())
         before = by_id.keys() & (heard.keys() | existing.rows.keys())
-        summary = _summary(clips, out, parts, meter)
+        summary = _summary(clips, out, parts, meter, again - meter.clip_ids)
         return replace(
             summary,
             before=len(before),
@@ -189,7 +189,10 @@ def _changed(
     return changed
 
 
-def _summary(clips: Source, out: Path, parts: Parts, meter: RunMeter) -> TranscribeSummary:
+def _summary(
+    clips: Source, out: Path, parts: Parts, meter: RunMeter, stale: Collection[str]
+) -> TranscribeSummary:
+    """Put the run's counts together; ``stale`` are clips whose rows tell of a sound that is there no more."""
     rows = read_existing(out).rows
     ids = {clip.clip_id for clip in clips.clips} | {failure.clip_id for failure in clips.failures}
     return TranscribeSummary(
@@ -200,7 +203,7 @@ def _summary(clips: Source, out: Path, parts: Parts, meter: RunMeter) -> Transcr
         no_speech=tuple(i for i in sorted(rows.keys() & ids) if not has_speech(rows[i].get("text", ""))),
         mended=0,
         touched=0,
-        failures=tuple(failure for failure in parts.failures(rows.keys()) if failure.clip_id in ids),
+        failures=tuple(failure for failure in parts.failures(rows.keys() - stale) if failure.clip_id in ids),
         hours=meter.seconds_of_sound / 3600,
         seconds=meter.seconds,
         stopped=False,

@@ -40,7 +40,17 @@ def test_a_store_that_overwrites_is_found_out(tmp_path, monkeypatch) -> None:
     assert unmet(storage_of(tmp_path)) == ("If-None-Match: * overwrites an object that is there",)
 
 
-def test_a_store_that_takes_stale_tags_has_one_writer_at_a_time(unfit, recipe, fields, make_clip) -> None:
+def test_a_store_without_tags_is_found_out(bench, monkeypatch) -> None:
+    with bench("odd_store").odd_store() as store, bench("object_stores").lead_to(store.port):
+        store.odd = "no-tag"
+        monkeypatch.setattr("cache.common.storage.remote.PAUSE", 0.01)
+        assert unmet(place("s3://bucket/cache").storage) == ("an object has no tag (ETag)",)
+        assert not store.objects
+
+
+def test_a_store_that_takes_stale_tags_has_one_writer_at_a_time(
+    unfit, recipe, fields, make_clip, monkeypatch
+) -> None:
     assert unmet(unfit.storage) == ("If-Match takes a tag that an object no longer has",)
     CacheWriter.open(unfit, recipe, fields).commit([make_clip("a")])
     CacheWriter.open(unfit, recipe, fields).commit([make_clip("b")])
@@ -52,5 +62,11 @@ def test_a_store_that_takes_stale_tags_has_one_writer_at_a_time(unfit, recipe, f
     ):
         CacheWriter.open(unfit, recipe, fields)
     (unfit / "leases").storage.delete("writer.lease")
+    with monkeypatch.context() as patch:
+        later = time.time() + 3600
+        patch.setattr(time, "time", lambda: later)
+        with pytest.raises(StorageError, match="its clock and this machine's are 60 minutes apart"):
+            CacheWriter.open(unfit, recipe, fields)
+    assert not [entry for entry in unfit.storage.list("") if "clock" in entry.name]
     CacheWriter.open(unfit, recipe, fields).commit([make_clip("c")])
     assert sorted(CacheReader(unfit)) == ["a", "b", "c"]

@@ -71,6 +71,22 @@ def test_a_lease_of_another_machine_counts_until_it_expires(cache) -> None:
         assert (leases.acquire(cache, SHARD) is not None) is free
 
 
+def test_a_lease_of_a_fast_clock_counts_no_more_once_it_was_seen_unchanged_for_long(
+    cache, monkeypatch
+) -> None:
+    now = time.monotonic()
+    path = cache / "leases" / f"{SHARD}.0.lease"
+    path.parent.mkdir()
+    said = {"owner": "x", "host": "elsewhere", "pid": 7, "until": time.time() + 3600 + 600}
+    for renewed in (0, 1):
+        path.write_text(json.dumps({**said, "until": said["until"] + renewed}))
+        for later in (0, 300, 590):
+            monkeypatch.setattr(time, "monotonic", lambda now=now + 1000 * renewed + later: now)
+            assert leases.acquire(cache, SHARD) is None
+    monkeypatch.setattr(time, "monotonic", lambda: now + 1601)
+    assert leases.acquire(cache, SHARD)
+
+
 def test_giving_back_removes_expired_ones_too(cache) -> None:
     for seconds in (-1.0, -1.0, 60.0):
         lease = leases.acquire(cache, SHARD, seconds)

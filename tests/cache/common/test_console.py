@@ -91,26 +91,27 @@ def obeyed(text: str) -> set[str]:
     "how", ["typer", "typer error", "print", "error", "os error", "usage", "library", "log", "fault"]
 )
 def test_whatever_is_printed_is_escaped(capsys, monkeypatch, how) -> None:
+    told = f"{ODD} https://me:hidden@host/a?sig=hidden"
     app = typer.Typer(pretty_exceptions_enable=False)
 
     @app.command()
     def command(number: int = 0) -> None:
         if how.startswith("typer"):
-            typer.echo(ODD, err=how == "typer error")
+            typer.echo(told, err=how == "typer error")
         elif how == "print":
-            print(ODD)
+            print(told)
         elif how == "error":
-            raise CacheError(ODD)
+            raise CacheError(told)
         elif how == "os error":
-            raise FileNotFoundError(2, "no such file", ODD)
+            raise FileNotFoundError(2, "no such file", told)
         elif how == "library":
-            sys.stderr.write(ODD)
+            sys.stderr.write(told)
         elif how == "log":
-            logging.getLogger("cache").warning("%s", ODD)
+            logging.getLogger("cache").warning("%s", told)
         elif how == "fault":
-            raise KeyError(ODD)
+            raise KeyError(told)
 
-    monkeypatch.setattr(sys, "argv", ["emi", *(["--number", ODD] if how == "usage" else [])])
+    monkeypatch.setattr(sys, "argv", ["emi", *(["--number", told] if how == "usage" else [])])
     monkeypatch.setattr(logging.getLogger("cache"), "propagate", False)
     monkeypatch.setattr(logging.getLogger("cache"), "handlers", [logging.lastResort])
     before = sys.stdout, sys.stderr
@@ -120,6 +121,7 @@ def test_whatever_is_printed_is_escaped(capsys, monkeypatch, how) -> None:
     shown = "".join(capsys.readouterr())
     assert stopped.value.code == {"error": 1, "os error": 1, "usage": 2, "fault": 1}.get(how, 0)
     assert not obeyed(shown)
+    assert "hidden" not in shown
     assert how == "usage" or r"\u202e" in shown  # typer would rather not show such a value
 
 

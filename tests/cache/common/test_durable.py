@@ -65,3 +65,15 @@ def test_a_folder_is_on_the_disk_in_the_one_above_it(tmp_path, monkeypatch) -> N
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         durable.make_folder(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [durable.make_folder, durable.check_writable, lambda path: durable.write_output(path, b"", False)],
+)
+@pytest.mark.parametrize("url", ["s3://bucket/x", "https://host/x"])
+def test_a_url_never_becomes_a_folder(write, url, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match=f"^{url}: a file or folder of this machine is needed here"):
+        write(Path(url))
+    assert not list(tmp_path.iterdir())

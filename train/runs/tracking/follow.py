@@ -13,6 +13,7 @@ from typing import Any
 
 from cache.common.console import in_one_line
 from cache.common.errors import reason_of
+from cache.common.storage.secrets import scrubbed
 from train.files import LOG, METRICS_FILE
 from train.runs.history import EpochRecord
 from train.runs.run_folder import read_metrics
@@ -47,7 +48,7 @@ class Tracking:
 
     def line(self) -> str:
         """Return a line more that says where to look; nothing where tracking failed."""
-        return "" if self.broken else f"\ntracked: {TRACKERS.get(self.kind).look(self.place)}"
+        return "" if self.broken else f"\ntracked: {scrubbed(TRACKERS.get(self.kind).look(self.place))}"
 
     def safely(self, tell: Callable[[], Any]) -> Any:
         """Do something at the tracker; a failure of any kind is said, once, and is the end of tracking."""
@@ -59,11 +60,11 @@ class Tracking:
                 return tell()
         except Exception as error:
             self.broken = True
-            why = in_one_line(reason_of(error))[:300]
+            why = in_one_line(scrubbed(reason_of(error)))[:300]
             LOG.warning(
                 "--track %s: %s (%s: %s); the work goes on and is not tracked; the same command tells it later",
                 self.kind,
-                in_one_line(self.place),
+                in_one_line(scrubbed(self.place)),
                 type(error).__name__,
                 why,
             )

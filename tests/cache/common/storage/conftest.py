@@ -1,4 +1,4 @@
-"""A server that gives one answer to everything."""
+"""A server that gives one answer to everything, and a store that is odd."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
+
+from cache.common.storage import connect
+from cache.common.storage.url_path import UrlPath, place
 
 
 @pytest.fixture
@@ -34,3 +37,22 @@ def answering() -> Iterator[Callable[[str], int]]:
     for listener in listeners:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+
+
+@pytest.fixture
+def odd_store(bench, monkeypatch):
+    """A store that speaks S3 and Google's dialect of it; ``s3://`` and ``gs://`` lead there."""
+    monkeypatch.setattr("cache.common.storage.remote.PAUSE", 0.01)
+    with bench("odd_store").odd_store() as store:
+        here = bench("object_stores").environment(store.port) | bench("odd_store").google(store.port)
+        for name, value in here.items():
+            monkeypatch.setenv(name, value)
+        connect.forget()
+        yield store
+        connect.forget()
+
+
+@pytest.fixture
+def google(odd_store) -> UrlPath:
+    """A bucket of Google's, as far as its documentation goes."""
+    return place("gs://bucket")  # type: ignore[return-value]

@@ -69,3 +69,25 @@ def test_a_server_that_is_not_there_is_said_after_some_attempts(monkeypatch) -> 
     with pytest.raises(RemoteError, match="check the network, the endpoint") as raised:
         place("s3://b/c").storage.read("cache.json")
     assert "secret-word" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "127.0.0.1:9000", "htp://me:word@host", "http://me:word@a host", "http://h?t=word"]
+)
+@pytest.mark.parametrize(("url", "name"), [("s3://b/c", "AWS_ENDPOINT_URL"), ("gs://b/c", "GOOGLE_BASE_URL")])
+def test_an_endpoint_that_is_no_address_is_named_and_not_shown(url, name, value, monkeypatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(
+        StorageError, match=f"^{name} in the environment is (empty|no address), expected"
+    ) as error:
+        place(url).exists()
+    assert "word" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "form", ["HTTP://127.0.0.1:{}", "http://me:word@127.0.0.1:{}/", "http://localhost:{}"]
+)
+def test_endpoints_may_be_written_in_many_ways(form, odd_store, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", form.format(odd_store.port))
+    connect.forget()
+    assert place("s3://b/c").storage.put_if_absent("a", b"x")

@@ -1,4 +1,4 @@
-"""The conformance suite of storages: a folder, objects in memory, S3."""
+"""The conformance suite of storages: a folder, objects in memory, S3, and what Google's store says of itself."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from cache.common.storage.places import storage_of
 from cache.common.storage.url_path import place
 
 
-@pytest.fixture(params=["local", "memory", "s3"])
+@pytest.fixture(params=["local", "memory", "s3", "gs"])
 def storage(request: pytest.FixtureRequest, tmp_path):
     if request.param == "local":
         return storage_of(tmp_path / "cache")
     if request.param == "memory":
         return storage_of(place(f"memory://{uuid.uuid4().hex}/cache"))
+    if request.param == "gs":
+        return storage_of(request.getfixturevalue("google") / "deep" / "cache")
     return storage_of(request.getfixturevalue("bucket") / "deep" / "cache")
 
 
@@ -29,6 +31,8 @@ def test_what_is_read_is_what_was_put(storage) -> None:
     assert abs(storage.size("shards/a.json").modified_ns / 1e9 - time.time()) < 600
     assert storage.read_range("shards/a.json", 4, 7) == b"two"
     assert storage.read_range("shards/a.json", 2, 3) == b"e"
+    assert storage.read_range("shards/a.json", 5, 9) == b"wo"
+    assert storage.read_range("shards/a.json", 9, 12) == storage.read_range("shards/a.json", 3, 3) == b""
 
 
 def test_a_taken_name_stays_as_it_was(storage) -> None:

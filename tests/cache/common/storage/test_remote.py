@@ -56,13 +56,71 @@ def test_what_cannot_succeed_is_asked_once(bucket, monkeypatch) -> None:
     assert len(asked) == 1
 
 
-def test_ranges_come_together(bucket) -> None:
-    data = bytes(range(256)) * 100
-    bucket.storage.put_if_absent("a", data)
-    ranges = [(0, 10), (5000, 5020), (25_590, 25_600)]
-    assert bucket.storage.read_ranges("a", ranges) == [data[start:stop] for start, stop in ranges]
-    assert bucket.storage.read_ranges("a", []) == []
-    assert bucket.storage.read_range("a", 30_000, 30_010) == b""
+RANGE = bytes(range(250))
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ("whole", "non-partial response"),
+        ("short", "the answer was cut short"),
+        ("long", "the answer was cut short"),
+        ("shifted", "Requested 10..20, got 11..21"),
+    ],
+)
+def test_a_range_of_other_bytes_than_were_asked_for_is_never_taken(odd_store, scheme, odd, said) -> None:
+    storage = place(f"{scheme}://bucket/c").storage
+    storage.put_if_absent("a", RANGE)
+    assert storage.read_range("a", 10, 20) == RANGE[10:20]
+    odd_store.odd = odd
+    with pytest.raises(RemoteError, match=said) as error:
+        storage.read_range("a", 10, 20)
+    assert error.value.retry
+
+
+@pytest.mark.parametrize("size", [10, remote.SAME_BYTES + 1])
+def test_a_put_that_is_answered_without_a_tag_was_done_once(odd_store, size) -> None:
+    storage = place("s3://bucket/c").storage
+    odd_store.odd = "no-put-tag"
+    tag = storage.put_if_absent("a", bytes(size))
+    assert tag == storage.size("a").tag != ""
+    assert [method for method, _ in odd_store.requests].count("PUT") == 1
+    assert storage.replace_if_match("a", tag, b"new") == storage.size("a").tag
+    assert storage.replace_if_match("a", tag, b"newer") is None
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_lists_come_in_any_order_and_in_pages_of_one(odd_store, scheme) -> None:
+    storage = place(f"{scheme}://bucket/c").storage
+    for name in ("b", "shards/1", "shards/2.zarr/x", "shards/2.zarr/y", "shards/3"):
+        storage.put_if_absent(name, b"x")
+    odd_store.odd, odd_store.page = "unordered", 1
+    assert len(list(storage.list(""))) == 5
+    assert storage.names("shards") == ["1", "2.zarr", "3"]
+    assert sorted(entry.name for entry in storage.entries("shards")) == ["1", "3"]
+
+
+def test_a_panic_of_the_library_is_one_line(bucket, monkeypatch) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panic(*given, **more):
+        raise PanicException("range start must not be greater than end")
+
+    monkeypatch.setattr(obstore, "get", panic)
+    with pytest.raises(RemoteError, match=r"/a: the library gave up \(range start .*\); check the network"):
+        bucket.storage.read("a")
+
+
+def test_azures_lists_leave_out_quotation_marks(monkeypatch) -> None:
+    store = obstore.store.MemoryStore()
+    storage = RemoteStorage(place("az://box/c"), store)  # type: ignore[arg-type]
+    tag = storage.put_if_absent("a", b"x")
+    pages = [[{**meta, "e_tag": meta["e_tag"].strip('"')} for meta in page] for page in obstore.list(store)]
+    monkeypatch.setattr(obstore, "list", lambda *_: pages)
+    assert [entry.tag for entry in storage.list("")] == [tag]
+    assert storage.replace_if_match("a", tag, b"y") is not None
 
 
 def test_names_are_those_of_one_folder(bucket) -> None:

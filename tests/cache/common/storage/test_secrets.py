@@ -11,6 +11,8 @@ from cache.common.storage.secrets import scrubbed
     ("text", "said"),
     [
         ("error at https://me:word@host/b/c: no", "error at https://…@host/b/c: no"),
+        ("http://me:wo/rd@host/b, s3://me:w@rd@b/c", "http://…@host/b, s3://…@b/c"),
+        ("http://host:80/a@b and s3://b/a@b", "http://host:80/a@b and s3://b/a@b"),
         ("GET http://h/b?X-Amz-Signature=abc&X-Amz-Credential=AK in 3 ms", "GET http://h/b?… in 3 ms"),
         ("https://h/c?sv=2024&sig=abc%3D", "https://h/c?…"),
         ("authorization: AWS4-HMAC-SHA256 Credential=AKI/2026, Signature=ff", "authorization …"),

@@ -103,6 +103,7 @@ class End:
         (OSError(28, "x", "/a/b"), "/a/b: No space left on device"),
         (OSError(12, "x"), "the system: Cannot allocate memory"),
         (StorageError("cannot write\nx"), "cannot write x"),
+        (StorageError(f"{'long ' * 60}; the way out"), f"{'long ' * 60}; the way out"),
     ],
 )
 def test_what_could_be_foreseen_in_a_worker_is_one_line(monkeypatch, capsys, tmp_path, error, reason) -> None:

@@ -72,7 +72,7 @@ def test_without_ray_one_line_says_how_to_get_it(monkeypatch, tmp_path, clips) -
         extract(clips, tmp_path / "c", ray("logmel"))
 
 
-def test_an_address_where_nobody_answers_is_one_line() -> None:
+def test_an_address_where_nobody_answers_is_one_line(monkeypatch) -> None:
     pytest.importorskip("ray", reason="needs Ray: pip install 'emi-fusion[ray]'")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -81,8 +81,13 @@ def test_an_address_where_nobody_answers_is_one_line() -> None:
         (address, "nobody answers there"),
         ("ray://host:10001", "expected auto or HOST:PORT"),
         ("host", "expected auto or HOST:PORT"),
+        ("host:²", "expected auto or HOST:PORT"),
+        ("me:word@host:1", "found …@host:1, expected auto or HOST:PORT"),
     ]:
-        with pytest.raises(ExtractError, match=message), joined(where, StopRequest(1)):
+        with pytest.raises(ExtractError, match=f"^--address.*{message}"), joined(where, StopRequest(1)):
+            pass
+        monkeypatch.setenv("RAY_ADDRESS", where)
+        with pytest.raises(ExtractError, match=f"^RAY_ADDRESS.*{message}"), joined(None, StopRequest(1)):
             pass
 
 

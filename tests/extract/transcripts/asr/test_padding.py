@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from extract.errors import EncoderError
+from extract.options import EngineOptions
 from extract.transcripts.asr.model_files import AsrFiles, find_asr
 from extract.transcripts.asr.options import TranscribeOptions
 from extract.transcripts.asr.padding import columns_heard, share_silence
@@ -75,6 +76,9 @@ def test_only_a_choice_stands_in_the_recipe_and_only_a_cpu_has_it(tmp_path) -> N
     assert recipe_of_asr(files, TranscribeOptions("x"), "cuda")["precision"] == "float16"
     with pytest.raises(EncoderError, match="--padding 5: only on a CPU"):
         recipe_of_asr(files, TranscribeOptions("x", padding=5), "cuda")
+    on_ray = TranscribeOptions("x", EngineOptions("ray", gpus_per_worker=1), padding=5)
+    with pytest.raises(EncoderError, match="choose --gpus-per-worker 0, or leave it out"):
+        recipe_of_asr(files, on_ray, "cuda")
 
 
 def test_a_real_clip_is_heard_the_same_whatever_was_heard_before(whisper_tiny, voice) -> None:

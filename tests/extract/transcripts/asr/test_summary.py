@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cache.commit.failures import Failure
@@ -20,6 +21,11 @@ def test_every_count_has_its_line() -> None:
                  "1 mended row", "2 clips of files that have changed", "t.words.csv", "1 failed",
                  "\\u001b: damaged: why", "stopped early"):  # fmt: skip
         assert part in text
+    none = replace(SUMMARY, heard=0)
+    assert ("nothing to" in as_text(none), "nothing to" in as_text(replace(none, stopped=False))) == (
+        False,
+        True,
+    )
     assert as_json(SUMMARY)["failures"][0]["reason"] == "damaged"
 
 

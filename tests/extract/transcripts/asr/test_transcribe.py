@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -53,6 +54,18 @@ def test_changed_sound_is_heard_again_only_when_asked(fake_asr, sound, tmp_path,
     done = transcribe([folder], out, TranscribeOptions("x", shard_clips=2, update=True))
     assert (done.heard, fake_asr.calls - calls) == (1, 1)
     assert rows(out)["01"]["text"].endswith(" 6400.")
+
+
+def test_a_clip_that_is_no_sound_any_more_is_listed_and_its_row_stays(fake_asr, sound, tmp_path) -> None:
+    folder, out = sound(2), tmp_path / "t.csv"
+    transcribe([folder], out, OPTIONS)
+    before = rows(out)["01"]
+    (folder / "01.wav").write_text("no sound\n" * 9)
+    for _ in range(2):
+        done = transcribe([folder], out, replace(OPTIONS, update=True))
+        assert [(each.clip_id, each.reason) for each in done.failures] == [("01", "unreadable")]
+        assert (done.heard, done.stopped, rows(out)["01"]) == (0, False, before)
+    assert transcribe([folder], out, OPTIONS).failures == ()
 
 
 def test_what_was_mended_stays_when_clips_are_added(fake_asr, sound, tmp_path) -> None:

@@ -28,7 +28,7 @@ class Heard:
 
     def _fail(self, what):
         if what == type(self).fails:
-            raise ValueError("the server\x1b said\nno")
+            raise ValueError("the server\x1b said\nno to http://me:hidden@host")
 
     @staticmethod
     def look(place):
@@ -90,6 +90,7 @@ def test_a_failure_is_said_once_and_costs_nothing(heard, fails, corpus, splits, 
     assert "ValueError" in said
     assert "is not tracked" in said
     assert not set("\x1b\n") & set(said)
+    assert "hidden" not in said
     assert tracking.line() == ""
 
 
