@@ -87,6 +87,7 @@ def evaluate(
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,
             options=EvidenceOptions(metric, by, permutations, assume_icc, clips_per_speaker),
+            speakers=known,
         )
     if json:
         print_json(result)

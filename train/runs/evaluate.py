@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cache.common.ids import KnownIds
@@ -32,6 +32,7 @@ def evaluate(
     allow_recipe_diff: bool = False,
     device: str = "auto",
     options: EvidenceOptions | None = None,
+    speakers: Mapping[str, str | None] | None = None,
 ) -> dict[str, Any]:
     """Score a head on labelled clips.
 
@@ -45,6 +46,8 @@ def evaluate(
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
         device: "auto", "cpu", "cuda" or "cuda:N".
         options: which intervals, null and groups; default: those of the run's metric, no groups.
+        speakers: clip id → speaker of further clips, which a head with ``standardise="speaker"`` counts to their
+            speakers' as ``predict`` does, labelled or not.
 
     Returns:
         ``scores`` unclipped and ``scores_clipped`` to the training labels' range, what ``evidence`` gives
@@ -65,9 +68,9 @@ def evaluate(
         require_streams(run, reader)
         clips = _clips_to_score(reader, labels, min_coverage, options.by)
         kept, diff = clips.labels, allow_recipe_diff
-        found = predict(
-            run, reader, kept.clip_ids, allow_recipe_diff=diff, device=device, speakers=kept.by_clip
-        )
+        labelled = {clip: speaker for clip, speaker in kept.by_clip.items() if speaker is not None}
+        everyone = {**(speakers or {}), **labelled}
+        found = predict(run, reader, kept.clip_ids, allow_recipe_diff=diff, device=device, speakers=everyone)
     values, within = found.values[:, at], run.targets.clipped(found.values)[:, at]
     shaped, missing = run.trained_on(), missing_counts(kept.targets, kept.names)
     trained_on = KnownIds(shaped or ())
