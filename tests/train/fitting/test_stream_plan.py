@@ -108,7 +108,7 @@ def test_clips_that_a_stream_lacks_are_dropped_or_refused(missing, pair, splits,
         whole = fit(
             {**pair, "text": pair["audio"]}, splits, config, tmp_path / "r", progress=quiet, shared=PLAIN
         )
-        with pytest.raises(LabelError, match="not in every stream.*: 00000; extract .*train-mean$"):
+        with pytest.raises(LabelError, match=r"not in every stream.*: 00000; extract .*train-mean$"):
             predict(whole, pair, ["00000"], allow_recipe_diff=True)  # no hint at an id that is nearly its own
         with pytest.raises(LabelError) as caught:
             fit(pair, splits, config, tmp_path / "run", progress=quiet, shared=PLAIN)
