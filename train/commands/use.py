@@ -78,11 +78,10 @@ def evaluate(
         loaded = load_run(run)
         asked = scoring.chosen_targets(loaded, names_in(targets or ""))
         known = read_speakers(speakers) if speakers else None
-        labelled = read_labels(labels, asked, split, known, annotators)
         result = scoring.evaluate(
             loaded,
             parse_caches(caches),
-            labelled,
+            read_labels(labels, asked, split, known, annotators),
             min_coverage=config.min_coverage,
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,
