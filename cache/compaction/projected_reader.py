@@ -53,8 +53,8 @@ class ProjectedReader(CacheReader):
         super().close()
 
     def clip_table(self, name: str, clip_ids: Sequence[str] | None = None) -> Array:
-        """Return one row per clip; global means are projected."""
+        """Return one row per clip; global means are projected, and of no clip there is nothing to project."""
         table = super().clip_table(name, clip_ids)
-        if name.startswith(GLOBAL_MEAN):
+        if name.startswith(GLOBAL_MEAN) and len(table):
             return self._projection.global_mean(name.removeprefix(GLOBAL_MEAN), table)
         return table

@@ -31,8 +31,8 @@ def as_text(summary: TextSummary) -> str:
         lines.append(f"  {len(summary.no_speech)} without text (no_speech): {_named(summary.no_speech)}")
     if summary.emptied:
         lines.append(
-            f"  {len(summary.emptied)} of them are cached with what their transcript said before: "
-            f"{_named(summary.emptied)}; a new cache leaves them out"
+            f"  {len(summary.emptied)} of them {'is' if len(summary.emptied) == 1 else 'are'} cached with what "
+            f"their transcript said before: {_named(summary.emptied)}; a new cache leaves them out"
         )
     if summary.updated:
         lines.append(f"  {summary.updated} encoded again, since the transcript has changed")

@@ -78,15 +78,15 @@ def evaluate(
         loaded = load_run(run)
         asked = scoring.chosen_targets(loaded, names_in(targets or ""))
         known = read_speakers(speakers) if speakers else None
-        labelled = read_labels(labels, asked, split, known, annotators)
         result = scoring.evaluate(
             loaded,
             parse_caches(caches),
-            labelled,
+            read_labels(labels, asked, split, known, annotators),
             min_coverage=config.min_coverage,
             allow_recipe_diff=allow_recipe_diff,
             device=config.device,
             options=EvidenceOptions(metric, by, permutations, assume_icc, clips_per_speaker),
+            speakers=known,
         )
     if json:
         print_json(result)

@@ -191,7 +191,7 @@ def _require_columns(table: Table, names: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, table.columns, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else "; name columns that it has with --targets"
             raise LabelError(
                 f"{table.path}: no column {name!r}, found {listed(table.columns, SHOWN_COLUMNS)}{hint}"
             )

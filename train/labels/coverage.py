@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from cache.common.errors import TableError
 from cache.common.ids import KnownIds, nearly_matching
 from train.errors import LabelError
 from train.labels.tables import Labels
-from train.streams.settings import TOKEN
+from train.streams.settings import DROP, TOKEN
 from train.streams.stream_set import Caches, Source, StreamSet, as_missing, open_source, readers_of
 
 HINTED = 3  # ids shown from either side when none meets
@@ -31,6 +31,16 @@ def opened(cache: Caches, missing: str | None = None) -> Iterator[Source]:
     else:
         with open_source(cache, missing or TOKEN) as reader:
             yield reader
+
+
+def _dropped(missing: Sequence[str], reader: Source) -> str:
+    """Say which streams lack clips that others hold, where such clips are dropped; nothing elsewhere."""
+    if not isinstance(reader, StreamSet) or reader.missing != DROP:
+        return ""
+    held = [clip_id for clip_id in missing if any(clip_id in each for each in reader.among.values())]
+    counts = {name: sum(clip_id not in each for clip_id in held) for name, each in reader.among.items()}
+    lacking = ", ".join(f"{name} lacks {count}" for name, count in counts.items() if count)
+    return f"; --missing drop leaves out what a stream lacks ({lacking}), token keeps it" if held else ""
 
 
 def is_compact(reader: Source) -> bool:
@@ -76,7 +86,10 @@ def check_coverage(found: dict[str, Any], labels: Labels, reader: Source, least:
     Raises:
         LabelError: if it holds none, or a smaller share than ``least``.
     """
+    dropped = _dropped(found["missing"], reader)
     if not found["cached"]:
+        if dropped:
+            raise LabelError(f"{labels.path}: none of its clips is in every stream of {reader.path}{dropped}")
         ours, theirs = ", ".join(labels.clip_ids[:HINTED]), ", ".join(reader.clip_ids[:HINTED]) or "none"
         raise LabelError(
             f"{labels.path} and {reader.path} have no clip in common: labels name {ours}, the cache holds "
@@ -89,5 +102,5 @@ def check_coverage(found: dict[str, Any], labels: Labels, reader: Source, least:
             f"{labels.path}: {found['cached']} of {found['labelled']} labelled clips are in {reader.path} "
             f"({found['share']:.1%}), expected at least {least:.1%}; missing: "
             f"{', '.join(missing[:HINTED])}{more}; extract them, or accept it with --min-coverage"
-            f"{nearly_matching(missing, reader.clip_ids)}"
+            f"{dropped or nearly_matching(missing, reader.clip_ids)}"
         )

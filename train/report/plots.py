@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +24,7 @@ FloatArray = npt.NDArray[np.float64]
 OTHER_CLIPS = "each seed on inner clips of its own: levels do not compare"
 MOST_NAMED = 8  # curves of a panel
 SIGNIFICANT = 0.05  # after Holm's correction
+LINE = 90  # characters below a picture of intervals: names of rows leave its axis too narrow for them
 
 
 class Bar(NamedTuple):
@@ -66,7 +68,7 @@ def plot_rows(path: Path, study: Study, scores: Scores) -> None:
         where = f"{len(study.truth)} validation clips"
         if study.folds:
             where = f"{len(study.truth)} clips, mean over {len(study.folds)} folds"
-        axis.set_xlabel(f"mean {study.metric} on {where}{note}, 95 % interval{cut}")
+        write_below(axis, f"mean {study.metric} on {where}{note}, 95 % interval{cut}")
 
 
 def plot_differences(path: Path, study: Study, scores: Scores) -> None:
@@ -92,10 +94,17 @@ def plot_differences(path: Path, study: Study, scores: Scores) -> None:
     with figure_of(path, (7.2, 1.8 + 0.34 * len(bars))) as axis:
         axis.axvline(0, color=MUTED, linewidth=1, zorder=1)
         cut = draw_bars(axis, bars, [0.0])
-        axis.set_xlabel(
+        write_below(
+            axis,
             f"Δ {metric_sign(study.metric)} from “{study.reference}”\n"
-            f"blue: p < {SIGNIFICANT:g} after Holm; grey: not. Paired 95 % intervals, uncorrected{cut}"
+            f"blue: p < {SIGNIFICANT:g} after Holm; grey: not. Paired 95 % intervals, uncorrected{cut}",
         )
+
+
+def write_below(axis: Axes, text: str) -> None:
+    """Write what a picture of one panel shows below all of it, in lines that fit."""
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, LINE)]
+    axis.figure.supxlabel("\n".join(lines), fontsize=10)
 
 
 def difference_colour(p_value: float) -> str:

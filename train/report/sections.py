@@ -137,7 +137,10 @@ def coverage_section(runs: Sequence[Path]) -> str:
     table = markdown_table(["run", "split", "labelled", "in the cache", "not in the cache"], rows)
     if not absent:
         return table
-    streams = markdown_table(["run", "stream", "split", "absent", "which"], absent)
+    some = [row for row in absent if row[3] != "0"]  # folds have many others
+    if not some:
+        return f"{table}\n\nNo stream lacks a clip that another one holds."
+    streams = markdown_table(["run", "stream", "split", "absent", "which"], some)
     return f"{table}\n\nClips that a stream lacks, of those that another one holds:\n\n{streams}"
 
 

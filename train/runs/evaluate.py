@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cache.common.ids import KnownIds
@@ -32,19 +32,20 @@ def evaluate(
     allow_recipe_diff: bool = False,
     device: str = "auto",
     options: EvidenceOptions | None = None,
+    speakers: Mapping[str, str | None] | None = None,
 ) -> dict[str, Any]:
     """Score a head on labelled clips.
 
     Args:
         run: a finished run.
-        cache: with the recipe that the run was trained on; for a compact one, also the full cache that it
-            was made from: the projection that lies in the run is applied; of several streams, those by name.
+        cache: as ``predict`` takes it.
         labels: of the clips to score, of all targets of the head or some; clips that the cache does not hold are
             counted.
         min_coverage: least share of the labelled clips that the cache must hold.
         allow_recipe_diff: go on when the cache's recipe differs, and record how.
         device: "auto", "cpu", "cuda" or "cuda:N".
         options: which intervals, null and groups; default: those of the run's metric, no groups.
+        speakers: clip id → speaker of more clips, labelled or not, for a head with ``standardise="speaker"``.
 
     Returns:
         ``scores`` unclipped and ``scores_clipped`` to the training labels' range, what ``evidence`` gives
@@ -65,9 +66,8 @@ def evaluate(
         require_streams(run, reader)
         clips = _clips_to_score(reader, labels, min_coverage, options.by)
         kept, diff = clips.labels, allow_recipe_diff
-        found = predict(
-            run, reader, kept.clip_ids, allow_recipe_diff=diff, device=device, speakers=kept.by_clip
-        )
+        known = {**(speakers or {}), **{clip: who for clip, who in kept.by_clip.items() if who is not None}}
+        found = predict(run, reader, kept.clip_ids, allow_recipe_diff=diff, device=device, speakers=known)
     values, within = found.values[:, at], run.targets.clipped(found.values)[:, at]
     shaped, missing = run.trained_on(), missing_counts(kept.targets, kept.names)
     trained_on = KnownIds(shaped or ())

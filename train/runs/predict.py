@@ -202,10 +202,11 @@ def _absent_text(run: Run, reader: Source, absent: Sequence[str], total: int) ->
     where = "the cache"
     if run.streams:
         where = "any stream" if run.config.missing == TOKEN else "every stream"
+    unknown = [clip_id for clip_id in absent if clip_id not in reader]
     return (
         f"{reader.path}: {len(absent)} of the {total} clips asked for are not in {where}: "
-        f"{', '.join(absent[:SHOWN])}{more}; extract them, or fill them with --missing train-mean"
-        f"{nearly_matching(absent, reader.clip_ids)}"
+        f"{', '.join(absent[:SHOWN])}{more}; extract them, or fill them with predict --missing train-mean"
+        f"{nearly_matching(unknown, reader.clip_ids)}"
     )
 
 

@@ -185,17 +185,18 @@ def _clips_of(readers: Mapping[str, CacheReader], missing: str) -> dict[str, Non
 
 
 def _require_common(readers: Mapping[str, CacheReader]) -> None:
-    """Refuse a stream that has no clip in common with any other.
+    """Refuse a stream that has no clip in common with any other; one without any clip just lacks them all.
 
     Raises:
         LabelError: if there is one.
     """
-    for name, reader in readers.items():
-        others = {other: each for other, each in readers.items() if other != name}
+    filled = {name: reader for name, reader in readers.items() if len(reader)}
+    for name, reader in filled.items():
+        others = {other: each for other, each in filled.items() if other != name}
         if not others or any(clip in other for clip in reader for other in others.values()):
             continue
         second, theirs = next(iter(others.items()))
-        one, two = (", ".join(each.clip_ids[:SHOWN]) or "none" for each in (reader, theirs))
+        one, two = (", ".join(each.clip_ids[:SHOWN]) for each in (reader, theirs))
         raise LabelError(
             f"{name}={reader.path} and {second}={theirs.path} have no clip in common: the first holds {one}, the "
             f"other {two}; streams are joined by ids, which must be the same text"

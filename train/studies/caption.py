@@ -33,7 +33,8 @@ def caption(
     sides = [(name, _cache_line(each)) for reader in readers for name, each in readers_of(reader).items()]
     streams = dict.fromkeys(f"{name}: {line}" for name, line in sides if name)  # rows of some name them again
     caches = "; ".join([*(line for name, line in sides if not name), *streams])
-    hidden = sorted({str(row.config.hidden or "input width") for row in rows})
+    hidden = sorted({each for row in rows for each in _units(row)})
+    units = f"hidden {', '.join(hidden)}; " if hidden else ""
     chosen = {
         "inner": f"epoch chosen by {metric} on an inner part of the training clips",
         "valid": "epoch selected on valid, so that the scores are too high",
@@ -44,7 +45,8 @@ def caption(
     folds = parts is not None and parts.are_folds
     return (
         f"{mean_text(metric, clips, parts)}, {counted(seeds, 'seed')}. Cache: {caches}. "
-        f"Frozen encoder; hidden {', '.join(hidden)}; {epochs} epochs; {selection}; {_rates(rows, tried, folds)}."
+        f"Frozen encoder; {units}{epochs} epochs; {selection}; "
+        f"{_rates(rows, tried, folds)}."
     )
 
 
@@ -54,6 +56,12 @@ def mean_text(metric: str, clips: int, parts: Parts | None = None) -> str:
         return f"Mean {metric} on {counted(clips, 'validation clip')}"
     folds = f"{len(parts.all)} folds, divided {parts.divided}"
     return f"Mean {metric} over {folds}; {counted(clips, 'clip')}"
+
+
+def _units(row: Row) -> set[str]:
+    """Return the units of a row's temporal models, of each stream that has its own; none without any."""
+    every = [row.config, *(row.config.of_stream(name) for name in row.config.streams)]
+    return {str(each.hidden or "input width") for each in every if each.lstm}
 
 
 def _rates(rows: Sequence[Row], tried: Sequence[float], folds: bool) -> str:

@@ -31,7 +31,6 @@ from train.errors import ConfigError, RunError
 from train.files import ENVIRONMENT_FILE, METRICS_FILE, PREDICTIONS_FILE, make_folder, write_csv
 from train.fitting.begun import as_begun
 from train.fitting.fit import SharedFit, fit
-from train.fitting.task import plan_fit
 from train.labels.coverage import cached, opened
 from train.labels.folds import LEAVE_ONE_OUT, Folding
 from train.labels.label_files import LabelFiles
@@ -105,7 +104,7 @@ def fit_folds(
         _require_same_seeds(folder, config.seed, seeds)
     with opened(cache, config.missing) as reader:
         for part in parts.all:  # before anything is written
-            plan_fit(reader, part.labels, config)
+            part.require_plan(reader, config)
         audits = audit_folds(reader, parts.by_name, config.by_speaker)
         said = joined(audits)
         for line in [*options.said, *target_lines(labels), *weight_lines(labels), said.text()]:

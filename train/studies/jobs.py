@@ -214,7 +214,7 @@ def study_context(
         claim_folder(out, STUDY)
         require_same_kind(out, STUDY, folds=parts.are_folds)
         for row, part in product(rows, parts.all if parts.are_folds else ()):
-            plan_fit(readers[row.cache], part.labels, row.config)
+            part.require_plan(readers[row.cache], row.config)
         make_folder(out)
         stack.enter_context(lock_folder(out))
         progress = Progress()

@@ -15,6 +15,7 @@ import numpy as np
 from cache.common.durable import write_output
 from cache.common.progress import Progress
 from cache.common.words import counted
+from train.config import FitConfig
 from train.errors import LabelError, RunError
 from train.files import csv_text
 from train.labels.coverage import ids_in, opened
@@ -23,6 +24,7 @@ from train.labels.label_files import LabelFiles
 from train.labels.read_tables import read_files
 from train.labels.tables import Labels, Splits, label_cell, listed
 from train.streams.arguments import CachePlace
+from train.streams.stream_set import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,22 @@ class Part:
     labels: Splits
     name: str = ""
     group: str = ""
+
+    def require_plan(self, reader: Source, config: FitConfig) -> None:
+        """Refuse what its fits would refuse, before any is made; of a fold, naming it.
+
+        Raises:
+            LabelError: if labels and cache do not fit together.
+            ConfigError: if the cache has not what the config asks for.
+        """
+        from train.fitting.task import plan_fit  # with torch, which whoever reads labels does not wait for
+
+        try:
+            plan_fit(reader, self.labels, config)
+        except LabelError as error:
+            if not self.name:
+                raise
+            raise LabelError(f"{self.name}: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -45,3 +45,4 @@ def test_it_gives_the_compact_caches_values(pair):
         name = "global_mean/hidden_states/2"
         np.testing.assert_allclose(projected.clip_table(name), reader.clip_table(name), atol=1e-5)
         assert projected.clip_table("clips/duration").shape == (3,)
+        assert len(projected.clip_table(name, [])) == 0

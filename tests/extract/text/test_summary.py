@@ -17,7 +17,7 @@ SUMMARY = TextSummary(
 def test_every_count_has_its_line() -> None:
     text = as_text(SUMMARY)
     for part in ("9 of 20 clips", "4 encoded now in 1:00", "8 without text (no_speech): a, b, c, d, e and 3 more",
-                 "1 of them are cached", "2 encoded again", "3 cached clips with another transcript",
+                 "1 of them is cached", "2 encoded again", "3 cached clips with another transcript",
                  "x: overflow: why", "stopped early"):  # fmt: skip
         assert part in text
     assert as_json(SUMMARY)["no_speech"][-1] == "\x1b"

@@ -167,6 +167,7 @@ def test_compact_streams_and_the_full_ones_in_their_place(pair, splits, small, q
     assert cli("bundle", run.path, "--out", tmp_path / "b.zip")[0] == 0
     with zipfile.ZipFile(tmp_path / "b.zip") as archive:
         assert "projection.audio.npz" in archive.namelist()
+    np.testing.assert_array_equal(predict(load_run(tmp_path / "b.zip"), pair).values, full)
 
 
 def test_a_head_is_scored_on_another_corpus_by_its_names(cli, run, corpus, make_cache, table, tmp_path):

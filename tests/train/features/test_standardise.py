@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from train.errors import LabelError
 from train.features.batches import Batcher, load_features
 from train.features.standardise import by_speaker, clip_moments, frame_moments
 from train.fitting.task import plan_fit
+from train.scores.metrics import score_all
 
 
 @pytest.fixture
@@ -112,6 +114,27 @@ def test_a_prediction_by_speaker_does_not_depend_on_what_else_is_asked_for(corpu
     assert scores["scores"]["pearson"]["mean"] == pytest.approx(
         run.metrics["valid"]["pearson"]["mean"], abs=1e-6
     )
+
+
+def test_an_evaluation_counts_unlabelled_clips_of_a_speaker_as_a_prediction_does(
+    corpus, splits, standard, cli, table, tmp_path
+) -> None:
+    run = standard("speaker")
+    few = splits.valid.take(range(0, 30, 2))
+    rows = [[clip, *corpus.truth[clip]] for clip in few.clip_ids]
+    labels = table(tmp_path / "few.csv", ["clip_id", *few.names], rows)
+    known = {**splits.valid.by_clip, "00090": "s14"}  # the last one is in no table of labels
+    speakers = table(tmp_path / "speakers.csv", ["clip_id", "speaker"], known.items())
+    told = ["--labels", labels, "--speakers", speakers, "--permutations", 0, "--json"]
+    code, text, err = cli("evaluate", run.path, corpus.cache, *told)
+    assert code == 0, err
+    scores = [
+        score_all(few.targets, predict(run, corpus.cache, few.clip_ids, speakers=each).values, few.names)
+        for each in (known, few.by_clip)
+    ]
+    all_of_them, labelled = (each["pearson"]["mean"] for each in scores)
+    assert json.loads(text)["scores"]["pearson"]["mean"] == pytest.approx(all_of_them, abs=1e-9)
+    assert abs(all_of_them - labelled) > 1e-3
 
 
 def test_speakers_that_are_not_known_are_refused(

@@ -105,6 +105,11 @@ def test_predictions_are_those_of_the_fit_whatever_is_asked_for_beside(pair, pai
 def test_clips_that_a_stream_lacks_are_dropped_or_refused(missing, pair, splits, small, quiet, tmp_path):
     config = replace(small, epochs=1, missing=missing, min_coverage=0.5)
     if missing == "refuse":
+        whole = fit(
+            {**pair, "text": pair["audio"]}, splits, config, tmp_path / "r", progress=quiet, shared=PLAIN
+        )
+        with pytest.raises(LabelError, match=r"not in every stream.*: 00000; extract .*train-mean$"):
+            predict(whole, pair, ["00000"], allow_recipe_diff=True)  # no hint at an id that is nearly its own
         with pytest.raises(LabelError) as caught:
             fit(pair, splits, config, tmp_path / "run", progress=quiet, shared=PLAIN)
         assert "lacks 13 of 90 clips that another stream holds: 00000, 00007, 00014 and 10 more" in str(

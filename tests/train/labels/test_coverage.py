@@ -125,6 +125,15 @@ def test_ids_that_nearly_match_are_counted_but_never_matched(corpus, splits, cha
             check_coverage(coverage(labels, reader), labels, reader, 0.0)
 
 
+def test_clips_that_are_dropped_are_told_from_those_that_no_stream_holds(pair, splits):
+    lacking = splits.valid.take([at for at, clip in enumerate(splits.valid.clip_ids) if int(clip) % 7 == 0])
+    with opened(pair, "drop") as reader:
+        for labels, said in ((splits.valid, "26 of 30 labelled"), (lacking, "none of its clips is in every")):
+            why = r"--missing drop leaves out what a stream lacks \(text lacks 4\), token keeps it$"
+            with pytest.raises(LabelError, match=f"{said}.*{why}"):
+                check_coverage(coverage(labels, reader), labels, reader, 0.95)
+
+
 def test_a_prediction_counts_ids_that_nearly_match(corpus, run, cli, tmp_path):
     (tmp_path / "ids.txt").write_text("7\n8\n00009\n")
     code, _, err = cli(

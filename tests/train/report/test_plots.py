@@ -11,7 +11,7 @@ import pytest
 from train.report import fold_plots, plots
 from train.report.page import _inner_part
 from train.report.plots import Bar, Curves, draw_bars, plot_differences, plot_histories, plot_rows, same_loss
-from train.runs.plots import BLUE, MUTED, panels_of
+from train.runs.plots import BLUE, MUTED, figure_of, panels_of
 from train.scores.estimates import Interval
 from train.studies.scored import score_rows
 
@@ -36,6 +36,29 @@ def test_rows_and_differences_are_drawn_even_where_undefined(draw, few, tmp_path
     assert np.isnan(scores.intervals[-1].estimate)
     draw(tmp_path / "picture.png", study, scores)
     assert is_png(tmp_path / "picture.png")
+
+
+@pytest.mark.parametrize("draw", [plot_rows, plot_differences])
+def test_what_is_written_below_lies_within_the_picture(draw, few, tmp_path, monkeypatch) -> None:
+    study, scores = few
+    long = "baseline: all streams: frame statistics, ridge"  # leaves the axis half of the width
+    rows = tuple(replace(row, name=f"{long} {number}") for number, row in enumerate(study.rows))
+    drawn = []
+
+    @contextmanager
+    def kept(*arguments):
+        with figure_of(*arguments) as axis:
+            drawn.append(axis)
+            yield axis
+
+    monkeypatch.setattr(plots, "figure_of", kept)
+    named = replace(study, rows=rows, reference=rows[0].name, selected_on="valid", folds=("fold-1",) * 6)
+    draw(tmp_path / "picture.png", named, scores)
+    figure = drawn[0].figure
+    (below,) = [text for text in figure.texts if "95 % interval" in text.get_text()]
+    found = below.get_window_extent()
+    assert found.x0 >= 0
+    assert found.x1 <= figure.bbox.width
 
 
 @pytest.fixture

@@ -113,10 +113,12 @@ def test_coverage_tells_what_the_cache_lacked(tmp_path):
     assert valid == "| fold-1/seed-0 | valid | 3 | 3 | – |"
     told["streams"] = {"audio": {"train": [], "valid": ["a|1", "b"]}}
     (run / "coverage.json").write_text(json.dumps(told))
-    *_, words, _, _, _, train, valid = coverage_section([run]).splitlines()
+    *_, words, _, _, _, valid = coverage_section([run]).splitlines()
     assert words == "Clips that a stream lacks, of those that another one holds:"
-    assert train == "| fold-1/seed-0 | audio | train | 0 | – |"
     assert valid == "| fold-1/seed-0 | audio | valid | 2 | a\\|1, b |"
+    told["streams"]["audio"]["valid"] = []
+    (run / "coverage.json").write_text(json.dumps(told))
+    assert coverage_section([run]).endswith("\n\nNo stream lacks a clip that another one holds.")
     (run / "coverage.json").write_text('{"streams": 3}')
     with pytest.raises(RunError, match="coverage"):
         coverage_section([run])

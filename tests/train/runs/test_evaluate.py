@@ -60,4 +60,6 @@ def test_a_table_of_some_targets_is_enough(cli, run, corpus, table, tmp_path):
     assert code == 0, err
     assert "Admiration" not in text
     assert "\nAmusement" in text
-    assert cli(*args)[0] == 1
+    code, _, err = cli(*args)
+    assert code == 1
+    assert "no column 'Admiration', found clip_id, Amusement; name columns that it has with --targets" in err

@@ -34,6 +34,13 @@ def test_a_missing_clip_is_an_error_or_gets_the_training_mean(run, corpus):
     np.testing.assert_array_equal(found.values[0], run.targets.mean)
 
 
+def test_a_stream_that_holds_none_of_the_clips_lacks_them(pair_run, pair, make_text, corpus, tmp_path):
+    lacking = [clip for clip in corpus.truth if int(clip) % 7 == 0]
+    silent = {**pair, "text": make_text(tmp_path / "silent", corpus.truth, list(corpus.truth))}
+    expected = predict(pair_run, pair, lacking).values
+    np.testing.assert_array_equal(predict(pair_run, silent, lacking).values, expected)
+
+
 def test_a_reader_that_was_given_stays_open(run, corpus, splits, monkeypatch):
     with CacheReader(corpus.cache) as reader:
         closed = []

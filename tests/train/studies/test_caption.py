@@ -36,6 +36,15 @@ def test_what_differs_between_rows_is_listed(corpus) -> None:
     assert "lr 0.001, 0.003, chosen for each row on that part from 0.001, 0.003" in text
 
 
+def test_units_are_those_of_temporal_models_that_there_are(corpus) -> None:
+    without = FitConfig(lstm=False, hidden=64)
+    of_text = replace(without, streams={"text": {"lstm": True, "hidden": 9}})
+    with CacheReader(corpus.cache) as reader:
+        text = caption([reader], 30, [Row("no LSTM", without, "cache")], 1)
+        assert "Frozen encoder; 10 epochs; " in text
+        assert "hidden 9; 10 epochs" in caption([reader], 30, [Row("of text", of_text, "cache")], 1)
+
+
 def test_streams_that_several_rows_take_are_named_once(pair) -> None:
     with opened(pair) as both:
         text = caption([both, StreamSet(both.among, taken=["text"])], 30, ROWS, 1)

@@ -9,6 +9,7 @@ import pytest
 
 from train import read_labels
 from train.errors import LabelError, RunError
+from train.labels.coverage import opened
 from train.labels.folds import Folding
 from train.labels.tables import Splits
 from train.studies.parts import Part, Parts, files_of, fold_parts, kept, whole
@@ -43,6 +44,17 @@ def test_folds_report_on_every_clip_once_and_are_named(parts, labels):
     assert [part.name for part in parts.all] == ["fold-1", "fold-2", "fold-3"]
     assert parts.spoken(parts.all[2]) == "fold 3 of 3"
     assert parts.divided == "by speaker"
+
+
+def test_what_a_fold_lacks_is_told_with_its_name(pair, corpus, labels, parts, make_text, small, tmp_path):
+    alone = parts.all[1].labels.valid.clip_ids  # the text has these, and no clip that this fold is trained on
+    rare = make_text(tmp_path / "rare", corpus.truth, [clip for clip in corpus.truth if clip not in alone])
+    with opened({**pair, "text": rare}) as reader:
+        parts.all[0].require_plan(reader, small)
+        with pytest.raises(LabelError, match=r"^fold-2: text=.* holds none of "):
+            parts.all[1].require_plan(reader, small)
+        with pytest.raises(LabelError, match=r"^text=.* holds none of "):
+            whole(parts.all[1].labels).all[0].require_plan(reader, small)
 
 
 def test_one_group_alone_is_said(corpus, labels):

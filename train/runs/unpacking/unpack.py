@@ -20,6 +20,7 @@ from train.files import (
     HEAD_FILE,
     METRICS_FILE,
     PROJECTION_FILE,
+    STREAM_PROJECTIONS,
 )
 
 TAKEN = (CONFIG_FILE, HEAD_FILE, METRICS_FILE, CHECKSUMS_FILE, PROJECTION_FILE, ENSEMBLE_FILE, FOLDS_FILE)
@@ -92,7 +93,8 @@ def _members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 def _is_of_a_run(member: zipfile.ZipInfo) -> bool:
     name = PurePosixPath(member.filename)
     plain = not name.is_absolute() and ".." not in name.parts and name.as_posix() == member.filename
-    return plain and name.name in TAKEN and len(name.parts) <= DEEPEST
+    taken = name.name in TAKEN or name.match(STREAM_PROJECTIONS)
+    return plain and taken and len(name.parts) <= DEEPEST
 
 
 def _take(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: Path) -> None:
