@@ -96,8 +96,10 @@ def one_dying(machines, leases_in: Path, committed: Callable[[], int]) -> Iterat
     died: list[float] = []
 
     def kill() -> None:
-        wait_for(lambda: at_work(leases_in) == 2)
-        machines.go()
+        try:
+            wait_for(lambda: at_work(leases_in) == 2)
+        finally:
+            machines.go()  # else workers would be held for ever
         wait_for(lambda: committed() >= 4)
         machines.kill()
         died.append(time.monotonic())
