@@ -59,9 +59,10 @@ class Machines:
         (self.folder / "hold").unlink()
 
     def add(self) -> None:
-        """Add a second machine, if it is not there."""
+        """Add a second machine, if it is not there, and wait until Ray knows who is there and who is not."""
         if self._second is None:
             self._second = self._cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+            self._cluster.wait_for_nodes()
 
     def kill(self) -> None:
         """Kill the second machine: SIGKILL to everything on it."""
