@@ -33,7 +33,7 @@ def run_locally(
     devices: Sequence[str],
     shards: Sequence[ShardPlan],
     clips: Mapping[str, Any],
-    work: ShardWork,
+    own: ShardWork,
     run: WorkerRun,
 ) -> None:
     """Do the shards on every device at once: the first one here, each other one in a process of its own.
@@ -42,12 +42,12 @@ def run_locally(
         devices: names of them.
         shards: to be done.
         clips: of the source, by id.
-        work: of this process.
+        own: the work of this process.
         run: what the other processes begin their work by.
     """
     server = ShardServer(shards, clips)
-    with Helpers(devices, server, work, run):
-        run_supply(OwnSupply(server), work)
+    with Helpers(devices, server, own, run):
+        run_supply(OwnSupply(server), own)
 
 
 class Helpers:

@@ -41,12 +41,12 @@ class RayRun:
     """What a run on Ray needs beside its shards.
 
     Attributes:
-        run: what the workers begin their work by; all machines see what it writes.
+        what: the workers begin their work by it; all machines see what it writes.
         stop: whether a stop is asked for.
         meter: counts and shows what is done.
     """
 
-    run: WorkerRun
+    what: WorkerRun
     stop: StopRequest
     meter: RunMeter
 
@@ -57,9 +57,9 @@ def run_on_ray(shards: Sequence[ShardPlan], clips: Mapping[str, Any], run: RayRu
     Raises:
         ExtractError: there is no Ray, no cluster, or no worker that could go on; what is committed stays.
     """
-    engine = run.run.options.engine
+    engine = run.what.options.engine
     with joined(engine.address, run.stop) as ray:
-        room = layout(ray.nodes(), engine, may_use_gpus=run.run.may_use_gpus)
+        room = layout(ray.nodes(), engine, may_use_gpus=run.what.may_use_gpus)
         run.meter.log(
             f"ray: {counted(room.workers, 'worker')} of {room.cpus} CPUs and {room.gpus:g} GPUs on "
             f"{counted(sum(node['Alive'] for node in ray.nodes()), 'machine')}"
@@ -77,7 +77,7 @@ class _Workers:
     def __init__(self, ray: Any, room: Layout, server: ShardServer, run: RayRun) -> None:
         self._ray, self._server, self._run = ray, server, run
         self._crew = Crew(server, run.meter, with_phases=True)
-        self._job = Job(room.device, run.run.portable(), 1, LEASE_SECONDS)
+        self._job = Job(room.device, run.what.portable(), 1, LEASE_SECONDS)
         self._actor = ray.remote(RayWorker).options(
             num_cpus=room.cpus,
             num_gpus=room.gpus,
@@ -129,7 +129,7 @@ class _Workers:
         if stopped:
             for actor in self._actors.values():
                 actor.stop.remote()
-        end = time.monotonic() + END_SECONDS + (self._run.run.options.grace if stopped else 0.0)
+        end = time.monotonic() + END_SECONDS + (self._run.what.options.grace if stopped else 0.0)
         while self._actors and time.monotonic() < end:
             self._listen(LISTEN_SECONDS)
 

@@ -26,14 +26,19 @@ def test_a_record_reads_back_as_it_was_written(record) -> None:
     assert CommitRecord.from_bytes(data, f"shards\\{record.name}.json").to_bytes() == data
 
 
-def test_a_record_of_400_clips_loads_in_about_a_millisecond(tmp_path, recipe, fields, make_clip) -> None:
+def test_a_record_of_400_clips_loads_in_some_times_what_its_json_takes(
+    tmp_path, recipe, fields, make_clip
+) -> None:
+    """In turns, so that a busy machine slows down both: about a millisecond on a quiet one."""
     record = CacheWriter.open(tmp_path, recipe, fields).commit([make_clip(f"{n:05}", 3) for n in range(400)])
-    data, times = record.to_bytes(), []
-    for _ in range(9):
+    data, ratios = record.to_bytes(), []
+    for _ in range(15):
         begun = time.process_time()
+        json.loads(data)
+        between = time.process_time()
         CommitRecord.from_bytes(data, f"{record.name}.json")
-        times.append(time.process_time() - begun)
-    assert min(times) < 0.004
+        ratios.append((time.process_time() - between) / (between - begun))
+    assert min(ratios) < 20, ratios
 
 
 @pytest.mark.parametrize(
