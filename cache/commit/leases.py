@@ -49,6 +49,8 @@ class Holder:
 
 
 NOBODY = Holder("", "", 0, 0.0)
+# By path: whom a lease names, and since when this process has seen it so [seconds, monotonic].
+_seen: dict[str, tuple[Holder, float]] = {}
 
 
 class Lease:
@@ -131,11 +133,6 @@ def counts(path: Path, holder: Holder) -> bool:
         _seen[str(path)] = holder, time.monotonic()
         return True
     return time.monotonic() - since < LEASE_SECONDS
-
-
-_seen: dict[
-    str, tuple[Holder, float]
-] = {}  # by path: whom a lease named, and since when [seconds, monotonic]
 
 
 def _leases(folder: Path, shard: str) -> list[Path]:

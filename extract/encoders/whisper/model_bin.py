@@ -15,6 +15,7 @@ from extract.encoders.speech.check_weights import refuse_weights
 BINARY_VERSIONS = range(5, 7)  # of the container; these have one layout
 SPEC = "WhisperSpec"
 ENCODER, DECODER = "encoder/", "decoder/"
+EMBEDDINGS = DECODER + "embeddings/weight"  # (tokens, width)
 MAX_VARIABLES, MAX_RANK, MAX_NAME = 1 << 16, 4, 1 << 10
 # As ctranslate2's converter numbers them, with torch's names and the bytes of a value.
 DTYPES = {

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from extract.encoders.whisper.model_bin import DECODER, Variable, read_number, read_variables
+from extract.encoders.whisper.model_bin import DECODER, EMBEDDINGS, Variable, read_number, read_variables
 from extract.errors import EncoderError
 from extract.transcripts.asr.model_files import CONFIG
 
 LAYER = re.compile(rf"{DECODER}layer_\d+/")
-WIDTH = "decoder/embeddings/weight"  # (tokens, width)
 
 
 def check_decoder(path: Path, config: Mapping[str, Any]) -> None:
@@ -27,7 +26,7 @@ def check_decoder(path: Path, config: Mapping[str, Any]) -> None:
     """
     variables = read_variables(path, DECODER)
     layers = len({found[0] for name in variables if (found := LAYER.match(name))})
-    width = variables[WIDTH].shape[-1] if WIDTH in variables else 0
+    width = variables[EMBEDDINGS].shape[-1] if EMBEDDINGS in variables else 0
     heads = _setting(path, variables, "num_heads", 1)
     layer, aligned = (
         _setting(path, variables, f"alignment_{n}", d) for n, d in (("layer", -1), ("heads", 1))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.encoders.weight_index import read_settings
-from extract.encoders.whisper.model_bin import DECODER, read_variables
+from extract.encoders.whisper.model_bin import DECODER, EMBEDDINGS, read_variables
 from extract.errors import EncoderError
 
 LISTS = ("suppress_ids", "suppress_ids_begin", "lang_ids")  # of config.json
@@ -29,7 +29,7 @@ def check_tokens(weights: Path, config: Mapping[str, Any], tokenizer: Path) -> N
         EncoderError: it names the first such number.
     """
     try:
-        embeddings = read_variables(weights, DECODER).get(DECODER + "embeddings/weight")
+        embeddings = read_variables(weights, DECODER).get(EMBEDDINGS)
         settings = read_settings(tokenizer)
     except EncoderError:
         return

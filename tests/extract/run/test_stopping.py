@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,15 +26,16 @@ def test_a_signal_is_noted_and_the_handler_before_comes_back(number) -> None:
     assert signal.getsignal(number) is before
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Have Ctrl-C do what it does in Python, also where whoever runs this ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_ctrl_c_does_what_it_did_before() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs this may ignore it
-    try:
-        _interrupt_twice()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _interrupt_twice() -> None:
     with StopRequest(grace=30.0):
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
